@@ -1,0 +1,94 @@
+"""drums_rnn: which drums sound at the next step, given all before.
+
+Train `drum_kit` on the drums of a folder of MIDI files:
+
+    drums_rnn_create_dataset --input=notes.tfrecord --output_dir=data
+    drums_rnn_train --sequence_example_file=data/training_drum_tracks.tfrecord --run_dir=run --num_training_steps=1000
+
+Cost and scores to expect are in BENCHMARKS.md.
+"""
+
+import dataclasses
+
+from solferino.hparams.event_rnn import EventRnnHparams
+from solferino.hparams.spec import Config, FamilySpec, option
+
+# Why music is left out, in words that musicians use. The words are the keys of the printed table and of the JSON.
+NO_DRUMS = 'no drum notes on channel 10'
+TOO_SHORT = 'drum track too short'
+ODD_METRE = 'metre does not fit the step grid'
+BAD_METRE = 'metre whose lower number is not a power of two'
+NEGATIVE_TIME = 'notes before time zero'
+
+
+@dataclasses.dataclass(frozen=True)
+class DrumExtraction:
+    """How drum tracks are cut from music."""
+
+    min_bars: int = option(7, 'Leave out drum tracks shorter than this many bars.')
+    max_steps: int = option(512, 'Cut drum tracks off after this many steps.')
+    gap_bars: float = option(1.0, 'Silence of this many bars ends a drum track.')
+    ignore_is_drum: bool = option(False, 'Take the notes of every channel as drums, not those of channel 10 alone.')
+
+    def __post_init__(self) -> None:
+        if self.min_bars < 0 or self.max_steps < 2 or self.gap_bars <= 0:
+            raise ValueError('min_bars must be at least 0, max_steps at least 2 and gap_bars above 0.')
+
+
+@dataclasses.dataclass(frozen=True)
+class DrumConfig(Config):
+    """A drum config.
+
+    Attributes:
+      drum_classes: 'any' (a step has a hit or not) or 'kit' (nine classes of drums, 512 combinations).
+      counter_bits: binary digits of the position in the track that the model sees beside the drums.
+    """
+
+    drum_classes: str = 'kit'
+    counter_bits: int = 0
+
+
+SPEC = FamilySpec(
+    name='drums_rnn',
+    records='drum_tracks',
+    configs={
+        'one_drum': DrumConfig(
+            name='one_drum',
+            description='Drums RNN with 2-state encoding.',
+            steps_per_quarter=2,
+            drum_classes='any',
+            hparams=EventRnnHparams(
+                batch_size=128, rnn_layer_sizes=(128, 128), dropout_keep_prob=0.5, clip_norm=5.0, learning_rate=0.001
+            ),
+            extraction=DrumExtraction(),
+        ),
+        'drum_kit': DrumConfig(
+            name='drum_kit',
+            description='Drums RNN with multiple drums and binary counters.',
+            steps_per_quarter=4,
+            drum_classes='kit',
+            counter_bits=6,
+            hparams=EventRnnHparams(
+                batch_size=128,
+                rnn_layer_sizes=(256, 256, 256),
+                dropout_keep_prob=0.5,
+                attn_length=32,
+                clip_norm=3.0,
+                learning_rate=0.001,
+            ),
+            extraction=DrumExtraction(),
+        ),
+    },
+    default_config='drum_kit',
+    primer_flags={
+        'primer_drums': 'Drums to begin with: a list with the MIDI pitches of each step, such as '
+        '"[(36,42),(),(42,),()]".'
+    },
+    remedies={
+        NO_DRUMS: '--ignore_is_drum takes all notes as drums.',
+        TOO_SHORT: '--min_bars=4 keeps shorter tracks.',
+        ODD_METRE: 'A bar of these metres is not a whole number of steps of this config; nothing can be set.',
+        BAD_METRE: 'The file states a metre that does not exist; mend it in a notation program.',
+        NEGATIVE_TIME: 'Mend the file in a sequencer.',
+    },
+)

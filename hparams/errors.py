@@ -1,0 +1,9 @@
+"""The one exception that is meant for the musician."""
+
+
+class SolferinoError(Exception):
+    """Something the user can mend.
+
+    The message says what is wrong, in which file or flag, and what to do. Binaries print it without a
+    traceback and exit with code 1; anything else that escapes is a defect of ours.
+    """

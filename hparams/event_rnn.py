@@ -1,0 +1,40 @@
+"""Hyperparameters shared by the families that predict the next event with a recurrent network."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class EventRnnHparams:
+    """Magenta's names, meanings and defaults.
+
+    Attributes:
+      batch_size: sequences in a batch.
+      rnn_layer_sizes: units of each LSTM layer, first layer first.
+      dropout_keep_prob: probability that a layer's output unit is kept in training.
+      attn_length: how many of its last outputs the first layer attends to; 0 for no attention.
+      clip_norm: gradients are scaled down to this global norm.
+      learning_rate: of Adam.
+      residual_connections: add each layer's input to its output.
+    """
+
+    batch_size: int = 64
+    rnn_layer_sizes: tuple[int, ...] = (128, 128)
+    dropout_keep_prob: float = 1.0
+    attn_length: int = 0
+    clip_norm: float = 3.0
+    learning_rate: float = 0.001
+    residual_connections: bool = False
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise ValueError(f'batch_size={self.batch_size} must be at least 1.')
+        if not self.rnn_layer_sizes or min(self.rnn_layer_sizes) < 1:
+            raise ValueError('rnn_layer_sizes must name at least one layer of at least one unit, such as [64,64].')
+        if not 0 < self.dropout_keep_prob <= 1:
+            raise ValueError(f'dropout_keep_prob={self.dropout_keep_prob} must be above 0 and at most 1.')
+        if self.attn_length < 0:
+            raise ValueError(f'attn_length={self.attn_length} must be 0 (no attention) or more.')
+        if self.clip_norm <= 0:
+            raise ValueError(f'clip_norm={self.clip_norm} must be above 0.')
+        if self.learning_rate <= 0:
+            raise ValueError(f'learning_rate={self.learning_rate} must be above 0.')

@@ -1,0 +1,64 @@
+"""What a family says about itself before anything heavy is imported.
+
+A binary answers `--help` and checks its flags from these objects alone.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from solferino.hparams.errors import SolferinoError
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """One named way to set a family up: `--config=name`.
+
+    Attributes:
+      name: its id, also the generator id of the bundle.
+      description: one line for people, also the generator description of the bundle.
+      steps_per_quarter: time resolution, steps to a quarter note.
+      hparams: the model's hyperparameters, a frozen dataclass; `--hparams` overrides its fields.
+      extraction: how examples are taken from music, a frozen dataclass; create_dataset has a flag for each field.
+    """
+
+    name: str
+    description: str
+    steps_per_quarter: int
+    hparams: Any
+    extraction: Any
+
+
+@dataclasses.dataclass(frozen=True)
+class FamilySpec:
+    """A family's names, configs and flags.
+
+    Attributes:
+      name: 'drums_rnn'; the prefix of its commands.
+      records: what an example is called in file names: {training,eval}_<records>.tfrecord.
+      configs: its configs by name.
+      default_config: the `--config` of a command that is given none; None requires one.
+      primer_flags: name and help of each flag that holds a primer as text.
+      remedies: what to do about each reason for which music is left out, by reason.
+    """
+
+    name: str
+    records: str
+    configs: Mapping[str, Config]
+    default_config: str | None
+    primer_flags: Mapping[str, str]
+    remedies: Mapping[str, str]
+
+    def config(self, name: str | None) -> Config:
+        """Returns the config called `name` (None: the default). Raises SolferinoError that lists the valid names."""
+        name = name or self.default_config
+        if name not in self.configs:
+            valid = ', '.join(self.configs)
+            problem = f'there is no config {name!r}' if name else 'it is required'
+            raise SolferinoError(f'--config: {problem}. {self.name} has: {valid}.')
+        return self.configs[name]
+
+
+def option(default: Any, help: str) -> Any:
+    """A dataclass field that a binary also offers as a flag with this help text."""
+    return dataclasses.field(default=default, metadata={'help': help})

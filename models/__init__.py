@@ -1,0 +1,13 @@
+"""Trained models, loaded from a bundle or a run directory: `from solferino.models import load`."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from solferino.models.loading import Model
+
+
+def load(path: Any) -> 'Model':
+    """Loads a bundle (`drums.mag`) or a run directory. See `solferino.models.loading.load`."""
+    from solferino.models import loading  # imports NumPy and note_seq, which `import solferino.models` need not
+
+    return loading.load(path)

@@ -1,0 +1,1 @@
+"""What every family shares: records, examples, networks, training, sampling, checkpoints, bundles."""

@@ -1,0 +1,89 @@
+"""The contract of a family: all that the trainer, the pipelines and the binaries know about it.
+
+A family is one object, held by `solferino.models.registry`. Its module imports TensorFlow only inside `model`, so
+that pipelines and generation need not pay for it.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from solferino.hparams.spec import Config, FamilySpec
+
+# One training example as it is stored: a name for each array. Time, if there is any, is the first dimension.
+Example = Mapping[str, np.ndarray]
+# A model's weights by name. What a checkpoint and a bundle hold, and all that generation needs.
+Weights = Mapping[str, np.ndarray]
+# Called with a reason (a key of the spec's remedies) for each piece of music that is left out.
+Reject = Callable[[str], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Feature:
+    """Shape and type of one array of a batch, without the batch dimension; None is the time dimension."""
+
+    shape: tuple[int | None, ...]
+    dtype: str
+
+
+@dataclasses.dataclass(frozen=True)
+class GenerateOptions:
+    """How to generate; each family ignores none of these silently: it raises SolferinoError for one it cannot follow.
+
+    Attributes:
+      num_steps: length of each output in steps, the primer included.
+      temperature: logits are divided by it.
+      top_k: sample among this many likeliest events; 0 for all.
+      beam_size, branch_factor, steps_per_iteration: Magenta's beam search; 1, 1, 1 is plain sampling.
+      seed: makes the outputs repeat.
+      qpm: tempo of the outputs in quarters a minute; None takes the primer's.
+      exclude_primer: outputs hold only what follows the primer.
+    """
+
+    num_steps: int = 128
+    temperature: float = 1.0
+    top_k: int = 0
+    beam_size: int = 1
+    branch_factor: int = 1
+    steps_per_iteration: int = 1
+    seed: int = 0
+    qpm: float | None = None
+    exclude_primer: bool = False
+
+
+class Family(Protocol):
+    """See the module's docstring; every method takes the config whose hparams and extraction are in force."""
+
+    spec: FamilySpec
+
+    def examples(self, sequence: Any, config: Config, reject: Reject) -> Iterator[Example]:
+        """Yields the examples of an unquantized NoteSequence, in order, calling `reject` for what is left out."""
+
+    def to_dense(self, example: Example, config: Config) -> tuple[np.ndarray, np.ndarray]:
+        """Returns Magenta's dense form: float32 inputs [steps, input_size] and int64 labels [steps]."""
+
+    def from_dense(self, inputs: np.ndarray, labels: np.ndarray, config: Config) -> Example:
+        """Inverse of `to_dense`. Raises ValueError if the arrays are not of this config's encoding."""
+
+    def features(self, config: Config) -> Mapping[str, Feature]:
+        """The arrays that `encode` returns and the model takes."""
+
+    def encode(self, example: Example, config: Config) -> Example:
+        """Turns a stored example into the arrays that the model takes."""
+
+    def model(self, config: Config, seed: int) -> Any:
+        """Returns a new `solferino.models.core.trainable.Trainable` (this imports TensorFlow)."""
+
+    def parse_primer(self, flag: str, text: str, config: Config) -> Any:
+        """Reads the text of one of the spec's primer flags. Raises SolferinoError that says what is wrong with it."""
+
+    def generate(self, weights: Weights, config: Config, primers: Sequence[Any], options: GenerateOptions) -> list[Any]:
+        """Returns a NoteSequence for each primer (NoteSequence, event sequence, or None for the default), in one batch."""
+
+    def log_likelihood(self, weights: Weights, config: Config, sequence: Any) -> float:
+        """Natural log of the probability of the events after the first, of a NoteSequence or an event sequence."""
+
+    def draw(self, sequence: Any, config: Config) -> Any:
+        """Returns a matplotlib Figure of a NoteSequence."""

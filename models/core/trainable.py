@@ -1,0 +1,54 @@
+"""The Keras model that the trainer knows: a train step, a test step, named state."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+# A metric of one batch, or of many added up: name -> (sum, weight). Its value is sum / weight, so that a partial
+# batch counts for what it holds.
+Metrics = Mapping[str, tuple[tf.Tensor, tf.Tensor]]
+
+
+class Trainable(keras.Model):
+    """A model that trains itself one batch at a time.
+
+    A subclass builds its variables and sets `self.optimizer` in its constructor. All randomness in `train_step` is
+    drawn statelessly from its seed and `self.optimizer.iterations`, so that a resumed run repeats an uninterrupted one.
+    """
+
+    optimizer: keras.optimizers.Optimizer
+
+    def train_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
+        """One update from a batch: the family's features, padded, and 'length' [B] int32. Runs in a tf.function.
+
+        Returns metrics under their TensorBoard names; 'loss' (nats, what is minimized), 'events' (the number of
+        events trained on) and 'gradient_norm' (global, before clipping) must be among them.
+        """
+        raise NotImplementedError
+
+    def test_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
+        """The metrics of a batch without dropout and without an update; 'loss' must be among them."""
+        raise NotImplementedError
+
+    def derived(self, values: Mapping[str, float]) -> dict[str, float]:
+        """More values to report, from the metrics' values (such as perplexity from loss)."""
+        return {}
+
+    def named_weights(self) -> dict[str, Any]:
+        """The weights by name: what generation needs, what a bundle holds. Names carry no trace of Keras's counters."""
+        return {_short(v): v for v in self.trainable_variables + self.non_trainable_variables if not _is_optimizer(v)}
+
+    def named_optimizer_state(self) -> dict[str, Any]:
+        """The optimizer's variables by name: with the weights, all that resuming needs."""
+        return {v.path: v for v in self.optimizer.variables}
+
+
+def _short(variable: Any) -> str:
+    """'event_rnn_3/lstm_1/kernel' -> 'lstm_1/kernel': Keras numbers models by how many were made before."""
+    return variable.path.split('/', 1)[-1]
+
+
+def _is_optimizer(variable: Any) -> bool:
+    return 'seed_generator' in variable.path

@@ -1,0 +1,1 @@
+"""Music as data: notes, drum tracks, encodings. Neither TensorFlow nor Beam."""

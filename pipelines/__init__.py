@@ -1,0 +1,1 @@
+"""Apache Beam: files to NoteSequences, NoteSequences to examples."""
