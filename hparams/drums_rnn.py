@@ -11,14 +11,8 @@ Cost and scores to expect are in BENCHMARKS.md.
 import dataclasses
 
 from solferino.hparams.event_rnn import EventRnnHparams
+from solferino.hparams.reasons import BAD_METRE, NEGATIVE_TIME, NO_DRUMS, ODD_METRE, TOO_SHORT
 from solferino.hparams.spec import Config, FamilySpec, option
-
-# Why music is left out, in words that musicians use. The words are the keys of the printed table and of the JSON.
-NO_DRUMS = 'no drum notes on channel 10'
-TOO_SHORT = 'drum track too short'
-ODD_METRE = 'metre does not fit the step grid'
-BAD_METRE = 'metre whose lower number is not a power of two'
-NEGATIVE_TIME = 'notes before time zero'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,8 +81,8 @@ SPEC = FamilySpec(
     remedies={
         NO_DRUMS: '--ignore_is_drum takes all notes as drums.',
         TOO_SHORT: '--min_bars=4 keeps shorter tracks.',
-        ODD_METRE: 'A bar of these metres is not a whole number of steps of this config; nothing can be set.',
-        BAD_METRE: 'The file states a metre that does not exist; mend it in a notation program.',
+        ODD_METRE: 'Only metres that fit the step grid of the config can be learned.',
+        BAD_METRE: 'Mend the time signature in a notation program.',
         NEGATIVE_TIME: 'Mend the file in a sequencer.',
     },
 )

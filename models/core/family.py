@@ -5,19 +5,18 @@ that pipelines and generation need not pay for it.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
+from solferino.hparams.reasons import Reject
 from solferino.hparams.spec import Config, FamilySpec
 
 # One training example as it is stored: a name for each array. Time, if there is any, is the first dimension.
 Example = Mapping[str, np.ndarray]
 # A model's weights by name. What a checkpoint and a bundle hold, and all that generation needs.
 Weights = Mapping[str, np.ndarray]
-# Called with a reason (a key of the spec's remedies) for each piece of music that is left out.
-Reject = Callable[[str], None]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,241 @@
+"""The event network in TensorFlow: predicts the next event's label from all events before.
+
+The equations and the weights' names are those of `forward.py`; this is what trains them.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from solferino.hparams.event_rnn import EventRnnHparams
+from solferino.models.core.trainable import Metrics, Trainable
+from solferino.models.music.encodings import OneHotEncoding
+
+
+class EventRnn(Trainable):
+    """Trains on batches of `ones` [B, T, slots] int32, `dense` [B, T, D] float32, `labels` [B, T] int32, `length` [B].
+
+    Args:
+      hparams: layers, dropout, clipping, learning rate.
+      encoding: sizes of inputs and labels.
+      seed: of the initial weights and of dropout.
+    """
+
+    def __init__(self, hparams: EventRnnHparams, encoding: OneHotEncoding, seed: int) -> None:
+        super().__init__(name='event_rnn')
+        self._hparams = hparams
+        self._encoding = encoding
+        self._seed = seed
+        self._layers_by_name: dict[str, Any] = {}
+        initializer = _seeded_initializers(seed)
+        size = encoding.input_size
+        for i, units in enumerate(hparams.rnn_layer_sizes):
+            if hparams.residual_connections and size != units:
+                self._keep(f'projection_{i}', keras.layers.Dense(units, kernel_initializer=next(initializer)), size)
+                size = units
+            if i == 0 and hparams.attn_length:
+                layer: Any = AttentionLstm(units, hparams.attn_length, initializer)
+            else:
+                layer = keras.layers.LSTM(
+                    units,
+                    return_sequences=True,
+                    kernel_initializer=next(initializer),
+                    recurrent_initializer=next(initializer),
+                )
+            self._keep(f'lstm_{i}', layer, size)
+            size = units
+        self._keep('logits', keras.layers.Dense(encoding.num_classes, kernel_initializer=next(initializer)), size)
+        # TensorFlow 1's epsilon, which Magenta trained with.
+        self.optimizer = keras.optimizers.Adam(hparams.learning_rate, epsilon=1e-8)
+        self.optimizer.build(self.trainable_variables)
+        self.built = True
+
+    def _keep(self, name: str, layer: Any, input_size: int) -> None:
+        layer.build((None, None, input_size))
+        self._layers_by_name[name] = layer
+
+    def logits(self, ones: tf.Tensor, dense: tf.Tensor, training: bool) -> tf.Tensor:
+        """Returns [B, T, classes]."""
+        layers = self._layers_by_name
+        hparams = self._hparams
+        attention_first = hparams.attn_length and 'projection_0' not in layers
+        # The attention layer gathers rows; the others multiply vectors, which are small there.
+        x: Any = (ones, dense) if attention_first else self._vectors(ones, dense)
+        for i in range(len(hparams.rnn_layer_sizes)):
+            if f'projection_{i}' in layers:
+                x = layers[f'projection_{i}'](x)
+            output = layers[f'lstm_{i}'](x)
+            if hparams.residual_connections:
+                output += self._vectors(*x) if isinstance(x, tuple) else x
+            x = self._drop_out(output, i) if training else output
+        return layers['logits'](x)
+
+    def train_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
+        """See Trainable: mean cross-entropy over the steps that are not padding, Adam, clipping by global norm."""
+        with tf.GradientTape() as tape:
+            metrics = self._measure(batch, training=True)
+            total, weight = metrics['loss']
+            loss = total / weight
+        gradients = tape.gradient(loss, self.trainable_variables)
+        gradients, norm = tf.clip_by_global_norm(gradients, self._hparams.clip_norm)
+        self.optimizer.apply(gradients, self.trainable_variables)
+        return {**metrics, 'gradient_norm': (norm, tf.ones_like(norm)), 'events': (weight, tf.ones_like(weight))}
+
+    def test_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
+        """See Trainable."""
+        return self._measure(batch, training=False)
+
+    def derived(self, values: Mapping[str, float]) -> dict[str, float]:
+        """Perplexity is the exponential of the loss."""
+        pairs = (('loss', 'metrics/perplexity'), ('metrics/loss_per_step', 'metrics/perplexity_per_step'))
+        # A loss above 80 nats has no float32 perplexity worth plotting.
+        return {perplexity: float(tf.exp(min(values[loss], 80.0))) for loss, perplexity in pairs}
+
+    def named_weights(self) -> dict[str, Any]:
+        """The variables under the names of `forward.py`."""
+        named = {}
+        for name, layer in self._layers_by_name.items():
+            if isinstance(layer, AttentionLstm):
+                named.update({f'{"attention" if k not in _LSTM_WEIGHTS else name}/{k}': v for k, v in layer.named.items()})
+            else:
+                named.update({f'{name}/{v.name}': v for v in layer.trainable_variables})
+        return named
+
+    def _measure(self, batch: Mapping[str, tf.Tensor], training: bool) -> Metrics:
+        labels = batch['labels']
+        logits = self.logits(batch['ones'], batch['dense'], training)
+        steps = tf.sequence_mask(batch['length'], tf.shape(labels)[1], tf.float32)  # [B, T]
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits) * steps
+        correct = tf.cast(tf.argmax(logits, axis=-1, output_type=tf.int32) == labels, tf.float32) * steps
+        no_event = tf.cast(labels == self._encoding.no_event, tf.float32) * steps
+        event = steps - no_event
+        loss = (tf.reduce_sum(losses), tf.reduce_sum(steps))
+        return {
+            'loss': loss,
+            'metrics/accuracy': (tf.reduce_sum(correct), tf.reduce_sum(steps)),
+            'metrics/event_accuracy': (tf.reduce_sum(correct * event), tf.reduce_sum(event)),
+            'metrics/no_event_accuracy': (tf.reduce_sum(correct * no_event), tf.reduce_sum(no_event)),
+            # Every event of these encodings lasts one step of time.
+            'metrics/loss_per_step': loss,
+        }
+
+    def _vectors(self, ones: tf.Tensor, dense: tf.Tensor) -> tf.Tensor:
+        """The input vectors [B, T, input_size]."""
+        sparse = tf.reduce_sum(tf.one_hot(ones, self._encoding.sparse_size), axis=2)
+        return tf.concat([sparse, dense], axis=2) if self._encoding.dense_size else sparse
+
+    def _drop_out(self, x: tf.Tensor, layer: int) -> tf.Tensor:
+        """Drops units by the seed, the step and the layer alone, so that a resumed run drops the same ones."""
+        rate = 1 - self._hparams.dropout_keep_prob
+        if not rate:
+            return x
+        step = tf.cast(self.optimizer.iterations, tf.int64)
+        seed = tf.stack([tf.constant(self._seed, tf.int64), step * len(self._hparams.rnn_layer_sizes) + layer])
+        return tf.nn.experimental.stateless_dropout(x, rate, seed=seed)
+
+
+_LSTM_WEIGHTS = ('kernel', 'recurrent_kernel', 'bias')
+
+
+class AttentionLstm(keras.layers.Layer):
+    """An LSTM layer that attends to its own last outputs: the equations of `forward.Forward._attend`.
+
+    Called with vectors [B, T, in], or with (ones, dense): then the rows of the ones are gathered.
+
+    Args:
+      units: of the LSTM, of its output, and of the attention.
+      length: memory slots.
+      initializers: seeded initializers, one for each matrix.
+    """
+
+    def __init__(self, units: int, length: int, initializers: Any) -> None:
+        super().__init__(name='attention_lstm')
+        self._units = units
+        self._length = length
+        self._initializers = initializers
+        self.named: dict[str, Any] = {}
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Makes the weights for inputs of size `input_shape[-1]`."""
+        size, units = input_shape[-1], self._units
+        forget_one = tf.constant_initializer([0.0] * units + [1.0] * units + [0.0] * 2 * units)
+        shapes = {
+            'kernel': (size, 4 * units),
+            'recurrent_kernel': (units, 4 * units),
+            'input_kernel': (size, size),
+            'context_kernel': (units, size),
+            'query_kernel': (2 * units, units),
+            'memory_kernel': (units, units),
+            'output_kernel': (2 * units, units),
+            'score': (units,),
+            'bias': (4 * units,),
+            'input_bias': (size,),
+            'query_bias': (units,),
+            'output_bias': (units,),
+        }
+        for name, shape in shapes.items():
+            if name == 'bias':
+                initializer: Any = forget_one
+            elif name.endswith('_bias'):
+                initializer = 'zeros'
+            else:
+                initializer = next(self._initializers)
+            self.named[name] = self.add_weight(name=name, shape=shape, initializer=initializer)
+        self.built = True
+
+    def call(self, inputs: Any) -> tf.Tensor:
+        """Returns the outputs [B, T, units]."""
+        w = self.named
+        kernel = tf.convert_to_tensor(w['kernel'])
+        folded_input = tf.matmul(w['input_kernel'], kernel)
+        folded_bias = tf.linalg.matvec(kernel, w['input_bias'], transpose_a=True) + w['bias']
+        # All that does not depend on the step before is done at once: [T, B, 4 units].
+        gates = tf.transpose(_times(inputs, folded_input) + folded_bias, [1, 0, 2])
+        recurrent = tf.concat([tf.matmul(w['context_kernel'], kernel), w['recurrent_kernel']], axis=0)
+        return tf.transpose(self._loop(gates, recurrent), [1, 0, 2])
+
+    def _loop(self, gates: tf.Tensor, recurrent: tf.Tensor) -> tf.Tensor:
+        """Runs the recurrence over gates [T, B, 4 units]; returns outputs [T, B, units]."""
+        w = {name: tf.convert_to_tensor(variable) for name, variable in self.named.items()}
+        steps, batch = tf.shape(gates)[0], tf.shape(gates)[1]
+        gates_array = tf.TensorArray(tf.float32, steps).unstack(gates)
+        outputs_array = tf.TensorArray(tf.float32, steps, element_shape=(None, self._units))
+        zeros = tf.zeros([batch, self._units])
+        memory = tf.zeros([batch, self._length, self._units])
+
+        def step(t: Any, h: Any, c: Any, context: Any, memory: Any, keys: Any, outputs: Any) -> tuple[Any, ...]:
+            i, f, g, o = tf.split(gates_array.read(t) + tf.matmul(tf.concat([context, h], 1), recurrent), 4, axis=1)
+            c = c * tf.sigmoid(f) + tf.sigmoid(i) * tf.tanh(g)
+            h = tf.sigmoid(o) * tf.tanh(c)
+            query = tf.matmul(tf.concat([c, h], 1), w['query_kernel']) + w['query_bias']
+            scores = tf.linalg.matvec(tf.tanh(keys + query[:, None]), w['score'])
+            context = tf.linalg.matvec(memory, tf.nn.softmax(scores), transpose_a=True)
+            output = tf.matmul(tf.concat([h, context], 1), w['output_kernel']) + w['output_bias']
+            memory = tf.concat([memory[:, 1:], output[:, None]], axis=1)
+            keys = tf.concat([keys[:, 1:], tf.matmul(output, w['memory_kernel'])[:, None]], axis=1)
+            return t + 1, h, c, context, memory, keys, outputs.write(t, output)
+
+        *_, outputs = tf.while_loop(
+            lambda t, *_: t < steps, step, (0, zeros, zeros, zeros, memory, memory, outputs_array), parallel_iterations=1
+        )
+        return outputs.stack()
+
+
+def _times(x: Any, matrix: tf.Tensor) -> tf.Tensor:
+    """x . matrix for vectors [B, T, in]; the ones of (ones, dense) select rows."""
+    if not isinstance(x, tuple):
+        return tf.matmul(x, matrix)
+    ones, dense = x
+    product = tf.reduce_sum(tf.gather(matrix, ones), axis=2)
+    if dense.shape[2]:
+        product += tf.matmul(dense, matrix[-dense.shape[2] :])
+    return product
+
+
+def _seeded_initializers(seed: int) -> Any:
+    """Yields a Glorot initializer for each matrix, with a seed of its own."""
+    while True:
+        yield keras.initializers.GlorotUniform(seed=seed)
+        seed += 1_000_003
