@@ -1,0 +1,41 @@
+"""Files that appear whole or not at all."""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from typing import IO, Any
+
+
+@contextlib.contextmanager
+def atomic_open(path: str, mode: str = 'w') -> Iterator[IO[Any]]:
+    """Opens a temporary file beside `path` for writing; it takes the name `path` when the block ends without an error.
+
+    After an error, Ctrl-C included, the temporary file is gone and whatever `path` was before is still there. A missing
+    folder is made. Text is UTF-8. Raises OSError as `open` does.
+    """
+    folder, name = os.path.split(os.path.abspath(path))
+    os.makedirs(folder, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=f'.{name}.', suffix='.tmp', dir=folder)
+    try:
+        with open(handle, mode, encoding=None if 'b' in mode else 'utf-8') as file:
+            yield file
+        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp's files are the owner's alone
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def atomic_write(path: str, content: str | bytes) -> None:
+    """Makes `content` (text as UTF-8) the file `path`, whole or not at all."""
+    with atomic_open(path, 'w' if isinstance(content, str) else 'wb') as file:
+        file.write(content)
+
+
+def _umask() -> int:
+    """The process's file mode mask, which can only be read by setting it."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
