@@ -1,0 +1,83 @@
+"""Named arrays and a JSON object in one safetensors file: what checkpoints and bundles are made of.
+
+safetensors is data only: reading such a file runs no code, and needs no TensorFlow.
+"""
+
+import json
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import safetensors
+from safetensors.numpy import save
+
+_METADATA = 'solferino'
+_CHECKSUM = 'crc32'
+
+# safetensors' names of the types that NumPy has by itself; the others come from ml_dtypes.
+_NUMPY = {
+    'BOOL': 'bool',
+    'U8': 'uint8',
+    'I8': 'int8',
+    'U16': 'uint16',
+    'I16': 'int16',
+    'U32': 'uint32',
+    'I32': 'int32',
+    'U64': 'uint64',
+    'I64': 'int64',
+    'F16': 'float16',
+    'F32': 'float32',
+    'F64': 'float64',
+}
+_ML_DTYPES = {'BF16': 'bfloat16', 'F8_E4M3': 'float8_e4m3fn', 'F8_E5M2': 'float8_e5m2'}
+
+
+def dump(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> bytes:
+    """Returns the bytes of a safetensors file with `arrays`, and `metadata` as JSON in its header."""
+    # The library writes an array's memory as it lies, whatever its strides.
+    arrays = {name: np.array(array, order='C') for name, array in arrays.items()}
+    header = {_METADATA: json.dumps(metadata, sort_keys=True), _CHECKSUM: str(_checksum(arrays))}
+    return save(arrays, metadata=header)
+
+
+def parse(data: bytes) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Returns the arrays and the metadata of `dump`.
+
+    Raises ValueError, with a message that continues "the file ...", if `data` is not from `dump` or is damaged.
+    """
+    try:
+        entries = safetensors.deserialize(data)
+    except safetensors.SafetensorError:
+        raise ValueError('is not a safetensors file or is cut short') from None
+    # The library has checked this header: 8 bytes of length, then JSON.
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], 'little')]).get('__metadata__') or {}
+    if _METADATA not in header:
+        raise ValueError('was not written by Solferino')
+    arrays = {name: _array(entry) for name, entry in entries}
+    if header.get(_CHECKSUM) != str(_checksum(arrays)):
+        raise ValueError('is damaged: its contents do not match its checksum')
+    try:
+        return arrays, json.loads(header[_METADATA])
+    except ValueError:
+        raise ValueError('is damaged: its header cannot be read') from None
+
+
+def _array(entry: Mapping[str, Any]) -> np.ndarray:
+    name = entry['dtype']
+    if name in _NUMPY:
+        dtype = np.dtype(_NUMPY[name])
+    elif name in _ML_DTYPES:
+        import ml_dtypes  # comes with TensorFlow; needed for these types alone
+
+        dtype = np.dtype(getattr(ml_dtypes, _ML_DTYPES[name]))
+    else:
+        raise ValueError(f'holds numbers of type {name}, which this version does not know')
+    return np.frombuffer(entry['data'], dtype).reshape(entry['shape']).copy()
+
+
+def _checksum(arrays: Mapping[str, np.ndarray]) -> int:
+    value = 0
+    for name in sorted(arrays):
+        value = zlib.crc32(arrays[name].reshape(-1).view(np.uint8), zlib.crc32(name.encode(), value))
+    return value
