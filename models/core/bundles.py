@@ -1,0 +1,70 @@
+"""Bundles: a trained model in one `.mag` file, to keep and to share.
+
+The file is note-seq's GeneratorBundle proto, as Magenta's. Ours holds the weights as safetensors, with the settings in
+their header, and no code.
+"""
+
+import dataclasses
+import pathlib
+from typing import Any
+
+from google.protobuf import message
+from note_seq.protobuf import generator_pb2
+
+from solferino.hparams.errors import SolferinoError
+from solferino.models.core import files, tensors
+from solferino.models.core.family import Weights
+
+# A file above this is refused before it is read: the largest config has some 10 MB.
+MAX_BYTES = 1 << 31
+
+
+@dataclasses.dataclass(frozen=True)
+class Bundle:
+    """What a bundle holds.
+
+    Attributes:
+      settings: the family's name as 'family', and Config.as_dict.
+      weights: by name.
+      generator_id, generator_description: what the model calls itself.
+      description: what its maker wrote about it.
+    """
+
+    settings: dict[str, Any]
+    weights: Weights
+    generator_id: str
+    generator_description: str
+    description: str = ''
+
+
+def write(path: str | pathlib.Path, bundle: Bundle) -> None:
+    """Writes a bundle, whole or not at all."""
+    proto = generator_pb2.GeneratorBundle()
+    proto.generator_details.id = bundle.generator_id
+    proto.generator_details.description = bundle.generator_description
+    proto.bundle_details.description = bundle.description
+    proto.checkpoint_file.append(tensors.dump(bundle.weights, bundle.settings))
+    files.atomic_write(str(path), proto.SerializeToString(deterministic=True))
+
+
+def read(path: str | pathlib.Path) -> Bundle:
+    """Reads a bundle. Raises SolferinoError that names the file if it is missing, damaged or something else."""
+    path = pathlib.Path(path).expanduser()
+    if not path.is_file():
+        raise SolferinoError(f'There is no bundle {path}.')
+    if path.stat().st_size > MAX_BYTES:
+        raise SolferinoError(f'{path} is not a bundle: it is larger than any ({path.stat().st_size} bytes).')
+    try:
+        proto = generator_pb2.GeneratorBundle.FromString(path.read_bytes())
+    except message.DecodeError:
+        raise SolferinoError(f'{path} is not a bundle, or it is cut short.') from None
+    if len(proto.checkpoint_file) != 1 or not proto.generator_details.id:
+        raise SolferinoError(f'{path} is not a bundle: it holds no model.')
+    if proto.metagraph_file:
+        raise SolferinoError(f'{path} is a bundle of Magenta; this version reads those that Solferino saved.')
+    try:
+        weights, settings = tensors.parse(proto.checkpoint_file[0])
+    except ValueError as error:
+        raise SolferinoError(f'{path}: the model in this bundle {error}.') from None
+    details = proto.generator_details
+    return Bundle(settings, weights, details.id, details.description, proto.bundle_details.description)

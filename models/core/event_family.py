@@ -1,0 +1,200 @@
+"""What the families that predict the next event share; each says only what its events are."""
+
+import abc
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from note_seq import events_lib
+from note_seq.protobuf import music_pb2
+
+from solferino.hparams.errors import SolferinoError
+from solferino.hparams.reasons import Reject
+from solferino.hparams.spec import FamilySpec
+from solferino.models.core import event_sampling
+from solferino.models.core.family import Example, Feature, GenerateOptions, Weights
+from solferino.models.core.forward import Forward
+from solferino.models.music.encodings import OneHotEncoding, to_dense
+
+DEFAULT_QPM = 120.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Primer:
+    """What generation begins with.
+
+    Attributes:
+      track: an event sequence; its start_step is the silence before it.
+      qpm: its tempo, if it has one.
+      metre: its time signature (numerator, denominator), if it has one.
+    """
+
+    track: Any
+    qpm: float | None = None
+    metre: tuple[int, int] | None = None
+
+
+class EventFamily(abc.ABC):
+    """Implements `solferino.models.core.family.Family` for event sequences (note-seq's DrumTrack, Melody, ...)."""
+
+    spec: FamilySpec
+
+    @abc.abstractmethod
+    def encoding(self, config: Any) -> OneHotEncoding:
+        """How the network sees the events."""
+
+    @abc.abstractmethod
+    def tracks(self, sequence: music_pb2.NoteSequence, config: Any, reject: Reject) -> Iterator[Any]:
+        """Yields the event sequences of an unquantized NoteSequence, for training."""
+
+    @abc.abstractmethod
+    def whole_track(self, sequence: music_pb2.NoteSequence, config: Any) -> Any:
+        """Returns a NoteSequence as one event sequence, up to its last note's quantized end. Raises ValueError."""
+
+    @abc.abstractmethod
+    def default_primer(self, config: Any, rng: np.random.Generator) -> Any:
+        """Returns the event sequence to begin with when none is given."""
+
+    @abc.abstractmethod
+    def classes(self, track: Iterable[Any], config: Any) -> np.ndarray:
+        """Returns the event classes int32 [steps] of an event sequence."""
+
+    @abc.abstractmethod
+    def track(self, events: list[Any], classes: np.ndarray, like: Any, config: Any) -> Any:
+        """Returns the event sequence of `events` and then of the event `classes`, with the metre of the track `like`."""
+
+    def examples(self, sequence: music_pb2.NoteSequence, config: Any, reject: Reject) -> Iterator[Example]:
+        """See Family: the event classes of each track as 'events' int32 [steps]."""
+        for track in self.tracks(sequence, config, reject):
+            yield {'events': self.classes(track, config)}
+
+    def to_dense(self, example: Example, config: Any) -> tuple[np.ndarray, np.ndarray]:
+        """See Family."""
+        return to_dense(self.encoding(config), example['events'])
+
+    def from_dense(self, inputs: np.ndarray, labels: np.ndarray, config: Any) -> Example:
+        """See Family."""
+        return {'events': self.encoding(config).events_of_dense(inputs, labels)}
+
+    def features(self, config: Any) -> Mapping[str, Feature]:
+        """See Family: the batch of `EventRnn`."""
+        encoding = self.encoding(config)
+        return {
+            'ones': Feature((None, encoding.slots), 'int32'),
+            'dense': Feature((None, encoding.dense_size), 'float32'),
+            'labels': Feature((None,), 'int32'),
+        }
+
+    def encode(self, example: Example, config: Any) -> Example:
+        """See Family. Raises ValueError if the example is not of this config's encoding."""
+        encoding = self.encoding(config)
+        events = example.get('events')
+        if events is None or events.ndim != 1 or len(events) < 2:
+            raise ValueError('it does not hold the events of a track')
+        if events.min() < 0 or events.max() >= encoding.num_classes:
+            raise ValueError(f'its events are not numbers from 0 to {encoding.num_classes - 1}')
+        batch = events[None].astype(np.int32)
+        inputs = encoding.inputs(batch[:, :-1])
+        return {'ones': inputs.ones[0], 'dense': inputs.dense[0], 'labels': encoding.labels(batch)[0]}
+
+    def model(self, config: Any, seed: int) -> Any:
+        """See Family."""
+        from solferino.models.core.event_rnn import EventRnn  # imports TensorFlow
+
+        return EventRnn(config.hparams, self.encoding(config), seed)
+
+    def generate(
+        self, weights: Weights, config: Any, primers: Sequence[Any], options: GenerateOptions
+    ) -> list[music_pb2.NoteSequence]:
+        """See Family. Raises SolferinoError for a primer that is silent, too long, or does not fit the config."""
+        _check(options)
+        known = [
+            self._primer(given, config, np.random.default_rng([options.seed, k])) for k, given in enumerate(primers)
+        ]
+        for primer in known:
+            used = primer.track.start_step + len(primer.track)
+            if used >= options.num_steps:
+                raise SolferinoError(
+                    f'The primer takes {used} steps and --num_steps={options.num_steps} counts them: nothing is left to '
+                    f'generate. Give a shorter primer or --num_steps={used + 64}.'
+                )
+        sampled = self._sample(weights, config, [primer.track for primer in known], options)
+        return [
+            self._sequence(primer, classes, config, options) for primer, classes in zip(known, sampled, strict=True)
+        ]
+
+    def log_likelihood(self, weights: Weights, config: Any, sequence: Any) -> float:
+        """See Family."""
+        track = self._primer(sequence, config, np.random.default_rng(0)).track
+        if len(track) < 2:
+            raise SolferinoError('A sequence of one event has no events after the first to be scored.')
+        return event_sampling.log_likelihood(
+            self._forward(weights, config), self.encoding(config), self.classes(track, config)
+        )
+
+    def _forward(self, weights: Weights, config: Any) -> Forward:
+        return Forward(weights, config.hparams.attn_length, config.hparams.residual_connections)
+
+    def _primer(self, given: Any, config: Any, rng: np.random.Generator) -> Primer:
+        if given is None:
+            return Primer(self.default_primer(config, rng))
+        if isinstance(given, events_lib.EventSequence):
+            if not len(given):
+                raise SolferinoError('The primer has no steps. Give it one at least.')
+            return Primer(given)
+        if not isinstance(given, music_pb2.NoteSequence):
+            raise TypeError(f'A primer is a NoteSequence or an event sequence, not {type(given).__name__}.')
+        if not given.notes:
+            raise SolferinoError('The primer has no notes.')
+        try:
+            track = self.whole_track(given, config)
+        except ValueError as error:
+            raise SolferinoError(f'The primer cannot be used: {error}.') from error
+        metre = given.time_signatures[0] if given.time_signatures else None
+        return Primer(
+            track,
+            given.tempos[0].qpm if given.tempos else None,
+            (metre.numerator, metre.denominator) if metre else None,
+        )
+
+    def _sample(self, weights: Weights, config: Any, tracks: list[Any], options: GenerateOptions) -> list[np.ndarray]:
+        """Returns the event classes that follow each of `tracks`; those of one length are sampled in one batch."""
+        forward, encoding = self._forward(weights, config), self.encoding(config)
+        sampled: list[np.ndarray] = [np.empty(0)] * len(tracks)
+        shapes = [(track.start_step, len(track)) for track in tracks]
+        for shape in sorted(set(shapes)):
+            rows = [k for k in range(len(tracks)) if shapes[k] == shape]
+            start_step, length = shape
+            primers = np.stack([self.classes(tracks[k], config) for k in rows])
+            total = options.num_steps - start_step
+            events = event_sampling.sample(forward, encoding, primers, total, options, rows)
+            for k, row in zip(rows, events, strict=True):
+                sampled[k] = row[length:]
+        return sampled
+
+    def _sequence(
+        self, primer: Primer, classes: np.ndarray, config: Any, options: GenerateOptions
+    ) -> music_pb2.NoteSequence:
+        events = [] if options.exclude_primer else list(primer.track)
+        track = self.track(events, classes, primer.track, config)
+        start = 0 if options.exclude_primer else primer.track.start_step
+        qpm = options.qpm or primer.qpm or DEFAULT_QPM
+        seconds_per_step = 60 / qpm / config.steps_per_quarter
+        sequence = track.to_sequence(qpm=qpm, sequence_start_time=start * seconds_per_step)
+        if primer.metre and primer.metre != (4, 4):
+            numerator, denominator = primer.metre
+            sequence.time_signatures.add(numerator=numerator, denominator=denominator)
+        return sequence
+
+
+def _check(options: GenerateOptions) -> None:
+    for name in ('num_steps', 'beam_size', 'branch_factor', 'steps_per_iteration'):
+        if getattr(options, name) < 1:
+            raise SolferinoError(f'--{name}={getattr(options, name)} must be at least 1.')
+    if not 0 < options.temperature < float('inf'):
+        raise SolferinoError(f'--temperature={options.temperature} must be above 0.')
+    if options.top_k < 0:
+        raise SolferinoError(f'--top_k={options.top_k} must be 0 (sample among all events) or more.')
+    if options.qpm is not None and not 0 < options.qpm < float('inf'):
+        raise SolferinoError(f'--qpm={options.qpm} must be above 0.')

@@ -1,0 +1,104 @@
+"""What only drums_rnn knows: its events are the drums hit at each step."""
+
+import ast
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from note_seq.drums_lib import DrumTrack
+from note_seq.protobuf import music_pb2
+
+from solferino.hparams.drums_rnn import SPEC, DrumConfig
+from solferino.hparams.errors import SolferinoError
+from solferino.hparams.reasons import NO_DRUMS, Reject
+from solferino.models.core.event_family import EventFamily
+from solferino.models.music import drums, sections
+from solferino.models.music.encodings import OneHotEncoding
+
+BASS_DRUM = 36
+_CLASSES = {'any': drums.ANY_DRUM, 'kit': drums.DRUM_KIT}
+
+
+class DrumsRnn(EventFamily):
+    """See EventFamily."""
+
+    spec = SPEC
+
+    def encoding(self, config: DrumConfig) -> OneHotEncoding:
+        """The combination of drums as one class, and a counter of the position."""
+        return OneHotEncoding(_CLASSES[config.drum_classes].num_classes, config.counter_bits)
+
+    def tracks(self, sequence: music_pb2.NoteSequence, config: DrumConfig, reject: Reject) -> Iterator[DrumTrack]:
+        """The drum tracks of each section of one tempo and metre."""
+        settings = config.extraction
+        notes = drums.only_drums(sequence, settings.ignore_is_drum)
+        if not notes.notes:
+            reject(NO_DRUMS)
+            return
+        for section in sections.quantized_sections(notes, config.steps_per_quarter, reject):
+            yield from drums.extract(
+                section,
+                reject,
+                min_bars=settings.min_bars,
+                max_steps=settings.max_steps,
+                gap_bars=settings.gap_bars,
+                ignore_is_drum=settings.ignore_is_drum,
+            )
+
+    def whole_track(self, sequence: music_pb2.NoteSequence, config: DrumConfig) -> DrumTrack:
+        """Every note as a drum: a primer need not be on channel 10, as in Magenta."""
+        quantized = sections.quantize(drums.only_drums(sequence, ignore_is_drum=True), config.steps_per_quarter)
+        track = DrumTrack()
+        track.from_quantized_sequence(quantized, gap_bars=float('inf'), ignore_is_drum=True)
+        if not len(track):
+            raise ValueError('all its notes have velocity 0')
+        # Up to the last note's end, which may be rests after the last hit.
+        track.set_length(max(len(track), quantized.total_quantized_steps - track.start_step))
+        return track
+
+    def default_primer(self, config: DrumConfig, rng: np.random.Generator) -> DrumTrack:
+        """One hit of the bass drum."""
+        return DrumTrack([frozenset([BASS_DRUM])], steps_per_quarter=config.steps_per_quarter)
+
+    def classes(self, track: Iterable[frozenset[int]], config: DrumConfig) -> np.ndarray:
+        """See DrumClasses."""
+        return _CLASSES[config.drum_classes].encode(track)
+
+    def track(
+        self, events: list[frozenset[int]], classes: np.ndarray, like: DrumTrack, config: DrumConfig
+    ) -> DrumTrack:
+        """See EventFamily."""
+        return DrumTrack(
+            events + _CLASSES[config.drum_classes].decode(classes),
+            steps_per_bar=like.steps_per_bar,
+            steps_per_quarter=config.steps_per_quarter,
+        )
+
+    def parse_primer(self, flag: str, text: str, config: DrumConfig) -> DrumTrack:
+        """Reads "[(36,42),(),(42,)]": the pitches hit at each step."""
+        example = 'Write the pitches hit at each step, such as "[(36,42),(),(42,),()]".'
+        try:
+            steps = ast.literal_eval(text)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            raise SolferinoError(f'--{flag}={text}: this is not a list. {example}') from None
+        if not isinstance(steps, (list, tuple)) or not steps:
+            raise SolferinoError(f'--{flag}={text}: this is not a list of at least one step. {example}')
+        events = []
+        for number, step in enumerate(steps, start=1):
+            if not isinstance(step, (list, tuple, set, frozenset)) or not all(_is_pitch(p) for p in step):
+                raise SolferinoError(
+                    f'--{flag}: step {number} is {step!r}; a step is a tuple of pitches from 0 to 127, () for none and '
+                    f'(36,) for one. {example}'
+                )
+            events.append(frozenset(step))
+        return DrumTrack(events, steps_per_quarter=config.steps_per_quarter)
+
+    def draw(self, sequence: music_pb2.NoteSequence, config: DrumConfig) -> Any:
+        """A grid of drums and steps."""
+        from solferino.models.music import pictures  # imports matplotlib
+
+        return pictures.draw_drums(sequence, config.steps_per_quarter)
+
+
+def _is_pitch(value: object) -> bool:
+    return type(value) is int and 0 <= value <= 127

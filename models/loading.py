@@ -1,0 +1,108 @@
+"""A trained model to play with from Python.
+
+    from solferino.models import load
+
+    model = load('drums.mag')
+    for sequence in model.generate(num_steps=64, num_outputs=4, temperature=1.1):
+        ...
+"""
+
+import dataclasses
+import pathlib
+from typing import Any
+
+from solferino.hparams.errors import SolferinoError
+from solferino.hparams.spec import Config
+from solferino.models import registry
+from solferino.models.core import bundles, checkpoints
+from solferino.models.core.family import Family, GenerateOptions, Weights
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """A trained model: its family, its config with the hyperparameters it was trained with, and its weights.
+
+    Attributes:
+      source: the file it was read from.
+      generator_id, generator_description: what it calls itself.
+      description: what its maker wrote about it.
+    """
+
+    family: Family
+    config: Config
+    weights: Weights
+    source: str
+    generator_id: str
+    generator_description: str
+    description: str = ''
+
+    def generate(self, primer: Any = None, num_outputs: int = 1, **options: Any) -> list[Any]:
+        """Generates music in one batch.
+
+        Args:
+          primer: what every output begins with: a NoteSequence, an event sequence of note-seq, or None for the
+            family's default.
+          num_outputs: how many.
+          **options: fields of GenerateOptions: num_steps, temperature, seed, top_k, ...
+
+        Returns:
+          A list of NoteSequences.
+
+        Raises:
+          SolferinoError: a primer or an option that cannot be used.
+        """
+        if num_outputs < 1:
+            raise SolferinoError(f'--num_outputs={num_outputs} must be at least 1.')
+        return self.family.generate(self.weights, self.config, [primer] * num_outputs, GenerateOptions(**options))
+
+    def log_likelihood(self, sequence: Any) -> float:
+        """Returns the log-probability in nats of the events after the first of a NoteSequence or an event sequence.
+
+        An event sequence is scored as it stands, trailing silence included.
+        """
+        return self.family.log_likelihood(self.weights, self.config, sequence)
+
+    def save_bundle(self, path: str | pathlib.Path, description: str = '') -> None:
+        """Writes the model as one `.mag` file."""
+        settings = {'family': self.family.spec.name, **self.config.as_dict()}
+        bundles.write(
+            path,
+            bundles.Bundle(
+                settings, self.weights, self.generator_id, self.generator_description, description or self.description
+            ),
+        )
+
+
+def load(path: str | pathlib.Path) -> Model:
+    """Loads a bundle file, a run directory (its newest checkpoint) or a checkpoint file.
+
+    Raises:
+      SolferinoError: there is no model at `path`, or it is damaged or of something else; the message names the file.
+    """
+    path = pathlib.Path(path).expanduser()
+    if path.suffix == '.mag' or (path.is_file() and path.suffix != checkpoints.SUFFIX):
+        return load_bundle(path)
+    return load_checkpoint(path)
+
+
+def load_bundle(path: str | pathlib.Path) -> Model:
+    """Loads a bundle file. Raises SolferinoError."""
+    bundle = bundles.read(path)
+    family, config = _restore(bundle.settings, str(path))
+    return Model(
+        family, config, bundle.weights, str(path), bundle.generator_id, bundle.generator_description, bundle.description
+    )
+
+
+def load_checkpoint(path: str | pathlib.Path) -> Model:
+    """Loads a checkpoint file, or the newest one of a run directory. Raises SolferinoError."""
+    checkpoint = checkpoints.load(checkpoints.resolve(str(path)))
+    family, config = _restore(checkpoint.metadata, str(path))
+    return Model(family, config, checkpoint.weights, str(path), config.name, config.description)
+
+
+def _restore(settings: dict[str, Any], source: str) -> tuple[Family, Config]:
+    if 'family' not in settings:
+        raise SolferinoError(f'{source}: it does not say which model it holds.')
+    family = registry.get(settings['family'])
+    return family, family.spec.restore(settings, source)
