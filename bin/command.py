@@ -1,0 +1,270 @@
+"""What all commands share: flags, help, error messages and exit codes.
+
+A command says which flags it has and what to do with their values:
+
+    def console_entry_point() -> None:
+        command.run(__doc__, define, main)
+
+The flags live in a `FlagValues` of the command's own, not in absl's global one, where TensorFlow and Beam keep theirs.
+Nothing heavy is imported here: help and flag errors must come at once.
+"""
+
+import argparse
+import contextlib
+import dataclasses
+import difflib
+import inspect
+import logging
+import os
+import re
+import shutil
+import sys
+import textwrap
+import typing
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+from absl import flags
+from absl import logging as absl_logging
+
+from solferino.hparams.errors import SolferinoError
+
+Options = TypeVar('Options')
+
+# --log value -> (level of our messages, TF_CPP_MIN_LOG_LEVEL). TensorFlow's C++ side tells of its own build at INFO.
+_LOG_LEVELS = {
+    'DEBUG': (logging.DEBUG, '0'),
+    'INFO': (logging.INFO, '1'),
+    'WARN': (logging.WARNING, '1'),
+    'ERROR': (logging.ERROR, '2'),
+    'FATAL': (logging.CRITICAL, '3'),
+}
+_HELP_FLAGS = {'--help', '-help', '-h', '--helpfull', '-helpfull'}
+# What values are called, by absl's name of their type.
+_KINDS = {'bool': 'true or false', 'int': 'a whole number', 'float': 'a number', 'string': 'text'}
+_REQUIRED = 'must have a value other than None'  # absl's words about a required flag
+_INTERRUPTED = 130  # the shell's code for a process that Ctrl-C ended
+
+
+def run(
+    doc: str,
+    define: Callable[[flags.FlagValues], None],
+    main: Callable[..., None],
+    argv: list[str] | None = None,
+    beam: bool = False,
+) -> None:
+    """Parses the command line and calls `main(flag_values)`; exits with code 1 and a message where the user erred.
+
+    Args:
+      doc: what the command does; help begins with it.
+      define: adds the command's flags to the FlagValues that it is given.
+      main: the command.
+      argv: program name and arguments; None takes those of the process.
+      beam: call `main(flag_values, beam_arguments)`, with the flags that Apache Beam knows and the command does not.
+    """
+    try:
+        _run(doc, define, main, sys.argv if argv is None else argv, beam)
+        sys.stdout.flush()
+    except SolferinoError as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        print('\nInterrupted.', file=sys.stderr)
+        sys.exit(_INTERRUPTED)
+    except BrokenPipeError:
+        if not _reader_has_left():
+            raise
+        # Python flushes stdout once more when it ends; there that would print an error.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def define_option_flags(flag_values: flags.FlagValues, options: Any) -> None:
+    """Defines a flag for each field that `options`, a dataclass instance, made with `spec.option`."""
+    for field, kind in _options(options):
+        flag = _DEFINE[kind]
+        flag(field.name, getattr(options, field.name), field.metadata['help'], flag_values=flag_values)
+
+
+def options_from_flags(flag_values: flags.FlagValues, options: Options) -> Options:
+    """Returns `options` with the values of those flags that were given on the command line.
+
+    A flag left out keeps the value of `options`, which may be another config's than the one that help shows.
+    """
+    given = {f.name: flag_values[f.name].value for f, _ in _options(options) if flag_values[f.name].present}
+    try:
+        return dataclasses.replace(options, **given)  # type: ignore[type-var]  # Options is always a dataclass
+    except ValueError as error:  # raised by __post_init__, which checks ranges
+        raise SolferinoError(str(error)) from error
+
+
+_DEFINE: dict[Any, Callable[..., Any]] = {
+    bool: flags.DEFINE_bool,
+    int: flags.DEFINE_integer,
+    float: flags.DEFINE_float,
+    str: flags.DEFINE_string,
+}
+
+
+def _options(options: Any) -> Iterator[tuple[dataclasses.Field[Any], Any]]:
+    kinds = typing.get_type_hints(type(options))
+    return ((field, kinds[field.name]) for field in dataclasses.fields(options) if 'help' in field.metadata)
+
+
+def _run(
+    doc: str, define: Callable[[flags.FlagValues], None], main: Callable[..., None], argv: list[str], beam: bool
+) -> None:
+    flag_values = flags.FlagValues()
+    flag_values.set_gnu_getopt(True)  # parse on after an argument that is no flag: it may be the value of one of Beam's
+    define(flag_values)
+    flags.DEFINE_enum(
+        'log',
+        'INFO',
+        list(_LOG_LEVELS),
+        'Print messages of this importance and above.',
+        case_sensitive=False,
+        flag_values=flag_values,
+    )
+    if _HELP_FLAGS.intersection(argv[1:]):
+        print(_help_text(Path(argv[0]).stem, doc, flag_values))
+        sys.exit(0)
+    with _validated_at_the_end(flag_values):
+        try:
+            unknown = flag_values(argv, known_only=True)[1:]
+        except flags.IllegalFlagValueError as error:
+            raise SolferinoError(_explain(str(error), flag_values)) from None
+        _set_up_logging(flag_values.log)
+        if unknown and beam:
+            _check_beam_arguments(unknown, flag_values)
+        elif unknown:
+            _refuse(unknown, flag_values)
+    main(flag_values, unknown) if beam else main(flag_values)
+
+
+@contextlib.contextmanager
+def _validated_at_the_end(flag_values: flags.FlagValues) -> Iterator[None]:
+    """Puts the check of flags that depend on others last: `--inptu=x` is an unknown flag before --input is missing."""
+    validators = {name: flag_values[name].validators for name in flag_values}
+    for name in validators:
+        flag_values[name].validators = []
+    try:
+        yield
+        for name, held in validators.items():
+            flag_values[name].validators = held
+        flag_values.validate_all_flags()
+    except (flags.Error, ValueError) as error:
+        required = [name for name, held in validators.items() if _is_required(held) and flag_values[name].value is None]
+        missing = required and _REQUIRED in str(error)
+        message = f'--{required[0]} is required; --help tells more' if missing else str(error).removeprefix('ERROR:: ')
+        raise SolferinoError(message.rstrip('.') + '.') from None
+
+
+def _explain(message: str, flag_values: flags.FlagValues) -> str:
+    """Says for "--steps=x: invalid literal for int()", in absl's words, that x is not a whole number."""
+    match = re.fullmatch(r'(?s)flag (--(\w+)=.*): .*(?:invalid literal|could not convert|Non-boolean).*', message)
+    return f'{match[1]} is not {_KINDS[flag_values[match[2]].flag_type()]}.' if match else message.removeprefix('flag ')
+
+
+def _set_up_logging(name: str) -> None:
+    """Other libraries' messages are shown from WARNING on: below that they mean nothing to a musician."""
+    level, tensorflow_level = _LOG_LEVELS[name]
+    logging.basicConfig(format='%(levelname)s: %(message)s')
+    logging.getLogger().setLevel(level if level == logging.DEBUG else max(level, logging.WARNING))
+    logging.getLogger('solferino').setLevel(level)
+    # Beam warns at its import, for everyone who has no Google Cloud client.
+    logging.getLogger().addFilter(lambda record: not str(record.msg).startswith('apitools not found'))
+    absl_logging.set_verbosity(absl_logging.converter.standard_to_absl(level))
+    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', tensorflow_level)
+
+
+def _check_beam_arguments(arguments: list[str], flag_values: flags.FlagValues) -> None:
+    from apache_beam.options.pipeline_options import PipelineOptions  # 1 s, so only where Beam's flags are used
+
+    def check(parser: Any) -> None:
+        parser.exit_on_error = False  # raise instead of printing two pages of usage
+        known, unknown = parser.parse_known_args(arguments)
+        _refuse(unknown, [*flag_values, *vars(known)])
+
+    try:
+        # Beam itself only warns of what it does not know, so ask the parser that it builds.
+        PipelineOptions(arguments).get_all_options(add_extra_args_fn=check)
+    except (argparse.ArgumentError, ValueError) as error:
+        raise SolferinoError(f'Apache Beam: {error}') from None
+
+
+def _refuse(arguments: list[str], names: Iterable[str]) -> None:
+    """Raises SolferinoError about the first of the `arguments`, if any, with the nearest of the `names`."""
+    for argument in arguments:
+        name = argument.lstrip('-').split('=')[0]
+        if not argument.startswith('-') or not name:
+            raise SolferinoError(f'{argument!r} is no flag. Write every argument as --name=value; --help lists them.')
+        nearest = difflib.get_close_matches(name, list(names), n=1)
+        hint = f'Did you mean --{nearest[0]}?' if nearest else '--help lists those there are.'
+        raise SolferinoError(f'There is no flag --{name}. {hint}')
+
+
+def _help_text(program: str, doc: str, flag_values: flags.FlagValues) -> str:
+    width = min(100, shutil.get_terminal_size().columns)
+    rows = [program, '', _wrap(doc, width), '', 'Flags, as --name=value:']
+    for name in flag_values:
+        flag = flag_values[name]
+        if name != flag.name:
+            continue  # the short name of a flag that has both
+        shown = f'--[no]{name}' if flag.boolean else f'--{name}'
+        kind, help_text = _describe(flag)
+        rows += ['', f'  {shown} ({kind}; {_default(flag)})', _wrap(help_text, width, ' ' * 6)]
+    rows += [
+        '',
+        '  --help',
+        '      Print this text.',
+        '',
+        'Flags can also stand in a file, one a line: --flagfile=name.',
+    ]
+    return '\n'.join(rows)
+
+
+def _wrap(text: str, width: int, indent: str = '') -> str:
+    """Fills paragraphs to `width`; indented ones, which hold commands to copy, stay as they are."""
+    return '\n\n'.join(
+        textwrap.indent(paragraph, indent)
+        if paragraph.startswith(' ')
+        else textwrap.fill(paragraph, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+        for paragraph in inspect.cleandoc(text).split('\n\n')
+    )
+
+
+def _describe(flag: flags.Flag) -> tuple[str, str]:
+    """Returns (kind of value, help text)."""
+    if isinstance(flag.parser, flags.EnumParser):
+        values = flag.parser.enum_values
+        return 'one of ' + ', '.join(values), flag.help.removeprefix(f'<{"|".join(values)}>: ')
+    return _KINDS.get(flag.flag_type(), flag.flag_type()), flag.help
+
+
+def _default(flag: flags.Flag) -> str:
+    value = flag.default
+    if value is None and _is_required(flag.validators):
+        return 'required'
+    if flag.boolean:
+        value = str(value).lower()
+    elif isinstance(value, list):
+        value = ','.join(map(str, value))
+    return f'default: {"none" if value is None or value == "" else value}'
+
+
+def _is_required(validators: Iterable[Any]) -> bool:
+    return any(_REQUIRED in validator.message for validator in validators)
+
+
+def _reader_has_left() -> bool:
+    """Whether it is our own output that broke, as in `command | head`, and not another pipe."""
+    try:
+        print(flush=True)
+    except BrokenPipeError:
+        return True
+    return False
+
+
+def _fail(message: str) -> NoReturn:
+    print(f'error: {message}', file=sys.stderr)
+    sys.exit(1)

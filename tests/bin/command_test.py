@@ -1,0 +1,211 @@
+"""What every command does alike: help, flag errors, exit codes."""
+
+import dataclasses
+import logging
+import subprocess
+import sys
+
+import pytest
+from absl import flags
+
+from solferino.bin import command
+from solferino.hparams.errors import SolferinoError
+from solferino.hparams.spec import option
+
+DOC = """Counts notes.
+
+This command reads all the files that it is given, one after the other, and counts the notes in each one of them.
+
+    count --input=folder
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    bars: int = option(7, 'Leave out what is shorter.')
+    gap: float = option(1.5, 'Silence.')
+    loud: bool = option(False, 'Only loud notes.')
+    name: str = option('kit', 'A name.')
+    internal: int = 3
+
+    def __post_init__(self) -> None:
+        if self.bars < 0:
+            raise ValueError('bars must be at least 0.')
+
+
+def define(flag_values):
+    flags.DEFINE_string('input', None, 'Folder of files.', required=True, flag_values=flag_values)
+    flags.DEFINE_enum('format', 'compact', ['compact', 'dense'], 'Form of the output.', flag_values=flag_values)
+    command.define_option_flags(flag_values, Options())
+
+
+def run(*arguments, main=lambda *_: None, beam=False):
+    """Runs the command and returns what it exits with; 0 where it comes back."""
+    try:
+        command.run(DOC, define, main, ['/somewhere/count.py', *arguments], beam)
+    except SystemExit as stop:
+        return stop.code
+    return 0
+
+
+@pytest.fixture(autouse=True)
+def restore_log_levels():
+    loggers = [logging.getLogger(name) for name in (None, 'solferino', 'absl')]
+    levels = [logger.level for logger in loggers]
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
+
+
+@pytest.mark.parametrize('flag', ['--help', '-h', '--helpfull'])
+def test_help_lists_every_flag_with_kind_default_and_text(flag, capsys, monkeypatch):
+    monkeypatch.setenv('COLUMNS', '80')
+    assert run('--unknown', flag) == 0
+    out = capsys.readouterr().out
+    assert out.startswith('count\n\nCounts notes.\n')
+    assert '\n    count --input=folder\n' in out
+    assert '  --input (text; required)\n      Folder of files.\n' in out
+    assert '  --format (one of compact, dense; default: compact)\n      Form of the output.\n' in out
+    assert '  --bars (a whole number; default: 7)' in out
+    assert '  --gap (a number; default: 1.5)' in out
+    assert '  --[no]loud (true or false; default: false)' in out
+    assert '  --log (one of DEBUG, INFO, WARN, ERROR, FATAL; default: INFO)' in out
+    assert '  --help\n' in out
+    assert '--internal' not in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        ([], '--input is required'),
+        (['--inptu=x'], 'There is no flag --inptu. Did you mean --input?'),
+        (['--zzz=x'], 'There is no flag --zzz. --help lists'),
+        (['--input=x', 'folder'], "'folder' is no flag"),
+        (['--input=x', '--', 'folder'], "'--' is no flag"),
+        (['--input'], 'Missing value for flag --input.'),
+        (['--input=x', '--bars=some'], '--bars=some is not a whole number.'),
+        (['--input=x', '--gap=a:b'], '--gap=a:b is not a number.'),
+        (['--input=x', '--loud=maybe'], '--loud=maybe is not true or false.'),
+        (['--input=x', '--noloud=true'], '--noloud=true does not take an argument.'),
+        (['--input=x', '--format=loose'], '--format=loose'),
+        (['--input=x', '--log=LOUD'], '--log=LOUD'),
+        (['--input=x', '--flagfile=/no/such'], 'Unable to open flagfile'),
+    ],
+)
+def test_flag_errors_are_one_message_and_exit_code_1(arguments, message, capsys):
+    assert run(*arguments, main=lambda _: pytest.fail('the command ran')) == 1
+    captured = capsys.readouterr()
+    assert captured.err.startswith('error: ')
+    assert message in captured.err
+    assert captured.err.count('\n') == 1
+    assert not captured.out
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'expected'),
+    [
+        ([], Options()),
+        (['--bars=3', '--gap', '2', '--name=x'], Options(bars=3, gap=2.0, name='x')),
+        (['--loud'], Options(loud=True)),
+        (['--noloud'], Options(loud=False)),
+        (['--loud=true'], Options(loud=True)),
+    ],
+)
+def test_options_come_back_from_flags(arguments, expected):
+    seen = []
+    assert run('--input=x', *arguments, main=lambda fv: seen.append(command.options_from_flags(fv, Options()))) == 0
+    assert seen == [expected]
+
+
+def test_options_keep_the_values_of_the_config_unless_a_flag_is_given():
+    seen = []
+    config = Options(bars=1, gap=9.0)
+    run('--input=x', '--gap=2', main=lambda fv: seen.append(command.options_from_flags(fv, config)))
+    assert seen == [Options(bars=1, gap=2.0)]
+
+
+def test_option_out_of_range_is_an_error(capsys):
+    assert run('--input=x', '--bars=-1', main=lambda fv: command.options_from_flags(fv, Options())) == 1
+    assert capsys.readouterr().err == 'error: bars must be at least 0.\n'
+
+
+def fail(error):
+    def main(_):
+        raise error
+
+    return main
+
+
+def test_errors_for_the_user_have_no_traceback(capsys):
+    assert run('--input=x', main=fail(SolferinoError('x is empty.'))) == 1
+    assert capsys.readouterr().err == 'error: x is empty.\n'
+
+
+def test_defects_propagate():
+    with pytest.raises(ZeroDivisionError):
+        run('--input=x', main=fail(ZeroDivisionError()))
+
+
+def test_a_broken_pipe_of_another_kind_propagates():
+    with pytest.raises(BrokenPipeError):
+        run('--input=x', main=fail(BrokenPipeError()))
+
+
+def test_ctrl_c_exits_with_130(capsys):
+    assert run('--input=x', main=fail(KeyboardInterrupt())) == 130
+    assert capsys.readouterr().err == '\nInterrupted.\n'
+
+
+def test_a_reader_that_leaves_is_no_error():
+    code = 'from solferino.bin import command\ncommand.run("", lambda _: None, lambda _: print("x" * 100000), ["x"])'
+    process = subprocess.Popen([sys.executable, '-c', code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()
+    assert process.stderr.read() == b''
+    process.stderr.close()
+    assert process.wait() == 1
+
+
+def test_log_sets_the_threshold():
+    seen = []
+
+    def main(_):
+        seen.extend(logging.getLogger(name).getEffectiveLevel() for name in ('solferino.bin', 'absl', 'matplotlib'))
+
+    assert run('--input=x', '--log=info', main=main) == 0
+    assert run('--input=x', '--log=ERROR', main=main) == 0
+    assert seen == [logging.INFO, logging.INFO, logging.WARNING, *[logging.ERROR] * 3]
+
+
+def test_the_flags_of_two_commands_do_not_meet():
+    assert run('--input=x') == run('--input=y') == 0
+    assert 'input' not in flags.FLAGS
+
+
+class TestBeam:
+    def test_flags_of_beam_are_handed_on(self):
+        seen = []
+        arguments = ['--runner', 'DirectRunner', '--input=x', '--direct_num_workers=2', '--bars=1']
+        assert run(*arguments, main=lambda fv, beam: seen.append((fv.bars, beam)), beam=True) == 0
+        assert seen == [(1, ['--runner', 'DirectRunner', '--direct_num_workers=2'])]
+
+    @pytest.mark.parametrize(
+        ('argument', 'message'),
+        [
+            ('--runer=DirectRunner', 'There is no flag --runer. Did you mean --runner?'),
+            ('--direct_num_workers=two', '--direct_num_workers'),
+            ('folder', "'folder' is no flag"),
+        ],
+    )
+    def test_what_neither_side_knows_is_an_error(self, argument, message, capsys):
+        assert run('--input=x', argument, main=lambda *_: pytest.fail('the command ran'), beam=True) == 1
+        captured = capsys.readouterr()
+        assert message in captured.err
+        assert captured.err.count('\n') == 1
+
+    def test_beam_is_imported_only_for_its_flags(self):
+        code = (
+            'import sys; from solferino.bin import command\n'
+            'command.run("", lambda _: None, lambda *_: sys.exit("apache_beam" in sys.modules), ["x"], beam=True)'
+        )
+        assert subprocess.run([sys.executable, '-c', code], check=False).returncode == 0
