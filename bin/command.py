@@ -126,7 +126,7 @@ def _run(
         flag_values=flag_values,
     )
     if _HELP_FLAGS.intersection(argv[1:]):
-        print(_help_text(Path(argv[0]).stem, doc, flag_values))
+        print(_help_text(Path(argv[0]).stem, doc, flag_values), flush=True)
         sys.exit(0)
     with _validated_at_the_end(flag_values):
         try:
