@@ -48,6 +48,7 @@ class FamilySpec:
       configs: its configs by name.
       default_config: the `--config` of a command that is given none; None requires one.
       primer_flags: name and help of each flag that holds a primer as text.
+      default_primer: in words, what generation begins with when no primer is given.
       remedies: what to do about each reason for which music is left out, by reason.
     """
 
@@ -56,6 +57,7 @@ class FamilySpec:
     configs: Mapping[str, Config]
     default_config: str | None
     primer_flags: Mapping[str, str]
+    default_primer: str
     remedies: Mapping[str, str]
 
     def config(self, name: str | None) -> Config:

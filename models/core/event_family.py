@@ -179,7 +179,7 @@ class EventFamily(abc.ABC):
         events = [] if options.exclude_primer else list(primer.track)
         track = self.track(events, classes, primer.track, config)
         start = 0 if options.exclude_primer else primer.track.start_step
-        qpm = options.qpm or primer.qpm or DEFAULT_QPM
+        qpm = primer.qpm or options.qpm or DEFAULT_QPM
         seconds_per_step = 60 / qpm / config.steps_per_quarter
         sequence = track.to_sequence(qpm=qpm, sequence_start_time=start * seconds_per_step)
         if primer.metre and primer.metre != (4, 4):

@@ -37,7 +37,7 @@ class GenerateOptions:
       top_k: sample among this many likeliest events; 0 for all.
       beam_size, branch_factor, steps_per_iteration: Magenta's beam search; 1, 1, 1 is plain sampling.
       seed: makes the outputs repeat.
-      qpm: tempo of the outputs in quarters a minute; None takes the primer's.
+      qpm: tempo of the outputs in quarters a minute for a primer that has none of its own; None is 120.
       exclude_primer: outputs hold only what follows the primer.
     """
 

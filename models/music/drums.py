@@ -13,7 +13,7 @@ from note_seq.constants import MAX_MIDI_PITCH, MIN_MIDI_PITCH
 from note_seq.drums_encoder_decoder import DEFAULT_DRUM_TYPE_PITCHES
 from note_seq.protobuf import music_pb2
 
-from solferino.hparams.reasons import NO_DRUMS, TOO_SHORT, Reject
+from solferino.hparams.reasons import CUT_OFF, TOO_SHORT, Reject
 
 HAND_CLAP = 39  # what a hit sounds as when all drums are one class
 
@@ -75,7 +75,7 @@ def extract(
     """Yields the drum tracks of a quantized section, from first to last.
 
     A track begins with the bar of its first hit and ends where `gap_bars` of silence follow. Tracks of fewer than
-    `min_bars` bars are rejected, longer ones than `max_steps` cut off there.
+    `min_bars` bars are left out, longer ones than `max_steps` cut off there; `reject` is told of both.
     """
     search_from = 0
     while True:
@@ -84,8 +84,6 @@ def extract(
             quantized, search_start_step=search_from, gap_bars=gap_bars, ignore_is_drum=ignore_is_drum
         )
         if not len(track):
-            if not search_from:
-                reject(NO_DRUMS)
             return
         # The next track begins at a bar line.
         search_from = track.end_step + (search_from - track.end_step) % track.steps_per_bar
@@ -93,5 +91,6 @@ def extract(
             reject(TOO_SHORT)
             continue
         if max_steps is not None and len(track) > max_steps:
+            reject(CUT_OFF)
             track.set_length(max_steps)
         yield track

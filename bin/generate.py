@@ -1,0 +1,182 @@
+"""The generate command of every family: `<family>_generate`."""
+
+import secrets
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from absl import flags, logging
+
+from solferino.bin import command
+from solferino.hparams import overrides
+from solferino.hparams.errors import SolferinoError
+from solferino.hparams.spec import FamilySpec
+
+if TYPE_CHECKING:
+    from solferino.models.loading import Model
+
+
+def run(spec: FamilySpec) -> None:
+    """Runs the command of the family that `spec` describes."""
+    doc = (
+        f'Generates music with a trained {spec.name} model, and saves such a model as a bundle.\n\n'
+        f'    {spec.name}_generate --bundle_file=model.mag --output_dir=generated --num_outputs=5\n\n'
+        f'    {spec.name}_generate --run_dir=run --save_generator_bundle --bundle_file=model.mag'
+    )
+    command.run(doc, lambda flag_values: define(flag_values, spec), lambda flag_values: main(flag_values, spec))
+
+
+def define(fv: flags.FlagValues, spec: FamilySpec) -> None:
+    """Defines the flags; Magenta's names and defaults."""
+
+    def text(name: str, default: str | None, help: str) -> None:
+        flags.DEFINE_string(name, default, help, flag_values=fv)
+
+    def number(name: str, default: int, help: str) -> None:
+        flags.DEFINE_integer(name, default, help, flag_values=fv)
+
+    configs = ', '.join(spec.configs)
+    text('config', spec.default_config, f'One of: {configs}. The model knows its own; a different one is an error.')
+    text(
+        'hparams', '', 'Hyperparameters, name=value with commas. The model knows its own; a different one is an error.'
+    )
+    text('generator_id', None, "The model's id in the bundle; its config's name if not given.")
+    text('generator_description', None, "The model's description in the bundle; its config's if not given.")
+    text('run_dir', None, 'Directory of a training run: its newest checkpoint is used.')
+    text('checkpoint_file', None, 'A checkpoint of a training run, such as run/train/model.ckpt-1000.')
+    text('bundle_file', None, 'A bundle (.mag): the model to use, or the file to save with --save_generator_bundle.')
+    flags.DEFINE_bool(
+        'save_generator_bundle', False, 'Save the model as --bundle_file instead of generating.', flag_values=fv
+    )
+    text('bundle_description', None, 'What to say about the model in the bundle: its training data, for example.')
+    text('output_dir', f'/tmp/{spec.name}/generated', 'Directory for the MIDI files.')
+    number('num_outputs', 10, 'How many MIDI files to generate.')
+    number('num_steps', 128, 'Length of each in steps, the primer included.')
+    for name, help in spec.primer_flags.items():
+        text(name, '', help)
+    text('primer_midi', '', 'A MIDI file to begin with.')
+    flags.DEFINE_float(
+        'qpm', None, 'Tempo in quarters a minute (120 if not given); a primer MIDI brings its own.', flag_values=fv
+    )
+    flags.DEFINE_float(
+        'temperature', 1.0, 'Randomness: above 1.0 more than the model has learned, below 1.0 less.', flag_values=fv
+    )
+    number('top_k', 0, 'Choose among this many likeliest events; 0 for all.')
+    number('beam_size', 1, 'Beam search: how many candidates are kept.')
+    number('branch_factor', 1, 'Beam search: how many ways each candidate is continued.')
+    number('steps_per_iteration', 1, 'Beam search: steps between two choices of the best candidates.')
+    flags.DEFINE_integer(
+        'seed', None, 'The same seed gives the same music; chosen at random if not given.', flag_values=fv
+    )
+    flags.DEFINE_bool('exclude_primer', False, 'Leave the primer out of the files.', flag_values=fv)
+
+
+def main(fv: flags.FlagValues, spec: FamilySpec) -> None:
+    """Saves a bundle or generates."""
+    _check_source(fv)
+    from solferino.models import loading
+
+    if fv.run_dir:
+        model = loading.load_checkpoint(fv.run_dir)
+    elif fv.checkpoint_file:
+        model = loading.load_checkpoint(fv.checkpoint_file)
+    else:
+        model = loading.load_bundle(fv.bundle_file)
+    _check_model(model, fv, spec)
+    if fv.save_generator_bundle:
+        _save_bundle(model, fv)
+    else:
+        _generate(model, fv, spec)
+
+
+def _check_source(fv: flags.FlagValues) -> None:
+    sources = [name for name in ('run_dir', 'checkpoint_file', 'bundle_file') if fv[name].value]
+    if fv.save_generator_bundle:
+        if not fv.bundle_file or len(sources) != 2:
+            raise SolferinoError(
+                '--save_generator_bundle needs --bundle_file=name.mag to write and --run_dir or --checkpoint_file to '
+                'take the model from.'
+            )
+    elif len(sources) != 1:
+        given = ' and '.join('--' + s for s in sources) or 'none'
+        raise SolferinoError(
+            f'Name one model to generate with: --bundle_file, --run_dir or --checkpoint_file (given: {given}).'
+        )
+
+
+def _check_model(model: 'Model', fv: flags.FlagValues, spec: FamilySpec) -> None:
+    """Settings that are given again must be those of the model."""
+    if model.family.spec.name != spec.name:
+        raise SolferinoError(
+            f'{model.source} holds a model of {model.family.spec.name}; use {model.family.spec.name}_generate.'
+        )
+    if fv['config'].present and fv.config != model.config.name:
+        spec.config(fv.config)
+        raise SolferinoError(
+            f'--config={fv.config}, but {model.source} holds a model of config {model.config.name}. Leave --config out.'
+        )
+    given = overrides.parse(model.config.hparams, fv.hparams)
+    overrides.require_equal(given, model.config.hparams, '--hparams', model.source, overrides.names_in(fv.hparams))
+
+
+def _save_bundle(model: 'Model', fv: flags.FlagValues) -> None:
+    import dataclasses
+
+    named = dataclasses.replace(
+        model,
+        generator_id=fv.generator_id or model.generator_id,
+        generator_description=fv.generator_description or model.generator_description,
+    )
+    if fv.bundle_description is None:
+        logging.info('The bundle has no description; --bundle_description="..." gives it one.')
+    path = Path(fv.bundle_file).expanduser()
+    named.save_bundle(path, fv.bundle_description or '')
+    print(f'Saved {model.source} as the bundle {path}.')
+
+
+def _generate(model: 'Model', fv: flags.FlagValues, spec: FamilySpec) -> None:
+    from solferino.models.core import midi_files
+
+    primer = _primer(model, fv, spec)
+    seed = secrets.randbelow(1 << 31) if fv.seed is None else fv.seed
+    if fv.primer_midi and fv.qpm and primer.tempos and abs(primer.tempos[0].qpm - fv.qpm) > 0.01:
+        logging.warning(
+            '--qpm=%g is not used: %s has its own tempo, %.4g.', fv.qpm, fv.primer_midi, primer.tempos[0].qpm
+        )
+    began = time.monotonic()
+    sequences = model.generate(
+        primer,
+        num_outputs=fv.num_outputs,
+        num_steps=fv.num_steps,
+        temperature=fv.temperature,
+        top_k=fv.top_k,
+        beam_size=fv.beam_size,
+        branch_factor=fv.branch_factor,
+        steps_per_iteration=fv.steps_per_iteration,
+        seed=seed,
+        qpm=fv.qpm,
+        exclude_primer=fv.exclude_primer,
+    )
+    seconds = time.monotonic() - began
+    paths = midi_files.write_all(sequences, Path(fv.output_dir).expanduser())
+    silent = sum(not sequence.notes for sequence in sequences)
+    if silent:
+        logging.warning('%d of the %d outputs have no notes; try a higher --temperature.', silent, len(sequences))
+    print(
+        f'Generated {len(paths)} MIDI files of {fv.num_steps} steps in {seconds:.1f} s: {paths[0]} to {paths[-1].name}.\n'
+        f'--seed={seed} makes the same music again.'
+    )
+
+
+def _primer(model: 'Model', fv: flags.FlagValues, spec: FamilySpec) -> Any:
+    given = [name for name in (*spec.primer_flags, 'primer_midi') if fv[name].value]
+    if len(given) > 1:
+        raise SolferinoError(f'Give one primer, not {" and ".join("--" + name for name in given)}.')
+    if not given:
+        logging.info('No primer was given: beginning with %s.', model.family.spec.default_primer)
+        return None
+    if given[0] == 'primer_midi':
+        from solferino.models.core import midi_files
+
+        return midi_files.read(fv.primer_midi, '--primer_midi')
+    return model.family.parse_primer(given[0], fv[given[0]].value, model.config)

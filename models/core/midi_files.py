@@ -1,0 +1,53 @@
+"""MIDI files in and out: a primer to read, generated music to write."""
+
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from note_seq import midi_io
+from note_seq.protobuf import music_pb2
+
+from solferino.hparams.errors import SolferinoError
+
+
+def read(path: str | Path, flag: str) -> music_pb2.NoteSequence:
+    """Reads a MIDI file. Raises SolferinoError, naming `flag`, if there is none or it is damaged."""
+    file = Path(path).expanduser()
+    try:
+        return midi_io.midi_to_note_sequence(file.read_bytes())
+    except OSError as error:
+        raise SolferinoError(f'{flag}={path}: cannot be read: {error.strerror}.') from None
+    except midi_io.MIDIConversionError as error:
+        raise SolferinoError(f'{flag}={path} is not a MIDI file, or it is damaged ({error}).') from None
+
+
+def write_all(sequences: Sequence[music_pb2.NoteSequence], directory: Path) -> list[Path]:
+    """Writes `<date>_<time>_<n>.mid` for each sequence, n from 1; all of them or none. Returns their paths.
+
+    Files that are there already are never written over: a second call within a second waits for the next one.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix='.writing-', dir=directory) as temporary:
+            files = []
+            for number, sequence in enumerate(sequences, start=1):
+                files.append(Path(temporary, f'{number}.mid'))
+                midi_io.note_sequence_to_midi_file(sequence, str(files[-1]))
+            paths = _new_paths(directory, len(sequences))
+            for file, path in zip(files, paths, strict=True):
+                os.rename(file, path)
+    except OSError as error:
+        raise SolferinoError(f'--output_dir={directory}: cannot be written: {error.strerror}.') from None
+    return paths
+
+
+def _new_paths(directory: Path, count: int) -> list[Path]:
+    digits = len(str(count))
+    while True:
+        stamp = time.strftime('%Y-%m-%d_%H%M%S')
+        paths = [directory / f'{stamp}_{number:0{digits}d}.mid' for number in range(1, count + 1)]
+        if not any(path.exists() for path in paths):
+            return paths
+        time.sleep(0.1)
