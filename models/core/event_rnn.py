@@ -32,7 +32,7 @@ class EventRnn(Trainable):
         initializer = _seeded_initializers(seed)
         size = encoding.input_size
         for i, units in enumerate(hparams.rnn_layer_sizes):
-            if hparams.residual_connections and size != units:
+            if hparams.residual_connections and (i == 0 or size != units):
                 self._keep(f'projection_{i}', keras.layers.Dense(units, kernel_initializer=next(initializer)), size)
                 size = units
             if i == 0 and hparams.attn_length:
@@ -60,7 +60,7 @@ class EventRnn(Trainable):
         """Returns [B, T, classes]."""
         layers = self._layers_by_name
         hparams = self._hparams
-        attention_first = hparams.attn_length and 'projection_0' not in layers
+        attention_first = hparams.attn_length and not hparams.residual_connections
         # The attention layer gathers rows; the others multiply vectors, which are small there.
         x: Any = (ones, dense) if attention_first else self._vectors(ones, dense)
         for i in range(len(hparams.rnn_layer_sizes)):
@@ -68,7 +68,7 @@ class EventRnn(Trainable):
                 x = layers[f'projection_{i}'](x)
             output = layers[f'lstm_{i}'](x)
             if hparams.residual_connections:
-                output += self._vectors(*x) if isinstance(x, tuple) else x
+                output += x
             x = self._drop_out(output, i) if training else output
         return layers['logits'](x)
 

@@ -7,7 +7,7 @@ Generation and log-likelihood run on it, so that neither imports TensorFlow, and
 
 Weights by name, for layer i with `in` inputs and u units; gates in the order input, forget, cell, output:
 
-    projection_i/kernel [in, u], /bias [u]             with residual connections, where the size changes
+    projection_i/kernel [in, u], /bias [u]             with residual connections: layer 0 and where the size changes
     lstm_i/kernel [in, 4u], /recurrent_kernel [u, 4u], /bias [4u]
     attention/input_kernel [in, in], /context_kernel [u, in], /input_bias [in]
     attention/query_kernel [2u, u], /query_bias [u], /memory_kernel [u, u], /score [u]

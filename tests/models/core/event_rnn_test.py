@@ -1,0 +1,107 @@
+"""The TensorFlow network against its equations in NumPy, and training with it."""
+
+import numpy as np
+import pytest
+from solferino.hparams.event_rnn import EventRnnHparams
+from solferino.models.core.forward import Forward
+from solferino.models.music.encodings import OneHotEncoding
+
+ENCODING = OneHotEncoding(12, counter_bits=3)
+NETWORKS = {
+    'lstm': {'rnn_layer_sizes': (8, 6)},
+    'attention': {'rnn_layer_sizes': (8, 6), 'attn_length': 4},
+    'residual': {'rnn_layer_sizes': (8, 8, 6), 'residual_connections': True},
+    'residual attention': {'rnn_layer_sizes': (8, 8), 'attn_length': 4, 'residual_connections': True},
+}
+
+
+@pytest.fixture(params=NETWORKS)
+def hparams(request: pytest.FixtureRequest) -> EventRnnHparams:
+    return EventRnnHparams(**NETWORKS[request.param], dropout_keep_prob=0.7, learning_rate=0.05)
+
+
+def _model(hparams: EventRnnHparams, seed: int = 1):
+    from solferino.models.core.event_rnn import EventRnn
+
+    return EventRnn(hparams, ENCODING, seed)
+
+
+def _batch(lengths: tuple[int, ...] = (9, 4, 7)) -> dict[str, np.ndarray]:
+    """Padded event tracks; what lies in the padding is noise, which must not matter."""
+    events = np.random.default_rng(3).integers(0, 12, (len(lengths), max(lengths) + 1)).astype(np.int32)
+    inputs = ENCODING.inputs(events[:, :-1])
+    return {
+        'ones': inputs.ones,
+        'dense': np.ascontiguousarray(inputs.dense),
+        'labels': events[:, 1:],
+        'length': np.array(lengths, np.int32),
+    }
+
+
+def test_logits_are_those_of_the_equations(hparams: EventRnnHparams) -> None:
+    import tensorflow as tf
+
+    model, batch = _model(hparams), _batch()
+    weights = {name: variable.numpy() for name, variable in model.named_weights().items()}
+    # Random biases too: zeros would hide a bias in the wrong place.
+    rng = np.random.default_rng(0)
+    for name, variable in model.named_weights().items():
+        weights[name] = rng.normal(0, 0.5, variable.shape).astype(np.float32)
+        variable.assign(weights[name])
+    forward = Forward(weights, hparams.attn_length, hparams.residual_connections)
+    expected, _ = forward.run(ENCODING.inputs(_events(batch)), forward.initial_state(3))
+    eager = model.logits(tf.constant(batch['ones']), tf.constant(batch['dense']), training=False)
+    compiled = tf.function(model.logits)(tf.constant(batch['ones']), tf.constant(batch['dense']), training=False)
+    np.testing.assert_allclose(eager, expected, atol=1e-5)
+    np.testing.assert_allclose(compiled, expected, atol=1e-5)
+
+
+def _events(batch: dict[str, np.ndarray]) -> np.ndarray:
+    return batch['ones'][:, :, 0]
+
+
+def test_padding_does_not_change_the_metrics(hparams: EventRnnHparams) -> None:
+    import tensorflow as tf
+
+    model, batch = _model(hparams), _batch()
+    together = model.test_step({k: tf.constant(v) for k, v in batch.items()})
+    alone: dict[str, np.ndarray] = {}
+    for row, length in enumerate(batch['length']):
+        one = {k: tf.constant(v[row : row + 1, :length] if k != 'length' else v[row : row + 1]) for k, v in batch.items()}
+        for name, pair in model.test_step(one).items():
+            alone[name] = alone.get(name, 0) + np.array([float(p) for p in pair])
+    for name, pair in together.items():
+        np.testing.assert_allclose([float(p) for p in pair], alone[name], rtol=1e-5)
+
+
+def test_training_learns_and_repeats(hparams: EventRnnHparams) -> None:
+    import tensorflow as tf
+
+    def train() -> tuple[list[float], dict[str, np.ndarray]]:
+        model = _model(hparams)
+        step = tf.function(model.train_step)
+        batch = {k: tf.constant(v) for k, v in _batch().items()}
+        losses = [float(total / weight) for total, weight in (step(batch)['loss'] for _ in range(30))]
+        return losses, {name: v.numpy() for name, v in model.named_weights().items()}
+
+    losses, weights = train()
+    again, weights_again = train()
+    assert losses[-1] < losses[0] - 0.5
+    assert losses == again
+    for name, value in weights.items():
+        np.testing.assert_array_equal(value, weights_again[name])
+
+
+def test_metrics_count_events_and_steps() -> None:
+    import tensorflow as tf
+
+    model, batch = _model(EventRnnHparams(rnn_layer_sizes=(4,))), _batch()
+    metrics = model.test_step({k: tf.constant(v) for k, v in batch.items()})
+    steps = batch['length'].sum()
+    kept = np.arange(batch['labels'].shape[1]) < batch['length'][:, None]
+    silent = ((batch['labels'] == 0) & kept).sum()
+    assert float(metrics['loss'][1]) == steps
+    assert float(metrics['metrics/no_event_accuracy'][1]) == silent
+    assert float(metrics['metrics/event_accuracy'][1]) == steps - silent
+    values = {name: float(total) / max(float(weight), 1) for name, (total, weight) in metrics.items()}
+    assert model.derived(values)['metrics/perplexity'] == pytest.approx(np.exp(values['loss']), rel=1e-5)
