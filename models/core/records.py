@@ -55,6 +55,21 @@ def shard_paths(spec: str) -> list[str]:
     return [f'{match["stem"]}-{i:05}-of-{shards:05}{match["extension"]}' for i in range(shards)]
 
 
+def stem(spec: str) -> str:
+    """'dir/name@8.tfrecord' or 'dir/name.tfrecord' -> 'dir/name'"""
+    match = _SPEC.match(spec)
+    return match['stem'] if match else spec.removesuffix('.tfrecord')
+
+
+def with_shards(path: str, shards: int) -> str:
+    """'name.tfrecord', 8 -> 'name@8.tfrecord'. Raises SolferinoError if the path asks for another number of shards."""
+    match = _SPEC.match(path)
+    if match and int(match['shards']) != shards:
+        raise SolferinoError(f'{path} asks for {match["shards"]} shards, and {shards} are asked for beside it.')
+    root, extension = os.path.splitext(path)
+    return path if match else f'{root}@{shards}{extension}'
+
+
 def expand(pattern: str) -> list[str]:
     """Finds the files that `pattern` means, sorted, each once.
 
@@ -66,7 +81,8 @@ def expand(pattern: str) -> list[str]:
       SolferinoError: nothing matches, or a shard of a set is missing.
     """
     paths = set()
-    for part in (os.path.expanduser(p.strip()) for p in pattern.split(',') if p.strip()):
+    parts = [pattern] if os.path.isfile(pattern) else pattern.split(',')
+    for part in (os.path.expanduser(p.strip()) for p in parts if p.strip()):
         if os.path.isdir(part):
             raise SolferinoError(
                 f'{part} is a folder, not a file. Name the files in it: {os.path.join(part, "*.tfrecord")}'
@@ -146,7 +162,7 @@ def _open(path: str) -> IO[bytes]:
 
 
 def _length(file: IO[bytes], path: str, number: int, offset: int, size: int) -> int:
-    """Reads a frame's header. A length is believed only if the file is long enough, so that none is too much to hold."""
+    """Reads a frame's header. A length is believed only if the file is that long, so that none is too much to hold."""
     header = file.read(_HEADER)
     if len(header) < _HEADER:
         raise _damaged(path, number, offset, 'the file ends within it')

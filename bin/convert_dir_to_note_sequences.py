@@ -1,0 +1,73 @@
+"""Converts a folder of music files to NoteSequences in a TFRecord file.
+
+Reads MIDI (.mid .midi), MusicXML (.xml .musicxml .mxl) and ABC (.abc). A file that is broken, empty or no music, or
+that would take too much memory or time, is left out; the others are not disturbed. A table at the end and a JSON file
+beside the output say what was left out and why. An output that exists is replaced when all is done, not before.
+
+  convert_dir_to_note_sequences --input_dir=~/midi --recursive --output_file=/tmp/music.tfrecord
+
+Flags of Apache Beam, such as --runner, are passed on to it.
+"""
+
+from absl import flags
+
+from solferino.bin import command
+
+
+def define(values: flags.FlagValues) -> None:
+    """Defines the flags."""
+    flags.DEFINE_string(
+        'input_dir',
+        None,
+        'Folder of music files. Its name becomes the collection_name of the NoteSequences and part of their ids.',
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        'output_file',
+        None,
+        'TFRecord file to write; name@8.tfrecord writes 8 shards, name-00000-of-00008.tfrecord and so on.',
+        flag_values=values,
+    )
+    flags.mark_flags_as_required(['input_dir', 'output_file'], values)
+    flags.DEFINE_bool('recursive', False, 'Search subfolders too.', flag_values=values)
+    flags.DEFINE_integer('num_shards', None, 'Write so many shards.', lower_bound=1, flag_values=values)
+    flags.DEFINE_integer('num_workers', 1, 'Processes that read files.', lower_bound=1, flag_values=values)
+    flags.DEFINE_float(
+        'max_file_mb', 100, 'Leave out files larger than this, in MB.', lower_bound=0, flag_values=values
+    )
+    flags.DEFINE_float(
+        'max_file_memory_mb',
+        2048,
+        'Leave out files that take more memory than this to read, in MB.',
+        lower_bound=1,
+        flag_values=values,
+    )
+    flags.DEFINE_float(
+        'max_file_seconds',
+        60,
+        'Leave out files that take more processor time than this to read, in seconds.',
+        lower_bound=0.01,
+        flag_values=values,
+    )
+
+
+def main(values: flags.FlagValues, beam_args: list[str]) -> None:
+    """Converts, and prints the table."""
+    from solferino.models.core import records
+    from solferino.pipelines import convert, parsing
+
+    limits = parsing.Limits(values.max_file_mb, values.max_file_memory_mb, values.max_file_seconds)
+    output = values.output_file
+    if values.num_shards:
+        output = records.with_shards(output, values.num_shards)
+    job = convert.Job(values.input_dir, output, values.recursive, limits, values.num_workers, tuple(beam_args))
+    print(convert.convert(job))
+
+
+def console_entry_point() -> None:
+    """The command."""
+    command.run(__doc__, define, main, beam=True)
+
+
+if __name__ == '__main__':
+    console_entry_point()

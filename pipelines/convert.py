@@ -1,0 +1,232 @@
+"""From a folder of music files to NoteSequences in TFRecord files."""
+
+import contextlib
+import dataclasses
+import itertools
+import json
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import apache_beam as beam
+
+from solferino.hparams.errors import SolferinoError
+from solferino.models.core import records
+from solferino.pipelines import parsing, report, runner, writing
+from solferino.pipelines.parsing import Converted, LeftOut, Limits, Parser, Request
+from solferino.pipelines.reading import ReadRecords
+from solferino.pipelines.report import Tally
+from solferino.pipelines.staging import Staging
+
+# Why a file is not even opened.
+UNKNOWN_KIND = 'unknown kind of file'
+NOT_SEARCHED = 'subfolder not searched'
+LOOP = 'link to a folder around it'
+
+REMEDIES = parsing.REMEDIES | {
+    UNKNOWN_KIND: f'files that are read end in {" ".join(parsing.KINDS)}',
+    NOT_SEARCHED: '--recursive searches subfolders too',
+    LOOP: 'its files are converted where they are',
+}
+
+# What is counted beside the reasons.
+_FILES, _SEQUENCES, _SILENT, _NOTES, _MILLISECONDS = 'files', 'sequences', 'without notes', 'notes', 'milliseconds'
+# Where the pipeline's records go.
+_MUSIC, _LEFT_OUT = 'music', 'left out'
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What to convert.
+
+    Attributes:
+      input_dir: a folder; its last name is the collection of the NoteSequences.
+      output_file: a TFRecord file, or 'name@8.tfrecord' for shards. One that exists is replaced when all is done.
+      recursive: whether to search subfolders.
+      limits: what one file may take.
+      num_workers: processes that read files.
+      beam_args: Beam's own flags.
+    """
+
+    input_dir: str
+    output_file: str
+    recursive: bool = False
+    limits: Limits = dataclasses.field(default_factory=Limits)
+    num_workers: int = 1
+    beam_args: tuple[str, ...] = ()
+
+
+def convert(job: Job) -> str:
+    """Converts a folder and says in a table what was done. Raises SolferinoError if there is nothing to convert."""
+    root = os.path.abspath(os.path.expanduser(job.input_dir))
+    output = os.path.abspath(os.path.expanduser(job.output_file))
+    manifest = manifest_path(output)
+    _check_folder(root)
+    with Staging(output) as staging:
+        outputs = [staging.output(path) for path in (*records.shard_paths(output), manifest)]
+        tallies = _run(job, root, staging)
+        table = _table(tallies)
+        if not tallies[_FILES].count:
+            raise SolferinoError(
+                f'No file of {root} could be converted, so nothing is written.{_hint(root, job)}\n{table}'
+            )
+        writing.assemble(staging, _MUSIC, output)
+        _write_manifest(outputs[-1], job, tallies, writing.merge(staging, _LEFT_OUT))
+        staging.commit()
+    return f'{table}\nWritten: {job.output_file}\nLeft-out files are listed in {manifest}'
+
+
+def manifest_path(output: str) -> str:
+    """'music@8.tfrecord' -> 'music.manifest.json'"""
+    return records.stem(output) + '.manifest.json'
+
+
+def find(root: str, recursive: bool, ignore: str = '') -> Iterator[tuple[bytes, str]]:
+    """Yields the path of each file below `root`, relative to it, and why it is not to be opened, or ''.
+
+    Paths are bytes, because file names are; links are followed. `ignore` is the name of a folder to pass over.
+    """
+    top = os.stat(root)
+    pending = [(b'', frozenset([(top.st_dev, top.st_ino)]))]
+    while pending:
+        folder, around = pending.pop()
+        try:
+            entries = os.scandir(os.path.join(os.fsencode(root), folder))
+        except OSError:
+            yield os.path.join(folder, b''), parsing.CANNOT_BE_READ
+            continue
+        with entries:
+            for entry in entries:
+                name = os.path.join(folder, entry.name)
+                place = _place_of_folder(entry)
+                if place is None:
+                    yield name, '' if parsing.ending(name) in parsing.KINDS else UNKNOWN_KIND
+                elif entry.name == os.fsencode(ignore):
+                    continue
+                elif not recursive:
+                    yield name, NOT_SEARCHED
+                elif place in around:
+                    yield name, LOOP
+                else:
+                    pending.append((name, around | {place}))
+
+
+def _place_of_folder(entry: os.DirEntry[bytes]) -> tuple[int, int] | None:
+    """Returns what tells a folder from others however it is reached; None for what is no folder."""
+    with contextlib.suppress(OSError):  # a link that leads nowhere, or to itself
+        if entry.is_dir():
+            status = entry.stat()
+            return status.st_dev, status.st_ino
+    return None
+
+
+def _check_folder(root: str) -> None:
+    if not os.path.isdir(root):
+        problem = 'is a file, not a folder' if os.path.exists(root) else 'does not exist'
+        raise SolferinoError(f'--input_dir: {root} {problem}. Name a folder with music files.')
+    if not os.access(root, os.R_OK | os.X_OK):
+        raise SolferinoError(f'--input_dir: {root} cannot be read. Check its permissions.')
+
+
+def _run(job: Job, root: str, staging: Staging) -> Mapping[str, Tally]:
+    """Runs the pipeline; its records and counts are then in the staging folder. Returns the counts."""
+    listing, progress = staging.path('files.tfrecord'), staging.path('progress')
+    with records.Writer(listing) as writer:
+        for name, reason in find(root, job.recursive, os.path.basename(staging.folder)):
+            writer.write(name + b'\0' + reason.encode())
+    source = ReadRecords(listing)
+    read = beam.ParDo(_ReadFiles(os.fsencode(root), job.limits, progress))
+
+    def build(pipeline: Any) -> None:
+        read_files = pipeline | source | 'read files' >> read.with_outputs('counts', main='records')
+        read_files.records | 'sort' >> writing.WriteSorted(staging)
+        read_files.counts | 'count' >> report.Count(staging)
+
+    with runner.Progress(progress, source.total, 'files'):
+        runner.run(build, job.beam_args, job.num_workers)
+    return report.load(staging)
+
+
+class _ReadFiles(beam.DoFn):
+    """Reads files of the listing: yields records for WriteSorted, and counts for report.Count as 'counts'."""
+
+    def __init__(self, root: bytes, limits: Limits, progress: str):
+        self._root, self._limits, self._progress = root, limits, progress
+        self._collection = parsing.text(os.path.basename(root))
+
+    def setup(self) -> None:
+        self._resources = contextlib.ExitStack()
+        self._parser = self._resources.enter_context(Parser(self._limits))
+
+    def teardown(self) -> None:
+        self._resources.close()
+
+    def process(self, listed: bytes) -> Iterator[Any]:
+        name, reason = listed.split(b'\0')
+        if reason:
+            results: list[Converted | LeftOut] = [LeftOut(parsing.text(name), reason.decode(), '')]
+        else:
+            results = self._parser.parse(Request(os.path.join(self._root, name), name, self._collection))
+        for result in results:
+            if isinstance(result, LeftOut):
+                yield _LEFT_OUT, result.file, json.dumps(result._asdict(), ensure_ascii=False).encode()
+            else:
+                yield _MUSIC, result.id, result.data
+        for count in _counts(parsing.text(name), results):
+            yield beam.pvalue.TaggedOutput('counts', count)
+        runner.step(self._progress)
+
+
+def _counts(file: str, results: list[Converted | LeftOut]) -> Iterator[tuple[str, int, str | None]]:
+    """Yields what a file adds to the counts."""
+    converted = [result for result in results if isinstance(result, Converted)]
+    yield _FILES, int(bool(converted)), None
+    for result in converted:
+        yield _SEQUENCES, 1, None
+        yield _NOTES, result.notes, None
+        yield _MILLISECONDS, result.milliseconds, None
+        if not result.notes:
+            yield _SILENT, 1, file
+    for result in results:
+        if isinstance(result, LeftOut):
+            yield result.reason, 1, file
+
+
+def _totals(tallies: Mapping[str, Tally]) -> dict[str, int | float]:
+    """The numbers of the table and the manifest."""
+    names = [_FILES, _SEQUENCES, *([_SILENT] if _SILENT in tallies else []), _NOTES]
+    totals: dict[str, int | float] = {name: tallies.get(name, Tally()).count for name in names}
+    return totals | {'minutes': tallies.get(_MILLISECONDS, Tally()).count / 60_000}
+
+
+def _left_out(tallies: Mapping[str, Tally]) -> dict[str, Tally]:
+    return {reason: tally for reason, tally in tallies.items() if reason in REMEDIES}
+
+
+def _table(tallies: Mapping[str, Tally]) -> str:
+    files, *others = _totals(tallies).items()
+    return report.table({'files converted': files[1]} | dict(others), _left_out(tallies), REMEDIES)
+
+
+def _hint(root: str, job: Job) -> str:
+    """What to do when there is nothing to convert, if that is easy to see."""
+    if not job.recursive and any(not reason for _, reason in find(root, recursive=True)):
+        return ' There are music files in its subfolders: add --recursive.'
+    return ''
+
+
+def _write_manifest(path: str, job: Job, tallies: Mapping[str, Tally], left_out: Iterator[bytes]) -> None:
+    """Writes the counts, and each file left out on a line of its own, as JSON."""
+    head = {
+        'input_dir': job.input_dir,
+        'output_file': job.output_file,
+        'recursive': job.recursive,
+        'limits': dataclasses.asdict(job.limits),
+        'converted': _totals(tallies),
+        'left_out_by_reason': {reason: dataclasses.asdict(tally) for reason, tally in _left_out(tallies).items()},
+    }
+    with open(path, 'w', encoding='utf-8') as file:
+        file.write(json.dumps(head, indent=1, ensure_ascii=False)[:-2] + ',\n "left_out": [')
+        for separator, line in zip(itertools.chain(['\n  '], itertools.repeat(',\n  ')), left_out, strict=False):
+            file.write(separator + line.decode())
+        file.write('\n ]\n}\n')

@@ -1,0 +1,178 @@
+"""Reads music files in a process of their own, so that no file can take more than a set memory or time.
+
+A small MIDI file can ask for 80 GB (one event at tick 10^10), a small .mxl can unpack to as much. `Parser` hands each
+file to a child process (`parse_child`) that the system stops when the file takes too much; only that file is lost.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from typing import NamedTuple, Self
+
+# File name endings, in lower case, and the kind of source that each is: the <type> of an id.
+KINDS = {
+    '.mid': 'midi',
+    '.midi': 'midi',
+    '.xml': 'musicxml',
+    '.musicxml': 'musicxml',
+    '.mxl': 'musicxml',
+    '.abc': 'abc',
+}
+
+# Why a file is left out.
+CANNOT_BE_READ = 'cannot be read'
+EMPTY = 'empty file'
+TOO_LARGE = 'too large'
+NOT_MIDI = 'not a MIDI file'
+NOT_MUSICXML = 'not a MusicXML file'
+NO_TRACKS = 'no tracks'
+NO_TUNES = 'no tunes'
+DAMAGED = 'damaged file'
+UNKNOWN_ABC = 'ABC notation that is not understood'
+TOO_MUCH_MEMORY = 'needs too much memory'
+TOO_LONG = 'takes too long'
+CRASHED = 'stops the parser'
+
+REMEDIES = {
+    CANNOT_BE_READ: 'check its permissions, or where its link leads',
+    EMPTY: 'it has no bytes: copy it again',
+    TOO_LARGE: '--max_file_mb raises the limit',
+    NOT_MIDI: 'despite its name: open it in a music program and export it as a Standard MIDI File',
+    NOT_MUSICXML: 'despite its name: export the score again as MusicXML (score-partwise)',
+    NO_TRACKS: 'there is nothing in it',
+    NO_TUNES: 'there is nothing in it',
+    DAMAGED: 'it breaks the format: open it in a music program and export it again',
+    UNKNOWN_ABC: 'voices, chords, tuplets, parts and variant endings are not read: export the tune as MIDI',
+    TOO_MUCH_MEMORY: '--max_file_memory_mb raises the limit',
+    TOO_LONG: '--max_file_seconds raises the limit',
+    CRASHED: 'open it in a music program and export it again',
+}
+
+EXIT_MEMORY = 3  # the child's exit code when a file took more than its memory
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """What one file may take: its size, the memory and the processor time for reading it."""
+
+    megabytes: float = 100
+    memory_megabytes: float = 2048
+    seconds: float = 60
+
+
+class Request(NamedTuple):
+    """A file to read: where it is, its path relative to the input folder, and that folder's name."""
+
+    path: bytes
+    name: bytes
+    collection: str
+
+    @property
+    def kind(self) -> str:
+        """'midi', 'musicxml' or 'abc', by its ending."""
+        return KINDS[ending(self.name)]
+
+
+class Converted(NamedTuple):
+    """A piece of music: its id, the serialized NoteSequence, its number of notes and length."""
+
+    id: str
+    data: bytes
+    notes: int
+    milliseconds: int
+
+
+class LeftOut(NamedTuple):
+    """A file, or a tune in it, that is left out; the reason is one of the above, the detail what the parser said."""
+
+    file: str
+    reason: str
+    detail: str
+
+
+class Died(NamedTuple):
+    """Sent in place of an answer when reading a file ended the process: its exit code, or minus the signal."""
+
+    code: int
+
+
+def ending(name: bytes) -> str:
+    """b'Song.MID' -> '.mid'"""
+    return os.fsdecode(os.path.splitext(name)[1]).lower()
+
+
+def text(name: bytes) -> str:
+    """A file's name as text; bytes that are not UTF-8 are written as \\xNN."""
+    return name.decode('utf-8', 'backslashreplace')
+
+
+def sequence_id(name: bytes, collection: str, kind: str) -> str:
+    """Returns the id that Magenta gives: /id/<kind>/<collection>/<sha1 of the relative name>."""
+    return f'/id/{kind}/{collection}/{hashlib.sha1(name).hexdigest()}'
+
+
+class Parser:
+    """Reads files one after the other in a child process; a context manager. Not for use from several threads."""
+
+    def __init__(self, limits: Limits):
+        self._limits = limits
+
+    def __enter__(self) -> Self:
+        self._start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._connection.close()  # the child ends when it finds this end closed
+        self._process.wait()
+
+    def parse(self, request: Request) -> list[Converted | LeftOut]:
+        """Returns the music of a file, or why it is left out; for ABC, one or the other for each tune."""
+        fresh = self._fresh
+        answer = self._ask(request)
+        if isinstance(answer, Died) and not fresh:
+            answer = self._ask(
+                request
+            )  # a file does not answer for the memory that the ones before it left in disorder
+        if isinstance(answer, Died):
+            return [LeftOut(text(request.name), *self._why(answer.code))]
+        return answer
+
+    def _start(self) -> None:
+        self._connection, theirs = multiprocessing.Pipe()
+        child = [sys.executable, '-m', 'solferino.pipelines.parse_child', str(theirs.fileno())]
+        limits = [str(limit) for limit in dataclasses.astuple(self._limits)]
+        # One thread each: the files are spread over processes already, and threads do not survive the child's fork.
+        environment = os.environ | {'OPENBLAS_NUM_THREADS': '1', 'OMP_NUM_THREADS': '1'}
+        self._process = subprocess.Popen(
+            child + limits, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], env=environment
+        )
+        theirs.close()
+        self._fresh = True
+
+    def _ask(self, request: Request) -> list[Converted | LeftOut] | Died:
+        try:
+            self._connection.send(request)
+            answer = self._connection.recv()
+        except (EOFError, OSError):  # not the process that reads is gone but the one that starts it: somebody killed it
+            self.__exit__()
+            self._start()
+            return Died(-signal.SIGKILL)
+        self._fresh = isinstance(answer, Died)
+        return answer
+
+    def _why(self, code: int) -> tuple[str, str]:
+        """Reason and detail for the exit code of a process that a file has ended."""
+        if code == EXIT_MEMORY:
+            return TOO_MUCH_MEMORY, f'more than {self._limits.memory_megabytes:g} MB'
+        if code in (-signal.SIGPROF, -signal.SIGALRM):
+            return TOO_LONG, f'more than {self._limits.seconds:g} seconds'
+        if code == -signal.SIGKILL:
+            return TOO_MUCH_MEMORY, 'the system ended the process that read it'
+        with contextlib.suppress(ValueError):
+            return CRASHED, signal.Signals(-code).name
+        return CRASHED, f'exit code {code}'

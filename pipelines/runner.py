@@ -1,0 +1,167 @@
+"""Runs Beam pipelines: in this process, in several, or wherever Beam's own flags say.
+
+Beam's DirectRunner is not used, though it is Beam's default: it first tries to download another runner, Prism. Its
+in-process part, the FnApiRunner, is called by name.
+"""
+
+import builtins
+import contextlib
+import logging
+import os
+import re
+import shlex
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from solferino.hparams.errors import SolferinoError
+
+logger = logging.getLogger(__name__)
+
+_IN_PROCESS = {'', 'directrunner', 'direct', 'fnapirunner', 'switchingdirectrunner'}
+_RAISED = re.compile(r'^(?:\w+\.)*(\w+): ', re.MULTILINE)
+_WHERE = re.compile(r' \[while running .*', re.DOTALL)
+
+
+class Progress:
+    """Shows how many of `total` things are done, on stderr, while the `with` block runs.
+
+    Whoever does the things, in this process or another, calls `step(path)`: the size of the file `path` is the count.
+    On a terminal it is a bar; otherwise a line every `interval` seconds, and none for what takes less.
+    """
+
+    def __init__(self, path: str, total: int, unit: str, interval: float = 30):
+        self._path, self._total, self._unit, self._interval = path, total, unit, interval
+        self._ended = threading.Event()
+
+    def __enter__(self) -> None:
+        with open(self._path, 'wb'):
+            pass
+        watch = self._watch_bar if sys.stderr.isatty() else self._watch_lines
+        self._thread = threading.Thread(target=watch, daemon=True)
+        self._thread.start()
+
+    def __exit__(self, *_) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _done(self) -> int:
+        with contextlib.suppress(OSError):  # a folder that has been cleared away already
+            return os.path.getsize(self._path)
+        return 0
+
+    def _watch_bar(self) -> None:
+        import tqdm
+
+        with tqdm.tqdm(total=self._total, unit=' ' + self._unit, dynamic_ncols=True, leave=False) as bar:
+            ended = False
+            while not ended:
+                ended = self._ended.wait(0.2)
+                bar.update(self._done() - bar.n)
+
+    def _watch_lines(self) -> None:
+        while not self._ended.wait(self._interval):
+            print(f'{self._done()} of {self._total} {self._unit}', file=sys.stderr, flush=True)
+
+
+def step(path: str) -> None:
+    """Counts one thing as done for the Progress of `path`. A worker that cannot reach the file counts nothing."""
+    with contextlib.suppress(OSError):
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND)  # one byte at the end is written whole, by any process
+        try:
+            os.write(handle, b'.')
+        finally:
+            os.close(handle)
+
+
+def run(build: Callable[[Any], object], beam_args: Sequence[str] = (), num_workers: int = 1) -> None:
+    """Builds a pipeline and runs it to its end.
+
+    Args:
+      build: adds the transforms to the `beam.Pipeline` that it is given.
+      beam_args: Beam's own flags, such as '--runner=FlinkRunner'; without --runner it runs on this machine.
+      num_workers: processes on this machine; not for other runners, whose own flags say how many.
+
+    Raises:
+      SolferinoError: the runner cannot be used, or the pipeline failed for a reason that the user can mend.
+    """
+    if num_workers < 1:
+        raise SolferinoError(f'--num_workers is {num_workers}; it must be 1 or more.')
+    with _quiet():
+        import apache_beam as beam
+        from apache_beam.options.pipeline_options import PipelineOptions
+
+        options = PipelineOptions(list(beam_args))
+        with _readable_errors():
+            pipeline = beam.Pipeline(runner=_runner(options, num_workers), options=options)
+            build(pipeline)
+            result = pipeline.run()
+            state = result.wait_until_finish() or result.state
+        if state != 'DONE':
+            raise SolferinoError(f'The pipeline ended in state {state}. See the messages of its runner.')
+
+
+def _runner(options: Any, num_workers: int) -> Any:
+    """Returns the runner that the options name: an object for the one in this process, else a name or None."""
+    from apache_beam.options.pipeline_options import DirectOptions, StandardOptions
+
+    name = options.view_as(StandardOptions).runner or ''
+    if 'dask' in name.lower():
+        raise SolferinoError(
+            f'--runner={name} is refused: it writes empty files and reports success. '
+            'Leave the flag out and use --num_workers, or take another runner.'
+        )
+    if name.lower() not in _IN_PROCESS:
+        if num_workers > 1:
+            raise SolferinoError(
+                f'--num_workers is for this machine only; use the flags of {name} for the number of its workers.'
+            )
+        return None
+    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+    direct = options.view_as(DirectOptions)
+    if num_workers == 1 or direct.direct_num_workers not in (None, 1):
+        return FnApiRunner()  # it heeds Beam's own --direct_num_workers and --direct_running_mode
+    from apache_beam.transforms.environments import SubprocessSDKEnvironment
+
+    direct.direct_num_workers = num_workers
+    # Like Beam's multi_processing mode, which does not quote the name of the interpreter and whose workers tell their
+    # life on stderr. What goes wrong in our code still comes back from them, as an exception.
+    command = f'exec {shlex.quote(sys.executable)} -m apache_beam.runners.worker.sdk_worker_main'
+    if not logger.isEnabledFor(logging.DEBUG):
+        command += f' 2>{os.devnull}'
+    return FnApiRunner(default_environment=SubprocessSDKEnvironment.from_command_string(command))
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps Beam's messages away, unless --log=DEBUG. What matters in them comes as an exception too."""
+    if logger.isEnabledFor(logging.DEBUG):
+        yield
+        return
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+@contextlib.contextmanager
+def _readable_errors() -> Iterator[None]:
+    """Turns what a runner raises for a worker's SolferinoError or OSError (a full disk) into a SolferinoError.
+
+    Some runners raise the worker's own exception, others a RuntimeError that quotes its traceback.
+    """
+    try:
+        yield
+    except Exception as error:
+        quoted = str(error) if isinstance(error, RuntimeError) else f'{type(error).__name__}: {error}'
+        raised = list(_RAISED.finditer(quoted))
+        kind, message = (raised[-1][1], _WHERE.sub('', quoted[raised[-1].end() :])) if raised else ('', '')
+        if kind == 'SolferinoError':
+            raise SolferinoError(message) from error
+        if issubclass(getattr(builtins, kind, object), OSError):
+            raise SolferinoError(f'Reading or writing failed: {message}.') from error
+        raise

@@ -1,0 +1,113 @@
+"""The folder in which a run prepares its outputs, until all of them take their place at once."""
+
+import contextlib
+import fcntl
+import glob
+import os
+import shutil
+import tempfile
+from typing import Self
+
+from solferino.hparams.errors import SolferinoError
+
+
+class Staging:
+    """A temporary folder beside the output of a run; a context manager.
+
+        with Staging('out/music.tfrecord') as staging:
+            ... write to staging.output('out/music.tfrecord') and to staging.output('out/manifest.json') ...
+            staging.commit()
+
+    Without `commit` nothing has happened. A run that is killed leaves the old outputs or none, and its temporary
+    folder, which the next run for the same output clears away.
+
+    Attributes:
+      folder: the temporary folder; workers may write files of their own to it.
+    """
+
+    folder: str
+
+    def __init__(self, output: str):
+        self._output = os.path.abspath(output)
+        self._temporary: dict[str, str] = {}  # final path -> where it is prepared
+
+    def __enter__(self) -> Self:
+        parent, name = os.path.split(self._output)
+        try:
+            self._made = _make_folder(parent)
+            for left in glob.glob(os.path.join(glob.escape(parent), f'.{glob.escape(name)}.*.tmp')):
+                _clear_abandoned(left)
+            self.folder = tempfile.mkdtemp(prefix=f'.{name}.', suffix='.tmp', dir=parent)
+        except OSError as error:
+            raise SolferinoError(f'{parent} cannot be written to: {error.strerror}. Name another output.') from error
+        self._lock = _lock(self.folder)
+        return self
+
+    def __exit__(self, *_) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        if self._lock is not None:
+            os.close(self._lock)
+        for folder in self._made:
+            with contextlib.suppress(OSError):  # it holds something: it stays, and those around it
+                os.rmdir(folder)
+
+    def path(self, name: str) -> str:
+        """Returns the path of a file in the temporary folder that is no output."""
+        return os.path.join(self.folder, name)
+
+    def output(self, path: str) -> str:
+        """Returns where to write the file that will be `path`. Raises SolferinoError if that is a folder."""
+        path = os.path.abspath(path)
+        if os.path.isdir(path):
+            raise SolferinoError(f'{path} is a folder. Name a file to write.')
+        return self._temporary.setdefault(path, self.path(f'output-{len(self._temporary)}'))
+
+    def commit(self) -> None:
+        """Gives all outputs their names.
+
+        One file is replaced in one stroke. Of several the first named goes first and comes last, so that it is never
+        seen beside others that are not of its run.
+        """
+        finals = list(self._temporary)
+        try:
+            for path in finals:
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+            if len(finals) > 1:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(finals[0])
+            for path in reversed(finals):
+                os.replace(self._temporary[path], path)
+        except OSError as error:
+            raise SolferinoError(f'{error.filename2 or error.filename} cannot be written: {error.strerror}.') from error
+
+
+def _make_folder(folder: str) -> list[str]:
+    """Makes a folder and those around it; returns the new ones, innermost first."""
+    new = []
+    while not os.path.exists(folder):
+        new.append(folder)
+        folder = os.path.dirname(folder)
+    for path in reversed(new):
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(path)
+    return new
+
+
+def _lock(folder: str) -> int | None:
+    """Locks a folder as in use; the system unlocks it when this process ends. None where another process uses it."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # or the file system knows no locks
+        os.close(handle)
+        return None
+    return handle
+
+
+def _clear_abandoned(folder: str) -> None:
+    """Removes the temporary folder of a run that is no more."""
+    with contextlib.suppress(OSError):
+        handle = _lock(folder)
+        if handle is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(handle)
