@@ -7,7 +7,6 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from solferino.hparams import overrides
 from solferino.hparams.errors import SolferinoError
 
 
@@ -28,14 +27,6 @@ class Config:
     steps_per_quarter: int
     hparams: Any
     extraction: Any
-
-    def as_dict(self) -> dict[str, Any]:
-        """What a sidecar, a run directory, a checkpoint and a bundle store, so that it need not be repeated."""
-        return {
-            'config': self.name,
-            'hparams': overrides.as_dict(self.hparams),
-            'extraction': overrides.as_dict(self.extraction),
-        }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,18 +59,6 @@ class FamilySpec:
             problem = f'there is no config {name!r}' if name else 'it is required'
             raise SolferinoError(f'--config: {problem}. {self.name} has: {valid}.')
         return self.configs[name]
-
-    def restore(self, stored: Mapping[str, Any], source: str) -> Config:
-        """Inverse of Config.as_dict. Raises SolferinoError, naming `source`, for settings that are not this family's."""
-        try:
-            config = self.config(stored['config'])
-            return dataclasses.replace(
-                config,
-                hparams=overrides.replace(config.hparams, stored['hparams'], source),
-                extraction=overrides.replace(config.extraction, stored['extraction'], source),
-            )
-        except (KeyError, TypeError, AttributeError):
-            raise SolferinoError(f'{source}: its settings are incomplete; it is damaged or not of this project.') from None
 
 
 def option(default: Any, help: str) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import Config
 from solferino.models import registry
-from solferino.models.core import bundles, checkpoints
+from solferino.models.core import bundles, checkpoints, settings
 from solferino.models.core.family import Family, GenerateOptions, Weights
 
 
@@ -64,13 +64,11 @@ class Model:
 
     def save_bundle(self, path: str | pathlib.Path, description: str = '') -> None:
         """Writes the model as one `.mag` file."""
-        settings = {'family': self.family.spec.name, **self.config.as_dict()}
-        bundles.write(
-            path,
-            bundles.Bundle(
-                settings, self.weights, self.generator_id, self.generator_description, description or self.description
-            ),
+        record = settings.record_of(self.family.spec, self.config)
+        bundle = bundles.Bundle(
+            record, self.weights, self.generator_id, self.generator_description, description or self.description
         )
+        bundles.write(path, bundle)
 
 
 def load(path: str | pathlib.Path) -> Model:
@@ -101,8 +99,8 @@ def load_checkpoint(path: str | pathlib.Path) -> Model:
     return Model(family, config, checkpoint.weights, str(path), config.name, config.description)
 
 
-def _restore(settings: dict[str, Any], source: str) -> tuple[Family, Config]:
-    if 'family' not in settings:
-        raise SolferinoError(f'{source}: it does not say which model it holds.')
-    family = registry.get(settings['family'])
-    return family, family.spec.restore(settings, source)
+def _restore(record: dict[str, Any], source: str) -> tuple[Family, Config]:
+    if not isinstance(record.get('family'), str):
+        raise SolferinoError(f'{source} does not say which model it holds: it is damaged or not ours.')
+    family = registry.get(record['family'])
+    return family, settings.config_of(family.spec, record, source)

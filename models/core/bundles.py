@@ -24,7 +24,7 @@ class Bundle:
     """What a bundle holds.
 
     Attributes:
-      settings: the family's name as 'family', and Config.as_dict.
+      settings: the family and the config, as `settings.record_of` writes them.
       weights: by name.
       generator_id, generator_description: what the model calls itself.
       description: what its maker wrote about it.

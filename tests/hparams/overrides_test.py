@@ -88,17 +88,6 @@ def test_require_equal_names_both_values() -> None:
         overrides.require_equal(given_again, DEFAULTS, '--hparams', 'run.json', ['batch_size'])
 
 
-def test_config_survives_storing() -> None:
-    config = dataclasses.replace(SPEC.config('drum_kit'), hparams=overrides.parse(DEFAULTS, 'rnn_layer_sizes=[4,5]'))
-    assert SPEC.restore(config.as_dict(), 'a file') == config
-
-
-@pytest.mark.parametrize('stored', [{}, {'config': 'drum_kit'}, {'config': 'drum_kit', 'hparams': 3, 'extraction': {}}])
-def test_restore_refuses_what_is_incomplete(stored: dict) -> None:
-    with pytest.raises(SolferinoError, match='a file'):
-        SPEC.restore(stored, 'a file')
-
-
 def test_unknown_config_lists_the_valid_ones() -> None:
     with pytest.raises(SolferinoError, match='one_drum, drum_kit'):
         SPEC.config('drumkit')

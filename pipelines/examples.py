@@ -1,0 +1,185 @@
+"""From NoteSequences to the training and evaluation examples of a family."""
+
+import dataclasses
+import json
+import logging
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import apache_beam as beam
+from google.protobuf import message
+from note_seq.protobuf import music_pb2
+
+from solferino.hparams.errors import SolferinoError
+from solferino.hparams.spec import Config
+from solferino.models import registry
+from solferino.models.core import sequence_examples, settings
+from solferino.models.core.family import Family
+from solferino.pipelines import report, runner, split, writing
+from solferino.pipelines.reading import ReadRecords
+from solferino.pipelines.staging import Staging
+
+COMPACT, DENSE = 'compact', 'dense'
+
+# What is counted beside the reasons.
+_SEQUENCES = 'NoteSequences read'
+_EXAMPLES = {split.TRAINING: 'training examples', split.EVAL: 'evaluation examples'}
+_STEPS = {split.TRAINING: 'steps in training examples', split.EVAL: 'steps in evaluation examples'}
+_DONE = (_SEQUENCES, *_EXAMPLES.values(), *_STEPS.values())
+
+_log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """Which examples to make.
+
+    Attributes:
+      family: name of the family.
+      config: with the hparams and the extraction in force.
+      input: pattern of the NoteSequence TFRecord files.
+      output_dir: folder for {training,eval}_<records>.tfrecord and the sidecar <records>.json.
+      eval_ratio: share of the source files whose examples are for evaluation.
+      seed: decides which.
+      form: COMPACT or DENSE (Magenta's).
+      num_workers: processes on this machine.
+      beam_args: Beam's own flags.
+    """
+
+    family: str
+    config: Config
+    input: str
+    output_dir: str
+    eval_ratio: float = 0.1
+    seed: int = 0
+    form: str = COMPACT
+    num_workers: int = 1
+    beam_args: tuple[str, ...] = ()
+
+
+def create(job: Job) -> str:
+    """Writes the examples; returns a table of what was made and what was left out.
+
+    Raises:
+      SolferinoError: nothing to read, or no training example; then nothing has been written.
+    """
+    family = registry.get(job.family)
+    if not 0 <= job.eval_ratio <= 1:
+        raise SolferinoError(f'--eval_ratio={job.eval_ratio} must be from 0 to 1.')
+    source = ReadRecords(job.input)
+    folder = os.path.abspath(os.path.expanduser(job.output_dir))
+    outputs = {side: os.path.join(folder, f'{side}_{family.spec.records}.tfrecord') for side in _EXAMPLES}
+    with Staging(outputs[split.TRAINING]) as staging:
+        progress = staging.path('progress')
+
+        def build(pipeline: Any) -> None:
+            results = pipeline | source | beam.ParDo(_MakeExamples(job, progress)).with_outputs('counts', main='examples')
+            results.examples | writing.WriteSorted(staging)
+            results.counts | report.Count(staging)
+
+        with runner.Progress(progress, source.total, 'NoteSequences'):
+            runner.run(build, job.beam_args, job.num_workers)
+        tallies = report.load(staging)
+        done = {name: tallies.get(name, report.Tally()).count for name in _DONE}
+        left_out = {name: tally for name, tally in tallies.items() if name not in _DONE}
+        if not done[_EXAMPLES[split.TRAINING]]:
+            raise SolferinoError(_why_none(family, job, done, left_out))
+        for side, path in outputs.items():
+            writing.assemble(staging, side, path)
+        sidecar = settings.sidecar_path(outputs[split.TRAINING])
+        with open(staging.output(sidecar), 'w', encoding='utf-8') as file:
+            json.dump(_sidecar(family, job, done, left_out), file, indent=1)
+        staging.commit()
+    if job.eval_ratio and not done[_EXAMPLES[split.EVAL]]:
+        _log.warning('There is no evaluation example. A larger --eval_ratio or another --seed may give some.')
+    bytes_written = sum(os.path.getsize(path) for path in outputs.values())
+    return '\n'.join(
+        [
+            report.table({**done, 'bytes written': bytes_written}, left_out, family.spec.remedies),
+            '',
+            f'Training examples are in {outputs[split.TRAINING]}, evaluation examples beside them.',
+        ]
+    )
+
+
+class _MakeExamples(beam.DoFn):
+    """NoteSequence bytes to (side, key, SequenceExample bytes), and what to count as the output 'counts'."""
+
+    def __init__(self, job: Job, progress: str) -> None:
+        self._job = job
+        self._progress = progress
+
+    def setup(self) -> None:
+        """Called once in each worker."""
+        self._family = registry.get(self._job.family)
+
+    def process(self, data: bytes) -> Iterator[Any]:
+        """See the class."""
+        job = self._job
+        sequence = _parse(data, job.input)
+        name = sequence.filename or sequence.id
+        # A file's tunes (an ABC file has many) stay on one side.
+        source = f'{sequence.collection_name}/{sequence.filename}' if sequence.filename else sequence.id
+        side = split.side(source, job.eval_ratio, job.seed)
+        reasons: list[str] = []
+        yield _counted(_SEQUENCES, 1)
+        for number, example in enumerate(self._family.examples(sequence, job.config, reasons.append)):
+            if job.form == DENSE:
+                inputs, labels = self._family.to_dense(example, job.config)
+                payload = sequence_examples.serialize_dense(sequence_examples.DenseExample(inputs, labels))
+            else:
+                payload = sequence_examples.serialize(example)
+            yield side, f'{sequence.id}/{number:06d}', payload
+            yield _counted(_EXAMPLES[side], 1)
+            yield _counted(_STEPS[side], max(len(array) for array in example.values()))
+        for reason in reasons:
+            yield _counted(reason, 1, name)
+        runner.step(self._progress)
+
+
+def _counted(name: str, amount: int, example: str | None = None) -> Any:
+    return beam.pvalue.TaggedOutput('counts', (name, amount, example))
+
+
+def _parse(data: bytes, pattern: str) -> music_pb2.NoteSequence:
+    try:
+        sequence = music_pb2.NoteSequence.FromString(data)
+    except message.DecodeError:
+        sequence = None
+    if sequence is None or not sequence.id:
+        raise SolferinoError(
+            f'--input={pattern} does not hold NoteSequences. Name a file that convert_dir_to_note_sequences wrote.'
+        )
+    return sequence
+
+
+def _why_none(family: Family, job: Job, done: dict[str, int], left_out: dict[str, report.Tally]) -> str:
+    """The message for no training example, with what to change."""
+    total = done[_SEQUENCES]
+    if not total:
+        return f'--input={job.input} is empty: there is nothing to make examples of.'
+    if done[_EXAMPLES[split.EVAL]]:
+        return (
+            f'There is no training example: all {done[_EXAMPLES[split.EVAL]]} are for evaluation. Lower --eval_ratio '
+            f'(it is {job.eval_ratio}).'
+        )
+    rows = [
+        f'  {tally.count} times in {total} files: {reason} ({", ".join(tally.examples)}). {family.spec.remedies.get(reason, "")}'
+        for reason, tally in sorted(left_out.items(), key=lambda item: -item[1].count)
+    ]
+    return '\n'.join(['There is no training example. Nothing was written. What was left out:', *rows])
+
+
+def _sidecar(family: Family, job: Job, done: dict[str, int], left_out: dict[str, report.Tally]) -> dict[str, Any]:
+    return {
+        **settings.record_of(family.spec, job.config),
+        'steps_per_quarter': job.config.steps_per_quarter,
+        'encoding': {name: dataclasses.asdict(f) for name, f in family.features(job.config).items()},
+        'format': job.form,
+        'seed': job.seed,
+        'eval_ratio': job.eval_ratio,
+        'input': job.input,
+        'counts': done,
+        'left_out': {reason: dataclasses.asdict(tally) for reason, tally in left_out.items()},
+    }
