@@ -1,7 +1,6 @@
-"""The groove library, and songs played from it.
+"""Songs played from drum styles.
 
-    style = styles()['bossa_nova']
-    sequence = song(style, index=0, seed=1)
+    sequence = song(groove_library.style('bossa_nova'), index=0, seed=1)
 
 A song has 8 to 24 bars in phrases of four. It settles on some of the style's optional hits, changes between the
 style's patterns, leads from phrase to phrase with fills, marks new sections with a crash, and is played by hand: no
@@ -9,16 +8,13 @@ two hits are equally loud, none is exactly in time, and all are near enough to b
 """
 
 import dataclasses
-import functools
 import hashlib
-from collections.abc import Iterator
-from importlib import resources
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from note_seq.protobuf import music_pb2
 
-from solferino.hparams.errors import SolferinoError
-from solferino.models.music.groove_text import DRUM_PITCHES, Grid, Style, parse_style
+from solferino.models.music.groove_text import DRUM_PITCHES, Grid, Style
 
 BARS_PER_PHRASE = 4
 MAX_PHRASES = 6
@@ -38,21 +34,6 @@ NOTE_QUARTERS = 0.125  # drums have no length of their own, and a note must end 
 _TIMEKEEPERS = ('ride', 'bell', 'closed hat', 'open hat', 'tambourine')
 
 Hits = dict[str, str]  # what sounds at one cell: drum and strength, a key of VELOCITIES
-
-
-@functools.cache
-def styles() -> dict[str, Style]:
-    """The styles of the library by name, sorted."""
-    folder = resources.files('solferino.models.music') / 'grooves'
-    files = sorted((f for f in folder.iterdir() if f.name.endswith('.txt')), key=lambda f: f.name)
-    return {f.name[:-4]: parse_style(f.read_text('utf-8'), f.name[:-4]) for f in files}
-
-
-def style(name: str) -> Style:
-    """Returns a style of the library. Raises SolferinoError that lists the styles if it has none of this name."""
-    if name not in styles():
-        raise SolferinoError(f'There is no style {name!r}. The styles are: {", ".join(styles())}.')
-    return styles()[name]
 
 
 def song(style: Style, index: int = 0, seed: int = 0) -> music_pb2.NoteSequence:
@@ -85,11 +66,13 @@ class _Player:
     def play(self) -> Iterator[Hits]:
         """Yields what sounds at each cell of the song."""
         bar = self.style.cells_per_bar
+        fill = None
         phrases = self.choose_phrases()
         new_section = True
         whole_bar_fills = [fill for fill in self.style.fills if fill.num_cells == bar]
         if whole_bar_fills and self.chance(FILL_IN):
-            yield from self.read(self.pick(whole_bar_fills), 0, bar)
+            fill = self.pick(whole_bar_fills)
+            yield from self.read(fill, 0, bar)
         for phrase, pattern in enumerate(phrases):
             following = phrases[phrase + 1] if phrase + 1 < len(phrases) else None
             fill_at_end = self.chance(FILL_AT_REPEAT if following is pattern else FILL_AT_CHANGE)
@@ -100,7 +83,7 @@ class _Player:
                     cells[0] = self.with_crash(cells[0])
                 new_section = False
                 if fill_at_end and number == BARS_PER_PHRASE - 1 and self.style.fills:
-                    fill = self.pick(self.style.fills)
+                    fill = self.pick([other for other in self.style.fills if other is not fill] or self.style.fills)
                     cells[bar - fill.num_cells :] = self.read(fill, 0, fill.num_cells)
                     new_section = True
                 yield from cells
@@ -112,8 +95,13 @@ class _Player:
         quarters_per_phrase = BARS_PER_PHRASE * self.style.cells_per_bar * self.style.quarters_per_cell
         most = min(MAX_PHRASES, int(MAX_QUARTERS / quarters_per_phrase))
         number = int(self.rng.integers(min(2, most), most, endpoint=True))
-        turns = np.cumsum([self.rng.integers(len(self.style.patterns))] + [self.chance(CHANGE) for _ in range(number - 1)])
-        return [self.style.patterns[turn % len(self.style.patterns)] for turn in turns]
+        patterns = self.style.patterns
+        place = int(self.rng.integers(len(patterns)))
+        phrases = [patterns[place]]
+        for _ in range(number - 1):
+            place += self.chance(CHANGE)
+            phrases.append(patterns[place % len(patterns)])
+        return phrases
 
     def read(self, grid: Grid, start: int, end: int) -> Iterator[Hits]:
         """Yields what sounds at the cells from `start` to `end`, optional hits decided."""
@@ -136,7 +124,7 @@ class _Player:
     def chance(self, probability: float) -> bool:
         return bool(self.rng.random() < probability)
 
-    def pick(self, grids: tuple[Grid, ...] | list[Grid]) -> Grid:
+    def pick(self, grids: Sequence[Grid]) -> Grid:
         return grids[int(self.rng.integers(len(grids)))]
 
 

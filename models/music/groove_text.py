@@ -206,7 +206,7 @@ class _Parser:
         bars = content.split('|')
         for cell in ''.join(bars):
             if cell not in CELLS:
-                self.fail(f'{cell!r} is no hit. Use X (accent), x (hit), o (ghost note), ? and ~ (now and then), - (none).')
+                self.fail(f'{cell!r} is no hit. Use X (accent), x (hit), o (ghost), ? or ~ (now and then), - (none).')
         self.check_length(kind, name, bars)
         cells = ''.join(bars)
         if rows and len(cells) != len(rows[0][1]):
