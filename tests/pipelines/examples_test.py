@@ -1,0 +1,164 @@
+"""create_dataset: the examples are Magenta's, the split is stable, nothing is left out in silence."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from note_seq.protobuf import music_pb2
+from solferino.hparams.drums_rnn import SPEC
+from solferino.hparams.errors import SolferinoError
+from solferino.models import registry
+from solferino.models.core import records, sequence_examples
+from solferino.pipelines import examples, split
+
+
+def _job(input: Path, output_dir: Path, config: str = 'drum_kit', **options) -> examples.Job:
+    return examples.Job('drums_rnn', SPEC.config(config), str(input), str(output_dir), **options)
+
+
+def _dense(paths: list[Path]) -> Counter:
+    """The examples of dense files as a multiset."""
+    parsed = (sequence_examples.parse(data) for path in paths for data in records.read(str(path)))
+    return Counter((e.inputs.shape, e.inputs.tobytes(), e.labels.tobytes()) for e in parsed)
+
+
+def _golden(path: Path) -> Counter:
+    arrays = np.load(path)
+    numbers = [name.removeprefix('inputs_') for name in arrays if name.startswith('inputs_')]
+    pairs = ((arrays[f'inputs_{n}'], arrays[f'labels_{n}']) for n in numbers)
+    return Counter((i.shape, i.tobytes(), labels.tobytes()) for i, labels in pairs)
+
+
+@pytest.mark.parametrize('config', ['one_drum', 'drum_kit'])
+def test_dense_examples_are_those_of_magenta(shared: Path, tmp_path: Path, config: str) -> None:
+    golden = shared / 'golden'
+    job = _job(golden / 'convert/notesequences.tfrecord', tmp_path, config, eval_ratio=0, form=examples.DENSE)
+    examples.create(job)
+    assert _dense([tmp_path / 'training_drum_tracks.tfrecord']) == _golden(golden / f'datasets/{config}/decoded.npz')
+
+
+def test_odd_metres_and_lengths_are_treated_as_by_magenta(shared: Path, tmp_path: Path) -> None:
+    golden = shared / 'golden/edge'
+    job = _job(golden / 'notesequences.tfrecord', tmp_path, 'one_drum', eval_ratio=0, form=examples.DENSE)
+    examples.create(job)
+    assert _dense([tmp_path / 'training_drum_tracks.tfrecord']) == _dense(sorted((golden / 'one_drum').iterdir()))
+
+
+def _song(number: int, steps: int = 160, is_drum: bool = True) -> music_pb2.NoteSequence:
+    sequence = music_pb2.NoteSequence(
+        id=f'/id/midi/test/{number}', filename=f'{number:03d}.mid', collection_name='test', total_time=steps / 8
+    )
+    sequence.tempos.add(qpm=120)
+    for step in range(number % 3, steps, 2):
+        sequence.notes.add(
+            pitch=36 + step % 7, velocity=90, is_drum=is_drum, start_time=step / 8, end_time=(step + 1) / 8
+        )
+    return sequence
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Path:
+    """40 songs: 37 with drums, one too short, two without drums."""
+    songs = [_song(n) for n in range(37)] + [_song(90, steps=20)] + [_song(n, is_drum=False) for n in (91, 92)]
+    path = tmp_path / 'notes.tfrecord'
+    with records.Writer(str(path)) as writer:
+        for song in songs:
+            writer.write(song.SerializeToString())
+    return path
+
+
+def test_counts_and_sidecar(notes: Path, tmp_path: Path) -> None:
+    table = examples.create(_job(notes, tmp_path / 'data', eval_ratio=0.3, seed=4))
+    sidecar = json.loads((tmp_path / 'data/drum_tracks.json').read_text())
+    counts = sidecar['counts']
+    assert counts['NoteSequences read'] == 40
+    assert counts['training examples'] + counts['evaluation examples'] == 37
+    assert counts['evaluation examples'] > 3
+    assert sidecar['left_out'] == {
+        'drum track too short': {'count': 1, 'examples': ['090.mid']},
+        'no drum notes on channel 10': {'count': 2, 'examples': ['091.mid', '092.mid']},
+    }
+    assert (sidecar['config'], sidecar['seed'], sidecar['format']) == ('drum_kit', 4, 'compact')
+    assert '091.mid, 092.mid' in table and '--ignore_is_drum' in table
+    for side in ('training', 'evaluation'):
+        path = tmp_path / 'data' / f'{side.removesuffix("uation")}_drum_tracks.tfrecord'
+        assert records.count(str(path)) == counts[f'{side} examples']
+
+
+def test_compact_and_dense_examples_are_the_same_music(notes: Path, tmp_path: Path) -> None:
+    family = registry.get('drums_rnn')
+    config = SPEC.config('drum_kit')
+    parsed = {}
+    for form in (examples.COMPACT, examples.DENSE):
+        examples.create(_job(notes, tmp_path / form, form=form))
+        path = tmp_path / form / 'training_drum_tracks.tfrecord'
+        parsed[form] = [sequence_examples.parse(data) for data in records.read(str(path))]
+    assert len(parsed[examples.COMPACT]) == len(parsed[examples.DENSE]) > 20
+    for compact, dense in zip(parsed[examples.COMPACT], parsed[examples.DENSE], strict=True):
+        np.testing.assert_array_equal(
+            compact['events'], family.from_dense(dense.inputs, dense.labels, config)['events']
+        )
+    sizes = {form: (tmp_path / form / 'training_drum_tracks.tfrecord').stat().st_size for form in parsed}
+    assert sizes[examples.COMPACT] * 200 < sizes[examples.DENSE]
+
+
+def test_output_does_not_depend_on_the_number_of_workers(notes: Path, tmp_path: Path) -> None:
+    for workers in (1, 2):
+        examples.create(_job(notes, tmp_path / str(workers), num_workers=workers))
+    for name in ('training_drum_tracks.tfrecord', 'eval_drum_tracks.tfrecord', 'drum_tracks.json'):
+        assert (tmp_path / '1' / name).read_bytes() == (tmp_path / '2' / name).read_bytes()
+
+
+def test_split_depends_on_seed_and_source_alone() -> None:
+    sources = [f'collection/{n}.mid' for n in range(2000)]
+    sides = [split.side(source, 0.25, 7) for source in sources]
+    assert sides == [split.side(source, 0.25, 7) for source in sources]
+    assert sides != [split.side(source, 0.25, 8) for source in sources]
+    assert 400 < sides.count(split.EVAL) < 600
+    # A larger ratio only moves sources to the evaluation side.
+    larger = [split.side(source, 0.5, 7) for source in sources]
+    assert all(b == split.EVAL for a, b in zip(sides, larger, strict=True) if a == split.EVAL)
+    assert {split.side(source, 0.0, 7) for source in sources} == {split.TRAINING}
+    assert {split.side(source, 1.0, 7) for source in sources} == {split.EVAL}
+
+
+@pytest.mark.parametrize(
+    'options, says',
+    [
+        ({'eval_ratio': 1.0}, 'Lower --eval_ratio'),
+        ({'eval_ratio': -0.1}, 'from 0 to 1'),
+        ({'input': Path('/nowhere/notes.tfrecord')}, '/nowhere/notes.tfrecord'),
+    ],
+)
+def test_mistakes_are_named_and_nothing_is_written(notes: Path, tmp_path: Path, options: dict, says: str) -> None:
+    with pytest.raises(SolferinoError, match=says):
+        examples.create(_job(**{'input': notes, 'output_dir': tmp_path / 'data', **options}))
+    assert not (tmp_path / 'data').exists()
+
+
+def test_no_training_example_says_what_to_change(tmp_path: Path) -> None:
+    path = tmp_path / 'notes.tfrecord'
+    with records.Writer(str(path)) as writer:
+        writer.write(_song(1, is_drum=False).SerializeToString())
+    with pytest.raises(SolferinoError, match='(?s)no drum notes on channel 10.*--ignore_is_drum'):
+        examples.create(_job(path, tmp_path / 'data'))
+    assert not (tmp_path / 'data').exists()
+
+
+def test_old_output_stays_when_nothing_comes_of_a_new_run(notes: Path, tmp_path: Path) -> None:
+    examples.create(_job(notes, tmp_path / 'data'))
+    before = {p.name: p.read_bytes() for p in (tmp_path / 'data').iterdir()}
+    with pytest.raises(SolferinoError):
+        examples.create(_job(notes, tmp_path / 'data', eval_ratio=1.0))
+    assert {p.name: p.read_bytes() for p in (tmp_path / 'data').iterdir()} == before
+
+
+@pytest.mark.parametrize('payload', [b'not a proto', b''])
+def test_other_records_are_refused(tmp_path: Path, payload: bytes) -> None:
+    path = tmp_path / 'other.tfrecord'
+    with records.Writer(str(path)) as writer:
+        writer.write(payload)
+    with pytest.raises(SolferinoError, match='does not hold NoteSequences'):
+        examples.create(_job(path, tmp_path / 'data'))
