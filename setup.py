@@ -1,9 +1,27 @@
-"""Maps the four folders of the tree into one import package, `solferino`."""
+"""Maps the four folders of the tree into one import package, `solferino`.
+
+Where no GPU will ever be used, the smaller tensorflow-cpu can stand in for tensorflow:
+
+    SOLFERINO_TENSORFLOW=tensorflow-cpu pip install .
+"""
+
+import os
 
 from setuptools import find_packages, setup
 
 FOLDERS = ('hparams', 'models', 'pipelines', 'bin')
 packages = [p for p in find_packages(exclude=['tests', 'tests.*']) if p.split('.')[0] in FOLDERS]
+
+# TensorFlow is one import package under several distribution names; pip cannot be told "one of these".
+tensorflow = os.environ.get('SOLFERINO_TENSORFLOW') or 'tensorflow'
+
+COMMANDS = (
+    'convert_dir_to_note_sequences',
+    'drums_rnn_create_dataset',
+    'drums_rnn_generate',
+    'drums_rnn_train',
+    'solferino_write_grooves',
+)
 
 setup(
     name='solferino',
@@ -14,4 +32,31 @@ setup(
     packages=['solferino.' + p for p in packages],
     # Only the children are mapped: `solferino` itself is a namespace package.
     package_dir={'solferino.' + folder: folder for folder in FOLDERS},
+    package_data={'solferino.models': ['**/*.txt']},
+    entry_points={'console_scripts': [f'{name}=solferino.bin.{name}:console_entry_point' for name in COMMANDS]},
+    # The set that is known to work together is pinned in requirements.lock; these are the ranges that may work.
+    install_requires=[
+        f'{tensorflow}>=2.21,<2.22',  # its kernels and tf.function; every minor version changes something we build on
+        'keras>=3.12,<4',  # models are Keras 3 models
+        'tensorboard>=2.20,<3',  # writes and shows the training curves; TensorFlow no longer brings it
+        'note-seq==0.0.5',  # NoteSequence, and the readers of MIDI, MusicXML and ABC; no longer developed
+        'apache-beam>=2.70,<3',  # the pipelines; their TFRecords are our own, so without its [tfrecord] extra
+        'google-crc32c>=1.5,<2',  # the checksums of TFRecords; a wheel, where Beam's crcmod wants a C compiler
+        'protobuf>=6.31,<7',  # NoteSequence and bundles; TensorFlow asks for 6.31, Beam for less than 7
+        'numpy>=2,<2.5',  # Beam asks for less than 2.5
+        'safetensors>=0.5,<1',  # weights in bundles and checkpoints, without code
+        'absl-py>=2.1,<3',  # flags and logging
+        'matplotlib>=3.8,<4',  # pictures of tracks
+        'tqdm>=4.66,<5',  # progress bars
+        'audioop-lts>=0.2.1; python_version >= "3.13"',  # note-seq's pydub imports audioop, gone from Python 3.13
+    ],
+    extras_require={
+        'dev': [
+            'pytest>=8,<10',
+            'hypothesis>=6.100,<7',  # round trips of encodings on invented input
+            'ruff>=0.15,<1',
+            'mypy>=1.15,<3',
+            'setuptools>=77',  # builds the wheel that a test looks into
+        ]
+    },
 )

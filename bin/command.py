@@ -27,6 +27,7 @@ from typing import Any, NoReturn, TypeVar
 
 from absl import flags
 from absl import logging as absl_logging
+from absl.logging import converter
 
 from solferino.hparams.errors import SolferinoError
 
@@ -173,7 +174,7 @@ def _set_up_logging(name: str) -> None:
     logging.getLogger('solferino').setLevel(level)
     # Beam warns at its import, for everyone who has no Google Cloud client.
     logging.getLogger().addFilter(lambda record: not str(record.msg).startswith('apitools not found'))
-    absl_logging.set_verbosity(absl_logging.converter.standard_to_absl(level))
+    absl_logging.set_verbosity(converter.standard_to_absl(level))
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', tensorflow_level)
 
 
@@ -233,7 +234,7 @@ def _wrap(text: str, width: int, indent: str = '') -> str:
     )
 
 
-def _describe(flag: flags.Flag) -> tuple[str, str]:
+def _describe(flag: flags.Flag[Any]) -> tuple[str, str]:
     """Returns (kind of value, help text)."""
     if isinstance(flag.parser, flags.EnumParser):
         values = flag.parser.enum_values
@@ -241,7 +242,7 @@ def _describe(flag: flags.Flag) -> tuple[str, str]:
     return _KINDS.get(flag.flag_type(), flag.flag_type()), flag.help
 
 
-def _default(flag: flags.Flag) -> str:
+def _default(flag: flags.Flag[Any]) -> str:
     value = flag.default
     if value is None and _is_required(flag.validators):
         return 'required'

@@ -1,0 +1,45 @@
+# make setup   create .venv from requirements.lock and install the project in it (repeating it costs nothing)
+# make test    the same if it is missing, then the tests
+# make demo    the same if it is missing, then the whole road: grooves, dataset, training, new drum tracks
+# make lint    style, format and types
+# make bench   the benchmarks; REFERENCE=<environment of Magenta 2.1.4> measures Magenta beside
+# make lock    choose all versions anew
+# make clean   remove what these commands made
+#
+# PYTHON=<interpreter> is the Python to build .venv with: 3.11, 3.12 or 3.13.
+# TENSORFLOW=tensorflow-cpu takes TensorFlow without GPU support, which is smaller.
+
+export PYTHON TENSORFLOW REFERENCE
+
+# Commands that call one another find those of .venv first.
+IN_VENV := PATH="$(CURDIR)/.venv/bin:$$PATH"
+
+.PHONY: setup test demo lint bench lock clean
+
+setup:
+	@bin/setup.sh
+
+test: setup
+	.venv/bin/python -m pytest
+
+demo: setup
+	@$(IN_VENV) bin/demo.sh
+
+lint: setup
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+bench: setup
+	$(IN_VENV) python -m pytest tests/benchmarks --override-ini='python_files=*_bench.py' -s
+
+# The lock must serve Python 3.11, 3.12 and 3.13 alike: uv resolves for all of them at once.
+lock: setup
+	.venv/bin/python -m venv build/lock
+	build/lock/bin/pip install --quiet uv
+	build/lock/bin/uv pip compile --quiet --universal --upgrade --fork-strategy=fewest --python-version=3.11 \
+		--extra=dev --custom-compile-command='make lock' --output-file=requirements.lock setup.py
+
+clean:
+	rm -rf .venv build dist demo bench *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find bin hparams models pipelines tests -name __pycache__ -type d -prune -exec rm -rf {} +
