@@ -1,0 +1,86 @@
+"""The training command of every family: `<family>_train`."""
+
+from absl import flags
+
+from solferino.bin import command
+from solferino.hparams.errors import SolferinoError
+from solferino.hparams.spec import FamilySpec
+from solferino.models import registry
+from solferino.models.core import jobs, settings
+
+
+def run(spec: FamilySpec) -> None:
+    """Runs the command of the family that `spec` describes."""
+    doc = (
+        f'Trains a {spec.name} model on the examples that {spec.name}_create_dataset wrote, and evaluates it.\n\n'
+        f'    {spec.name}_train --sequence_example_file=data/training_{spec.records}.tfrecord \\\n'
+        f'        --eval_file=data/eval_{spec.records}.tfrecord --run_dir=run --num_training_steps=1000\n\n'
+        'Ctrl-C saves a checkpoint; the same command goes on from there. `tensorboard --logdir=run` shows the curves.'
+    )
+    command.run(doc, lambda flag_values: define(flag_values, spec), lambda flag_values: main(flag_values, spec))
+
+
+def define(fv: flags.FlagValues, spec: FamilySpec) -> None:
+    """Defines the flags; Magenta's names and defaults."""
+
+    def text(name: str, default: str | None, help: str) -> None:
+        flags.DEFINE_string(name, default, help, flag_values=fv)
+
+    def number(name: str, default: int | None, help: str, lowest: int = 0) -> None:
+        flags.DEFINE_integer(name, default, help, lower_bound=lowest, flag_values=fv)
+
+    def switch(name: str, help: str) -> None:
+        flags.DEFINE_bool(name, False, help, flag_values=fv)
+
+    configs = ', '.join(spec.configs)
+    text(
+        'config',
+        spec.default_config,
+        f'One of: {configs}. If it is not given, the config that the run directory or the dataset was made with.',
+    )
+    text(
+        'hparams', '', 'Hyperparameters that differ from those of the config: "batch_size=64,rnn_layer_sizes=[64,64]".'
+    )
+    text('generator_id', None, "The model's id in its bundle; its config's name if not given.")
+    text('generator_description', None, "The model's description in its bundle; its config's if not given.")
+    text('run_dir', f'/tmp/{spec.name}/logdir/run1', 'Directory for checkpoints and TensorBoard events.')
+    text(
+        'sequence_example_file',
+        '',
+        'TFRecord file with the examples to train on, or with --eval those to evaluate on; also a pattern.',
+    )
+    text('eval_file', '', 'TFRecord file with held-out examples: training evaluates on them and keeps the best model.')
+    number('num_training_steps', 0, 'Training ends at this step, counted from the very first; 0 for no end.')
+    number('num_eval_examples', 0, 'Evaluate on this many examples; 0 for all.')
+    number('summary_frequency', 10, 'Steps from one summary to the next.', lowest=1)
+    number('num_checkpoints', 10, 'How many of the newest checkpoints to keep; 0 for all.')
+    flags.DEFINE_float(
+        'checkpoint_seconds', 60.0, 'Seconds from one checkpoint to the next.', lower_bound=0, flag_values=fv
+    )
+    number('eval_frequency', 0, 'Steps from one evaluation on --eval_file to the next; 0 evaluates at each checkpoint.')
+    switch('eval', 'Evaluate each new checkpoint of a run that trains at the same time; ends when training has.')
+    switch('eval_once', 'Evaluate the newest checkpoint and end.')
+    number('seed', None, 'The same seed trains the same model on the same machine; 0 if not given.')
+
+
+def main(fv: flags.FlagValues, spec: FamilySpec) -> None:
+    """Trains or evaluates."""
+    if fv.eval and fv.eval_once:
+        raise SolferinoError('--eval and --eval_once exclude each other. Leave one out.')
+    generator = {'id': fv.generator_id, 'description': fv.generator_description}
+    request = jobs.Request(
+        run_dir=fv.run_dir,
+        given=settings.Given(fv.config if fv['config'].present else None, fv.hparams),
+        examples=fv.sequence_example_file,
+        eval_examples=fv.eval_file,
+        num_eval_examples=fv.num_eval_examples,
+        seed=fv.seed,
+        generator={name: value for name, value in generator.items() if value},
+        num_steps=fv.num_training_steps,
+        summary_frequency=fv.summary_frequency,
+        num_checkpoints=fv.num_checkpoints,
+        checkpoint_seconds=fv.checkpoint_seconds,
+        eval_frequency=fv.eval_frequency,
+    )
+    job = jobs.evaluate_once if fv.eval_once else jobs.evaluate if fv.eval else jobs.train
+    job(registry.get(spec.name), request)

@@ -1,0 +1,208 @@
+"""Checkpoints: all that training needs to go on, and generation to start, as safetensors files.
+
+    <run_dir>/train/model.ckpt-<step>.safetensors     the newest ones
+    <run_dir>/train/best.ckpt-<step>.safetensors      the one with the lowest evaluation loss so far
+
+A checkpoint holds tensors 'weights/<name>' and 'optimizer/<name>', and as JSON the step, the settings and the
+evaluation loss if it is known. Reading one needs no TensorFlow.
+"""
+
+import dataclasses
+import glob
+import logging
+import os
+import re
+from typing import Any
+
+import numpy as np
+
+from solferino.hparams.errors import SolferinoError
+from solferino.models.core import tensors
+from solferino.models.core.files import atomic_write
+
+MODEL = 'model'
+BEST = 'best'
+SUFFIX = '.safetensors'
+_NAME = re.compile(r'ckpt-(\d+)' + re.escape(SUFFIX) + '$')
+_log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """A model at a step.
+
+    Attributes:
+      step: training steps done.
+      weights: the model's weights by name.
+      optimizer: the optimizer's variables by name.
+      metadata: the settings (`settings.record_of`), the seed and what else is known of the run.
+      eval_loss: nats; None if it was not evaluated.
+      eval_set: fingerprint of the examples that it was evaluated on.
+      path: where it was read from.
+    """
+
+    step: int
+    weights: dict[str, np.ndarray]
+    optimizer: dict[str, np.ndarray]
+    metadata: dict[str, Any]
+    eval_loss: float | None = None
+    eval_set: str | None = None
+    path: str = ''
+
+
+def capture(model: Any, metadata: dict[str, Any]) -> Checkpoint:
+    """Returns the present state of a Trainable."""
+    return Checkpoint(
+        step=int(model.optimizer.iterations.numpy()),
+        weights={name: np.array(v.numpy()) for name, v in model.named_weights().items()},
+        optimizer={name: np.array(v.numpy()) for name, v in model.named_optimizer_state().items()},
+        metadata=metadata,
+    )
+
+
+def restore(model: Any, checkpoint: Checkpoint) -> None:
+    """Puts a checkpoint into a Trainable. Raises SolferinoError if it is not of such a model."""
+    for kind, stored, variables in (
+        ('weights', checkpoint.weights, model.named_weights()),
+        ('optimizer', checkpoint.optimizer, model.named_optimizer_state()),
+    ):
+        shapes = {name: tuple(array.shape) for name, array in stored.items()}
+        wanted = {name: tuple(v.shape) for name, v in variables.items()}
+        if shapes != wanted:
+            different = sorted(n for n in shapes.keys() | wanted.keys() if shapes.get(n) != wanted.get(n))
+            raise SolferinoError(
+                f'{checkpoint.path} does not fit this model: {kind} {", ".join(different[:5])} are missing or have '
+                'another shape. Was it written by another version? Train in another --run_dir.'
+            )
+        for name, variable in variables.items():
+            variable.assign(stored[name])
+
+
+def save(directory: str, checkpoint: Checkpoint, kind: str = MODEL) -> str:
+    """Writes a checkpoint, whole or not at all, and returns its path."""
+    path = os.path.join(directory, f'{kind}.ckpt-{checkpoint.step}{SUFFIX}')
+    arrays = {f'weights/{name}': array for name, array in checkpoint.weights.items()}
+    arrays |= {f'optimizer/{name}': array for name, array in checkpoint.optimizer.items()}
+    metadata = {
+        **checkpoint.metadata,
+        'step': checkpoint.step,
+        'eval_loss': checkpoint.eval_loss,
+        'eval_set': checkpoint.eval_set,
+    }
+    atomic_write(path, tensors.dump(arrays, metadata))
+    return path
+
+
+def load(path: str) -> Checkpoint:
+    """Reads a checkpoint. Raises SolferinoError, naming it, if it is missing, damaged or not a checkpoint."""
+    try:
+        with open(path, 'rb') as file:
+            arrays, metadata = tensors.parse(file.read())
+    except OSError as error:
+        raise SolferinoError(f'Checkpoint {path} cannot be read: {error.strerror}.') from error
+    except ValueError as error:
+        raise SolferinoError(f'Checkpoint {path} {error}. Name another one, or delete it.') from error
+    groups: dict[str, dict[str, np.ndarray]] = {'weights': {}, 'optimizer': {}}
+    for name, array in arrays.items():
+        group, _, rest = name.partition('/')
+        groups.get(group, {})[rest] = array
+    step = metadata.pop('step', None)
+    if not groups['weights'] or not isinstance(step, int):
+        raise SolferinoError(f'{path} is no checkpoint: it holds no weights or no step.')
+    eval_loss, eval_set = metadata.pop('eval_loss', None), metadata.pop('eval_set', None)
+    return Checkpoint(step, groups['weights'], groups['optimizer'], metadata, eval_loss, eval_set, path)
+
+
+def paths(directory: str, kind: str = MODEL) -> dict[int, str]:
+    """Returns the checkpoints in a directory by step, oldest first."""
+    found = glob.glob(os.path.join(glob.escape(directory), f'{kind}.ckpt-*{SUFFIX}'))
+    steps = {int(match[1]): path for path in found if (match := _NAME.search(path))}
+    return dict(sorted(steps.items()))
+
+
+def latest(directory: str) -> Checkpoint | None:
+    """Returns the newest checkpoint that is whole, None if there is no checkpoint.
+
+    One that a crash of the machine cut short is skipped with a warning. Raises SolferinoError if none can be read.
+    """
+    problem = None
+    for path in reversed(paths(directory).values()):
+        try:
+            return load(path)
+        except SolferinoError as error:
+            problem = error
+            _log.warning('%s The one before is used.', error)
+    if problem:
+        raise SolferinoError(f'No checkpoint in {directory} can be read. {problem}')
+    return None
+
+
+def best(directory: str) -> str | None:
+    """Returns the path of the checkpoint with the lowest evaluation loss, None if none was evaluated."""
+    found = paths(directory, BEST)
+    return list(found.values())[-1] if found else None
+
+
+def keep_best(directory: str, checkpoint: Checkpoint) -> str | None:
+    """Keeps an evaluated checkpoint as the best if its loss is below that of the one kept so far.
+
+    A best one that was found on other examples does not compare and gives way.
+
+    Returns:
+      Its path if it is the best now, otherwise None.
+    """
+    old = best(directory)
+    if old:
+        try:
+            before = load(old)
+        except SolferinoError as error:
+            _log.warning('%s', error)
+        else:
+            if before.eval_set == checkpoint.eval_set and not _below(checkpoint.eval_loss, before.eval_loss):
+                return None
+    path = save(directory, checkpoint, BEST)
+    for other in paths(directory, BEST).values():
+        if other != path:
+            _remove(other)
+    return path
+
+
+def prune(directory: str, keep: int) -> None:
+    """Deletes all but the newest `keep` checkpoints; 0 keeps all. The best one is not among them and stays."""
+    for path in list(paths(directory).values())[:-keep] if keep else ():
+        _remove(path)
+
+
+def resolve(path: str) -> str:
+    """Returns the file that is meant by what was typed for a checkpoint.
+
+    Args:
+      path: a file, the same without '.safetensors', or a run directory or its train/ (their newest checkpoint).
+
+    Raises:
+      SolferinoError: there is none; the message lists those there are.
+    """
+    path = os.path.expanduser(path)
+    for candidate in (path, path + SUFFIX):
+        if os.path.isfile(candidate):
+            return candidate
+    for directory in (os.path.join(path, 'train'), path):
+        checkpoint = latest(directory)
+        if checkpoint:
+            return checkpoint.path
+    folder = path if os.path.isdir(path) else os.path.dirname(path) or '.'
+    there = [os.path.basename(p) for p in (*paths(folder).values(), *paths(folder, BEST).values())]
+    raise SolferinoError(f'There is no checkpoint {path}. {folder} has: {", ".join(there) or "none"}.')
+
+
+def _below(loss: float | None, other: float | None) -> bool:
+    return loss is not None and (other is None or loss < other)
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        _log.warning('%s cannot be deleted: %s.', path, error.strerror)

@@ -1,0 +1,48 @@
+"""Ctrl-C and SIGTERM as a wish that the program grants when it is ready."""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Stop:
+    """Whether the user wants the program to stop."""
+
+    def __init__(self) -> None:
+        self.wanted = False
+
+    def __call__(self) -> bool:
+        return self.wanted
+
+
+@contextlib.contextmanager
+def graceful() -> Iterator[Stop]:
+    """Within the block the first Ctrl-C or SIGTERM only sets the Stop; the second acts as it did before.
+
+    Elsewhere than in the main thread nothing changes, and a signal that the parent process had ignored stays so.
+    """
+    stop = Stop()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    before = {number: handler for number, handler in before.items() if handler != signal.SIG_IGN}
+
+    def put_back() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        stop.wanted = True
+        put_back()
+
+    for number in before:
+        signal.signal(number, handle)
+    try:
+        yield stop
+    finally:
+        put_back()

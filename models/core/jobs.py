@@ -1,0 +1,243 @@
+"""What the training command does: train, evaluate beside a training run, or evaluate once.
+
+All that the user can get wrong is checked before TensorFlow is imported, which takes seconds.
+"""
+
+import contextlib
+import dataclasses
+import logging
+import os
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from solferino.hparams.errors import SolferinoError
+from solferino.models.core import checkpoints, data, interrupts, records, run_dir, runtime, settings, status
+from solferino.models.core.checkpoints import Checkpoint
+from solferino.models.core.data import Dataset
+from solferino.models.core.family import Family
+from solferino.models.core.run_dir import Run
+
+if TYPE_CHECKING:
+    from solferino.models.core.trainable import Trainable
+
+# The evaluation job gives up when there is neither a checkpoint nor a training run for this long.
+PATIENCE_S = 300.0
+POLL_S = 2.0
+_log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What the command line asks for.
+
+    Attributes:
+      run_dir: `--run_dir`.
+      given: `--config` and `--hparams`.
+      examples: `--sequence_example_file`.
+      eval_examples: `--eval_file`; '' for none.
+      num_eval_examples: how many of the evaluation examples to use; 0 for all.
+      seed: `--seed`, None if it was not given.
+      generator: id and description for bundles, if they were given.
+      num_steps, summary_frequency, num_checkpoints, checkpoint_seconds, eval_frequency: see training.Options.
+    """
+
+    run_dir: str
+    given: settings.Given = dataclasses.field(default_factory=settings.Given)
+    examples: str = ''
+    eval_examples: str = ''
+    num_eval_examples: int = 0
+    seed: int | None = None
+    generator: dict[str, str] = dataclasses.field(default_factory=dict)
+    num_steps: int = 0
+    summary_frequency: int = 10
+    num_checkpoints: int = 10
+    checkpoint_seconds: float = 60.0
+    eval_frequency: int = 0
+
+
+def train(family: Family, request: Request) -> None:
+    """Starts a training run, or goes on with the one in the run directory.
+
+    Raises:
+      SolferinoError: something in the request, the files or the run directory must be mended; or training diverged.
+    """
+    spec = family.spec
+    run = run_dir.choose(spec, request.run_dir, request.given, request.seed, _paths(request.examples, spec.records))
+    status.require_free(run.path)
+    checkpoint = checkpoints.latest(run.train_dir)
+    step = checkpoint.step if checkpoint else 0
+    if 0 < request.num_steps <= step:
+        print(f'{run.path} is already trained to step {step}. A larger --num_training_steps goes on from there.')
+        return
+    dataset = data.load(family, run.config, request.examples)
+    held_out = _held_out(family, run, request.eval_examples, request) if request.eval_examples else None
+    with status.claim(run.path, request.num_steps, held_out is not None) as entry, interrupts.graceful() as stop:
+        if run_dir.read(run.path, spec) is None:
+            run = dataclasses.replace(run, dataset=dataset.describe(), generator=request.generator)
+            run_dir.write(run, spec)
+        run_dir.check_dataset(run, dataset.describe())
+        _train(_Session(family, run, request, dataset, held_out, checkpoint), entry, stop)
+
+
+def evaluate_once(family: Family, request: Request) -> None:
+    """Evaluates the newest checkpoint and prints the values. Raises SolferinoError if there is none."""
+    run = run_dir.load(request.run_dir, family.spec)
+    checkpoint = checkpoints.latest(run.train_dir)
+    if checkpoint is None:
+        raise SolferinoError(f'There is no checkpoint in {run.train_dir} yet. Train first.')
+    _evaluate(family, run, request, iter([checkpoint]), once=True)
+
+
+def evaluate(family: Family, request: Request, patience_s: float = PATIENCE_S) -> None:
+    """Evaluates each checkpoint of a training run as it appears, until training has ended.
+
+    Raises:
+      SolferinoError: no training run began within `patience_s`, or something must be mended.
+    """
+    found = follow(request.run_dir, patience_s)
+    first = next(found, None)
+    if first is None:
+        raise SolferinoError(
+            f'No checkpoint appeared in {request.run_dir} for {patience_s:.0f} seconds. Start training with the same '
+            '--run_dir.'
+        )
+
+    def all_of_them() -> Iterator[Checkpoint]:
+        yield first
+        yield from found
+
+    _evaluate(family, run_dir.load(request.run_dir, family.spec), request, all_of_them(), once=False)
+
+
+def follow(directory: str, patience_s: float = PATIENCE_S, poll_s: float = POLL_S) -> Iterator[Checkpoint]:
+    """Yields the checkpoints of a run directory, those to come too; ends when training has and all were given."""
+    train_dir = os.path.join(directory, 'train')
+    seen = -1
+    started = time.monotonic()
+    while True:
+        # Asked before looking, so that the last checkpoint is not missed.
+        training = status.is_training(directory)
+        new = {step: path for step, path in checkpoints.paths(train_dir).items() if step > seen}
+        if not new:
+            if not training and (seen >= 0 or time.monotonic() - started > patience_s):
+                return
+            if seen < 0 and not training and time.monotonic() - started < poll_s:
+                _log.info('Waiting for the first checkpoint in %s, up to %d seconds.', train_dir, patience_s)
+            time.sleep(poll_s)
+        for step, path in new.items():
+            seen = step
+            try:
+                checkpoint = checkpoints.load(path)
+            except SolferinoError as error:
+                if os.path.exists(path):  # and was not deleted in favour of newer ones
+                    _log.warning('%s', error)
+                continue
+            yield checkpoint
+
+
+@dataclasses.dataclass(frozen=True)
+class _Session:
+    """A training run with all that it needs, checked and loaded."""
+
+    family: Family
+    run: Run
+    request: Request
+    dataset: Dataset
+    held_out: Dataset | None
+    checkpoint: Checkpoint | None
+
+
+def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> None:
+    runtime.set_up()
+    from solferino.models.core import evaluation, monitor, training
+    from solferino.models.core.steps import compiled
+
+    family, run, held_out = session.family, session.run, session.held_out
+    model = _model(family, run, session.checkpoint)
+    step = session.checkpoint.step if session.checkpoint else 0
+    batches = data.Batches(session.dataset, run.config.hparams.batch_size, run.seed)
+    _announce(session, batches, step)
+    with contextlib.ExitStack() as stack:
+        board = stack.enter_context(monitor.Board(run.train_dir, step))
+        evaluator = None
+        if held_out:
+            eval_board = stack.enter_context(monitor.Board(run.eval_dir, step))
+            evaluator = evaluation.Evaluator(model, held_out, eval_board, run.train_dir, run.seed, stop)
+        names = [field.name for field in dataclasses.fields(training.Options)]
+        trainer = training.Trainer(
+            model=model,
+            train_step=compiled(model.train_step, family, run.config),
+            batches=batches,
+            options=training.Options(**{name: getattr(session.request, name) for name in names}),
+            directory=run.train_dir,
+            metadata=run_dir.checkpoint_metadata(run, family.spec),
+            board=board,
+            status=entry,
+            evaluator=evaluator,
+            stop=stop,
+        )
+        values = trainer.run()
+    last = list(checkpoints.paths(run.train_dir).values())[-1]
+    if values and held_out:
+        print(evaluation.describe(held_out, last, values))
+    best = checkpoints.best(run.train_dir)
+    print(f'Newest checkpoint: {last}' + (f'\nBest checkpoint: {best}' if best else ''))
+    if entry.state == status.INTERRUPTED:
+        print('Stopped. The same command goes on from there.')
+    else:
+        print(f'Next: {family.spec.name}_generate --run_dir={run.path}')
+
+
+def _announce(session: _Session, batches: data.Batches, step: int) -> None:
+    _log.info(
+        '%s %s: %d examples, %d steps an epoch, %.0f%% padding; from step %d %s.',
+        'Going on with' if session.checkpoint else 'Training',
+        session.run.path,
+        len(session.dataset),
+        batches.per_epoch,
+        100 * batches.padding(),
+        step,
+        f'to {session.request.num_steps}' if session.request.num_steps else 'until it is stopped',
+    )
+
+
+def _evaluate(family: Family, run: Run, request: Request, found: Iterator[Checkpoint], once: bool) -> None:
+    held_out = _held_out(family, run, request.eval_examples or request.examples, request)
+    settings.keep(family.spec, request.given, run.config, run_dir.run_path(run.path))
+    runtime.set_up()
+    from solferino.models.core import evaluation, monitor
+
+    model = _model(family, run, None)
+    # One evaluation of examples of any kind, such as a test set, does not choose the best checkpoint.
+    train_dir = None if once or status.keeps_best(run.path) else run.train_dir
+    with monitor.Board(run.eval_dir) as board:
+        evaluator = evaluation.Evaluator(model, held_out, board, train_dir, run.seed)
+        for checkpoint in found:
+            checkpoints.restore(model, checkpoint)
+            values = evaluator.report(checkpoint)
+            print(evaluation.describe(held_out, checkpoint.path, values or {}), flush=True)
+
+
+def _model(family: Family, run: Run, checkpoint: Checkpoint | None) -> 'Trainable':
+    model = family.model(run.config, run.seed)
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    if checkpoint:
+        checkpoints.restore(model, checkpoint)
+    return model
+
+
+def _held_out(family: Family, run: Run, pattern: str, request: Request) -> Dataset:
+    of_dataset = settings.dataset_config(family.spec, _paths(pattern, family.spec.records))
+    if of_dataset:
+        run_dir.require_same_config(run.config, *of_dataset, run_dir.run_path(run.path))
+    return data.load(family, run.config, pattern, request.num_eval_examples)
+
+
+def _paths(pattern: str, kind: str) -> list[str]:
+    if not pattern:
+        raise SolferinoError(
+            f'--sequence_example_file is required: the examples to learn from, such as training_{kind}.tfrecord.'
+        )
+    return records.expand(pattern)

@@ -1,0 +1,83 @@
+"""What is reported of training and evaluation: means over batches, tables, TensorBoard events.
+
+The scalars have Magenta's names: 'loss', 'metrics/perplexity', 'metrics/accuracy', ...; they are the means over the
+interval since the last summary, with each batch weighted by what it holds.
+"""
+
+import io
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+# The metric that counts what was trained on: reported as a rate, not as a mean.
+EVENTS = 'events'
+
+
+class Meter:
+    """Adds up the metrics of batches."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, tuple[float, float]] = {}
+
+    def add(self, metrics: Mapping[str, tuple[float, float]]) -> None:
+        """Adds (sum, weight) by name."""
+        for name, (total, weight) in metrics.items():
+            before = self._sums.get(name, (0.0, 0.0))
+            self._sums[name] = (before[0] + total, before[1] + weight)
+
+    def total(self, name: str) -> float:
+        """The sum of a metric that counts."""
+        return self._sums.get(name, (0.0, 0.0))[0]
+
+    def means(self) -> dict[str, float]:
+        """Sum / weight by name, without counts and without metrics that nothing contributed to."""
+        return {name: total / weight for name, (total, weight) in self._sums.items() if weight and name != EVENTS}
+
+
+class Board:
+    """Writes TensorBoard events into a directory, in the plain form that every version of TensorBoard reads.
+
+    Args:
+      directory: made if missing.
+      step: the step that the run goes on from; TensorBoard forgets later ones, of a run that was cut off.
+    """
+
+    def __init__(self, directory: str, step: int = 0) -> None:
+        self._writer = EventFileWriter(directory)
+        if step:
+            self._add(step + 1, session_log=SessionLog(status=SessionLog.START))
+
+    def __enter__(self) -> 'Board':
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._writer.close()
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Writes named numbers."""
+        self._add(step, summary=Summary(value=[Summary.Value(tag=k, simple_value=v) for k, v in values.items()]))
+
+    def picture(self, step: int, name: str, figure: Any) -> None:
+        """Writes a matplotlib Figure."""
+        png = io.BytesIO()
+        figure.savefig(png, format='png')
+        width, height = (int(size) for size in figure.get_size_inches() * figure.dpi)
+        image = Summary.Image(height=height, width=width, colorspace=4, encoded_image_string=png.getvalue())
+        self._add(step, summary=Summary(value=[Summary.Value(tag=name, image=image)]))
+
+    def flush(self) -> None:
+        """Makes what was written visible."""
+        self._writer.flush()
+
+    def _add(self, step: int, **content: Any) -> None:
+        self._writer.add_event(Event(wall_time=time.time(), step=step, **content))
+
+
+def table(title: str, values: Mapping[str, float]) -> str:
+    """Returns `values` as lines of text below a title."""
+    width = max(map(len, values), default=0)
+    return '\n'.join([title, *(f'  {name:<{width}}  {value:.4f}' for name, value in values.items())])

@@ -1,0 +1,156 @@
+"""A config with its values in force: how it is stored beside datasets, in run directories, checkpoints and bundles.
+
+Later commands take the stored values, so nothing has to be repeated. What is repeated is compared: a contradiction is
+an error and never wins silently.
+"""
+
+import dataclasses
+import json
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from solferino.hparams import overrides
+from solferino.hparams.errors import SolferinoError
+from solferino.hparams.spec import Config, FamilySpec
+
+_SHARD = re.compile(r'-\d{5,}-of-\d{5,}$')
+
+
+@dataclasses.dataclass(frozen=True)
+class Given:
+    """What the command line says.
+
+    Attributes:
+      config: `--config`, None if it was not given.
+      hparams: the text of `--hparams`.
+    """
+
+    config: str | None = None
+    hparams: str = ''
+
+
+def record_of(spec: FamilySpec, config: Config) -> dict[str, Any]:
+    """Returns `config` as JSON types; `config_of` reads it."""
+    return {
+        'family': spec.name,
+        'config': config.name,
+        'hparams': overrides.as_dict(config.hparams),
+        'extraction': overrides.as_dict(config.extraction),
+    }
+
+
+def config_of(spec: FamilySpec, record: Mapping[str, Any], source: str) -> Config:
+    """Returns the config that `record` describes; `source` says where it is from.
+
+    Raises:
+      SolferinoError: it is of another family, or not a description that this version understands.
+    """
+    family, name = record.get('family'), record.get('config')
+    if family != spec.name:
+        if not isinstance(family, str):
+            raise SolferinoError(f'{source} does not say which model it belongs to: it is damaged or not ours.')
+        raise SolferinoError(f'{source} belongs to {family}, not to {spec.name}. Use the commands of {family} for it.')
+    if name not in spec.configs:
+        raise SolferinoError(f'{source} has the config {name!r}. {spec.name} has only: {", ".join(spec.configs)}.')
+    config = spec.configs[name]
+    return dataclasses.replace(
+        config,
+        hparams=overrides.replace(config.hparams, _values(record, 'hparams', source), source),
+        extraction=overrides.replace(config.extraction, _values(record, 'extraction', source), source),
+    )
+
+
+def choose(spec: FamilySpec, given: Given) -> Config:
+    """Returns the config of the command line alone. Raises SolferinoError if there is no such config or hparam."""
+    config = spec.config(given.config)
+    return dataclasses.replace(config, hparams=overrides.parse(config.hparams, given.hparams))
+
+
+def keep(spec: FamilySpec, given: Given, stored: Config, source: str) -> Config:
+    """Returns `stored`: a run directory's values hold for good.
+
+    Raises:
+      SolferinoError: the command line contradicts it.
+    """
+    return _merge(spec, given, stored, source, [field.name for field in dataclasses.fields(stored.hparams)])
+
+
+def adapt(spec: FamilySpec, given: Given, stored: Config, source: str) -> Config:
+    """Returns `stored`, the config that a dataset was made with, with the hparams of the command line put in.
+
+    A hyperparameter that was chosen when the dataset was made stays; one that was left at its default does not bind.
+
+    Raises:
+      SolferinoError: the command line contradicts what was chosen.
+    """
+    defaults = spec.configs[stored.name].hparams
+    fields = [field.name for field in dataclasses.fields(defaults)]
+    chosen = [name for name in fields if getattr(stored.hparams, name) != getattr(defaults, name)]
+    return _merge(spec, given, stored, source, chosen)
+
+
+def _merge(spec: FamilySpec, given: Given, stored: Config, source: str, fixed: list[str]) -> Config:
+    if given.config is not None and spec.config(given.config).name != stored.name:
+        raise SolferinoError(
+            f'--config is {given.config} but {source} has {stored.name}. Leave --config out to use {stored.name}, or '
+            'name other files.'
+        )
+    hparams = overrides.parse(stored.hparams, given.hparams)
+    names = [name for name in overrides.names_in(given.hparams) if name in fixed]
+    overrides.require_equal(hparams, stored.hparams, '--hparams', source, names)
+    return dataclasses.replace(stored, hparams=hparams)
+
+
+def _values(record: Mapping[str, Any], key: str, source: str) -> dict[str, Any]:
+    values = record.get(key, {})
+    if not isinstance(values, dict):
+        raise SolferinoError(f'{source} is damaged: its {key} is no list of names and values.')
+    return values
+
+
+def read_json(path: str) -> dict[str, Any] | None:
+    """Returns the JSON object in `path`, None if there is no such file. Raises SolferinoError if it is no such file."""
+    try:
+        with open(path, encoding='utf-8') as file:
+            value = json.load(file)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise SolferinoError(f'{path} cannot be read: {error.strerror}.') from error
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise SolferinoError(f'{path} is damaged or not ours: it holds no JSON object. Put it right or delete it.')
+    return value
+
+
+def sidecar_path(path: str) -> str:
+    """Where the description of a dataset is: 'data/training_drum_tracks.tfrecord' -> 'data/drum_tracks.json'.
+
+    It is the same for the training and the evaluation side, and for a single file and its shards.
+    """
+    folder, name = os.path.split(path)
+    stem = _SHARD.sub('', os.path.splitext(name)[0])
+    for prefix in ('training_', 'eval_'):
+        stem = stem.removeprefix(prefix)
+    return os.path.join(folder, stem + '.json')
+
+
+def dataset_config(spec: FamilySpec, paths: list[str]) -> tuple[Config, str] | None:
+    """Returns the config that the files `paths` were made with and where that is written; None if nowhere.
+
+    Raises:
+      SolferinoError: they were made for another family, or with different configs.
+    """
+    found = None
+    for sidecar in sorted({sidecar_path(path) for path in paths}):
+        record = read_json(sidecar)
+        if record is None:
+            continue
+        config = config_of(spec, record, sidecar)
+        if found and found[0] != config:
+            raise SolferinoError(f'{found[1]} and {sidecar} differ: their examples cannot be used together.')
+        found = (config, sidecar)
+    return found
