@@ -1,0 +1,205 @@
+"""Every registered family keeps the contract: extract, store, encode, batch, train, save, load, generate.
+
+To add a family, add one row to `ROWS`; a family without one fails.
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from note_seq.protobuf import music_pb2
+from solferino.hparams import overrides
+from solferino.models import load, registry
+from solferino.models.core import checkpoints, data, records, sequence_examples, settings
+from solferino.models.core.family import Family, GenerateOptions
+from solferino.models.loading import Model
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """What the contract test must be told of a family.
+
+    Attributes:
+      hparams: makes any of its configs tiny.
+      primer: a primer flag and a text for it.
+      bad_primer: a text that the flag must refuse.
+    """
+
+    hparams: str
+    primer: tuple[str, str]
+    bad_primer: str
+
+
+ROWS = {
+    'drums_rnn': Row(
+        'batch_size=3,rnn_layer_sizes=[6,5],learning_rate=0.02', ('primer_drums', '[(36,),(),(42,38)]'), '[(36,200)]'
+    ),
+}
+
+CASES = [(name, config) for name in registry.FAMILIES for config in registry.get(name).spec.configs]
+
+
+@pytest.fixture(params=CASES, ids=lambda case: '-'.join(case))
+def case(request: pytest.FixtureRequest) -> tuple[Family, Any, Row]:
+    name, config_name = request.param
+    assert name in ROWS, f'add a row for {name} to ROWS'
+    family, row = registry.get(name), ROWS[name]
+    config = family.spec.configs[config_name]
+    return family, dataclasses.replace(config, hparams=overrides.parse(config.hparams, row.hparams)), row
+
+
+def song(seed: int, bars: int) -> music_pb2.NoteSequence:
+    """Drums and a monophonic melody in 4/4 at 100 quarters a minute: enough for any family."""
+    rng = np.random.default_rng(seed)
+    sequence = music_pb2.NoteSequence(id=f'/id/midi/contract/{seed}', ticks_per_quarter=220)
+    sequence.tempos.add(qpm=100)
+    sequence.time_signatures.add(numerator=4, denominator=4)
+    step = 60 / 100 / 4
+    for position in range(0, bars * 16, 2):
+        common = {'velocity': 80, 'start_time': position * step, 'end_time': (position + 2) * step}
+        sequence.notes.add(pitch=int(rng.integers(60, 72)), instrument=0, **common)
+        for drum in rng.choice([36, 38, 42, 46, 49], size=2, replace=False):
+            sequence.notes.add(pitch=int(drum), instrument=9, is_drum=True, **common)
+    sequence.total_time = bars * 16 * step
+    return sequence
+
+
+def _examples(family: Family, config: Any) -> list:
+    reasons: list[str] = []
+    found = [e for seed, bars in enumerate((8, 10, 12, 9)) for e in family.examples(song(seed, bars), config, reasons.append)]
+    assert len(found) >= 4
+    assert not reasons
+    return found
+
+
+def _weights(model: Any) -> dict[str, np.ndarray]:
+    return {name: np.array(variable) for name, variable in model.named_weights().items()}
+
+
+def test_spec_and_registry_agree(case: tuple) -> None:
+    family, config, _ = case
+    spec = family.spec
+    assert registry.family_of_config(config.name) is family
+    assert spec.default_config is None or spec.default_config in spec.configs
+    assert config.description and config.steps_per_quarter >= 0
+    record = settings.record_of(spec, config)
+    assert settings.config_of(spec, record, 'a file') == config
+
+
+def test_every_reason_has_a_remedy(case: tuple) -> None:
+    family, config, _ = case
+    reasons: list[str] = []
+    short = song(0, 1)
+    silent = music_pb2.NoteSequence(id='/id/midi/contract/silent')
+    for sequence in (short, silent):
+        assert list(family.examples(sequence, config, reasons.append)) == []
+    assert len(reasons) >= 2  # nothing is left out in silence
+    assert all(family.spec.remedies.get(reason) for reason in reasons)
+
+
+def test_examples_survive_storing_and_fit_the_features(case: tuple) -> None:
+    family, config, _ = case
+    for example in _examples(family, config):
+        stored = sequence_examples.parse(sequence_examples.serialize(example))
+        assert isinstance(stored, dict)
+        encoded = family.encode(stored, config)
+        features = family.features(config)
+        assert encoded.keys() == features.keys()
+        for name, feature in features.items():
+            assert encoded[name].ndim == len(feature.shape)
+            assert all(want in (None, size) for want, size in zip(feature.shape, encoded[name].shape, strict=True))
+
+
+def test_dense_form_comes_back(case: tuple) -> None:
+    family, config, _ = case
+    for example in _examples(family, config):
+        inputs, labels = family.to_dense(example, config)
+        assert inputs.dtype == np.float32 and labels.dtype == np.int64 and len(inputs) == len(labels)
+        again = family.from_dense(inputs, labels, config)
+        for name, array in example.items():
+            np.testing.assert_array_equal(again[name], array)
+        with pytest.raises(ValueError):
+            family.from_dense(inputs[:, :-1], labels, config)
+
+
+def _dataset(family: Family, config: Any, tmp_path: Path) -> data.Dataset:
+    path = tmp_path / 'examples.tfrecord'
+    with records.Writer(str(path)) as writer:
+        for example in _examples(family, config):
+            writer.write(sequence_examples.serialize(example))
+    return data.load(family, config, str(path))
+
+
+def test_train_save_load_generate(case: tuple, tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    family, config, row = case
+    batches = data.Batches(_dataset(family, config, tmp_path), config.hparams.batch_size, seed=0)
+    model = family.model(config, seed=1)
+    before = _weights(model)
+    step = tf.function(model.train_step, reduce_retracing=True)
+    losses = []
+    for number in range(6):
+        metrics = step({name: tf.constant(array) for name, array in batches.batch(number).items()})
+        assert {'loss', 'events', 'gradient_norm'} <= metrics.keys()
+        losses.append(float(metrics['loss'][0] / metrics['loss'][1]))
+    tested = model.test_step({name: tf.constant(array) for name, array in batches.batch(0).items()})
+    assert np.isfinite(losses).all() and np.isfinite(float(tested['loss'][0]))
+    assert losses[-1] < losses[0]
+    after = _weights(model)
+    assert all(not np.array_equal(before[name], after[name]) for name in after), 'a weight that no gradient reaches'
+
+    trained = Model(family, config, after, 'here', config.name, config.description)
+    trained.save_bundle(tmp_path / 'x.mag', 'A tiny one.')
+    loaded = load(tmp_path / 'x.mag')
+    assert (loaded.config, loaded.description) == (config, 'A tiny one.')
+    primer = family.parse_primer(*row.primer, config)
+    options = {'num_outputs': 3, 'num_steps': 24, 'seed': 5}
+    outputs = loaded.generate(primer, **options)
+    assert len(outputs) == 3
+    assert all(isinstance(output, music_pb2.NoteSequence) for output in outputs)
+    assert outputs == trained.generate(primer, **options)
+    assert outputs != trained.generate(primer, **{**options, 'seed': 6})
+    assert len(loaded.generate()) == 1  # a default primer
+    continued = loaded.generate(song(1, 1), num_steps=40, exclude_primer=True)[0]
+    assert all(0 <= note.start_time < note.end_time for note in continued.notes)
+    score = loaded.log_likelihood(song(2, 4))
+    assert np.isfinite(score) and score < 0
+    assert family.draw(song(1, 4), config).get_axes()
+
+
+def test_bad_primers_are_refused(case: tuple) -> None:
+    from solferino.hparams.errors import SolferinoError
+
+    family, config, row = case
+    flag, good = row.primer
+    for text in ('', '[', 'abc', '[]', '3', '[[[]]]', row.bad_primer, '__import__("os")'):
+        with pytest.raises(SolferinoError, match=flag):
+            family.parse_primer(flag, text, config)
+    weights = _weights(family.model(config, seed=1))
+    primer = family.parse_primer(flag, good, config)
+    silent = music_pb2.NoteSequence()
+    for given, options in (
+        (primer, GenerateOptions(num_steps=len(primer))),
+        (song(0, 4), GenerateOptions(num_steps=8)),
+        (silent, GenerateOptions()),
+        (primer, GenerateOptions(temperature=0)),
+        (primer, GenerateOptions(beam_size=0)),
+        (primer, GenerateOptions(top_k=-1)),
+    ):
+        with pytest.raises(SolferinoError):
+            family.generate(weights, config, [given], options)
+
+
+def test_a_checkpoint_loads_as_a_model(case: tuple, tmp_path: Path) -> None:
+    family, config, _ = case
+    model = family.model(config, seed=1)
+    record = {**settings.record_of(family.spec, config), 'seed': 0}
+    checkpoint = checkpoints.capture(model, record)
+    checkpoints.save(str(tmp_path / 'train'), checkpoint)
+    loaded = load(tmp_path)
+    assert loaded.config == config
+    for name, array in loaded.weights.items():
+        np.testing.assert_array_equal(array, checkpoint.weights[name])
