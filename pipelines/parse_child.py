@@ -14,6 +14,7 @@ import sys
 import tempfile
 import types
 import warnings
+import zipfile
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -31,7 +32,7 @@ def _without_package_code(name: str) -> None:
 _without_package_code('note_seq')
 warnings.simplefilter('ignore')  # pretty_midi's remarks about odd files, one a file
 
-from note_seq import abc_parser, midi_io, musicxml_reader  # noqa: E402 after the line above
+from note_seq import abc_parser, midi_io, musicxml_parser, musicxml_reader  # noqa: E402 after the line above
 
 
 def main() -> None:
@@ -114,11 +115,15 @@ def _read_midi(_, content: bytes):
 def _read_musicxml(request: Request, _):
     path = os.fsdecode(request.path)
     if parsing.ending(request.name) != '.mxl' or path.endswith('.mxl'):
-        return [('', musicxml_reader.musicxml_file_to_sequence_proto(path))], []
-    with tempfile.TemporaryDirectory() as folder:  # note-seq unpacks a file only if its name ends so, in lower case
-        link = os.path.join(folder, 'score.mxl')
-        os.symlink(os.path.abspath(path), link)
-        return [('', musicxml_reader.musicxml_file_to_sequence_proto(link))], []
+        score = musicxml_reader.musicxml_file_to_sequence_proto(path)
+    else:  # note-seq unpacks a file only if its name ends in lower case
+        with tempfile.TemporaryDirectory() as folder:
+            link = os.path.join(folder, 'score.mxl')
+            os.symlink(os.path.abspath(path), link)
+            score = musicxml_reader.musicxml_file_to_sequence_proto(link)
+    if not score.part_infos:  # any XML is a score without parts to note-seq, a web page too
+        raise _NoScoreError('no part of a partwise score is in it')
+    return [('', score)], []
 
 
 def _read_abc(_, content: bytes):
@@ -129,6 +134,13 @@ def _read_abc(_, content: bytes):
     tunes, failures = abc_parser.parse_abc_tunebook(book)
     return [(f'_{number}', tune) for number, tune in tunes.items()], failures
 
+
+# Errors that only repeat another in their own words.
+_WRAPPERS = {
+    midi_io.MIDIConversionError,
+    musicxml_parser.MusicXMLParseError,
+    musicxml_reader.MusicXMLConversionError,
+}
 
 # Each returns its tunes, as what is added to the name for the id, and the NoteSequence; and errors of single tunes.
 READERS = {'midi': _read_midi, 'musicxml': _read_musicxml, 'abc': _read_abc}
@@ -145,14 +157,17 @@ def _converted(request: Request, suffix: str, sequence: Any) -> Converted:
 
 
 def _root(error: BaseException) -> BaseException:
-    """The error that note-seq's error was raised for. Raises MemoryError if it is one: note-seq catches even these."""
-    while error.__context__ and isinstance(
-        error, (midi_io.MIDIConversionError, musicxml_reader.MusicXMLConversionError)
-    ):
-        error = error.__context__
-    if isinstance(error, MemoryError) or 'out of memory' in str(error):  # the latter from the XML parser
+    """The error that note-seq raised its own for. Raises MemoryError if there is one behind: note-seq catches those."""
+    chain = [error]
+    while chain[-1].__context__:
+        chain.append(chain[-1].__context__)
+    if any(isinstance(e, MemoryError) or 'out of memory' in str(e) for e in chain):  # the latter from the XML parser
         raise MemoryError from error
-    return error
+    return next((e for e in chain if type(e) not in _WRAPPERS), error)
+
+
+class _NoScoreError(Exception):
+    """An XML file that holds no music."""
 
 
 def _reason(kind: str, content: bytes, error: BaseException) -> str:
@@ -160,7 +175,7 @@ def _reason(kind: str, content: bytes, error: BaseException) -> str:
         return parsing.NOT_MIDI
     if kind == 'midi' and 'empty sequence' in str(error):
         return parsing.NO_TRACKS
-    if kind == 'musicxml' and not (content.startswith(b'PK') or b'<score-partwise' in content):
+    if isinstance(error, (_NoScoreError, zipfile.BadZipFile)):
         return parsing.NOT_MUSICXML
     return parsing.DAMAGED
 

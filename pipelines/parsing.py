@@ -53,6 +53,7 @@ REMEDIES = {
     CRASHED: 'open it in a music program and export it again',
 }
 
+_TOO_LONG = (-signal.SIGPROF, -signal.SIGALRM)  # how a timer ends a process
 EXIT_MEMORY = 3  # the child's exit code when a file took more than its memory
 
 
@@ -134,10 +135,8 @@ class Parser:
         """Returns the music of a file, or why it is left out; for ABC, one or the other for each tune."""
         fresh = self._fresh
         answer = self._ask(request)
-        if isinstance(answer, Died) and not fresh:
-            answer = self._ask(
-                request
-            )  # a file does not answer for the memory that the ones before it left in disorder
+        if isinstance(answer, Died) and answer.code not in _TOO_LONG and not fresh:
+            answer = self._ask(request)  # a file does not answer for memory that earlier ones left in disorder
         if isinstance(answer, Died):
             return [LeftOut(text(request.name), *self._why(answer.code))]
         return answer
@@ -169,7 +168,7 @@ class Parser:
         """Reason and detail for the exit code of a process that a file has ended."""
         if code == EXIT_MEMORY:
             return TOO_MUCH_MEMORY, f'more than {self._limits.memory_megabytes:g} MB'
-        if code in (-signal.SIGPROF, -signal.SIGALRM):
+        if code in _TOO_LONG:
             return TOO_LONG, f'more than {self._limits.seconds:g} seconds'
         if code == -signal.SIGKILL:
             return TOO_MUCH_MEMORY, 'the system ended the process that read it'

@@ -72,24 +72,25 @@ def table(done: Mapping[str, int | float], left_out: Mapping[str, Tally], remedi
     """Returns a table: a line for each number in `done`, two for each reason why something was left out.
 
         73  files converted
-         3  damaged file     broken/garbled.mid, broken/header_only.mid, broken/truncated.mid
-                             open it in a music program and export it again
+         3  damaged file: open it in a music program and export it again
+            broken/garbled.mid, broken/header_only.mid, broken/truncated.mid
 
     Args:
       done: what was done, by its name.
       left_out: reason -> tally; the most frequent comes first, those that count nothing do not come.
       remedies: reason -> what to do about it, as far as there is something.
     """
-    rows = [(_number(value), name, '', '') for name, value in done.items()]
+    rows = [(_number(value), name, '') for name, value in done.items()]
     for reason, tally in sorted(left_out.items(), key=lambda item: (-item[1].count, item[0])):
         if tally.count:
-            rows.append((_number(tally.count), reason, ', '.join(tally.examples), remedies.get(reason, '')))
-    numbers, names = (max(len(row[column]) for row in rows) for column in (0, 1))
+            text = f'{reason}: {remedies[reason]}' if remedies.get(reason) else reason
+            rows.append((_number(tally.count), text, ', '.join(tally.examples)))
+    width = max(len(number) for number, _, _ in rows)
     lines = []
-    for number, name, examples, remedy in rows:
-        lines.append(f'{number:>{numbers}}  {name:<{names}}  {examples}'.rstrip())
-        if remedy:
-            lines.append(' ' * (numbers + names + 4) + remedy)
+    for number, text, examples in rows:
+        lines.append(f'{number:>{width}}  {text}')
+        if examples:
+            lines.append(' ' * (width + 2) + examples)
     return '\n'.join(lines)
 
 

@@ -89,17 +89,25 @@ def run(build: Callable[[Any], object], beam_args: Sequence[str] = (), num_worke
     if num_workers < 1:
         raise SolferinoError(f'--num_workers is {num_workers}; it must be 1 or more.')
     with _quiet():
-        import apache_beam as beam
         from apache_beam.options.pipeline_options import PipelineOptions
 
         options = PipelineOptions(list(beam_args))
         with _readable_errors():
-            pipeline = beam.Pipeline(runner=_runner(options, num_workers), options=options)
+            pipeline = _pipeline(options, num_workers)
             build(pipeline)
             result = pipeline.run()
             state = result.wait_until_finish() or result.state
         if state != 'DONE':
             raise SolferinoError(f'The pipeline ended in state {state}. See the messages of its runner.')
+
+
+def _pipeline(options: Any, num_workers: int) -> Any:
+    import apache_beam as beam
+
+    try:
+        return beam.Pipeline(runner=_runner(options, num_workers), options=options)
+    except (ImportError, RuntimeError, ValueError) as error:  # a name that Beam does not know, an extra not installed
+        raise SolferinoError(f'The pipeline cannot be made: {error}') from error
 
 
 def _runner(options: Any, num_workers: int) -> Any:
