@@ -169,7 +169,20 @@ class _Parser:
         self.close_block()
         if not self.blocks['pattern']:
             self.fail('there is no pattern. Write "pattern A" and a line for each drum below it.')
-        return Style(self.name, **self.header(), **{f'{k}s': tuple(v) for k, v in self.blocks.items()})
+        slowest, fastest = map(int, self.match('tempo', _TEMPO, '100-140').groups())
+        if slowest > fastest:
+            self.fail(f'tempo: {slowest} is above {fastest}; the slower one comes first.')
+        return Style(
+            name=self.name,
+            title=self.field('title'),
+            about=self.field('about'),
+            metre=self.metre(),
+            tempo=(slowest, fastest),
+            grid=self.grid(),
+            crash=int(self.match('crash', _CRASH, '80%')[1]),
+            patterns=tuple(self.blocks['pattern']),
+            fills=tuple(self.blocks['fill']),
+        )
 
     def read(self, line: str) -> None:
         if block := _BLOCK.fullmatch(line):
@@ -229,19 +242,6 @@ class _Parser:
                 self.fail(f'{kind} {name} has no drums.')
             self.blocks[kind].append(Grid(name, tuple(rows)))
             self.open = None
-
-    def header(self) -> dict:
-        slowest, fastest = map(int, self.match('tempo', _TEMPO, '100-140').groups())
-        if slowest > fastest:
-            self.fail(f'tempo: {slowest} is above {fastest}; the slower one comes first.')
-        return {
-            'title': self.field('title'),
-            'about': self.field('about'),
-            'metre': self.metre(),
-            'tempo': (slowest, fastest),
-            'grid': self.grid(),
-            'crash': int(self.match('crash', _CRASH, '80%')[1]),
-        }
 
     def metre(self) -> tuple[int, int]:
         numerator, denominator = self.match('metre', _METRE, '4/4').groups()

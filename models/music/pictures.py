@@ -1,6 +1,7 @@
 """Pictures of music: drum grids."""
 
 import dataclasses
+import functools
 import io
 import math
 from typing import TYPE_CHECKING, NamedTuple
@@ -265,6 +266,7 @@ def _draw_system(axes: 'Axes', bars: list[_Bar], rows: list[_Row], hits: dict[_P
         spine.set_visible(False)
 
 
+@functools.cache
 def _colour(velocity: int) -> tuple[float, float, float, float]:
     from matplotlib.colors import LinearSegmentedColormap
 

@@ -1,0 +1,67 @@
+"""The command that draws MIDI files."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from note_seq import midi_io
+
+from solferino.bin import command, solferino_draw
+from solferino.models.music.groove_library import style
+from solferino.models.music.groove_songs import song
+
+
+@pytest.fixture(scope='module')
+def midi(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two good files, one without drums, one that is no MIDI file."""
+    folder = tmp_path_factory.mktemp('midi')
+    for name in 'rock', 'waltz':
+        midi_io.note_sequence_to_midi_file(song(style(name)), str(folder / f'{name}.mid'))
+    melody = song(style('rock'))
+    for note in melody.notes:
+        note.is_drum = False
+    midi_io.note_sequence_to_midi_file(melody, str(folder / 'melody.mid'))
+    (folder / 'bad.mid').write_bytes(b'This is no music.')
+    return folder
+
+
+def run(*arguments: str) -> int:
+    try:
+        command.run(solferino_draw.__doc__, solferino_draw.define, solferino_draw.main, ['solferino_draw', *arguments])
+    except SystemExit as stop:
+        return stop.code
+    return 0
+
+
+def test_every_drum_file_is_drawn_and_the_others_are_named(
+    midi: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert run(f'--input={midi}/*.mid', f'--output_dir={tmp_path}/new/folder') == 0
+    pictures = sorted(path.name for path in (tmp_path / 'new/folder').iterdir())
+    assert pictures == ['rock.png', 'waltz.png']
+    assert (tmp_path / 'new/folder/rock.png').read_bytes().startswith(b'\x89PNG')
+    out = capsys.readouterr().out
+    assert 'bad.mid: not a MIDI file' in out
+    assert 'melody.mid: no notes on channel 10' in out
+
+
+def test_lists_odd_names_and_repeated_files(midi: Path, tmp_path: Path) -> None:
+    odd = tmp_path / 'take [1].MIDI'
+    shutil.copy(midi / 'rock.mid', odd)
+    inputs = f'--input={odd},{midi}/waltz.mid,{midi}/w*.mid,{midi}/melody.mid'
+    assert run(inputs, f'--output_dir={tmp_path}/out', '--ignore_is_drum') == 0
+    assert {path.name for path in (tmp_path / 'out').iterdir()} == {'take [1].png', 'waltz.png', 'melody.png'}
+
+
+def test_mistakes(midi: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    (tmp_path / 'rock.mid').write_bytes(b'')
+    for inputs, message in (
+        (f'{midi}/nothing*.mid', 'no file matches'),
+        (f'{midi}/rock.mid,{tmp_path}/rock.mid', 'would both be drawn as'),
+        (f'{midi}/bad.mid,{midi}/melody.mid', 'nothing was drawn'),
+    ):
+        assert run(f'--input={inputs}', f'--output_dir={tmp_path}/out') == 1
+        assert message in capsys.readouterr().err
+        assert not (tmp_path / 'out').exists()
+    assert run(f'--input={midi}/rock.mid', f'--output_dir={midi}/bad.mid') == 1
+    assert 'cannot be written' in capsys.readouterr().err
