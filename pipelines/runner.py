@@ -20,7 +20,7 @@ from solferino.hparams.errors import SolferinoError
 logger = logging.getLogger(__name__)
 
 _IN_PROCESS = {'', 'directrunner', 'direct', 'fnapirunner', 'switchingdirectrunner'}
-_RAISED = re.compile(r'^(?:\w+\.)*(\w+): ', re.MULTILINE)
+_RAISED = re.compile(r'^(?:RuntimeError: )?(?:\w+\.)*(\w+): ', re.MULTILINE)  # Beam wraps what it cannot rebuild
 _WHERE = re.compile(r' \[while running .*', re.DOTALL)
 
 

@@ -1,0 +1,144 @@
+"""One file cannot disturb the others, whatever it holds."""
+
+import os
+import signal
+import struct
+import zipfile
+
+import pytest
+from note_seq.protobuf import music_pb2
+
+from solferino.pipelines import parsing
+from solferino.pipelines.parsing import Converted, LeftOut, Limits, Parser, Request
+
+NOTE = b'\x00\x90\x3c\x50\x83\x60\x80\x3c\x00'  # middle C for 480 ticks
+SCORE = """<?xml version="1.0"?>
+<score-partwise><part-list><score-part id="P1"><part-name>Voice</part-name></score-part></part-list>
+<part id="P1"><measure number="1">
+<attributes><divisions>1</divisions><time><beats>3</beats><beat-type>4</beat-type></time></attributes>
+<note><pitch><step>G</step><octave>4</octave></pitch><duration>2</duration><voice>1</voice><type>half</type></note>
+<note><pitch><step>A</step><octave>4</octave></pitch><duration>1</duration><voice>1</voice><type>quarter</type></note>
+</measure></part></score-partwise>"""
+TUNES = 'X:1\nL:1/4\nK:G\nG A B c|d4|\n\nX:2\nK:C\n[CEG]2 c2|\n\nX:3\nM:3/4\nK:Dm\nd2 e2 f2|\n'
+CONTAINER = '<container><rootfiles><rootfile full-path="score.xml"/></rootfiles></container>'
+
+
+def midi(events=NOTE):
+    track = events + b'\x00\xff\x2f\x00'
+    return b'MThd' + struct.pack('>IHHH', 6, 0, 1, 480) + b'MTrk' + struct.pack('>I', len(track)) + track
+
+
+def mxl(path, score, filler=0):
+    with zipfile.ZipFile(path, 'w', zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr('META-INF/container.xml', CONTAINER)
+        with archive.open('score.xml', 'w') as file:
+            file.write(score)
+            for _ in range(filler):
+                file.write(b' ' * 2**20)
+
+
+def parse(parser, folder, name, content=None):
+    if content is not None:
+        (folder / name).write_bytes(content)
+    return parser.parse(Request(os.fsencode(folder / name), name.encode(), 'songs'))
+
+
+@pytest.fixture(scope='module')
+def parser():
+    with Parser(Limits(megabytes=20, memory_megabytes=200, seconds=0.5)) as parser:
+        yield parser
+
+
+def test_a_midi_file(parser, tmp_path):
+    [result] = parse(parser, tmp_path, 'a.mid', midi())
+    sequence = music_pb2.NoteSequence.FromString(result.data)
+    assert (result.notes, result.milliseconds) == (1, 500)
+    assert sequence.id == result.id == '/id/midi/songs/d7e0e2b60e4b6b124e635f12edb60e23f3e87903'
+    assert (sequence.collection_name, sequence.filename) == ('songs', 'a.mid')
+    assert sequence.notes[0].pitch == 60
+
+
+def test_scores_are_the_same_packed_or_not(parser, tmp_path):
+    for name in ('waltz.mxl', 'WALTZ.MXL'):
+        mxl(tmp_path / name, SCORE.encode())
+    results = [parse(parser, tmp_path, name, SCORE.encode()) for name in ('waltz.xml', 'waltz.musicxml')]
+    results += [parse(parser, tmp_path, name) for name in ('waltz.mxl', 'WALTZ.MXL')]
+    notes = [music_pb2.NoteSequence.FromString(result.data).notes for [result] in results]
+    assert [note.pitch for note in notes[0]] == [67, 69]
+    assert all(list(other) == list(notes[0]) for other in notes)
+    assert all(result.id.startswith('/id/musicxml/songs/') for [result] in results)
+
+
+def test_each_tune_of_a_book(parser, tmp_path):
+    one, three, failure = parse(parser, tmp_path, 'book.abc', TUNES.encode())
+    assert one.id == parsing.sequence_id(b'book.abc_1', 'songs', 'abc')
+    assert three.id == parsing.sequence_id(b'book.abc_3', 'songs', 'abc')
+    assert (one.notes, three.notes) == (5, 3)
+    assert failure == LeftOut('book.abc', parsing.UNKNOWN_ABC, 'Chords are not supported.')
+
+
+@pytest.mark.parametrize(
+    'name, content, reason',
+    [
+        ('empty.mid', b'', parsing.EMPTY),
+        ('text.mid', b'Dear Sir or Madam', parsing.NOT_MIDI),
+        ('cut.mid', midi()[:-5], parsing.DAMAGED),
+        ('bad.mid', midi(b'\x00\x90\x3c\xd0'), parsing.DAMAGED),
+        ('no_track.mid', b'MThd' + struct.pack('>IHHH', 6, 0, 0, 480), parsing.NO_TRACKS),
+        ('large.mid', bytes(21 * 2**20), parsing.TOO_LARGE),
+        ('page.xml', b'<html><body/></html>', parsing.NOT_MUSICXML),
+        ('cut.xml', SCORE[:300].encode(), parsing.DAMAGED),
+        ('text.mxl', b'Dear Sir or Madam', parsing.NOT_MUSICXML),
+        ('blank.abc', b'\n\n', parsing.NO_TUNES),
+        ('missing.mid', None, parsing.CANNOT_BE_READ),
+        # 30 events, each 2^28 ticks after the last: 64 GB as an array of seconds.
+        ('ticks.mid', midi(30 * b'\xff\xff\xff\x7f\x90\x3c\x00' + NOTE), parsing.TOO_MUCH_MEMORY),
+        ('notes.mid', midi(b'\x00\x90\x3c\x50' * 1_000_000), parsing.TOO_LONG),
+    ],
+)
+def test_left_out(parser, tmp_path, name, content, reason):
+    [result] = parse(parser, tmp_path, name, content)
+    assert isinstance(result, LeftOut)
+    assert (result.file, result.reason) == (name, reason)
+    assert reason in parsing.REMEDIES
+    assert isinstance(parse(parser, tmp_path, 'next.mid', midi())[0], Converted)
+
+
+def test_bombs_of_other_kinds(parser, tmp_path):
+    mxl(tmp_path / 'zip.mxl', b'<score-partwise>', filler=300)
+    assert parse(parser, tmp_path, 'zip.mxl')[0].reason == parsing.TOO_MUCH_MEMORY
+    entities = ''.join(f'<!ENTITY l{i} "{f"&l{i - 1};" * 10}">' for i in range(1, 11))
+    laughs = f'<!DOCTYPE x [<!ENTITY l0 "ha">{entities}]><score-partwise>&l10;</score-partwise>'
+    assert isinstance(parse(parser, tmp_path, 'laughs.xml', laughs.encode())[0], LeftOut)
+    os.mkfifo(tmp_path / 'pipe.mid')
+    assert parse(parser, tmp_path, 'pipe.mid')[0].reason == parsing.CANNOT_BE_READ
+
+
+def test_a_file_does_not_answer_for_the_ones_before(tmp_path):
+    """What one file leaves of its memory does not make the next one too much, so the order does not matter."""
+    with Parser(Limits(memory_megabytes=60)) as parser:
+        big = midi(b'\xff\xff\x7f\x90\x3c\x00' + NOTE)  # 2^21 ticks: 16 MB an array
+        for i in range(5):
+            assert isinstance(parse(parser, tmp_path, f'{i}.mid', big)[0], Converted)
+
+
+def test_killed_processes_are_replaced(tmp_path):
+    with Parser(Limits()) as parser:
+        assert isinstance(parse(parser, tmp_path, 'a.mid', midi())[0], Converted)
+        first = parser._process.pid
+        with open(f'/proc/{first}/task/{first}/children') as file:
+            reader = int(file.read())
+        for process in (first, reader):
+            os.kill(process, signal.SIGKILL)
+        assert isinstance(parse(parser, tmp_path, 'a.mid')[0], Converted)
+        assert parser._process.pid != first
+    assert parser._process.returncode == 0
+
+
+def test_names_that_are_not_utf8(parser, tmp_path):
+    name = b'caf\xe9\n.mid'
+    path = os.path.join(os.fsencode(tmp_path), name)
+    with open(path, 'wb') as file:
+        file.write(midi())
+    [result] = parser.parse(Request(path, name, 'songs'))
+    assert music_pb2.NoteSequence.FromString(result.data).filename == 'caf\\xe9\n.mid'

@@ -1,0 +1,204 @@
+"""What pipelines read and write: whole, sorted, the same for any number of workers; and errors that can be read."""
+
+import json
+import os
+import subprocess
+import sys
+
+import apache_beam as beam
+import pytest
+
+from solferino.hparams.errors import SolferinoError
+from solferino.models.core import records
+from solferino.pipelines import report, runner, writing
+from solferino.pipelines.reading import ReadRecords
+from solferino.pipelines.report import Tally
+from solferino.pipelines.staging import Staging
+
+
+def write(path, payloads):
+    with records.Writer(str(path)) as writer:
+        for payload in payloads:
+            writer.write(payload)
+
+
+def keyed(payload):
+    number = int(payload)
+    return ('odd' if number % 2 else 'even', f'{number % 100:02}', payload)
+
+
+def counted(payload):
+    return ('high' if int(payload) > 950 else 'low', int(payload), payload.decode())
+
+
+def run(source, output, num_workers=1):
+    """Sorts and counts the numbers of a file; returns the tallies."""
+    with Staging(str(output)) as staging:
+
+        def build(pipeline):
+            numbers = pipeline | ReadRecords(source)
+            numbers | beam.Map(keyed) | writing.WriteSorted(staging)
+            numbers | beam.Map(counted) | report.Count(staging)
+
+        runner.run(build, [], num_workers)
+        writing.assemble(staging, 'odd', f'{output}@3.tfrecord')
+        writing.assemble(staging, 'even', f'{output}.tfrecord')
+        writing.assemble(staging, 'none', f'{output}-none.tfrecord')
+        tallies = report.load(staging)
+        staging.commit()
+    return tallies
+
+
+@pytest.fixture
+def source(tmp_path):
+    write(tmp_path / 'in.tfrecord', (str(n).encode() for n in range(1000)))
+    return str(tmp_path / 'in.tfrecord')
+
+
+def test_outputs_are_sorted_and_do_not_depend_on_the_workers(tmp_path, source):
+    for workers in (1, 2):
+        (tmp_path / str(workers)).mkdir()
+        tallies = run(source, tmp_path / str(workers) / 'out', workers)
+        assert tallies == {
+            'high': Tally(sum(range(951, 1000)), ('951', '952', '953')),
+            'low': Tally(sum(range(951)), ('0', '1', '10')),
+        }
+    one, two = ({p.name: p.read_bytes() for p in (tmp_path / workers).iterdir()} for workers in '12')
+    assert one == two
+    assert one.keys() == {'out.tfrecord', 'out-none.tfrecord', *(f'out-0000{i}-of-00003.tfrecord' for i in range(3))}
+    even = [keyed(payload)[1:] for payload in records.read(str(tmp_path / '1' / 'out.tfrecord'))]
+    assert len(even) == 500 and even == sorted(even)
+    shards = [list(records.read(path)) for path in records.expand(str(tmp_path / '1' / 'out@3.tfrecord'))]
+    assert [len(shard) for shard in shards] == [166, 167, 167]
+    odd = [keyed(payload)[1:] for shard in shards for payload in shard]
+    assert len(odd) == 500 and odd == sorted(odd)
+    assert one['out-none.tfrecord'] == b''
+
+
+def test_many_runs_are_merged_in_several_passes(tmp_path, source, monkeypatch):
+    run(source, tmp_path / 'a')
+    monkeypatch.setattr(writing, '_RUN_BYTES', 1000)
+    monkeypatch.setattr(writing, '_MERGE_RUNS', 3)
+    run(source, tmp_path / 'b')
+    assert (tmp_path / 'a.tfrecord').read_bytes() == (tmp_path / 'b.tfrecord').read_bytes()
+
+
+def test_a_large_file_is_many_units(tmp_path, source):
+    reading = ReadRecords(source)
+    assert reading.total == 1000
+    assert len(reading._units) == 16
+    write(tmp_path / 'big', [bytes(700_000)] * 4)
+    assert [end - start for _, start, end in ReadRecords(str(tmp_path / 'big'))._units] == [700_016] * 4
+    write(tmp_path / 'nothing', [])
+    assert ReadRecords(str(tmp_path / 'nothing')).total == 0
+    assert run(str(tmp_path / 'nothing'), tmp_path / 'out') == {}
+
+
+def test_nothing_happens_without_commit(tmp_path):
+    output = tmp_path / 'new' / 'deeper' / 'out'
+    with pytest.raises(KeyboardInterrupt), Staging(str(output)) as staging:
+        write(staging.output(str(output)), [b'x'])
+        raise KeyboardInterrupt
+    assert os.listdir(tmp_path) == []
+
+
+def test_commit_replaces(tmp_path):
+    (tmp_path / 'a').write_text('old')
+    with Staging(str(tmp_path / 'a')) as staging:
+        for name in 'ab':
+            with open(staging.output(str(tmp_path / name)), 'w') as file:
+                file.write('new')
+        assert (tmp_path / 'a').read_text() == 'old'
+        staging.commit()
+    assert [(tmp_path / name).read_text() for name in 'ab'] == ['new', 'new']
+    assert sorted(os.listdir(tmp_path)) == ['a', 'b']
+
+
+def test_a_killed_run_is_cleared_away_by_the_next(tmp_path):
+    script = """
+import os, sys
+from solferino.pipelines.staging import Staging
+with Staging(sys.argv[1]):
+    os.kill(os.getpid(), 9)
+"""
+    subprocess.run([sys.executable, '-c', script, str(tmp_path / 'a')], check=False)
+    assert len(os.listdir(tmp_path)) == 1
+    with Staging(str(tmp_path / 'a')) as first, Staging(str(tmp_path / 'a')) as second:
+        assert sorted(os.listdir(tmp_path)) == sorted(os.path.basename(staging.folder) for staging in (first, second))
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize('output, message', [('', 'is a folder'), ('file/x', 'cannot be written to')])
+def test_outputs_that_cannot_be(tmp_path, output, message):
+    (tmp_path / 'file').write_text('')
+    path = str(tmp_path / output)
+    with pytest.raises(SolferinoError, match=message), Staging(path) as staging:
+        staging.output(path)
+
+
+def fail(kind):
+    raise kind
+
+
+@pytest.mark.parametrize('num_workers', [1, 2])
+@pytest.mark.parametrize(
+    'error, raised, message',
+    [
+        (SolferinoError('in: bad file.\nMend it.'), SolferinoError, 'in: bad file.\nMend it.'),
+        (OSError(28, 'No space left on device'), SolferinoError, 'No space left on device.'),
+        (ZeroDivisionError('ours'), Exception, 'ours'),
+    ],
+)
+def test_failures_of_workers(num_workers, error, raised, message):
+    with pytest.raises(raised) as failure:
+        runner.run(lambda pipeline: pipeline | beam.Create([error, error]) | beam.Map(fail), [], num_workers)
+    assert (failure.type is SolferinoError) == (raised is SolferinoError)
+    assert str(failure.value).endswith(message) if raised is SolferinoError else message in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    'args, workers, message',
+    [
+        (['--runner=DaskRunner'], 1, 'writes empty files'),
+        (['--runner=NoSuchRunner'], 1, 'NoSuchRunner'),
+        (['--runner=FlinkRunner'], 2, 'for this machine only'),
+        ([], 0, '1 or more'),
+    ],
+)
+def test_runners_that_cannot_be(args, workers, message):
+    with pytest.raises(SolferinoError, match=message):
+        runner.run(lambda pipeline: None, args, workers)
+
+
+@pytest.mark.parametrize('name', ['DirectRunner', 'BundleBasedDirectRunner'])
+def test_other_runners(tmp_path, name):
+    """DirectRunner is Beam's name for what this machine does; it must not lead to a download."""
+    with Staging(str(tmp_path / 'out')) as staging:
+        elements = [('a', 'k', b'1'), ('a', 'j', b'2')]
+        runner.run(
+            lambda pipeline: pipeline | beam.Create(elements) | writing.WriteSorted(staging), [f'--runner={name}']
+        )
+        assert list(writing.merge(staging, 'a')) == [b'2', b'1']
+
+
+def test_table():
+    left_out = {'rare': Tally(1, ('b',)), 'common': Tally(1200, ('a', 'c')), 'absent': Tally()}
+    assert report.table({'files': 3, 'minutes': 1.25}, left_out, {'common': 'mend it'}).splitlines() == [
+        '    3  files',
+        '  1.2  minutes',
+        '1,200  common: mend it',
+        '       a, c',
+        '    1  rare',
+        '       b',
+    ]
+
+
+def test_progress_is_counted_by_any_process(tmp_path, capfd):
+    path = str(tmp_path / 'progress')
+    runner.step(path)  # where there is no file, nothing happens
+    with runner.Progress(path, 3, 'files', interval=0.05):
+        script = f'from solferino.pipelines import runner; runner.step({json.dumps(path)})'
+        subprocess.run([sys.executable, '-c', script], check=True)
+        runner.step(path)
+        assert os.path.getsize(path) == 2
+    assert '2 of 3 files' in capfd.readouterr().err or os.path.getsize(path) == 2
