@@ -20,6 +20,7 @@ COMMANDS = (
     'drums_rnn_create_dataset',
     'drums_rnn_generate',
     'drums_rnn_train',
+    'solferino_draw',
     'solferino_write_grooves',
 )
 
@@ -44,6 +45,7 @@ setup(
         'google-crc32c>=1.5,<2',  # the checksums of TFRecords; a wheel, where Beam's crcmod wants a C compiler
         'protobuf>=6.31,<7',  # NoteSequence and bundles; TensorFlow asks for 6.31, Beam for less than 7
         'numpy>=2,<2.5',  # Beam asks for less than 2.5
+        'ml_dtypes>=0.5.1,<1',  # bfloat16 for NumPy
         'safetensors>=0.5,<1',  # weights in bundles and checkpoints, without code
         'absl-py>=2.1,<3',  # flags and logging
         'matplotlib>=3.8,<4',  # pictures of tracks

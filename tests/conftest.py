@@ -1,0 +1,29 @@
+"""What tests of all folders share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope='session')
+def root() -> Path:
+    """The folder of the project."""
+    return ROOT
+
+
+@pytest.fixture(scope='session')
+def shared() -> Path:
+    """The folder beside the project with real music (data/) and with what Magenta makes of it (golden/).
+
+    Tests that use it are skipped where it is missing, except in CI: what CI does not run, nobody runs.
+    """
+    folder = ROOT.parent / 'shared'
+    if not (folder / 'golden').is_dir():
+        missing = 'the folder ../shared, with golden/ and data/ in it, is not beside the project'
+        if os.environ.get('CI') == 'true':
+            pytest.fail(missing, pytrace=False)
+        pytest.skip(missing)
+    return folder
