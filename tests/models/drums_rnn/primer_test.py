@@ -59,6 +59,14 @@ def test_the_primer_is_kept_as_it_was(model: Model) -> None:
     assert output.tempos[0].qpm == pytest.approx(90)
 
 
+def test_notes_of_other_channels_are_drums_only_where_there_are_no_drums(model: Model) -> None:
+    both = _primer([(0, 1)])
+    both.notes.add(pitch=60, velocity=99, start_time=0.25, end_time=0.375)
+    assert list(FAMILY.whole_track(both, model.config)) == [frozenset([40])]
+    del both.notes[0]
+    assert list(FAMILY.whole_track(both, model.config)) == [frozenset(), frozenset(), frozenset([60])]
+
+
 def test_silence_before_the_first_bar_stays(model: Model) -> None:
     (output,) = model.generate(_primer([(33, 34)]), num_steps=64)
     assert min(note.start_time for note in output.notes) == pytest.approx(33 * 0.125)
