@@ -96,12 +96,12 @@ def test_everything_imported_is_required(wheel):
             if isinstance(node, ast.Import):
                 imported |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
-                imported.add(node.module)
+                imported.add(node.module or '')
     # A namespace package, such as google, belongs to many: protobuf is known by the second name.
     tops = {'protobuf' if name.startswith('google.protobuf') else name.split('.')[0] for name in imported}
     owners = importlib.metadata.packages_distributions() | {'protobuf': ['protobuf']}
     required = {canonicalize_name(r.name) for r in requirements(wheel)} | {'tensorflow-cpu'}
-    others = tops - {'solferino'} - sys.stdlib_module_names
+    others = tops - {'', 'solferino'} - sys.stdlib_module_names
     assert not {name for name in others if required.isdisjoint(map(canonicalize_name, owners.get(name, [])))}
 
 
