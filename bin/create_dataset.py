@@ -38,7 +38,9 @@ def define(fv: flags.FlagValues, spec: FamilySpec) -> None:
         'name@8.tfrecord for shards.',
         flag_values=fv,
     )
-    flags.DEFINE_string('output_dir', None, 'Directory for the examples and the JSON that describes them.', flag_values=fv)
+    flags.DEFINE_string(
+        'output_dir', None, 'Directory for the examples and the JSON that describes them.', flag_values=fv
+    )
     flags.DEFINE_float('eval_ratio', 0.1, 'Share of the source files to set aside for evaluation.', flag_values=fv)
     flags.DEFINE_integer('seed', 0, 'Decides which files are for evaluation.', flag_values=fv)
     flags.DEFINE_enum(
@@ -57,7 +59,9 @@ def main(fv: flags.FlagValues, beam_args: list[str], spec: FamilySpec) -> None:
     """Checks the flags, makes the examples, prints the table."""
     for name in ('input', 'output_dir'):
         if not fv[name].value:
-            raise SolferinoError(f'--{name} is missing. Example: {spec.name}_create_dataset --input=notes.tfrecord --output_dir=data')
+            raise SolferinoError(
+                f'--{name} is missing. Example: {spec.name}_create_dataset --input=notes.tfrecord --output_dir=data'
+            )
     config = spec.config(fv.config)
     config = dataclasses.replace(
         config,

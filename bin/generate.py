@@ -162,10 +162,9 @@ def _generate(model: 'Model', fv: flags.FlagValues, spec: FamilySpec) -> None:
     silent = sum(not sequence.notes for sequence in sequences)
     if silent:
         logging.warning('%d of the %d outputs have no notes; try a higher --temperature.', silent, len(sequences))
-    print(
-        f'Generated {len(paths)} MIDI files of {fv.num_steps} steps in {seconds:.1f} s: {paths[0]} to {paths[-1].name}.\n'
-        f'--seed={seed} makes the same music again.'
-    )
+    print(f'Generated {len(paths)} MIDI files of {fv.num_steps} steps in {seconds:.1f} s:')
+    print(f'{paths[0]} to {paths[-1].name}' if len(paths) > 1 else paths[0])
+    print(f'--seed={seed} makes the same music again.')
 
 
 def _primer(model: 'Model', fv: flags.FlagValues, spec: FamilySpec) -> Any:
@@ -179,4 +178,4 @@ def _primer(model: 'Model', fv: flags.FlagValues, spec: FamilySpec) -> Any:
         from solferino.models.core import midi_files
 
         return midi_files.read(fv.primer_midi, '--primer_midi')
-    return model.family.parse_primer(given[0], fv[given[0]].value, model.config)
+    return model.family.parse_primer(given[0], str(fv[given[0]].value), model.config)

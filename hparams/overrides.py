@@ -70,8 +70,10 @@ def require_equal(given: Any, stored: Any, given_in: str, stored_in: str, names:
     """
     differing = [n for n in names if getattr(given, n) != getattr(stored, n)]
     if differing:
-        rows = ', '.join(f'{n} is {_show(getattr(stored, n))} in {stored_in} but {_show(getattr(given, n))} in {given_in}'
-                         for n in differing)
+        rows = ', '.join(
+            f'{n} is {_show(getattr(stored, n))} in {stored_in} but {_show(getattr(given, n))} in {given_in}'
+            for n in differing
+        )
         raise SolferinoError(f'{rows}. Leave {given_in} out to use the stored value.')
 
 

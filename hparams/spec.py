@@ -54,7 +54,7 @@ class FamilySpec:
     def config(self, name: str | None) -> Config:
         """Returns the config called `name` (None: the default). Raises SolferinoError that lists the valid names."""
         name = name or self.default_config
-        if name not in self.configs:
+        if name is None or name not in self.configs:
             valid = ', '.join(self.configs)
             problem = f'there is no config {name!r}' if name else 'it is required'
             raise SolferinoError(f'--config: {problem}. {self.name} has: {valid}.')

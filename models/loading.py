@@ -1,10 +1,10 @@
 """A trained model to play with from Python.
 
-    from solferino.models import load
+from solferino.models import load
 
-    model = load('drums.mag')
-    for sequence in model.generate(num_steps=64, num_outputs=4, temperature=1.1):
-        ...
+model = load('drums.mag')
+for sequence in model.generate(num_steps=64, num_outputs=4, temperature=1.1):
+    ...
 """
 
 import dataclasses

@@ -74,7 +74,9 @@ def create(job: Job) -> str:
         progress = staging.path('progress')
 
         def build(pipeline: Any) -> None:
-            results = pipeline | source | beam.ParDo(_MakeExamples(job, progress)).with_outputs('counts', main='examples')
+            results = (
+                pipeline | source | beam.ParDo(_MakeExamples(job, progress)).with_outputs('counts', main='examples')
+            )
             results.examples | writing.WriteSorted(staging)
             results.counts | report.Count(staging)
 
@@ -165,7 +167,8 @@ def _why_none(family: Family, job: Job, done: dict[str, int], left_out: dict[str
             f'(it is {job.eval_ratio}).'
         )
     rows = [
-        f'  {tally.count} times in {total} files: {reason} ({", ".join(tally.examples)}). {family.spec.remedies.get(reason, "")}'
+        f'  {tally.count} times in {total} files: {reason} ({", ".join(tally.examples)}). '
+        + family.spec.remedies.get(reason, '')
         for reason, tally in sorted(left_out.items(), key=lambda item: -item[1].count)
     ]
     return '\n'.join(['There is no training example. Nothing was written. What was left out:', *rows])

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from note_seq.protobuf import music_pb2
+
 from solferino.hparams import overrides
 from solferino.models import load, registry
 from solferino.models.core import checkpoints, data, records, sequence_examples, settings
@@ -68,7 +69,9 @@ def song(seed: int, bars: int) -> music_pb2.NoteSequence:
 
 def _examples(family: Family, config: Any) -> list:
     reasons: list[str] = []
-    found = [e for seed, bars in enumerate((8, 10, 12, 9)) for e in family.examples(song(seed, bars), config, reasons.append)]
+    found = [
+        e for seed, bars in enumerate((8, 10, 12, 9)) for e in family.examples(song(seed, bars), config, reasons.append)
+    ]
     assert len(found) >= 4
     assert not reasons
     return found

@@ -62,7 +62,7 @@ class EventFamily(abc.ABC):
 
     @abc.abstractmethod
     def track(self, events: list[Any], classes: np.ndarray, like: Any, config: Any) -> Any:
-        """Returns the event sequence of `events` and then of the event `classes`, with the metre of the track `like`."""
+        """Returns the event sequence of `events`, then of the event `classes`, with the metre of the track `like`."""
 
     def examples(self, sequence: music_pb2.NoteSequence, config: Any, reject: Reject) -> Iterator[Example]:
         """See Family: the event classes of each track as 'events' int32 [steps]."""
@@ -116,8 +116,8 @@ class EventFamily(abc.ABC):
             used = primer.track.start_step + len(primer.track)
             if used >= options.num_steps:
                 raise SolferinoError(
-                    f'The primer takes {used} steps and --num_steps={options.num_steps} counts them: nothing is left to '
-                    f'generate. Give a shorter primer or --num_steps={used + 64}.'
+                    f'The primer takes {used} steps and --num_steps={options.num_steps} counts them: nothing is left '
+                    f'to generate. Give a shorter primer or --num_steps={used + 64}.'
                 )
         sampled = self._sample(weights, config, [primer.track for primer in known], options)
         return [

@@ -98,7 +98,9 @@ class EventRnn(Trainable):
         named = {}
         for name, layer in self._layers_by_name.items():
             if isinstance(layer, AttentionLstm):
-                named.update({f'{"attention" if k not in _LSTM_WEIGHTS else name}/{k}': v for k, v in layer.named.items()})
+                named.update(
+                    {f'{"attention" if k not in _LSTM_WEIGHTS else name}/{k}': v for k, v in layer.named.items()}
+                )
             else:
                 named.update({f'{name}/{v.name}': v for v in layer.trainable_variables})
         return named
@@ -218,7 +220,10 @@ class AttentionLstm(keras.layers.Layer):
             return t + 1, h, c, context, memory, keys, outputs.write(t, output)
 
         *_, outputs = tf.while_loop(
-            lambda t, *_: t < steps, step, (0, zeros, zeros, zeros, memory, memory, outputs_array), parallel_iterations=1
+            lambda t, *_: t < steps,
+            step,
+            (0, zeros, zeros, zeros, memory, memory, outputs_array),
+            parallel_iterations=1,
         )
         return outputs.stack()
 

@@ -79,7 +79,7 @@ class Family(Protocol):
         """Reads the text of one of the spec's primer flags. Raises SolferinoError that says what is wrong with it."""
 
     def generate(self, weights: Weights, config: Config, primers: Sequence[Any], options: GenerateOptions) -> list[Any]:
-        """Returns a NoteSequence for each primer (NoteSequence, event sequence, or None for the default), in one batch."""
+        """Returns a NoteSequence for each primer (a NoteSequence, an event sequence, None for the default)."""
 
     def log_likelihood(self, weights: Weights, config: Config, sequence: Any) -> float:
         """Natural log of the probability of the events after the first, of a NoteSequence or an event sequence."""

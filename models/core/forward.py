@@ -83,7 +83,7 @@ class Forward:
         return np.stack(logits, axis=1), state
 
     def step(self, inputs: Inputs, state: State) -> tuple[np.ndarray, State]:
-        """Returns the logits [batch, classes] of one step (inputs without the steps dimension), and the state after it."""
+        """Returns the logits [batch, classes] of one step, and the state after it; inputs are [batch, ...]."""
         w = self._weights
         hidden, cell, attention = [], [], None
         x: np.ndarray | Inputs = inputs

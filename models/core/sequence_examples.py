@@ -104,7 +104,12 @@ def _sequence_example_class() -> Any:
     package = 'solferino.example'
     file = descriptor_pb2.FileDescriptorProto(name='solferino/example.proto', package=package, syntax='proto3')
     field = descriptor_pb2.FieldDescriptorProto
-    types = {'bytes': field.TYPE_BYTES, 'float': field.TYPE_FLOAT, 'int64': field.TYPE_INT64, 'string': field.TYPE_STRING}
+    types = {
+        'bytes': field.TYPE_BYTES,
+        'float': field.TYPE_FLOAT,
+        'int64': field.TYPE_INT64,
+        'string': field.TYPE_STRING,
+    }
 
     def declare(parent: Any, name: str, *fields: tuple[str, str, str, str | None]) -> Any:
         declared = parent.add(name=name)

@@ -41,8 +41,9 @@ class Trainable(keras.Model):
         return {_short(v): v for v in self.trainable_variables + self.non_trainable_variables if not _is_optimizer(v)}
 
     def named_optimizer_state(self) -> dict[str, Any]:
-        """The optimizer's variables by name: with the weights, all that resuming needs."""
-        return {v.path: v for v in self.optimizer.variables}
+        """The optimizer's variables by position, since Keras counts in their names, too: with the weights, all that
+        resuming needs."""
+        return {f'{i:04d}': v for i, v in enumerate(self.optimizer.variables)}
 
 
 def _short(variable: Any) -> str:

@@ -48,7 +48,9 @@ class DrumsRnn(EventFamily):
     def whole_track(self, sequence: music_pb2.NoteSequence, config: DrumConfig) -> DrumTrack:
         """The notes on channel 10; where there are none, all notes, so that a primer may be played on any channel."""
         has_drums = any(note.is_drum for note in sequence.notes)
-        quantized = sections.quantize(drums.only_drums(sequence, ignore_is_drum=not has_drums), config.steps_per_quarter)
+        quantized = sections.quantize(
+            drums.only_drums(sequence, ignore_is_drum=not has_drums), config.steps_per_quarter
+        )
         track = DrumTrack()
         track.from_quantized_sequence(quantized, gap_bars=float('inf'), ignore_is_drum=True)
         if not len(track):

@@ -66,9 +66,7 @@ class OneHotEncoding:
         positions = np.arange(start, events.shape[1])[:, None] + 1
         bits = positions >> np.arange(self.counter_bits) & 1
         counters = np.where(bits, np.float32(1), np.float32(-1))
-        return Inputs(
-            tail[:, :, None].astype(np.int32), np.broadcast_to(counters, (*tail.shape, self.counter_bits))
-        )
+        return Inputs(tail[:, :, None].astype(np.int32), np.broadcast_to(counters, (*tail.shape, self.counter_bits)))
 
     def labels(self, events: np.ndarray) -> np.ndarray:
         """Returns the class to predict at each step but the first, [batch, steps - 1]."""

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from solferino.hparams import overrides
 from solferino.hparams.drums_rnn import SPEC
 from solferino.hparams.errors import SolferinoError
@@ -84,7 +85,7 @@ def test_any_text_is_read_or_refused_with_a_message(text: str) -> None:
 def test_require_equal_names_both_values() -> None:
     given_again = overrides.parse(DEFAULTS, 'batch_size=3')
     overrides.require_equal(given_again, DEFAULTS, '--hparams', 'run.json', ['clip_norm'])
-    with pytest.raises(SolferinoError, match='batch_size is 64 in run.json but 3 in --hparams'):
+    with pytest.raises(SolferinoError, match=r'batch_size is 64 in run\.json but 3 in --hparams'):
         overrides.require_equal(given_again, DEFAULTS, '--hparams', 'run.json', ['batch_size'])
 
 

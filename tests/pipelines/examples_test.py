@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from note_seq.protobuf import music_pb2
+
 from solferino.hparams.drums_rnn import SPEC
 from solferino.hparams.errors import SolferinoError
 from solferino.models import registry
@@ -142,7 +143,7 @@ def test_no_training_example_says_what_to_change(tmp_path: Path) -> None:
     path = tmp_path / 'notes.tfrecord'
     with records.Writer(str(path)) as writer:
         writer.write(_song(1, is_drum=False).SerializeToString())
-    with pytest.raises(SolferinoError, match='(?s)no drum notes on channel 10.*--ignore_is_drum'):
+    with pytest.raises(SolferinoError, match=r'(?s)no drum notes on channel 10.*--ignore_is_drum'):
         examples.create(_job(path, tmp_path / 'data'))
     assert not (tmp_path / 'data').exists()
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from note_seq.protobuf import generator_pb2
+
 from solferino.hparams.errors import SolferinoError
 from solferino.models.core import bundles
 from solferino.models.core.bundles import Bundle

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from solferino.hparams.event_rnn import EventRnnHparams
 from solferino.models.core.forward import Forward
 from solferino.models.music.encodings import OneHotEncoding
@@ -67,7 +68,9 @@ def test_padding_does_not_change_the_metrics(hparams: EventRnnHparams) -> None:
     together = model.test_step({k: tf.constant(v) for k, v in batch.items()})
     alone: dict[str, np.ndarray] = {}
     for row, length in enumerate(batch['length']):
-        one = {k: tf.constant(v[row : row + 1, :length] if k != 'length' else v[row : row + 1]) for k, v in batch.items()}
+        one = {
+            k: tf.constant(v[row : row + 1, :length] if k != 'length' else v[row : row + 1]) for k, v in batch.items()
+        }
         for name, pair in model.test_step(one).items():
             alone[name] = alone.get(name, 0) + np.array([float(p) for p in pair])
     for name, pair in together.items():

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+
 from solferino.models.core import event_sampling
 from solferino.models.core.family import GenerateOptions
 from solferino.models.core.forward import Forward, log_softmax

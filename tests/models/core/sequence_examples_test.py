@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+
 from solferino.models.core import sequence_examples
 from solferino.models.core.sequence_examples import DenseExample
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from note_seq import DrumTrack
 from note_seq.protobuf import generator_pb2
+
 from solferino.hparams import overrides
 from solferino.models import registry
 from solferino.models.core.forward import Forward

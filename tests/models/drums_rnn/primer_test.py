@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from note_seq import DrumTrack
 from note_seq.protobuf import music_pb2
+
 from solferino.hparams import overrides
 from solferino.hparams.errors import SolferinoError
 from solferino.models import registry
@@ -31,7 +32,9 @@ def model() -> Model:
     return Model(FAMILY, dataclasses.replace(config, hparams=hparams), weights, '', '', '')
 
 
-def _primer(hits: list[tuple[float, float]], qpm: float = 120, metre: tuple[int, int] = (4, 4)) -> music_pb2.NoteSequence:
+def _primer(
+    hits: list[tuple[float, float]], qpm: float = 120, metre: tuple[int, int] = (4, 4)
+) -> music_pb2.NoteSequence:
     """Snare hits from and to times in steps of a 16th."""
     step = 60 / qpm / 4
     sequence = music_pb2.NoteSequence()

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from note_seq import sequences_lib
 from note_seq.drums_encoder_decoder import MultiDrumOneHotEncoding
 from note_seq.protobuf import music_pb2
+
 from solferino.hparams.reasons import BAD_METRE, CUT_OFF, ODD_METRE, TOO_SHORT
 from solferino.models.music import drums, sections
 
@@ -39,9 +40,7 @@ def _quantized(starts: list[int], metre: tuple[int, int] = (4, 4)) -> music_pb2.
     sequence.time_signatures.add(numerator=metre[0], denominator=metre[1])
     sequence.tempos.add(qpm=120)
     for start in starts:
-        sequence.notes.add(
-            pitch=36, velocity=90, is_drum=True, start_time=start * 0.125, end_time=(start + 1) * 0.125
-        )
+        sequence.notes.add(pitch=36, velocity=90, is_drum=True, start_time=start * 0.125, end_time=(start + 1) * 0.125)
     return sequences_lib.quantize_note_sequence(sequence, 4)
 
 

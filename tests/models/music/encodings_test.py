@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from note_seq import encoder_decoder
 from note_seq.drums_encoder_decoder import MultiDrumOneHotEncoding
+
 from solferino.models.music import drums
 from solferino.models.music.encodings import OneHotEncoding, to_dense
 
