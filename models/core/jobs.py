@@ -110,7 +110,7 @@ def evaluate(family: Family, request: Request, patience_s: float = PATIENCE_S) -
     _evaluate(family, run_dir.load(request.run_dir, family.spec), request, all_of_them(), once=False)
 
 
-def follow(directory: str, patience_s: float = PATIENCE_S, poll_s: float = POLL_S) -> Iterator[Checkpoint]:
+def follow(directory: str, patience_s: float = PATIENCE_S) -> Iterator[Checkpoint]:
     """Yields the checkpoints of a run directory, those to come too; ends when training has and all were given."""
     train_dir = os.path.join(directory, 'train')
     seen = -1
@@ -122,9 +122,9 @@ def follow(directory: str, patience_s: float = PATIENCE_S, poll_s: float = POLL_
         if not new:
             if not training and (seen >= 0 or time.monotonic() - started > patience_s):
                 return
-            if seen < 0 and not training and time.monotonic() - started < poll_s:
+            if seen < 0 and not training and time.monotonic() - started < POLL_S:
                 _log.info('Waiting for the first checkpoint in %s, up to %d seconds.', train_dir, patience_s)
-            time.sleep(poll_s)
+            time.sleep(POLL_S)
         for step, path in new.items():
             seen = step
             try:

@@ -52,7 +52,7 @@ def config_of(spec: FamilySpec, record: Mapping[str, Any], source: str) -> Confi
         if not isinstance(family, str):
             raise SolferinoError(f'{source} does not say which model it belongs to: it is damaged or not ours.')
         raise SolferinoError(f'{source} belongs to {family}, not to {spec.name}. Use the commands of {family} for it.')
-    if name not in spec.configs:
+    if not isinstance(name, str) or name not in spec.configs:
         raise SolferinoError(f'{source} has the config {name!r}. {spec.name} has only: {", ".join(spec.configs)}.')
     config = spec.configs[name]
     return dataclasses.replace(

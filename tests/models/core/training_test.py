@@ -1,0 +1,215 @@
+"""Training and evaluation of a family that the trainer has never heard of."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+import toy_family
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from toy_family import FAMILY
+
+from solferino.hparams.errors import SolferinoError
+from solferino.models.core import checkpoints, jobs, status
+from solferino.models.core.settings import Given
+
+
+@pytest.fixture(scope='module')
+def examples(tmp_path_factory):
+    """Training and evaluation examples."""
+    folder = tmp_path_factory.mktemp('examples')
+    return toy_family.write(folder / 'train.tfrecord', 30), toy_family.write(folder / 'eval.tfrecord', 7, seed=1)
+
+
+def request(run: Path, examples, **values) -> jobs.Request:
+    return jobs.Request(str(run), examples=examples[0], **values)
+
+
+def final(run: Path) -> checkpoints.Checkpoint:
+    return checkpoints.latest(str(run / 'train'))
+
+
+def scalars(folder: Path) -> dict[str, dict[int, float]]:
+    read = EventAccumulator(str(folder)).Reload()
+    return {tag: {event.step: event.value for event in read.Scalars(tag)} for tag in read.Tags()['scalars']}
+
+
+def assert_same_state(one: checkpoints.Checkpoint, other: checkpoints.Checkpoint) -> None:
+    assert one.step == other.step
+    for name in ('weights', 'optimizer'):
+        arrays, others = getattr(one, name), getattr(other, name)
+        assert arrays.keys() == others.keys()
+        for key, array in arrays.items():
+            assert array.tobytes() == others[key].tobytes(), key
+
+
+def test_a_run_from_start_to_end(tmp_path, examples, capsys, caplog):
+    with caplog.at_level(logging.INFO):
+        jobs.train(
+            FAMILY,
+            request(tmp_path, examples, eval_examples=examples[1], num_steps=60, eval_frequency=20, num_checkpoints=3),
+        )
+    train, held_out = scalars(tmp_path / 'train'), scalars(tmp_path / 'eval')
+    assert set(train) == {
+        'loss',
+        'metrics/accuracy',
+        'metrics/perplexity',
+        'learning_rate',
+        'gradient_norm',
+        'global_step/sec',
+        'events_per_second',
+    }
+    assert list(train['loss']) == [10, 20, 30, 40, 50, 60]
+    assert train['loss'][60] < train['loss'][10]
+    assert train['learning_rate'][10] == pytest.approx(0.01)
+    assert train['metrics/perplexity'][60] == pytest.approx(np.exp(train['loss'][60]), rel=1e-5)
+    assert set(held_out) == {'loss', 'metrics/accuracy', 'metrics/perplexity'}
+    assert list(held_out['loss']) == [20, 40, 60]
+    images = EventAccumulator(str(tmp_path / 'eval')).Reload().Images('generated')
+    assert [image.step for image in images] == [20, 40, 60]
+    assert list(checkpoints.paths(str(tmp_path / 'train'))) == [20, 40, 60]
+    best = min(held_out['loss'], key=held_out['loss'].get)
+    assert checkpoints.best(str(tmp_path / 'train')).endswith(f'best.ckpt-{best}.safetensors')
+    assert f'best.ckpt-{best}.safetensors' in caplog.text
+    said = capsys.readouterr().out
+    assert 'model.ckpt-60.safetensors on the 7 examples' in said and 'metrics/perplexity' in said
+    assert 'toy_rnn_generate' in said
+
+
+@pytest.mark.parametrize('stop_at', [1, 8, 13])
+def test_a_run_that_goes_on_ends_with_the_same_weights(tmp_path, examples, stop_at):
+    jobs.train(FAMILY, request(tmp_path / 'whole', examples, num_steps=20))
+    for steps in (stop_at, 20):
+        jobs.train(FAMILY, request(tmp_path / 'parts', examples, num_steps=steps))
+    assert_same_state(final(tmp_path / 'whole'), final(tmp_path / 'parts'))
+    jobs.train(FAMILY, request(tmp_path / 'other', examples, num_steps=20, seed=1))
+    assert (
+        final(tmp_path / 'other').weights['kernel'].tobytes() != final(tmp_path / 'whole').weights['kernel'].tobytes()
+    )
+
+
+def test_evaluation_and_summaries_leave_training_as_it_is(tmp_path, examples):
+    jobs.train(FAMILY, request(tmp_path / 'a', examples, num_steps=12))
+    options = {'eval_examples': examples[1], 'eval_frequency': 3, 'summary_frequency': 1, 'checkpoint_seconds': 0.0}
+    jobs.train(FAMILY, request(tmp_path / 'b', examples, num_steps=12, **options))
+    assert_same_state(final(tmp_path / 'a'), final(tmp_path / 'b'))
+
+
+def test_num_training_steps_is_the_total(tmp_path, examples, capsys):
+    for _ in range(2):
+        jobs.train(FAMILY, request(tmp_path, examples, num_steps=5))
+    assert 'already trained to step 5' in capsys.readouterr().out
+    assert final(tmp_path).step == 5
+
+
+def test_fewer_examples_than_a_batch(tmp_path):
+    path = toy_family.write(tmp_path / 'few.tfrecord', 2)
+    jobs.train(FAMILY, jobs.Request(str(tmp_path / 'run'), examples=path, num_steps=3))
+    assert final(tmp_path / 'run').step == 3
+
+
+def test_dense_examples_train_to_the_same_weights(tmp_path, examples):
+    dense = toy_family.write(tmp_path / 'dense.tfrecord', 30, dense=True)
+    jobs.train(FAMILY, request(tmp_path / 'a', examples, num_steps=5))
+    jobs.train(FAMILY, request(tmp_path / 'b', [dense], num_steps=5))
+    assert_same_state(final(tmp_path / 'a'), final(tmp_path / 'b'))
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, examples):
+    with pytest.raises(SolferinoError) as error:
+        jobs.train(
+            FAMILY,
+            request(
+                tmp_path, examples, num_steps=1000, given=Given(None, 'learning_rate=1e25'), checkpoint_seconds=0.0
+            ),
+        )
+    message = str(error.value)
+    assert 'learning_rate' in message and '1e+25' in message and '--run_dir' in message
+    kept = final(tmp_path)
+    assert kept.path in message
+    assert all(np.isfinite(array).all() for array in kept.weights.values())
+    assert not status.is_training(str(tmp_path))
+
+
+def test_a_truncated_checkpoint_loses_only_its_own_steps(tmp_path, examples, caplog):
+    jobs.train(FAMILY, request(tmp_path / 'whole', examples, num_steps=20))
+    for steps in (8, 13):
+        jobs.train(FAMILY, request(tmp_path / 'parts', examples, num_steps=steps))
+    newest = Path(final(tmp_path / 'parts').path)
+    newest.write_bytes(newest.read_bytes()[:100])
+    jobs.train(FAMILY, request(tmp_path / 'parts', examples, num_steps=20))
+    assert str(newest) in caplog.text
+    assert_same_state(final(tmp_path / 'whole'), final(tmp_path / 'parts'))
+
+
+def test_a_picture_that_fails_does_not_end_training(tmp_path, examples, caplog):
+    class Shy(toy_family.ToyFamily):
+        def draw(self, sequence, config):
+            raise OSError('no fonts')
+
+    jobs.train(Shy(), request(tmp_path, examples, eval_examples=examples[1], num_steps=2))
+    assert 'no fonts' in caplog.text
+    assert final(tmp_path).step == 2
+
+
+def test_what_is_wrong_leaves_no_run_directory(tmp_path, examples):
+    wrong = [
+        request(tmp_path / 'run', ['']),
+        request(tmp_path / 'run', [str(tmp_path / 'missing')]),
+        request(tmp_path / 'run', examples, eval_examples=str(tmp_path / 'missing')),
+        request(tmp_path / 'run', examples, given=Given('huge')),
+        request(tmp_path / 'run', examples, given=Given(None, 'depth=3')),
+        request(tmp_path / 'run', [toy_family.write(tmp_path / 'large', 3, 'large')]),
+    ]
+    for each in wrong:
+        with pytest.raises(SolferinoError):
+            jobs.train(FAMILY, each)
+        assert not (tmp_path / 'run').exists()
+
+
+def test_evaluate_once(tmp_path, examples, capsys):
+    jobs.train(FAMILY, request(tmp_path, examples, num_steps=5))
+    capsys.readouterr()
+    jobs.evaluate_once(FAMILY, request(tmp_path, [examples[1]]))
+    said = capsys.readouterr().out
+    assert 'model.ckpt-5.safetensors on the 7 examples' in said and 'metrics/accuracy' in said
+    assert list(scalars(tmp_path / 'eval')['loss']) == [5]
+    assert checkpoints.best(str(tmp_path / 'train')) is None
+    with pytest.raises(SolferinoError, match='is no run directory'):
+        jobs.evaluate_once(FAMILY, request(tmp_path / 'elsewhere', examples))
+
+
+def test_partial_batches_count_for_what_they_hold(tmp_path, examples):
+    values = []
+    for batch_size in (1, 4, 100):
+        run = tmp_path / str(batch_size)
+        given = Given(None, f'batch_size={batch_size}')
+        jobs.train(FAMILY, request(run, examples, given=given, eval_examples=examples[1], num_steps=1))
+        # The weights differ after a step with another batch; those of the start are the same.
+        for path in list(checkpoints.paths(str(run / 'train')).values())[1:]:
+            Path(path).unlink()
+        jobs.evaluate_once(FAMILY, request(run, [examples[1]]))
+        values.append(scalars(run / 'eval')['loss'][0])
+    assert values == pytest.approx([values[0]] * 3, rel=1e-6)
+
+
+def test_num_eval_examples(tmp_path, examples, capsys):
+    jobs.train(FAMILY, request(tmp_path, examples, num_steps=1))
+    jobs.evaluate_once(FAMILY, request(tmp_path, examples, eval_examples=examples[1], num_eval_examples=3))
+    assert 'on the 3 examples of ' + examples[1] in capsys.readouterr().out
+
+
+def test_the_evaluation_job_takes_every_checkpoint_and_ends(tmp_path, examples, capsys):
+    jobs.train(FAMILY, request(tmp_path, examples, num_steps=6, checkpoint_seconds=0.0))
+    jobs.evaluate(FAMILY, request(tmp_path, [examples[1]]))
+    losses = scalars(tmp_path / 'eval')['loss']
+    assert list(losses) == [0, 1, 2, 3, 4, 5, 6]
+    best = checkpoints.load(checkpoints.best(str(tmp_path / 'train')))
+    assert best.eval_loss == pytest.approx(min(losses.values()))
+    assert best.step == min(losses, key=losses.get)
+
+
+def test_the_evaluation_job_gives_up_where_nothing_is(tmp_path, examples, monkeypatch):
+    monkeypatch.setattr(jobs, 'POLL_S', 0.01)
+    with pytest.raises(SolferinoError, match='No checkpoint appeared'):
+        jobs.evaluate(FAMILY, request(tmp_path, [examples[1]]), patience_s=0.05)
