@@ -59,7 +59,8 @@ create() {
 
 install() {
     read -r tensorflow <$made
-    echo "Installing $tensorflow and what else requirements.lock names into .venv: some minutes the first time."
+    echo "Installing $tensorflow and what else requirements.lock names into .venv."
+    echo 'The first time this loads about 1 GB and takes some minutes.'
     sed "s/^tensorflow==/$tensorflow==/" requirements.lock >.venv/requirements.txt
     # pip lists each package on a terminal, with a progress bar, and in a log only what goes wrong.
     [ -t 1 ] && quiet= || quiet=--quiet
@@ -68,8 +69,8 @@ install() {
     .venv/bin/python -m pip $pip -r .venv/requirements.txt
     # shellcheck disable=SC2086
     SOLFERINO_TENSORFLOW=$tensorflow .venv/bin/python -m pip $pip --no-deps --no-build-isolation --editable .
-    # TensorFlow's first import takes 11 s otherwise. Some packages ship files for other Pythons: they may fail.
-    .venv/bin/python -m compileall -qq -j 0 .venv/lib hparams models pipelines bin || true
+    # TensorFlow's first import takes 11 s otherwise. Some packages ship files for other Pythons: these may fail or warn.
+    PYTHONWARNINGS=ignore .venv/bin/python -m compileall -qq -j 0 .venv/lib hparams models pipelines bin || true
     # The type checker knows nothing of setup.py's mapping: it is shown a folder that looks like it.
     mkdir -p .venv/types/solferino
     for folder in hparams models pipelines bin; do ln -sfn "../../../$folder" .venv/types/solferino/; done
