@@ -165,9 +165,11 @@ def _records(pattern: str, limit: int) -> Iterator[tuple[str, bytes]]:
 
 
 def _parse(family: Family, config: Config, data: bytes) -> Example:
-    example = sequence_examples.parse(data)
-    if isinstance(example, sequence_examples.DenseExample):
-        example = family.from_dense(example.inputs, example.labels, config)
+    stored = sequence_examples.parse(data)
+    if isinstance(stored, sequence_examples.DenseExample):
+        example = family.from_dense(stored.inputs, stored.labels, config)
+    else:
+        example = stored
     return {name: _narrow(array) for name, array in example.items()}
 
 
@@ -202,7 +204,7 @@ def _pad(encoded: Sequence[Example], name: str, feature: Feature, longest: int) 
     padded = np.zeros([len(encoded), *shape], feature.dtype)
     for i, example in enumerate(encoded):
         array = example[name]
-        padded[(i, *(slice(size) for size in array.shape))] = array
+        padded[i, ...][tuple(slice(size) for size in array.shape)] = array
     return padded
 
 

@@ -79,5 +79,5 @@ def _array(entry: Mapping[str, Any]) -> np.ndarray:
 def _checksum(arrays: Mapping[str, np.ndarray]) -> int:
     value = 0
     for name in sorted(arrays):
-        value = zlib.crc32(arrays[name].reshape(-1).view(np.uint8), zlib.crc32(name.encode(), value))
+        value = zlib.crc32(arrays[name].tobytes(), zlib.crc32(name.encode(), value))
     return value
