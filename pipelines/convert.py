@@ -66,7 +66,7 @@ def convert(job: Job) -> str:
         outputs = [staging.output(path) for path in (*records.shard_paths(output), manifest)]
         tallies = _run(job, root, staging)
         table = _table(tallies)
-        if not tallies[_FILES].count:
+        if not _totals(tallies)[_FILES]:
             raise SolferinoError(
                 f'No file of {root} could be converted, so nothing is written.{_hint(root, job)}\n{table}'
             )

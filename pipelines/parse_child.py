@@ -39,7 +39,6 @@ def main() -> None:
     """Forks a reader until one ends of its own will, which is when the parent has gone."""
     connection = Connection(int(sys.argv[1]))
     limits = Limits(*map(float, sys.argv[2:]))  # written by Parser._start
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent; this process ends with it
     while True:
         reader = os.fork()
         if not reader:

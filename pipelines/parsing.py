@@ -118,7 +118,10 @@ def sequence_id(name: bytes, collection: str, kind: str) -> str:
 
 
 class Parser:
-    """Reads files one after the other in a child process; a context manager. Not for use from several threads."""
+    """Reads files one after the other in a child process; a context manager. Not for use from several threads.
+
+    If this process is killed, the child ends when it has read the file that it is at.
+    """
 
     def __init__(self, limits: Limits):
         self._limits = limits
@@ -128,7 +131,8 @@ class Parser:
         return self
 
     def __exit__(self, *_) -> None:
-        self._connection.close()  # the child ends when it finds this end closed
+        self._connection.close()
+        os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
     def parse(self, request: Request) -> list[Converted | LeftOut]:
@@ -148,7 +152,11 @@ class Parser:
         # One thread each: the files are spread over processes already, and threads do not survive the child's fork.
         environment = os.environ | {'OPENBLAS_NUM_THREADS': '1', 'OMP_NUM_THREADS': '1'}
         self._process = subprocess.Popen(
-            child + limits, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], env=environment
+            child + limits,
+            stdin=subprocess.DEVNULL,
+            pass_fds=[theirs.fileno()],
+            env=environment,
+            process_group=0,  # both processes of the child are one group, which a Ctrl-C here does not reach
         )
         theirs.close()
         self._fresh = True

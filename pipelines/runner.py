@@ -9,17 +9,17 @@ import contextlib
 import logging
 import os
 import re
-import shlex
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from solferino.hparams.errors import SolferinoError
+from solferino.pipelines import workers
 
 logger = logging.getLogger(__name__)
 
-_IN_PROCESS = {'', 'directrunner', 'direct', 'fnapirunner', 'switchingdirectrunner'}
+_THIS_MACHINE = {'', 'directrunner', 'direct', 'fnapirunner', 'switchingdirectrunner'}
 _RAISED = re.compile(r'^(?:RuntimeError: )?(?:\w+\.)*(\w+): ', re.MULTILINE)  # Beam wraps what it cannot rebuild
 _WHERE = re.compile(r' \[while running .*', re.DOTALL)
 
@@ -92,8 +92,8 @@ def run(build: Callable[[Any], object], beam_args: Sequence[str] = (), num_worke
         from apache_beam.options.pipeline_options import PipelineOptions
 
         options = PipelineOptions(list(beam_args))
-        with _readable_errors():
-            pipeline = _pipeline(options, num_workers)
+        with _readable_errors(), workers.watched() as alive:
+            pipeline = _pipeline(options, num_workers, alive)
             build(pipeline)
             result = pipeline.run()
             state = result.wait_until_finish() or result.state
@@ -101,18 +101,9 @@ def run(build: Callable[[Any], object], beam_args: Sequence[str] = (), num_worke
             raise SolferinoError(f'The pipeline ended in state {state}. See the messages of its runner.')
 
 
-def _pipeline(options: Any, num_workers: int) -> Any:
+def _pipeline(options: Any, num_workers: int, alive: str) -> Any:
     import apache_beam as beam
-
-    try:
-        return beam.Pipeline(runner=_runner(options, num_workers), options=options)
-    except (ImportError, RuntimeError, ValueError) as error:  # a name that Beam does not know, an extra not installed
-        raise SolferinoError(f'The pipeline cannot be made: {error}') from error
-
-
-def _runner(options: Any, num_workers: int) -> Any:
-    """Returns the runner that the options name: an object for the one in this process, else a name or None."""
-    from apache_beam.options.pipeline_options import DirectOptions, StandardOptions
+    from apache_beam.options.pipeline_options import StandardOptions
 
     name = options.view_as(StandardOptions).runner or ''
     if 'dask' in name.lower():
@@ -120,26 +111,31 @@ def _runner(options: Any, num_workers: int) -> Any:
             f'--runner={name} is refused: it writes empty files and reports success. '
             'Leave the flag out and use --num_workers, or take another runner.'
         )
-    if name.lower() not in _IN_PROCESS:
-        if num_workers > 1:
-            raise SolferinoError(
-                f'--num_workers is for this machine only; use the flags of {name} for the number of its workers.'
-            )
-        return None
+    if name.lower() in _THIS_MACHINE:
+        return beam.Pipeline(runner=_runner(options, num_workers, alive), options=options)
+    if num_workers > 1:
+        raise SolferinoError(
+            f'--num_workers is for this machine; --runner={name} has flags of its own for its workers.'
+        )
+    try:
+        return beam.Pipeline(options=options)
+    except (ImportError, ValueError) as error:  # a name that Beam does not know, an extra that is not installed
+        raise SolferinoError(f'--runner={name}: {error}') from error
+
+
+def _runner(options: Any, num_workers: int, alive: str) -> Any:
+    """Returns the runner for this machine. It heeds Beam's own flags for it, --direct_num_workers and the like."""
+    from apache_beam.options.pipeline_options import DirectOptions
     from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
     direct = options.view_as(DirectOptions)
-    if num_workers == 1 or direct.direct_num_workers not in (None, 1):
-        return FnApiRunner()  # it heeds Beam's own --direct_num_workers and --direct_running_mode
-    from apache_beam.transforms.environments import SubprocessSDKEnvironment
-
+    if direct.direct_running_mode == 'multi_processing':  # Beam's way to ask for --num_workers
+        direct.direct_running_mode = 'in_memory'
+        num_workers = max(num_workers, direct.direct_num_workers or os.cpu_count() or 1)
+    if num_workers == 1:
+        return FnApiRunner()
     direct.direct_num_workers = num_workers
-    # Like Beam's multi_processing mode, which does not quote the name of the interpreter and whose workers tell their
-    # life on stderr. What goes wrong in our code still comes back from them, as an exception.
-    command = f'exec {shlex.quote(sys.executable)} -m apache_beam.runners.worker.sdk_worker_main'
-    if not logger.isEnabledFor(logging.DEBUG):
-        command += f' 2>{os.devnull}'
-    return FnApiRunner(default_environment=SubprocessSDKEnvironment.from_command_string(command))
+    return FnApiRunner(default_environment=workers.environment(alive))
 
 
 @contextlib.contextmanager
@@ -166,6 +162,8 @@ def _readable_errors() -> Iterator[None]:
         yield
     except Exception as error:
         quoted = str(error) if isinstance(error, RuntimeError) else f'{type(error).__name__}: {error}'
+        if re.search(r'^(RuntimeError: )?KeyboardInterrupt\b', quoted, re.MULTILINE):
+            raise KeyboardInterrupt from None
         raised = list(_RAISED.finditer(quoted))
         kind, message = (raised[-1][1], _WHERE.sub('', quoted[raised[-1].end() :])) if raised else ('', '')
         if kind == 'SolferinoError':

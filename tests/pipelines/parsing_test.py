@@ -45,7 +45,7 @@ def parse(parser, folder, name, content=None):
 
 @pytest.fixture(scope='module')
 def parser():
-    with Parser(Limits(megabytes=20, memory_megabytes=200, seconds=0.5)) as parser:
+    with Parser(Limits(megabytes=20, memory_megabytes=200, seconds=2)) as parser:
         yield parser
 
 
@@ -93,7 +93,7 @@ def test_each_tune_of_a_book(parser, tmp_path):
         ('missing.mid', None, parsing.CANNOT_BE_READ),
         # 30 events, each 2^28 ticks after the last: 64 GB as an array of seconds.
         ('ticks.mid', midi(30 * b'\xff\xff\xff\x7f\x90\x3c\x00' + NOTE), parsing.TOO_MUCH_MEMORY),
-        ('notes.mid', midi(b'\x00\x90\x3c\x50' * 1_000_000), parsing.TOO_LONG),
+        ('notes.mid', midi(b'\x00\x90\x3c\x50' * 3_000_000), parsing.TOO_LONG),
     ],
 )
 def test_left_out(parser, tmp_path, name, content, reason):
@@ -132,7 +132,6 @@ def test_killed_processes_are_replaced(tmp_path):
             os.kill(process, signal.SIGKILL)
         assert isinstance(parse(parser, tmp_path, 'a.mid')[0], Converted)
         assert parser._process.pid != first
-    assert parser._process.returncode == 0
 
 
 def test_names_that_are_not_utf8(parser, tmp_path):

@@ -1,0 +1,102 @@
+"""Several worker processes on this machine: Beam's own, but none outlives the run, and the run outlives none of them.
+
+Beam's way of starting them does not quote the interpreter's name, lets them tell their life on stderr, waits for ever
+for the answer of one that has died, and leaves them at work when the run is killed.
+"""
+
+import contextlib
+import logging
+import os
+import shlex
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from solferino.hparams.errors import SolferinoError
+
+_log = logging.getLogger(__name__)
+
+_WATCH_SECONDS = 0.2
+
+
+def environment(alive: str) -> Any:
+    """Returns the Beam environment of worker processes that end when the file `alive` is no more."""
+    from apache_beam.transforms.environments import SubprocessSDKEnvironment
+
+    command = f'exec {shlex.quote(sys.executable)} -m solferino.pipelines.workers {shlex.quote(alive)} {os.getpid()}'
+    if not _log.isEnabledFor(logging.DEBUG):
+        command += f' 2>{os.devnull}'  # what goes wrong in our code comes back from them as an exception
+    return SubprocessSDKEnvironment.from_command_string(command)
+
+
+@contextlib.contextmanager
+def watched() -> Iterator[str]:
+    """Yields the path of the file that keeps the workers alive, for the time of a run.
+
+    Raises SolferinoError when one of them dies. A Ctrl-C ends them first, as Beam waits for them to finish their work.
+    """
+    handle, alive = tempfile.mkstemp(prefix='solferino-workers-')
+    os.close(handle)
+    deaths: list[object] = []
+    stopping = threading.Event()
+    in_main_thread = threading.current_thread() is threading.main_thread()  # no other can be interrupted
+    excepthook, sigint = threading.excepthook, signal.getsignal(signal.SIGINT)
+
+    def stop() -> None:
+        stopping.set()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(alive)
+
+    def on_failed_thread(failure: Any) -> None:
+        name = getattr(failure.thread, 'name', '')
+        if not name.startswith(('run_worker', 'beam_')):
+            excepthook(failure)
+        elif name == 'run_worker' and not stopping.is_set():  # the thread that watches over a process, which has died
+            deaths.append(failure.exc_value)
+            stop()
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    def on_ctrl_c(*_: Any) -> None:
+        stop()
+        raise KeyboardInterrupt
+
+    if in_main_thread:
+        threading.excepthook = on_failed_thread
+        signal.signal(signal.SIGINT, on_ctrl_c)
+    try:
+        yield alive
+    except KeyboardInterrupt:
+        # A Ctrl-C at the terminal reaches the workers too, and one may die of it before this process sees it.
+        if not deaths or f'code {-signal.SIGINT}' in str(deaths[0]):
+            raise
+        raise SolferinoError(
+            f'A worker process was ended by something else: {deaths[0]}. If memory ran out, lower --num_workers.'
+        ) from None
+    finally:
+        stop()
+        if in_main_thread:
+            threading.excepthook = excepthook
+            signal.signal(signal.SIGINT, sigint)
+
+
+def main() -> None:
+    """A worker process."""
+    threading.Thread(target=_end_with, args=(sys.argv.pop(1), int(sys.argv.pop(1))), daemon=True).start()
+    from apache_beam.runners.worker import sdk_worker_main
+
+    sdk_worker_main.main(sys.argv)
+
+
+def _end_with(alive: str, parent: int) -> None:
+    """Ends this process when the file is gone, or its parent."""
+    while os.path.exists(alive) and os.getppid() == parent:
+        time.sleep(_WATCH_SECONDS)
+    os._exit(1)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,253 @@
+"""A folder of files becomes NoteSequences: those that Magenta makes, whatever lies about between them."""
+
+import collections
+import json
+import os
+import re
+import signal
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from note_seq.protobuf import music_pb2
+
+from solferino.bin import convert_dir_to_note_sequences as command
+from solferino.hparams.errors import SolferinoError
+from solferino.models.core import records
+from solferino.pipelines import convert, parsing
+from solferino.pipelines.convert import Job, find
+from solferino.pipelines.parsing import Limits
+
+NOTE = b'\x00\x90\x3c\x50\x83\x60\x80\x3c\x00'
+
+
+def midi(events=NOTE):
+    track = events + b'\x00\xff\x2f\x00'
+    return b'MThd' + struct.pack('>IHHH', 6, 0, 1, 480) + b'MTrk' + struct.pack('>I', len(track)) + track
+
+
+def sequences(pattern):
+    """The NoteSequences of TFRecord files by id."""
+    found = [music_pb2.NoteSequence.FromString(r) for path in records.expand(str(pattern)) for r in records.read(path)]
+    by_id = {sequence.id: sequence for sequence in found}
+    assert len(by_id) == len(found)
+    return by_id
+
+
+def manifest(path):
+    return json.loads(Path(path).read_text('utf-8'))
+
+
+def main(*args):
+    """Runs the command in a process of its own."""
+    command = [sys.executable, '-m', 'solferino.bin.convert_dir_to_note_sequences', *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def songs(tmp_path):
+    """A folder with two good files, one below, and a bad one."""
+    folder = tmp_path / 'songs'
+    (folder / 'below').mkdir(parents=True)
+    (folder / 'a.mid').write_bytes(midi())
+    (folder / 'below' / 'B.MIDI').write_bytes(midi())
+    (folder / 'bad.mid').write_bytes(midi()[:-5])
+    return folder
+
+
+@pytest.mark.parametrize(
+    'folder, golden', [('midi', 'convert/notesequences.tfrecord'), ('midi_edge', 'edge/notesequences.tfrecord')]
+)
+def test_sequences_are_those_of_magenta(tmp_path, shared, folder, golden):
+    convert.convert(Job(str(shared / 'golden' / folder), str(tmp_path / 'ours.tfrecord'), recursive=True))
+    assert sequences(tmp_path / 'ours.tfrecord') == sequences(shared / 'golden' / golden)
+
+
+def test_every_malformed_file_is_converted_or_counted(tmp_path, shared):
+    folder = shared / 'data' / 'malformed'
+    convert.convert(
+        Job(str(folder), str(tmp_path / 'out.tfrecord'), recursive=True, limits=Limits(memory_megabytes=500))
+    )
+    converted = [sequence.filename for sequence in sequences(tmp_path / 'out.tfrecord').values()]
+    report = manifest(tmp_path / 'out.manifest.json')
+    left_out = [line['file'] for line in report['left_out']]
+    assert sorted(converted + left_out) == sorted(
+        str(path.relative_to(folder)) for path in folder.rglob('*') if path.is_file()
+    )
+    assert report['converted']['files'] == len(converted)
+    counts = collections.Counter(line['reason'] for line in report['left_out'])
+    assert counts == {reason: tally['count'] for reason, tally in report['left_out_by_reason'].items()}
+
+
+def test_the_bytes_do_not_depend_on_the_workers(tmp_path, shared):
+    for workers in (1, 2):
+        output = str(tmp_path / str(workers) / 'out@3.tfrecord')
+        convert.convert(Job(str(shared / 'golden' / 'midi_edge'), output, num_workers=workers))
+    for name in records.shard_paths('out@3.tfrecord'):
+        assert (tmp_path / '1' / name).read_bytes() == (tmp_path / '2' / name).read_bytes()
+    one, two = (manifest(tmp_path / workers / 'out.manifest.json') for workers in '12')
+    assert {**one, 'output_file': ''} == {**two, 'output_file': ''}
+    assert len(sequences(tmp_path / '1' / 'out@3.tfrecord')) == 13
+
+
+def test_the_command(songs, tmp_path):
+    done = main(f'--input_dir={songs}/', '--recursive', f'--output_file={tmp_path}/out.tfrecord', '--num_shards=2')
+    assert (done.returncode, done.stderr) == (0, '')
+    assert re.findall(r'^ *(\d+)  (.*)', done.stdout, re.MULTILINE) == [
+        ('2', 'files converted'),
+        ('2', 'sequences'),
+        ('2', 'notes'),
+        ('1', f'{parsing.DAMAGED}: {parsing.REMEDIES[parsing.DAMAGED]}'),
+    ]
+    found = sequences(tmp_path / 'out@2.tfrecord')
+    assert set(found) == {parsing.sequence_id(name, 'songs', 'midi') for name in (b'a.mid', b'below/B.MIDI')}
+    assert all(sequence.collection_name == 'songs' for sequence in found.values())
+    text = (tmp_path / 'out.manifest.json').read_text()
+    assert '\n  {"file": "bad.mid", "reason": "damaged file", "detail": "the file ends too early"}\n' in text
+    assert json.loads(text)['converted'] == {'files': 2, 'sequences': 2, 'notes': 2, 'minutes': 1 / 60}
+    assert sorted(os.listdir(tmp_path)) == [*records.shard_paths('out@2.tfrecord'), 'out.manifest.json', 'songs']
+
+
+@pytest.mark.parametrize(
+    'args, message',
+    [
+        (['--input_dir=nowhere', '--output_file=out'], 'nowhere does not exist'),
+        (['--input_dir=songs/a.mid', '--output_file=out'], 'is a file, not a folder'),
+        (['--input_dir=songs/below/empty', '--output_file=out'], 'No file of .* could be converted'),
+        (['--input_dir=above', '--output_file=out'], 'in its subfolders: add --recursive'),
+        (['--input_dir=songs', '--output_file=songs'], 'is a folder'),
+        (['--input_dir=songs', '--output_file=songs/a.mid/out'], 'cannot be written to'),
+        (['--input_dir=songs', '--output_file=out@3.tfrecord', '--num_shards=2'], 'asks for 3 shards'),
+        (['--input_dir=songs', '--output_file=out', '--runner=DaskRunner'], 'DaskRunner is refused'),
+        (['--input_dir=songs'], '--output_file is required'),
+        (['--input_dir=songs', '--output_file=out', '--num_worker=2'], 'There is no flag --num_worker'),
+    ],
+)
+def test_mistakes_write_nothing(songs, monkeypatch, capsys, args, message):
+    monkeypatch.chdir(songs.parent)
+    (songs / 'below' / 'empty').mkdir()
+    (songs.parent / 'above').mkdir()
+    (songs.parent / 'above' / 'link').symlink_to(songs)
+    monkeypatch.setattr(sys, 'argv', ['convert_dir_to_note_sequences', *args])
+    with pytest.raises(SystemExit) as exit:
+        command.console_entry_point()
+    assert exit.value.code == 1
+    assert re.search(message, capsys.readouterr().err)
+    assert sorted(os.listdir()) == ['above', 'songs']
+
+
+def test_a_failure_keeps_the_old_output(songs, tmp_path, monkeypatch):
+    (tmp_path / 'out.tfrecord').write_text('old')
+
+    def fail(*_):
+        raise SolferinoError('disk full')
+
+    monkeypatch.setattr(convert, '_write_manifest', fail)
+    with pytest.raises(SolferinoError, match='disk full'):
+        convert.convert(Job(str(songs), str(tmp_path / 'out.tfrecord')))
+    assert (tmp_path / 'out.tfrecord').read_text() == 'old'
+    assert sorted(os.listdir(tmp_path)) == ['out.tfrecord', 'songs']
+
+
+def descendants(pid):
+    """The processes started by one, and by those."""
+    for path in Path('/proc', str(pid), 'task').glob('*/children'):
+        for child in map(int, path.read_text().split()):
+            yield child
+            yield from descendants(child)
+
+
+def is_running(pid):
+    """Whether a process is there and not a mere entry in the table of processes."""
+    try:
+        return Path(f'/proc/{pid}/stat').read_text().rsplit(')')[1].split()[0] != 'Z'
+    except FileNotFoundError:
+        return False
+
+
+def wait_for(condition, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def slow_run(songs, tmp_path):
+    """A run with two workers, each busy with a file that takes minutes; its output exists already."""
+    (tmp_path / 'out.tfrecord').write_text('old')
+    for i in range(2):
+        (songs / f'slow{i}.mid').write_bytes(midi(b'\x00\x90\x3c\x50' * 4_000_000))
+    flags = [f'--input_dir={songs}', f'--output_file={tmp_path}/out.tfrecord', '--num_workers=2']
+    script = [sys.executable, '-m', 'solferino.bin.convert_dir_to_note_sequences', *flags]
+    process = subprocess.Popen(script, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+    def workers():
+        started = [
+            pid for pid in descendants(process.pid) if b'pipelines.workers' in Path(f'/proc/{pid}/cmdline').read_bytes()
+        ]
+        return started if list(tmp_path.glob('.out.*/progress')) and len(started) == 2 else []
+
+    wait_for(workers)
+    yield process, workers()
+    process.kill()
+    process.communicate()
+
+
+def test_a_killed_run_leaves_the_old_output(slow_run, tmp_path):
+    process, workers = slow_run
+    process.kill()
+    process.wait()
+    assert (tmp_path / 'out.tfrecord').read_text() == 'old'
+    wait_for(lambda: not any(is_running(pid) for pid in workers))
+
+
+@pytest.mark.parametrize('ctrl_c', [True, False])
+def test_an_interrupted_run_ends_soon(slow_run, tmp_path, ctrl_c):
+    process, workers = slow_run
+    if ctrl_c:
+        os.killpg(process.pid, signal.SIGINT)
+    else:
+        os.kill(workers[0], signal.SIGKILL)
+    _, errors = process.communicate(timeout=30)
+    assert errors.strip() == 'Interrupted.' if ctrl_c else 'A worker process was ended' in errors
+    assert process.returncode == (130 if ctrl_c else 1)
+    assert sorted(os.listdir(tmp_path)) == ['out.tfrecord', 'songs']
+    assert (tmp_path / 'out.tfrecord').read_text() == 'old'
+
+
+def test_find(songs):
+    (songs / 'notes.txt').write_text('')
+    (songs / 'folder.mid').mkdir()
+    (songs / 'below' / 'up').symlink_to('..')
+    (songs / 'gone.mid').symlink_to('nowhere')
+    (songs / 'self').symlink_to('self')
+    (songs / 'ignored').mkdir()
+    odd = os.path.join(os.fsencode(songs), b'caf\xe9.mid')
+    with open(odd, 'wb') as file:
+        file.write(midi())
+    found = {
+        b'a.mid': '',
+        b'bad.mid': '',
+        b'caf\xe9.mid': '',
+        b'gone.mid': '',
+        b'notes.txt': convert.UNKNOWN_KIND,
+        b'self': convert.UNKNOWN_KIND,
+    }
+    below = {b'below/B.MIDI': '', b'below/up': convert.LOOP}
+    skipped = dict.fromkeys([b'below', b'folder.mid'], convert.NOT_SEARCHED)
+    assert dict(find(str(songs), recursive=True, ignore='ignored')) == found | below
+    assert dict(find(str(songs), recursive=False, ignore='ignored')) == found | skipped
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason='root may read everything')
+def test_what_may_not_be_read_is_counted(songs, tmp_path):
+    (songs / 'below').chmod(0)
+    (songs / 'bad.mid').chmod(0)
+    convert.convert(Job(str(songs), str(tmp_path / 'out.tfrecord'), recursive=True))
+    (songs / 'below').chmod(0o700)
+    lines = [(line['file'], line['reason']) for line in manifest(tmp_path / 'out.manifest.json')['left_out']]
+    assert lines == [('bad.mid', parsing.CANNOT_BE_READ), ('below/', parsing.CANNOT_BE_READ)]
