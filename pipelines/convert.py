@@ -179,17 +179,16 @@ class _ReadFiles(beam.DoFn):
 
 def _counts(file: str, results: list[Converted | LeftOut]) -> Iterator[tuple[str, int, str | None]]:
     """Yields what a file adds to the counts."""
-    converted = [result for result in results if isinstance(result, Converted)]
-    yield _FILES, int(bool(converted)), None
-    for result in converted:
+    yield _FILES, int(any(isinstance(result, Converted) for result in results)), None
+    for result in results:
+        if isinstance(result, LeftOut):
+            yield result.reason, 1, file
+            continue
         yield _SEQUENCES, 1, None
         yield _NOTES, result.notes, None
         yield _MILLISECONDS, result.milliseconds, None
         if not result.notes:
             yield _SILENT, 1, file
-    for result in results:
-        if isinstance(result, LeftOut):
-            yield result.reason, 1, file
 
 
 def _totals(tallies: Mapping[str, Tally]) -> dict[str, int | float]:

@@ -24,9 +24,11 @@ from solferino.pipelines.parsing import Converted, LeftOut, Limits, Request
 
 def _without_package_code(name: str) -> None:
     """Makes `import name.x` run only x: note_seq's own __init__ loads pandas, bokeh and IPython."""
-    package = types.ModuleType(name)
-    package.__path__ = importlib.util.find_spec(name).submodule_search_locations
-    sys.modules[name] = package
+    found = importlib.util.find_spec(name)
+    if found and found.submodule_search_locations:  # else the import below says what is missing
+        package = types.ModuleType(name)
+        package.__path__ = found.submodule_search_locations
+        sys.modules[name] = package
 
 
 _without_package_code('note_seq')
@@ -100,18 +102,22 @@ def _read(request: Request, limits: Limits) -> list[Converted | LeftOut]:
     try:
         tunes, failures = READERS[request.kind](request, content)
     except Exception as error:
-        error = _root(error)
-        return [left_out(_reason(request.kind, content, error), _detail(error))]
+        root = _root(error)
+        return [left_out(_reason(request.kind, content, root), _detail(root))]
     answer: list[Converted | LeftOut] = [_converted(request, *tune) for tune in tunes]
     answer += [left_out(parsing.UNKNOWN_ABC, _detail(failure)) for failure in failures]
     return answer or [left_out(parsing.NO_TUNES, 'no tune in the file')]
 
 
-def _read_midi(_, content: bytes):
+# The tunes of a file, as what is added to its name for the id, and the NoteSequence; and errors of single tunes.
+Tunes = tuple[list[tuple[str, Any]], list[Exception]]
+
+
+def _read_midi(_: Request, content: bytes) -> Tunes:
     return [('', midi_io.midi_to_note_sequence(content))], []
 
 
-def _read_musicxml(request: Request, _):
+def _read_musicxml(request: Request, _: bytes) -> Tunes:
     path = os.fsdecode(request.path)
     if parsing.ending(request.name) != '.mxl' or path.endswith('.mxl'):
         score = musicxml_reader.musicxml_file_to_sequence_proto(path)
@@ -125,7 +131,7 @@ def _read_musicxml(request: Request, _):
     return [('', score)], []
 
 
-def _read_abc(_, content: bytes):
+def _read_abc(_: Request, content: bytes) -> Tunes:
     try:
         book = content.decode('utf-8-sig')
     except UnicodeDecodeError:
@@ -141,7 +147,6 @@ _WRAPPERS = {
     musicxml_reader.MusicXMLConversionError,
 }
 
-# Each returns its tunes, as what is added to the name for the id, and the NoteSequence; and errors of single tunes.
 READERS = {'midi': _read_midi, 'musicxml': _read_musicxml, 'abc': _read_abc}
 
 

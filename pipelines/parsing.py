@@ -130,7 +130,7 @@ class Parser:
         self._start()
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self._connection.close()
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()

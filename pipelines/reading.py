@@ -1,6 +1,7 @@
 """The source of a pipeline: the records of TFRecord files."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import apache_beam as beam
 
@@ -33,7 +34,7 @@ class ReadRecords(beam.PTransform):
                 self._units.append((path, start, end))
                 self.total += count
 
-    def expand(self, begin):
+    def expand(self, begin: Any) -> Any:
         return begin | 'ranges' >> beam.Create(self._units) | 'records' >> beam.FlatMap(_read)
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import apache_beam as beam
 
@@ -32,7 +33,7 @@ class Count(beam.PTransform):
         super().__init__()
         self._path = staging.path(_COUNTS)
 
-    def expand(self, elements):
+    def expand(self, elements: Any) -> Any:
         return elements | 'add up' >> beam.CombineGlobally(_AddUp()) | 'write' >> beam.Map(_write_counts, self._path)
 
 

@@ -42,7 +42,7 @@ class Progress:
         self._thread = threading.Thread(target=watch, daemon=True)
         self._thread.start()
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self._ended.set()
         self._thread.join()
 

@@ -58,7 +58,7 @@ def watched() -> Iterator[str]:
         elif name == 'run_worker' and not stopping.is_set():  # the thread that watches over a process, which has died
             deaths.append(failure.exc_value)
             stop()
-            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     def on_ctrl_c(*_: Any) -> None:
         stop()

@@ -34,7 +34,7 @@ class WriteSorted(beam.PTransform):
         super().__init__()
         self._folder, self._runs = staging.folder, staging.path(_RUNS)
 
-    def expand(self, elements):
+    def expand(self, elements: Any) -> Any:
         return (
             elements
             | 'write runs' >> beam.ParDo(_WriteRuns(self._folder))

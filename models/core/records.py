@@ -13,7 +13,7 @@ import os
 import re
 import struct
 from collections.abc import Iterator
-from typing import IO, NamedTuple, Self
+from typing import IO, Any, NamedTuple, Self
 
 import google_crc32c
 
@@ -202,7 +202,7 @@ class Writer:
         self._file = self._open.__enter__()
         return self
 
-    def __exit__(self, *error) -> None:
+    def __exit__(self, *error: Any) -> None:
         self._open.__exit__(*error)
 
     def write(self, data: bytes) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import struct
+from pathlib import Path
 
 import google_crc32c
 import pytest
@@ -37,15 +38,15 @@ def test_round_trip(tmp_path_factory, payloads):
 def test_no_damage_passes(tmp_path_factory, payload, data):
     """One changed bit, or a lost end, of the second of two records is found, and the first is still read."""
     path = write(tmp_path_factory.mktemp('r') / 'a.tfrecord', [b'first', payload])
-    good = open(path, 'rb').read()
+    good = Path(path).read_bytes()
     second = len(records.frame(b'first'))
     position = data.draw(st.integers(second, len(good) - 1))
     cut = data.draw(st.booleans()) and position > second
     damaged = good[:position] if cut else good[:position] + bytes([good[position] ^ 4]) + good[position + 1 :]
-    open(path, 'wb').write(damaged)
+    Path(path).write_bytes(damaged)
     reader = records.read(path)
     assert next(reader) == b'first'
-    with pytest.raises(SolferinoError, match='a.tfrecord: record 1 '):
+    with pytest.raises(SolferinoError, match=r'a\.tfrecord: record 1 '):
         list(reader)
 
 
@@ -74,7 +75,7 @@ def test_bytes_are_those_that_tensorflow_writes(tmp_path):
     with tf.io.TFRecordWriter(str(tmp_path / 'theirs')) as writer:
         for payload in payloads:
             writer.write(payload)
-    assert open(ours, 'rb').read() == (tmp_path / 'theirs').read_bytes()
+    assert Path(ours).read_bytes() == (tmp_path / 'theirs').read_bytes()
 
 
 def test_expand(tmp_path, monkeypatch):
