@@ -1,5 +1,7 @@
 """The training command of every family: `<family>_train`."""
 
+import os
+
 from absl import flags
 
 from solferino.bin import command
@@ -69,7 +71,7 @@ def main(fv: flags.FlagValues, spec: FamilySpec) -> None:
         raise SolferinoError('--eval and --eval_once exclude each other. Leave one out.')
     generator = {'id': fv.generator_id, 'description': fv.generator_description}
     request = jobs.Request(
-        run_dir=fv.run_dir,
+        run_dir=os.path.expanduser(fv.run_dir),
         given=settings.Given(fv.config if fv['config'].present else None, fv.hparams),
         examples=fv.sequence_example_file,
         eval_examples=fv.eval_file,

@@ -79,7 +79,7 @@ def restore(model: Any, checkpoint: Checkpoint) -> None:
 
 
 def save(directory: str, checkpoint: Checkpoint, kind: str = MODEL) -> str:
-    """Writes a checkpoint, whole or not at all, and returns its path."""
+    """Writes a checkpoint, whole or not at all, and returns its path. Raises SolferinoError if it cannot be written."""
     path = os.path.join(directory, f'{kind}.ckpt-{checkpoint.step}{SUFFIX}')
     arrays = {f'weights/{name}': array for name, array in checkpoint.weights.items()}
     arrays |= {f'optimizer/{name}': array for name, array in checkpoint.optimizer.items()}
@@ -89,7 +89,13 @@ def save(directory: str, checkpoint: Checkpoint, kind: str = MODEL) -> str:
         'eval_loss': checkpoint.eval_loss,
         'eval_set': checkpoint.eval_set,
     }
-    atomic_write(path, tensors.dump(arrays, metadata))
+    try:
+        atomic_write(path, tensors.dump(arrays, metadata))
+    except OSError as error:
+        raise SolferinoError(
+            f'{path} cannot be written: {error.strerror}. Make room and give the same command again; training goes on '
+            'from the checkpoint before.'
+        ) from error
     return path
 
 

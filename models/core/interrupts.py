@@ -1,11 +1,13 @@
 """Ctrl-C and SIGTERM as a wish that the program grants when it is ready."""
 
 import contextlib
+import os
 import signal
 import threading
 from collections.abc import Iterator
 from types import FrameType
 
+_NOTICE = b'\nStopping after this step. Once more stops at once.\n'
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -39,6 +41,7 @@ def graceful() -> Iterator[Stop]:
     def handle(number: int, frame: FrameType | None) -> None:
         stop.wanted = True
         put_back()
+        os.write(2, _NOTICE)  # print and logging may be at work when the signal comes
 
     for number in before:
         signal.signal(number, handle)

@@ -73,10 +73,10 @@ def train(family: Family, request: Request) -> None:
     dataset = data.load(family, run.config, request.examples)
     held_out = _held_out(family, run, request.eval_examples, request) if request.eval_examples else None
     with status.claim(run.path, request.num_steps, held_out is not None) as entry, interrupts.graceful() as stop:
-        if run_dir.read(run.path, spec) is None:
+        if checkpoint is None:
             run = dataclasses.replace(run, dataset=dataset.describe(), generator=request.generator)
             run_dir.write(run, spec)
-        run_dir.check_dataset(run, dataset.describe())
+        run_dir.warn_of_other_examples(run, dataset.describe())
         _train(_Session(family, run, request, dataset, held_out, checkpoint), entry, stop)
 
 
@@ -95,6 +95,8 @@ def evaluate(family: Family, request: Request, patience_s: float = PATIENCE_S) -
     Raises:
       SolferinoError: no training run began within `patience_s`, or something must be mended.
     """
+    _paths(request.eval_examples or request.examples, family.spec.records)  # what is missing is said before waiting
+    run_dir.read(request.run_dir, family.spec)
     found = follow(request.run_dir, patience_s)
     first = next(found, None)
     if first is None:
@@ -203,8 +205,8 @@ def _announce(session: _Session, batches: data.Batches, step: int) -> None:
 
 
 def _evaluate(family: Family, run: Run, request: Request, found: Iterator[Checkpoint], once: bool) -> None:
-    held_out = _held_out(family, run, request.eval_examples or request.examples, request)
     settings.keep(family.spec, request.given, run.config, run_dir.run_path(run.path))
+    held_out = _held_out(family, run, request.eval_examples or request.examples, request)
     runtime.set_up()
     from solferino.models.core import evaluation, monitor
 

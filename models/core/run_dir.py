@@ -122,7 +122,7 @@ def choose(
     """
     run = read(run_dir, spec)
     of_dataset = settings.dataset_config(spec, dataset_paths)
-    if run is None:
+    if run is None or not checkpoints.paths(run.train_dir):  # one that never began binds nobody
         config = settings.adapt(spec, given, *of_dataset) if of_dataset else settings.choose(spec, given)
         return Run(run_dir, config, DEFAULT_SEED if seed is None else seed)
     path = run_path(run_dir)
@@ -143,7 +143,7 @@ def require_same_config(config: Config, of_dataset: Config, sidecar: str, source
         )
 
 
-def check_dataset(run: Run, dataset: dict[str, Any]) -> None:
+def warn_of_other_examples(run: Run, dataset: dict[str, Any]) -> None:
     """Warns if a run goes on with other examples than it began with."""
     if run.dataset.get('fingerprint') not in (None, dataset['fingerprint']):
         _log.warning(

@@ -15,6 +15,10 @@ def set_up() -> None:
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '1')
     with _silence():
         import tensorflow as tf
+
+        # An evaluation job beside the trainer needs its share of the memory.
+        for gpu in tf.config.list_physical_devices('GPU'):
+            tf.config.experimental.set_memory_growth(gpu, True)
     # Sums on several threads or on a GPU depend on their order, which is not fixed otherwise.
     tf.config.experimental.enable_op_determinism()
 

@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import logging
 import math
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -158,13 +159,7 @@ class Trainer:
         for name, array in checkpoint.weights.items():
             if not np.isfinite(array).all():
                 raise self._diverged(f'The weights {name} are not finite at step {self._step}')
-        try:
-            checkpoints.save(self.directory, checkpoint)
-        except OSError as error:
-            raise SolferinoError(
-                f'The checkpoint of step {self._step} cannot be written to {self.directory}: {error.strerror}. Make '
-                'room and give the same command again; it goes on from the checkpoint before.'
-            ) from error
+        checkpoints.save(self.directory, checkpoint)
         checkpoints.prune(self.directory, self.options.num_checkpoints)
         self.board.flush()
         self.status.update(step=self._step)
@@ -188,12 +183,14 @@ class Trainer:
     def _progress(self) -> Iterator[Any]:
         """A progress bar on a terminal; elsewhere there is a line for each summary."""
         terminal = sys.stderr.isatty()
+        size = shutil.get_terminal_size()  # tqdm shows nothing on a terminal that does not know its size
         bar = tqdm.tqdm(
             total=self.options.num_steps or None,
             initial=self._step,
             unit='step',
             disable=not terminal,
-            dynamic_ncols=True,
+            ncols=size.columns,
+            nrows=size.lines,
         )
         with bar, logging_redirect_tqdm() if terminal else contextlib.nullcontext():
             yield bar

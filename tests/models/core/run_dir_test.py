@@ -43,6 +43,9 @@ def test_a_run_that_exists_is_compared(tmp_path):
     path = str(tmp_path)
     run = Run(path, SMALL, 7)
     run_dir.write(run, SPEC)
+    assert run_dir.choose(SPEC, path, Given('large'), 8, []).config.name == 'large', 'it never began'
+    (tmp_path / 'train').mkdir()
+    (tmp_path / 'train' / 'model.ckpt-0.safetensors').write_text('')
     assert run_dir.choose(SPEC, path, Given('small', 'units=8'), 7, []) == run
     for given, seed in ((Given('large'), None), (Given(None, 'units=9'), None), (Given(), 8)):
         with pytest.raises(SolferinoError, match=r'run.json'):
@@ -74,9 +77,9 @@ def test_what_is_no_run_directory(tmp_path):
 def test_other_examples_are_mentioned(tmp_path, caplog):
     run = Run(str(tmp_path), SMALL, 0, {'path': 'old', 'examples': 3, 'fingerprint': 'f'})
     with caplog.at_level(logging.WARNING):
-        run_dir.check_dataset(run, {'path': 'moved', 'examples': 3, 'fingerprint': 'f'})
+        run_dir.warn_of_other_examples(run, {'path': 'moved', 'examples': 3, 'fingerprint': 'f'})
         assert not caplog.text
-        run_dir.check_dataset(run, {'path': 'new', 'examples': 4, 'fingerprint': 'g'})
+        run_dir.warn_of_other_examples(run, {'path': 'new', 'examples': 4, 'fingerprint': 'g'})
     assert '3 of old' in caplog.text and '4 of new' in caplog.text
 
 

@@ -1,5 +1,6 @@
 """Training and evaluation of a family that the trainer has never heard of."""
 
+import io
 import logging
 from pathlib import Path
 
@@ -167,6 +168,22 @@ def test_what_is_wrong_leaves_no_run_directory(tmp_path, examples):
         assert not (tmp_path / 'run').exists()
 
 
+def test_a_terminal_shows_a_bar(tmp_path, examples, monkeypatch):
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr('sys.stderr', terminal)
+    monkeypatch.setattr('solferino.models.core.runtime.set_up', lambda: None)
+    jobs.train(FAMILY, request(tmp_path, examples, num_steps=10, summary_frequency=5))
+    shown = terminal.getvalue()
+    assert '10/10' in shown and 'loss=' in shown and 'events/s=' in shown
+
+
+def test_a_run_that_cannot_be_written_is_named(tmp_path, examples):
+    (tmp_path / 'file').write_text('')
+    with pytest.raises(SolferinoError, match=r'file/run.* cannot be'):
+        jobs.train(FAMILY, request(tmp_path / 'file' / 'run', examples, num_steps=1))
+
+
 def test_evaluate_once(tmp_path, examples, capsys):
     jobs.train(FAMILY, request(tmp_path, examples, num_steps=5))
     capsys.readouterr()
@@ -207,6 +224,11 @@ def test_the_evaluation_job_takes_every_checkpoint_and_ends(tmp_path, examples, 
     best = checkpoints.load(checkpoints.best(str(tmp_path / 'train')))
     assert best.eval_loss == pytest.approx(min(losses.values()))
     assert best.step == min(losses, key=losses.get)
+
+
+def test_the_evaluation_job_says_what_is_missing_before_it_waits(tmp_path):
+    with pytest.raises(SolferinoError, match=r'missing.tfrecord'):
+        jobs.evaluate(FAMILY, request(tmp_path, [str(tmp_path / 'missing.tfrecord')]))
 
 
 def test_the_evaluation_job_gives_up_where_nothing_is(tmp_path, examples, monkeypatch):
