@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# The whole road once, in a few minutes: from drum MIDI files to new drum tracks and their pictures.
+#
+#   make demo                   everything goes into the folder demo
+#   make demo DEMO=elsewhere    or into another one
+set -euo pipefail
+
+demo=${1:-${DEMO:-demo}}
+marker=$demo/.made_by_solferino_demo
+
+fail() {
+    printf 'error: %s\n' "$*" >&2
+    exit 1
+}
+
+# Prints a command as it could be typed, then runs it.
+run() {
+    local argument line='$'
+    for argument; do
+        # What a shell would not take as it is stands in quotes: --name='value'.
+        [[ $argument =~ ^[A-Za-z0-9_=./,:@%+-]+$ ]] || argument="${argument%%=*}='${argument#*=}'"
+        line+=" $argument"
+    done
+    printf '%s\n' "$line"
+    "$@"
+}
+
+step() {
+    printf '\n\n== %s ==\n' "$*"
+}
+
+command -v solferino_write_grooves >/dev/null || fail 'the commands are not installed here. Type: make demo'
+if [[ -d $demo && ! -e $marker && -n $(ls -A "$demo") ]]; then
+    fail "$demo holds files that the demo did not make. Name another folder: make demo DEMO=elsewhere"
+fi
+mkdir -p "$demo"
+touch "$marker"
+# A second demo begins anew; what somebody else has put into the folder stays.
+rm -rf "$demo"/{midi,data,run,generated,pictures} "$demo"/notes.tfrecord* "$demo/drums.mag"
+
+step '1 of 8: write drum MIDI files, in forty styles'
+run solferino_write_grooves --output_dir="$demo/midi" --num_files=200
+
+step '2 of 8: read them as NoteSequences'
+run convert_dir_to_note_sequences --input_dir="$demo/midi" --output_file="$demo/notes.tfrecord"
+
+step '3 of 8: cut drum tracks from them, nine tenths to learn from, one tenth to be tested on'
+run drums_rnn_create_dataset --config=drum_kit --input="$demo/notes.tfrecord" --output_dir="$demo/data" --eval_ratio=0.1
+
+step '4 of 8: train a small model'
+run drums_rnn_train --config=drum_kit --run_dir="$demo/run" \
+    --sequence_example_file="$demo/data/training_drum_tracks.tfrecord" \
+    --eval_file="$demo/data/eval_drum_tracks.tfrecord" \
+    --hparams='batch_size=32,rnn_layer_sizes=[64,64]' --num_training_steps=300
+
+step '5 of 8: how well does it foresee drums that it has never heard?'
+run drums_rnn_train --config=drum_kit --run_dir="$demo/run" \
+    --sequence_example_file="$demo/data/eval_drum_tracks.tfrecord" --eval_once
+
+step '6 of 8: put the model into one file'
+run drums_rnn_generate --config=drum_kit --run_dir="$demo/run" --save_generator_bundle --bundle_file="$demo/drums.mag"
+
+step '7 of 8: let it play, from a single bass drum on'
+run drums_rnn_generate --bundle_file="$demo/drums.mag" --num_outputs=5 --num_steps=128 --primer_drums='[(36,)]' \
+    --output_dir="$demo/generated"
+
+step '8 of 8: draw what it plays'
+run solferino_draw --input="$demo/generated/*.mid" --output_dir="$demo/pictures"
+
+case $(dirname "$(command -v solferino_write_grooves)") in
+    "$PWD/.venv/bin") bin=.venv/bin/ ;;
+    *) bin= ;;
+esac
+cat <<END
+
+
+Done. Here is what was made:
+
+  $demo/generated    five new drum tracks: open them in any music program
+  $demo/pictures     the same as drum grids
+  $demo/drums.mag    the model
+  $demo/run          its training: checkpoints and curves
+  $demo/midi         the music that it has learned from
+
+What to type next:
+
+  ${bin}tensorboard --logdir=$demo/run
+      the learning curves, in a browser
+
+  ${bin}drums_rnn_generate --bundle_file=$demo/drums.mag --primer_drums='[(36,42),(),(42,),()]' --temperature=1.1 \\
+      --output_dir=$demo/generated
+      more music, from drums of your own and a little wilder
+
+  ${bin}convert_dir_to_note_sequences --input_dir=YOUR_MIDI_FOLDER --recursive --output_file=notes.tfrecord
+      the first step with MIDI files of your own; then go on as from step 3 above
+END
