@@ -2,7 +2,7 @@
 # make test    the same if it is missing, then the tests
 # make demo    the same if it is missing, then the whole road: grooves, dataset, training, new drum tracks
 # make lint    style, format and types
-# make bench   the benchmarks; REFERENCE=<environment of Magenta 2.1.4> measures Magenta beside
+# make bench   the benchmarks, on DATA=<folder of drum MIDI files>; REFERENCE=<environment of Magenta 2.1.4> beside
 # make lock    choose all versions anew
 # make clean   remove what these commands made
 #
@@ -31,7 +31,8 @@ lint: setup
 	.venv/bin/mypy
 
 bench: setup
-	$(IN_VENV) python -m pytest tests/benchmarks --override-ini='python_files=*_bench.py' -s
+	$(IN_VENV) python tests/benchmarks/road.py $(if $(DATA),--data="$(DATA)") \
+		$(if $(REFERENCE),--reference="$(REFERENCE)")
 
 # The lock must serve Python 3.11, 3.12 and 3.13 alike: uv resolves for all of them at once.
 lock: setup

@@ -1,0 +1,253 @@
+"""Does a model learn more than how often each event comes, and what follows what?
+
+    .venv/bin/python tests/benchmarks/quality.py [--data=FOLDER] [--only=styles-drum_kit,...]
+
+For each experiment, with the real commands: files to NoteSequences to examples, a fifth of the files set aside;
+training on the others; and the loss on the fifth, in nats per step, beside that of the baselines on the same events.
+Learning curves and their numbers are written, and every best checkpoint's loss is computed anew, track by track,
+without TensorFlow.
+"""
+
+import argparse
+import dataclasses
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import baselines
+import curves
+import measure
+import numpy as np
+import report
+
+from solferino.models import load, registry
+from solferino.models.core import checkpoints, data, settings
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+OURS = measure.Side('Solferino', Path(sys.executable).parent)
+EVAL_RATIO = 0.2
+# Two ways to add up float32 numbers may differ by this much, in nats per step.
+TOLERANCE = 1e-4
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """What is trained.
+
+    Attributes:
+      music: 'groove', the real performances in --data, or 'styles', songs of the styles that the project carries.
+      config: of drums_rnn.
+      hparams: that differ from the config's.
+      steps: of training.
+      eval_frequency: steps from evaluation to evaluation.
+    """
+
+    music: str
+    config: str
+    hparams: str
+    steps: int
+    eval_frequency: int
+
+    @property
+    def name(self) -> str:
+        """'styles-drum_kit'"""
+        return f'{self.music}-{self.config}'
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return f'{self.config} on {MUSIC[self.music]}'
+
+
+MUSIC = {'groove': 'real performances', 'styles': 'songs of the carried styles'}
+_KIT = 'batch_size=8,rnn_layer_sizes=[128,128],attn_length=32,learning_rate=0.003'
+_ONE = 'batch_size=8,rnn_layer_sizes=[64,64],learning_rate=0.003'
+EXPERIMENTS = (
+    Experiment('groove', 'drum_kit', _KIT, 1000, 50),
+    Experiment('groove', 'one_drum', _ONE, 600, 50),
+    Experiment('styles', 'drum_kit', _KIT, 600, 50),
+    Experiment('styles', 'one_drum', _ONE, 600, 50),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What came out of an experiment: losses in nats per step on the held-out side."""
+
+    experiment: Experiment
+    training_tracks: int
+    held_out_tracks: int
+    held_out_events: int
+    unigram: float
+    markov: float
+    trained: float
+    trained_numpy: float
+    best_step: int
+    seconds: float
+    smoothing: dict[str, baselines.Smoothing]
+
+    def row(self) -> list[str]:
+        """A row of the table."""
+        e = self.experiment
+        return [
+            MUSIC[e.music],
+            e.config,
+            f'{self.training_tracks} / {self.held_out_tracks}',
+            f'{self.unigram:.3f}',
+            f'{self.markov:.3f}',
+            f'**{self.trained:.3f}**',
+            f'{self.unigram - self.trained:.3f} ({1 - self.trained / self.unigram:.0%})',
+            f'{self.markov - self.trained:.3f} ({1 - self.trained / self.markov:.0%})',
+            f'{self.best_step} of {e.steps}',
+            f'{self.seconds / 60:.1f} min',
+        ]
+
+
+HEADER = (
+    'music', 'config', 'tracks trained on / held out', 'unigram', 'Markov', 'trained', 'below unigram', 'below Markov',
+    'best step', 'training',
+)  # fmt: skip
+
+
+def main() -> None:
+    """Runs the experiments."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        '--data', type=Path, default=ROOT / '../shared/data/drums/groove', help='folder of drum MIDI files'
+    )
+    parser.add_argument('--only', default='', help='experiments to run, with commas; all if not given')
+    parser.add_argument('--steps', type=int, help='training steps, to try the tool out')
+    parser.add_argument('--work', type=Path, default=ROOT / 'bench/quality', help='folder for data and runs; emptied')
+    parser.add_argument('--curves', type=Path, default=HERE / 'curves', help='folder for the PNGs')
+    args = parser.parse_args()
+    names = args.only.split(',') if args.only else [e.name for e in EXPERIMENTS]
+    chosen = [e for e in EXPERIMENTS if e.name in names]
+    if len(chosen) < len(names):
+        parser.error(f'--only: the experiments are {", ".join(e.name for e in EXPERIMENTS)}')
+    if any(e.music == 'groove' for e in chosen) and not args.data.is_dir():
+        parser.error(f'--data: there is no folder {args.data}; --only=styles-drum_kit,styles-one_drum needs none')
+    shutil.rmtree(args.work, ignore_errors=True)
+    results: list[Result] = []
+    machine = report.machine()  # before the load is our own
+    for experiment in chosen:
+        if args.steps:
+            experiment = dataclasses.replace(experiment, steps=args.steps, eval_frequency=max(1, args.steps // 4))
+        results.append(run(experiment, args.data, args.work, args.curves))
+        report.write(args.work / 'quality', [dataclasses.asdict(r) for r in results], markdown(results, machine))
+    print(markdown(results, machine))
+
+
+def run(experiment: Experiment, folder: Path, work: Path, pictures: Path) -> Result:
+    """Runs an experiment from the MIDI files to the learning curve."""
+    examples = work / experiment.name / 'data'
+    run_dir = work / experiment.name / 'run'
+    OURS.run(
+        'drums_rnn_create_dataset',
+        config=experiment.config,
+        input=_sequences(experiment.music, folder, work),
+        output_dir=examples,
+        eval_ratio=EVAL_RATIO,
+        seed=0,
+    )
+    usage = OURS.run(
+        'drums_rnn_train',
+        config=experiment.config,
+        hparams=experiment.hparams,
+        sequence_example_file=examples / 'training_drum_tracks.tfrecord',
+        eval_file=examples / 'eval_drum_tracks.tfrecord',
+        run_dir=run_dir,
+        num_training_steps=experiment.steps,
+        eval_frequency=experiment.eval_frequency,
+        summary_frequency=10,
+        seed=0,
+    )
+    training, held_out = (
+        _tracks(experiment.config, examples / f'{side}_drum_tracks.tfrecord') for side in ('training', 'eval')
+    )
+    fitted = baselines.fit(training, _num_classes(experiment.config))
+    losses = [baseline.loss(held_out) for baseline in fitted]
+    curve = measure.scalars(run_dir / 'eval')['loss']
+    best = min(curve, key=lambda point: point.value)
+    curves.draw(
+        pictures / f'{experiment.name}.png',
+        experiment.title,
+        measure.scalars(run_dir / 'train')['loss'],
+        curve,
+        list(zip(fitted, losses, strict=True)),
+    )
+    result = Result(
+        experiment=experiment,
+        training_tracks=len(training),
+        held_out_tracks=len(held_out),
+        held_out_events=sum(len(track) - 1 for track in held_out),
+        unigram=losses[0],
+        markov=losses[1],
+        trained=best.value,
+        trained_numpy=_loss_in_numpy(run_dir, held_out),
+        best_step=best.step,
+        seconds=usage.seconds,
+        smoothing={baseline.name: baseline.smoothing for baseline in fitted},
+    )
+    if abs(result.trained - result.trained_numpy) > TOLERANCE:
+        raise SystemExit(f'{experiment.name}: TensorBoard says {result.trained}, NumPy says {result.trained_numpy}.')
+    return result
+
+
+def markdown(results: Sequence[Result], machine: str) -> str:
+    """The results as a page."""
+    settings_used = [f'- {r.experiment.name}: `{r.experiment.hparams}`' for r in results]
+    return '\n'.join(
+        [
+            'Loss on held-out files in nats per step; lower is better.',
+            '',
+            report.table(HEADER, [r.row() for r in results]),
+            '',
+            'Hyperparameters that differ from the configs:',
+            *settings_used,
+            '',
+            machine,
+            OURS.versions(),
+        ]
+    )
+
+
+def _sequences(music: str, folder: Path, work: Path) -> Path:
+    """Returns the NoteSequences of a kind of music, made when they are first asked for."""
+    path = work / f'{music}.tfrecord'
+    if path.exists():
+        return path
+    if music == 'styles':
+        folder = work / 'midi'
+        OURS.run('solferino_write_grooves', output_dir=folder, num_files=200, seed=0)
+    OURS.run('convert_dir_to_note_sequences', input_dir=folder, recursive=True, output_file=path)
+    return path
+
+
+def _tracks(config_name: str, path: Path) -> list[np.ndarray]:
+    family = registry.get('drums_rnn')
+    dataset = data.load(family, settings.choose(family.spec, settings.Given(config_name)), str(path))
+    return [example['events'] for example in dataset.examples]
+
+
+def _num_classes(config_name: str) -> int:
+    family = registry.get('drums_rnn')
+    return family.encoding(family.spec.config(config_name)).num_classes
+
+
+def _loss_in_numpy(run_dir: Path, tracks: Sequence[np.ndarray]) -> float:
+    """The best checkpoint's loss, from the likelihood of each whole track."""
+    from note_seq.drums_lib import DrumTrack
+
+    best = checkpoints.best(str(run_dir / 'train'))
+    assert best, f'{run_dir} has no best checkpoint'
+    model = load(best)
+    likelihoods = [
+        model.log_likelihood(model.family.track([], classes, DrumTrack(), model.config)) for classes in tracks
+    ]
+    return -sum(likelihoods) / sum(len(track) - 1 for track in tracks)
+
+
+if __name__ == '__main__':
+    main()
