@@ -5,6 +5,7 @@ All that the user can get wrong is checked before TensorFlow is imported, which 
 
 import contextlib
 import dataclasses
+import itertools
 import logging
 import os
 import time
@@ -104,12 +105,7 @@ def evaluate(family: Family, request: Request, patience_s: float = PATIENCE_S) -
             f'No checkpoint appeared in {request.run_dir} for {patience_s:.0f} seconds. Start training with the same '
             '--run_dir.'
         )
-
-    def all_of_them() -> Iterator[Checkpoint]:
-        yield first
-        yield from found
-
-    _evaluate(family, run_dir.load(request.run_dir, family.spec), request, all_of_them(), once=False)
+    _evaluate(family, run_dir.load(request.run_dir, family.spec), request, itertools.chain([first], found), once=False)
 
 
 def follow(directory: str, patience_s: float = PATIENCE_S) -> Iterator[Checkpoint]:
