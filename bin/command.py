@@ -21,6 +21,7 @@ import shutil
 import sys
 import textwrap
 import typing
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -176,6 +177,8 @@ def _set_up_logging(name: str) -> None:
     logging.getLogger().addFilter(lambda record: not str(record.msg).startswith('apitools not found'))
     absl_logging.set_verbosity(converter.standard_to_absl(level))
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', tensorflow_level)
+    # note-seq imports pydub, which misses a program that nothing here uses.
+    warnings.filterwarnings('ignore', "Couldn't find ff", RuntimeWarning)
 
 
 def _check_beam_arguments(arguments: list[str], flag_values: flags.FlagValues) -> None:

@@ -96,7 +96,15 @@ def load_checkpoint(path: str | pathlib.Path) -> Model:
     """Loads a checkpoint file, or the newest one of a run directory. Raises SolferinoError."""
     checkpoint = checkpoints.load(checkpoints.resolve(str(path)))
     family, config = _restore(checkpoint.metadata, str(path))
-    return Model(family, config, checkpoint.weights, str(path), config.name, config.description)
+    names = checkpoint.metadata.get('generator') or {}
+    return Model(
+        family,
+        config,
+        checkpoint.weights,
+        str(path),
+        names.get('id', config.name),
+        names.get('description', config.description),
+    )
 
 
 def _restore(record: dict[str, Any], source: str) -> tuple[Family, Config]:

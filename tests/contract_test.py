@@ -206,3 +206,13 @@ def test_a_checkpoint_loads_as_a_model(case: tuple, tmp_path: Path) -> None:
     assert loaded.config == config
     for name, array in loaded.weights.items():
         np.testing.assert_array_equal(array, checkpoint.weights[name])
+
+
+def test_a_run_names_its_model(case: tuple, tmp_path: Path) -> None:
+    family, config, _ = case
+    names = {'id': 'mine', 'description': 'My own.'}
+    record = {**settings.record_of(family.spec, config), 'seed': 0, 'generator': names}
+    checkpoints.save(str(tmp_path / 'train'), checkpoints.capture(family.model(config, seed=1), record))
+    load(tmp_path).save_bundle(tmp_path / 'x.mag')
+    assert load(tmp_path / 'x.mag').generator_id == 'mine'
+    assert load(tmp_path / 'x.mag').generator_description == 'My own.'
