@@ -9,5 +9,11 @@ NO_DRUMS = 'no drum notes on channel 10'
 TOO_SHORT = 'drum track too short'
 CUT_OFF = 'rest of a drum track that was cut off'
 
+POLYPHONIC = 'instrument with several notes at once'
+MELODY_TOO_SHORT = 'melody too short'
+FEW_PITCHES = 'melody of too few pitches'
+MELODY_CUT_OFF = 'rest of a melody that was cut off'
+NO_MELODY = 'no notes beside drums'
+
 # Called with one of the reasons for each piece of music that is left out.
 Reject = Callable[[str], None]

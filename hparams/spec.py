@@ -5,7 +5,7 @@ A binary answers `--help` and checks its flags from these objects alone.
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from solferino.hparams.errors import SolferinoError
 
@@ -27,6 +27,10 @@ class Config:
     steps_per_quarter: int
     hparams: Any
     extraction: Any
+
+    def for_evaluation(self) -> Self:
+        """The config for the examples to evaluate on: without what only multiplies training examples."""
+        return self
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,6 +8,7 @@ from solferino.models.core.family import Family
 # Family name -> the module that holds it as FAMILY. A family is imported when it is asked for, not before.
 FAMILIES = {
     'drums_rnn': 'solferino.models.drums_rnn',
+    'melody_rnn': 'solferino.models.melody_rnn',
 }
 
 

@@ -124,9 +124,10 @@ class _MakeExamples(beam.DoFn):
         # A file's tunes (an ABC file has many) stay on one side.
         source = f'{sequence.collection_name}/{sequence.filename}' if sequence.filename else sequence.id
         side = split.side(source, job.eval_ratio, job.seed)
+        config = job.config if side == split.TRAINING else job.config.for_evaluation()
         reasons: list[str] = []
         yield _counted(_SEQUENCES, 1)
-        for number, example in enumerate(self._family.examples(sequence, job.config, reasons.append)):
+        for number, example in enumerate(self._family.examples(sequence, config, reasons.append)):
             if job.form == DENSE:
                 inputs, labels = self._family.to_dense(example, job.config)
                 payload = sequence_examples.serialize_dense(sequence_examples.DenseExample(inputs, labels))

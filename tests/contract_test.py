@@ -37,6 +37,9 @@ ROWS = {
     'drums_rnn': Row(
         'batch_size=3,rnn_layer_sizes=[6,5],learning_rate=0.02', ('primer_drums', '[(36,),(),(42,38)]'), '[(36,200)]'
     ),
+    'melody_rnn': Row(
+        'batch_size=3,rnn_layer_sizes=[6,5],learning_rate=0.02', ('primer_melody', '[60,-2,62,-1]'), '[60,200]'
+    ),
 }
 
 CASES = [(name, config) for name in registry.FAMILIES for config in registry.get(name).spec.configs]

@@ -15,7 +15,7 @@ from solferino.hparams.spec import FamilySpec
 from solferino.models.core import event_sampling
 from solferino.models.core.family import Example, Feature, GenerateOptions, Weights
 from solferino.models.core.forward import Forward
-from solferino.models.music.encodings import OneHotEncoding, to_dense
+from solferino.models.music.encodings import Encoding, to_dense
 
 DEFAULT_QPM = 120.0
 
@@ -41,7 +41,7 @@ class EventFamily(abc.ABC):
     spec: FamilySpec
 
     @abc.abstractmethod
-    def encoding(self, config: Any) -> OneHotEncoding:
+    def encoding(self, config: Any) -> Encoding:
         """How the network sees the events."""
 
     @abc.abstractmethod
@@ -92,8 +92,8 @@ class EventFamily(abc.ABC):
         events = example.get('events')
         if events is None or events.ndim != 1 or len(events) < 2:
             raise ValueError('it does not hold the events of a track')
-        if events.min() < 0 or events.max() >= encoding.num_classes:
-            raise ValueError(f'its events are not numbers from 0 to {encoding.num_classes - 1}')
+        if events.min() < 0 or events.max() >= encoding.num_events:
+            raise ValueError(f'its events are not numbers from 0 to {encoding.num_events - 1}')
         batch = events[None].astype(np.int32)
         inputs = encoding.inputs(batch[:, :-1])
         return {'ones': inputs.ones[0], 'dense': inputs.dense[0], 'labels': encoding.labels(batch)[0]}

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from solferino.hparams.event_rnn import EventRnnHparams
 from solferino.models.core.trainable import Metrics, Trainable
-from solferino.models.music.encodings import OneHotEncoding
+from solferino.models.music.encodings import Encoding
 
 
 class EventRnn(Trainable):
@@ -23,7 +23,7 @@ class EventRnn(Trainable):
       seed: of the initial weights and of dropout.
     """
 
-    def __init__(self, hparams: EventRnnHparams, encoding: OneHotEncoding, seed: int) -> None:
+    def __init__(self, hparams: EventRnnHparams, encoding: Encoding, seed: int) -> None:
         super().__init__(name='event_rnn')
         self._hparams = hparams
         self._encoding = encoding
@@ -111,7 +111,7 @@ class EventRnn(Trainable):
         steps = tf.sequence_mask(batch['length'], tf.shape(labels)[1], tf.float32)  # [B, T]
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits) * steps
         correct = tf.cast(tf.argmax(logits, axis=-1, output_type=tf.int32) == labels, tf.float32) * steps
-        no_event = tf.cast(labels == self._encoding.no_event, tf.float32) * steps
+        no_event = tf.cast(labels == self._encoding.no_event_label, tf.float32) * steps
         event = steps - no_event
         loss = (tf.reduce_sum(losses), tf.reduce_sum(steps))
         return {

@@ -6,12 +6,12 @@ import numpy as np
 
 from solferino.models.core.family import GenerateOptions
 from solferino.models.core.forward import Forward, log_softmax
-from solferino.models.music.encodings import Inputs, OneHotEncoding
+from solferino.models.music.encodings import Encoding, Inputs
 
 
 def sample(
     forward: Forward,
-    encoding: OneHotEncoding,
+    encoding: Encoding,
     primers: np.ndarray,
     length: int,
     options: GenerateOptions,
@@ -29,33 +29,35 @@ def sample(
     width = options.beam_size * options.branch_factor
     draws = np.stack([np.random.default_rng([options.seed, k]).random((steps, width)) for k in streams])
 
-    logits, state = forward.run(encoding.inputs(primers), forward.initial_state(tracks))
+    inputs, seen = encoding.advance(encoding.start(tracks), primers)
+    logits, state = forward.run(inputs, forward.initial_state(tracks))
     next_logits = logits[:, -1]
     events = np.zeros((tracks, length), np.int32)
     events[:, :start] = primers
     score = np.zeros(tracks)  # log-likelihood of what was sampled
 
     def take(rows: np.ndarray) -> None:
-        nonlocal events, score, state, next_logits
-        events, score, state, next_logits = events[rows], score[rows], state.take(rows), next_logits[rows]
+        nonlocal events, score, seen, state, next_logits
+        events, score, next_logits = events[rows], score[rows], next_logits[rows]
+        seen, state = seen.take(rows), state.take(rows)
 
     if width > 1:
         take(np.repeat(np.arange(tracks), width))
     for t in range(start, length):
         labels, logprobs = _draw(next_logits, draws[:, t - start].reshape(-1), options)
-        events[:, t] = encoding.events_of_labels(events[:, :t], labels)
+        events[:, t] = encoding.events_of_labels(seen, labels)
         score += logprobs
         if t + 1 == length:
             break
         ends_iteration = (length - t - 1) % options.steps_per_iteration == 0
         if width > 1 and ends_iteration:
             take(np.repeat(_best(score, tracks, options.beam_size), options.branch_factor))
-        inputs = encoding.inputs(events[:, : t + 1], start=t)
+        inputs, seen = encoding.advance(seen, events[:, t : t + 1])
         next_logits, state = forward.step(Inputs(inputs.ones[:, 0], inputs.dense[:, 0]), state)
     return events[_best(score, tracks, 1)] if width > 1 else events
 
 
-def log_likelihood(forward: Forward, encoding: OneHotEncoding, events: np.ndarray) -> float:
+def log_likelihood(forward: Forward, encoding: Encoding, events: np.ndarray) -> float:
     """Natural log of the probability of the classes `events` [steps] after the first, given the first."""
     batch = events[None]
     logits, _ = forward.run(encoding.inputs(batch[:, :-1]), forward.initial_state(1))

@@ -13,7 +13,7 @@ from solferino.hparams.errors import SolferinoError
 from solferino.hparams.reasons import NO_DRUMS, Reject
 from solferino.models.core.event_family import EventFamily
 from solferino.models.music import drums, sections
-from solferino.models.music.encodings import OneHotEncoding
+from solferino.models.music.encodings import EventEncoding
 
 BASS_DRUM = 36
 _CLASSES = {'any': drums.ANY_DRUM, 'kit': drums.DRUM_KIT}
@@ -24,9 +24,9 @@ class DrumsRnn(EventFamily):
 
     spec = SPEC
 
-    def encoding(self, config: DrumConfig) -> OneHotEncoding:
+    def encoding(self, config: DrumConfig) -> EventEncoding:
         """The combination of drums as one class, and a counter of the position."""
-        return OneHotEncoding(_CLASSES[config.drum_classes].num_classes, config.counter_bits)
+        return EventEncoding(_CLASSES[config.drum_classes].num_classes, config.counter_bits)
 
     def tracks(self, sequence: music_pb2.NoteSequence, config: DrumConfig, reject: Reject) -> Iterator[DrumTrack]:
         """The drum tracks of each section of one tempo and metre."""

@@ -14,6 +14,7 @@ from note_seq.drums_encoder_decoder import DEFAULT_DRUM_TYPE_PITCHES
 from note_seq.protobuf import music_pb2
 
 from solferino.hparams.reasons import CUT_OFF, TOO_SHORT, Reject
+from solferino.models.music import sections
 
 HAND_CLAP = 39  # what a hit sounds as when all drums are one class
 
@@ -56,12 +57,8 @@ DRUM_KIT = DrumClasses(tuple(tuple(pitches) for pitches in DEFAULT_DRUM_TYPE_PIT
 
 
 def only_drums(sequence: music_pb2.NoteSequence, ignore_is_drum: bool) -> music_pb2.NoteSequence:
-    """Returns the drum notes with tempos and metres alone: all that extraction reads, and quicker to cut."""
-    drums = music_pb2.NoteSequence(ticks_per_quarter=sequence.ticks_per_quarter, total_time=sequence.total_time)
-    drums.tempos.extend(sequence.tempos)
-    drums.time_signatures.extend(sequence.time_signatures)
-    drums.notes.extend(note for note in sequence.notes if note.is_drum or ignore_is_drum)
-    return drums
+    """Returns the drum notes, with tempos and metres."""
+    return sections.only_notes(sequence, lambda note: note.is_drum or ignore_is_drum)
 
 
 def extract(

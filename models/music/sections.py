@@ -1,11 +1,23 @@
 """From seconds to steps: music cut where its tempo or metre changes, each section on a grid of its own."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from note_seq import events_lib, sequences_lib
 from note_seq.protobuf import music_pb2
 
 from solferino.hparams.reasons import BAD_METRE, NEGATIVE_TIME, ODD_METRE, Reject
+
+
+def only_notes(
+    sequence: music_pb2.NoteSequence, wanted: Callable[[Any], bool] = lambda note: True
+) -> music_pb2.NoteSequence:
+    """Returns the wanted notes with tempos and metres: all that extraction reads, and quicker to cut."""
+    notes = music_pb2.NoteSequence(ticks_per_quarter=sequence.ticks_per_quarter, total_time=sequence.total_time)
+    notes.tempos.extend(sequence.tempos)
+    notes.time_signatures.extend(sequence.time_signatures)
+    notes.notes.extend(note for note in sequence.notes if wanted(note))
+    return notes
 
 
 def quantized_sections(

@@ -5,9 +5,9 @@ import pytest
 
 from solferino.hparams.event_rnn import EventRnnHparams
 from solferino.models.core.forward import Forward
-from solferino.models.music.encodings import OneHotEncoding
+from solferino.models.music.encodings import EventEncoding
 
-ENCODING = OneHotEncoding(12, counter_bits=3)
+ENCODING = EventEncoding(12, counter_bits=3)
 NETWORKS = {
     'lstm': {'rnn_layer_sizes': (8, 6)},
     'attention': {'rnn_layer_sizes': (8, 6), 'attn_length': 4},

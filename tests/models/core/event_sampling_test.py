@@ -8,9 +8,9 @@ import pytest
 from solferino.models.core import event_sampling
 from solferino.models.core.family import GenerateOptions
 from solferino.models.core.forward import Forward, log_softmax
-from solferino.models.music.encodings import OneHotEncoding
+from solferino.models.music.encodings import EventEncoding
 
-ENCODING = OneHotEncoding(5, counter_bits=2)
+ENCODING = EventEncoding(5, counter_bits=2)
 PRIMER = np.array([[1, 0, 3]], np.int32)
 
 

@@ -1,0 +1,138 @@
+"""melody_rnn: which melody event comes next, given all before.
+
+Train `attention_rnn` on the melodies of a folder of MIDI files:
+
+    melody_rnn_create_dataset --config=attention_rnn --input=notes.tfrecord --output_dir=data
+    melody_rnn_train --sequence_example_file=data/training_melodies.tfrecord --run_dir=run --num_training_steps=1000
+
+Cost and scores to expect are in BENCHMARKS.md.
+"""
+
+import dataclasses
+import re
+
+from solferino.hparams.event_rnn import EventRnnHparams
+from solferino.hparams.reasons import (
+    BAD_METRE,
+    FEW_PITCHES,
+    MELODY_CUT_OFF,
+    MELODY_TOO_SHORT,
+    NEGATIVE_TIME,
+    NO_MELODY,
+    ODD_METRE,
+    POLYPHONIC,
+)
+from solferino.hparams.spec import Config, FamilySpec, option
+
+
+@dataclasses.dataclass(frozen=True)
+class MelodyExtraction:
+    """How melodies are cut from music."""
+
+    min_bars: int = option(7, 'Leave out melodies shorter than this many bars.')
+    max_steps: int = option(512, 'Cut melodies off after this many steps.')
+    min_unique_pitches: int = option(5, 'Leave out melodies with fewer different pitches, octaves not counted.')
+    gap_bars: float = option(1.0, 'Silence of this many bars ends a melody.')
+    ignore_polyphonic_notes: bool = option(False, 'Of several notes that begin together, take the highest.')
+    transpose_augment: str = option(
+        '', 'Add transposed copies of each training melody, from:to in semitones, such as -5:6.'
+    )
+
+    def __post_init__(self) -> None:
+        if self.min_bars < 0 or self.max_steps < 2 or self.gap_bars <= 0 or self.min_unique_pitches < 0:
+            raise ValueError(
+                'min_bars and min_unique_pitches must be at least 0, max_steps at least 2 and gap_bars above 0.'
+            )
+        if not self.semitones:
+            raise ValueError(
+                f'transpose_augment={self.transpose_augment} is not from:to in semitones within an octave, such as -5:6.'
+            )
+
+    @property
+    def semitones(self) -> tuple[int, ...]:
+        """The transpositions of each melody; 0 alone without augmentation, none if the text cannot be understood."""
+        match = re.fullmatch(r'([+-]?\d{1,2}):([+-]?\d{1,2})', self.transpose_augment or '0:0')
+        low, high = (int(match[1]), int(match[2])) if match else (1, 0)
+        return tuple(sorted({0, *range(low, high + 1)})) if -12 <= low <= high <= 12 else ()
+
+
+@dataclasses.dataclass(frozen=True)
+class MelodyConfig(Config):
+    """A melody config.
+
+    Attributes:
+      encoding: 'one_hot', 'lookback' (repeats of one and two bars ago) or 'key' (lookback, keys, direction).
+      min_note: lowest MIDI pitch.
+      max_note: highest MIDI pitch plus one.
+      transpose_to_key: the major key that melodies are transposed to, 0 for C; None to leave them where they are.
+    """
+
+    encoding: str = 'one_hot'
+    min_note: int = 48
+    max_note: int = 84
+    transpose_to_key: int | None = 0
+
+    def for_evaluation(self) -> 'MelodyConfig':
+        """See Config: without transposed copies."""
+        return dataclasses.replace(self, extraction=dataclasses.replace(self.extraction, transpose_augment=''))
+
+
+_HPARAMS = EventRnnHparams(
+    batch_size=128, rnn_layer_sizes=(128, 128), dropout_keep_prob=0.5, clip_norm=5.0, learning_rate=0.001
+)
+
+SPEC = FamilySpec(
+    name='melody_rnn',
+    records='melodies',
+    configs={
+        'basic_rnn': MelodyConfig(
+            name='basic_rnn',
+            description='Melody RNN with one-hot encoding.',
+            steps_per_quarter=4,
+            hparams=_HPARAMS,
+            extraction=MelodyExtraction(),
+        ),
+        'mono_rnn': MelodyConfig(
+            name='mono_rnn',
+            description='Monophonic RNN with one-hot encoding.',
+            steps_per_quarter=4,
+            hparams=_HPARAMS,
+            extraction=MelodyExtraction(),
+            min_note=0,
+            max_note=128,
+            transpose_to_key=None,
+        ),
+        'lookback_rnn': MelodyConfig(
+            name='lookback_rnn',
+            description='Melody RNN with lookback encoding.',
+            steps_per_quarter=4,
+            hparams=_HPARAMS,
+            extraction=MelodyExtraction(),
+            encoding='lookback',
+        ),
+        'attention_rnn': MelodyConfig(
+            name='attention_rnn',
+            description='Melody RNN with lookback encoding and attention.',
+            steps_per_quarter=4,
+            hparams=dataclasses.replace(_HPARAMS, attn_length=40, clip_norm=3.0),
+            extraction=MelodyExtraction(),
+            encoding='key',
+        ),
+    },
+    default_config=None,
+    primer_flags={
+        'primer_melody': 'Melody to begin with: an event for each step, -2 nothing, -1 note off, else the MIDI pitch '
+        'of a note, such as "[60,-2,62,-2]".'
+    },
+    default_primer='a random note',
+    remedies={
+        NO_MELODY: 'Melodies are looked for on all channels but 10.',
+        POLYPHONIC: '--ignore_polyphonic_notes takes the highest note.',
+        MELODY_TOO_SHORT: '--min_bars=4 keeps shorter melodies.',
+        FEW_PITCHES: '--min_unique_pitches=3 keeps them.',
+        MELODY_CUT_OFF: '--max_steps=1024 keeps more of long melodies.',
+        ODD_METRE: 'Only metres that fit the step grid of the config can be learned.',
+        BAD_METRE: 'Mend the time signature in a notation program.',
+        NEGATIVE_TIME: 'Mend the file in a sequencer.',
+    },
+)

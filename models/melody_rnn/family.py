@@ -1,0 +1,119 @@
+"""What only melody_rnn knows: its events are those of one voice."""
+
+import ast
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from note_seq.constants import MELODY_NO_EVENT, MELODY_NOTE_OFF
+from note_seq.melodies_lib import Melody
+from note_seq.protobuf import music_pb2
+
+from solferino.hparams.errors import SolferinoError
+from solferino.hparams.melody_rnn import SPEC, MelodyConfig
+from solferino.hparams.reasons import NO_MELODY, Reject
+from solferino.models.core.event_family import EventFamily
+from solferino.models.core.family import Example
+from solferino.models.music import melodies, sections
+from solferino.models.music.encodings import Encoding, EventEncoding
+from solferino.models.music.key_encoding import KeyEncoding
+
+_BARS = (16, 32)  # steps of one and two bars of 4/4: how far the repeats look back
+_RANDOM_NOTES = (48, 84)  # where a voice may begin, whatever the range
+
+
+class MelodyRnn(EventFamily):
+    """See EventFamily."""
+
+    spec = SPEC
+
+    def encoding(self, config: MelodyConfig) -> Encoding:
+        """Magenta's three encodings."""
+        num_events = _range(config).num_classes
+        if config.encoding == 'key':
+            return KeyEncoding(num_events, counter_bits=7, lookbacks=_BARS, min_note=config.min_note)
+        if config.encoding == 'lookback':
+            return EventEncoding(num_events, counter_bits=5, lookbacks=_BARS)
+        return EventEncoding(num_events)
+
+    def examples(self, sequence: music_pb2.NoteSequence, config: MelodyConfig, reject: Reject) -> Iterator[Example]:
+        """See Family: with transposed copies where the extraction asks for them."""
+        pitches = _range(config)
+        for melody in self.tracks(sequence, config, reject):
+            fitted, _ = pitches.fit(melody)
+            for semitones in config.extraction.semitones:
+                yield {'events': pitches.encode(pitches.transpose(fitted, semitones))}
+
+    def tracks(self, sequence: music_pb2.NoteSequence, config: MelodyConfig, reject: Reject) -> Iterator[Melody]:
+        """The melodies of each section of one tempo and metre."""
+        settings = config.extraction
+        if all(note.is_drum for note in sequence.notes):
+            reject(NO_MELODY)
+            return
+        for section in sections.quantized_sections(sections.only_notes(sequence), config.steps_per_quarter, reject):
+            yield from melodies.extract(
+                section,
+                reject,
+                min_bars=settings.min_bars,
+                max_steps=settings.max_steps,
+                min_unique_pitches=settings.min_unique_pitches,
+                gap_bars=settings.gap_bars,
+                ignore_polyphonic_notes=settings.ignore_polyphonic_notes,
+            )
+
+    def whole_track(self, sequence: music_pb2.NoteSequence, config: MelodyConfig) -> Melody:
+        """The first instrument that is not drums; of notes that begin together the highest."""
+        quantized = sections.quantize(sections.only_notes(sequence), config.steps_per_quarter)
+        for instrument in sorted({note.instrument for note in quantized.notes if not note.is_drum}):
+            melody = Melody()
+            melody.from_quantized_sequence(
+                quantized, instrument=instrument, gap_bars=float('inf'), ignore_polyphonic_notes=True
+            )
+            if len(melody):
+                return melody
+        raise ValueError('it has no notes beside drums')
+
+    def default_primer(self, config: MelodyConfig, rng: np.random.Generator) -> Melody:
+        """A random note in range."""
+        low, high = max(config.min_note, _RANDOM_NOTES[0]), min(config.max_note, _RANDOM_NOTES[1])
+        return Melody([int(rng.integers(low, high))], steps_per_quarter=config.steps_per_quarter)
+
+    def classes(self, track: Melody, config: MelodyConfig) -> np.ndarray:
+        """See EventFamily: of the melody in the config's key and range."""
+        pitches = _range(config)
+        return pitches.encode(pitches.fit(track)[0])
+
+    def track(self, events: list[int], classes: np.ndarray, like: Melody, config: MelodyConfig) -> Melody:
+        """See EventFamily: in the key of the melody `like`."""
+        pitches = _range(config)
+        _, transposed = pitches.fit(like)
+        return Melody(
+            events + pitches.decode(classes, -transposed),
+            steps_per_bar=like.steps_per_bar,
+            steps_per_quarter=config.steps_per_quarter,
+        )
+
+    def parse_primer(self, flag: str, text: str, config: MelodyConfig) -> Melody:
+        """Reads "[60,-2,62,-1]": an event for each step."""
+        example = f'Write an event for each step ({MELODY_NO_EVENT} nothing, {MELODY_NOTE_OFF} note off, or a pitch), '
+        example += 'such as "[60,-2,62,-2]".'
+        try:
+            events = ast.literal_eval(text)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            raise SolferinoError(f'--{flag}={text}: this is not a list. {example}') from None
+        if not isinstance(events, (list, tuple)) or not events:
+            raise SolferinoError(f'--{flag}={text}: this is not a list of at least one step. {example}')
+        for number, event in enumerate(events, start=1):
+            if type(event) is not int or not MELODY_NO_EVENT <= event <= 127:
+                raise SolferinoError(f'--{flag}: step {number} is {event!r}. {example}')
+        return Melody(list(events), steps_per_quarter=config.steps_per_quarter)
+
+    def draw(self, sequence: music_pb2.NoteSequence, config: MelodyConfig) -> Any:
+        """A piano roll."""
+        from solferino.models.music import roll_pictures  # imports matplotlib
+
+        return roll_pictures.draw_notes(sequence, config.steps_per_quarter)
+
+
+def _range(config: MelodyConfig) -> melodies.Range:
+    return melodies.Range(config.min_note, config.max_note, config.transpose_to_key)
