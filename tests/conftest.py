@@ -3,7 +3,12 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# How long an example takes says something of the machine, not of the code.
+hypothesis.settings.register_profile('solferino', deadline=None)
+hypothesis.settings.load_profile('solferino')
 
 ROOT = Path(__file__).resolve().parent.parent
 
