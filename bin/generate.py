@@ -175,7 +175,18 @@ def _primer(model: 'Model', fv: flags.FlagValues, spec: FamilySpec) -> Any:
         logging.info('No primer was given: beginning with %s.', model.family.spec.default_primer)
         return None
     if given[0] == 'primer_midi':
-        from solferino.models.core import midi_files
-
-        return midi_files.read(fv.primer_midi, '--primer_midi')
+        return _read_midi(fv.primer_midi)
     return model.family.parse_primer(given[0], str(fv[given[0]].value), model.config)
+
+
+def _read_midi(path: str) -> Any:
+    """Reads a primer as the pipelines read files: apart from this process, so that it cannot take all memory."""
+    from note_seq.protobuf import music_pb2
+
+    from solferino.pipelines import parsing
+
+    with parsing.Parser(parsing.Limits()) as parser:
+        answer = parser.parse_midi(Path(path).expanduser())
+    if isinstance(answer, parsing.LeftOut):
+        raise SolferinoError(f'--primer_midi={path}: {answer.reason} ({answer.detail}).')
+    return music_pb2.NoteSequence.FromString(answer.data)

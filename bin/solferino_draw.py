@@ -44,7 +44,7 @@ def main(flag_values: flags.FlagValues) -> None:
     drawn = 0
     with parsing.Parser(parsing.Limits()) as parser:
         for source, picture in paths.items():
-            answer = _parse(parser, source)
+            answer = parser.parse_midi(source)
             if isinstance(answer, parsing.LeftOut):
                 print(f'left out: {source}: {answer.reason}' + (f' ({answer.detail})' if answer.detail else ''))
                 continue
@@ -63,13 +63,6 @@ def main(flag_values: flags.FlagValues) -> None:
             print(picture)
     if not drawn:
         raise SolferinoError('--input: nothing was drawn; the reasons are above.')
-
-
-def _parse(parser: parsing.Parser, source: Path) -> parsing.Converted | parsing.LeftOut:
-    """Reads a MIDI file, whatever its name ends in."""
-    path = os.fsencode(source)
-    name = path if source.suffix.lower() in ('.mid', '.midi') else path + b'.mid'
-    return parser.parse(parsing.Request(path, name, ''))[0]
 
 
 def _pictures(inputs: Iterable[str], folder: Path) -> dict[Path, Path]:

@@ -145,6 +145,11 @@ class Parser:
             return [LeftOut(text(request.name), *self._why(answer.code))]
         return answer
 
+    def parse_midi(self, path: str | os.PathLike[str]) -> Converted | LeftOut:
+        """Returns the music of a MIDI file, whatever its name ends in, or why it cannot be read."""
+        name = os.fsencode(path)
+        return self.parse(Request(name, name if ending(name) in ('.mid', '.midi') else name + b'.mid', ''))[0]
+
     def _start(self) -> None:
         self._connection, theirs = multiprocessing.Pipe()
         child = [sys.executable, '-m', 'solferino.pipelines.parse_child', str(theirs.fileno())]

@@ -22,6 +22,10 @@ FOLDERS = ('hparams', 'models', 'pipelines', 'bin')
 BUILD = 'from setuptools import build_meta; build_meta.build_wheel("dist")'
 
 
+# What the Python of `programs` exits with when it is to make an environment.
+RECREATED = 3
+
+
 def build_wheel(folder, **environment):
     """Builds the wheel from a copy of the project and returns it opened; needs no network."""
     for name in FOLDERS:
@@ -150,7 +154,7 @@ def programs(tmp_path):
         (folder / name).symlink_to(shutil.which(name))
 
     def add(name, version, has_venv=True):
-        answers = f'-m\\ venv*) exit 3 ;; *ensurepip*) exit {0 if has_venv else 1} ;; *) echo {version} ;;'
+        answers = f'-m\\ venv*) exit {RECREATED} ;; *ensurepip*) exit {0 if has_venv else 1} ;; *) echo {version} ;;'
         (folder / name).write_text(f'#!/bin/sh\ncase "$*" in {answers} esac\n')
         (folder / name).chmod(0o755)
 
@@ -206,7 +210,7 @@ class TestMakeSetup:
     def test_what_fails_midway_leaves_nothing(self, project, programs):
         folder, add = programs
         add('python3', '3.12')
-        assert make_setup(project, folder).returncode == 3
+        assert make_setup(project, folder).returncode == RECREATED
         assert not (project / '.venv').exists()
 
     def test_unknown_tensorflow(self, project, programs):
@@ -215,3 +219,27 @@ class TestMakeSetup:
         result = make_setup(project, folder, TENSORFLOW='torch')
         assert result.returncode == 1
         assert 'TENSORFLOW=torch must be tensorflow or tensorflow-cpu.' in result.stderr
+
+    @pytest.mark.parametrize(
+        ('made_for', 'environment', 'code'),
+        [
+            ('tensorflow', {}, 0),
+            ('tensorflow-cpu', {}, 0),
+            ('tensorflow-cpu', {'TENSORFLOW': 'tensorflow'}, RECREATED),
+            ('tensorflow', {'PYTHON': 'python3'}, 0),
+            ('tensorflow', {'PYTHON': 'python3.13'}, RECREATED),
+            (None, {}, RECREATED),
+        ],
+    )
+    def test_an_environment_is_made_anew_only_for_another_purpose(self, project, programs, made_for, environment, code):
+        folder, add = programs
+        add('python3', '3.12')
+        add('python3.13', '3.13')
+        (project / '.venv' / 'bin').mkdir(parents=True)
+        (project / '.venv' / 'bin' / 'python').symlink_to(folder / 'python3')
+        lines = [made_for, str(project)] if made_for else ['tensorflow', '/where/it/was/before']
+        (project / '.venv' / 'made').write_text('\n'.join(lines) + '\n')
+        for name in ('requirements.lock', 'setup.py', 'pyproject.toml', '.venv/ready'):
+            (project / name).touch()
+        os.utime(project / '.venv' / 'ready', (2**32, 2**32))  # newer than all that it depends on
+        assert make_setup(project, folder, **environment).returncode == code

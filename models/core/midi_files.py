@@ -1,4 +1,4 @@
-"""MIDI files in and out: a primer to read, generated music to write."""
+"""Writes generated music as MIDI files."""
 
 import os
 import tempfile
@@ -10,17 +10,6 @@ from note_seq import midi_io
 from note_seq.protobuf import music_pb2
 
 from solferino.hparams.errors import SolferinoError
-
-
-def read(path: str | Path, flag: str) -> music_pb2.NoteSequence:
-    """Reads a MIDI file. Raises SolferinoError, naming `flag`, if there is none or it is damaged."""
-    file = Path(path).expanduser()
-    try:
-        return midi_io.midi_to_note_sequence(file.read_bytes())
-    except OSError as error:
-        raise SolferinoError(f'{flag}={path}: cannot be read: {error.strerror}.') from None
-    except midi_io.MIDIConversionError as error:
-        raise SolferinoError(f'{flag}={path} is not a MIDI file, or it is damaged ({error}).') from None
 
 
 def write_all(sequences: Sequence[music_pb2.NoteSequence], directory: Path) -> list[Path]:

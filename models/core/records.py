@@ -96,14 +96,18 @@ def expand(pattern: str) -> list[str]:
     if not paths:
         raise SolferinoError(f'No file is named in {pattern!r}.')
     _check_shards(paths)
-    return sorted(paths)
+    return sorted({os.path.realpath(path): path for path in sorted(paths)}.values())
 
 
 def _check_shards(paths: set[str]) -> None:
-    """Raises SolferinoError if a set of shards is incomplete on disk, as after a run that was killed."""
+    """Raises SolferinoError if a set of shards is incomplete, as after a killed run, or another lies beside it."""
     sets = {(m['stem'], m['shards'], m['extension']) for m in map(_SHARD.match, paths) if m}
+    specs: dict[tuple[str, str], str] = {}
     for stem, shards, extension in sorted(sets):
         spec = f'{stem}@{int(shards)}{extension}'
+        other = specs.setdefault((stem, extension), spec)
+        if other != spec:
+            raise SolferinoError(f'{other} and {spec} are there both. Name the one that you mean, or remove the other.')
         missing = [path for path in shard_paths(spec) if not os.path.exists(path)] if int(shards) else []
         if missing:
             raise SolferinoError(

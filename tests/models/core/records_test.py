@@ -90,6 +90,7 @@ def test_expand(tmp_path, monkeypatch):
     ]  # fmt: skip
     assert records.expand('we[ird].tfrecord') == ['we[ird].tfrecord']
     assert records.expand('s@2.tfrecord') == records.expand('s-*') == shards
+    assert records.expand(f'a.tfrecord,./a.tfrecord,{tmp_path}/a*') == ['a.tfrecord']
     assert records.expand('~/a.tfrecord') == [str(tmp_path / 'a.tfrecord')]
     assert records.shard_paths('dir@3/x') == ['dir@3/x']
     assert records.shard_paths('x@1') == ['x-00000-of-00001']
@@ -104,11 +105,14 @@ def test_expand(tmp_path, monkeypatch):
         ('s@0.tfrecord', 'must be 1 or more'),
         ('s@3.tfrecord', '1 of the 3 shards'),
         ('s-*', '1 of the 3 shards .* s-00002-of-00003.tfrecord'),
+        ('t-*', 't@1.tfrecord and t@2.tfrecord are there both'),
     ],
 )
 def test_expand_says_what_is_missing(tmp_path, monkeypatch, pattern, message):
     monkeypatch.chdir(tmp_path)
     for path in records.shard_paths('s@3.tfrecord')[:2]:
+        write(path, [])
+    for path in records.shard_paths('t@1.tfrecord') + records.shard_paths('t@2.tfrecord'):
         write(path, [])
     with pytest.raises(SolferinoError, match=message):
         records.expand(pattern)
