@@ -55,6 +55,7 @@ def run(
     main: Callable[..., None],
     argv: list[str] | None = None,
     beam: bool = False,
+    arguments: tuple[str, ...] = (),
 ) -> None:
     """Parses the command line and calls `main(flag_values)`; exits with code 1 and a message where the user erred.
 
@@ -64,9 +65,11 @@ def run(
       main: the command.
       argv: program name and arguments; None takes those of the process.
       beam: call `main(flag_values, beam_arguments)`, with the flags that Apache Beam knows and the command does not.
+      arguments: what the command takes beside flags, such as ('input.mag', 'output.mag'): each is required, and `main`
+        is called with their values, `main(flag_values, *values)`.
     """
     try:
-        _run(doc, define, main, sys.argv if argv is None else argv, beam)
+        _run(doc, define, main, sys.argv if argv is None else argv, beam, arguments)
         sys.stdout.flush()
     except SolferinoError as error:
         _fail(str(error))
@@ -114,7 +117,12 @@ def _options(options: Any) -> Iterator[tuple[dataclasses.Field[Any], Any]]:
 
 
 def _run(
-    doc: str, define: Callable[[flags.FlagValues], None], main: Callable[..., None], argv: list[str], beam: bool
+    doc: str,
+    define: Callable[[flags.FlagValues], None],
+    main: Callable[..., None],
+    argv: list[str],
+    beam: bool,
+    arguments: tuple[str, ...],
 ) -> None:
     flag_values = flags.FlagValues()
     flag_values.set_gnu_getopt(True)  # parse on after an argument that is no flag: it may be the value of one of Beam's
@@ -128,7 +136,7 @@ def _run(
         flag_values=flag_values,
     )
     if _HELP_FLAGS.intersection(argv[1:]):
-        print(_help_text(Path(argv[0]).stem, doc, flag_values), flush=True)
+        print(_help_text(' '.join([Path(argv[0]).stem, *arguments]), doc, flag_values), flush=True)
         sys.exit(0)
     with _validated_at_the_end(flag_values):
         try:
@@ -136,11 +144,23 @@ def _run(
         except flags.IllegalFlagValueError as error:
             raise SolferinoError(_explain(str(error), flag_values)) from None
         _set_up_logging(flag_values.log)
+        values = _take_arguments(unknown, arguments, flag_values) if arguments else []
         if unknown and beam:
             _check_beam_arguments(unknown, flag_values)
         elif unknown:
             _refuse(unknown, flag_values)
-    main(flag_values, unknown) if beam else main(flag_values)
+    main(flag_values, unknown) if beam else main(flag_values, *values)
+
+
+def _take_arguments(unknown: list[str], names: tuple[str, ...], flag_values: flags.FlagValues) -> list[str]:
+    """Takes those of the `unknown` arguments that are no flags out of the list, one for each of `names`."""
+    values = [argument for argument in unknown if not argument.startswith('-')]
+    unknown[:] = [argument for argument in unknown if argument.startswith('-')]
+    _refuse(unknown, flag_values)
+    if len(values) != len(names):
+        given = ' '.join(values) or 'none'
+        raise SolferinoError(f'Name {" ".join(names)}, beside flags, which begin with --; given: {given}.')
+    return values
 
 
 @contextlib.contextmanager
@@ -207,9 +227,9 @@ def _refuse(arguments: list[str], names: Iterable[str]) -> None:
         raise SolferinoError(f'There is no flag --{name}. {hint}')
 
 
-def _help_text(program: str, doc: str, flag_values: flags.FlagValues) -> str:
+def _help_text(usage: str, doc: str, flag_values: flags.FlagValues) -> str:
     width = min(100, shutil.get_terminal_size().columns)
-    rows = [program, '', _wrap(doc, width), '', 'Flags, as --name=value:']
+    rows = [usage, '', _wrap(doc, width), '', 'Flags, as --name=value:']
     for name in flag_values:
         flag = flag_values[name]
         if name != flag.name:

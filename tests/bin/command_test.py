@@ -209,3 +209,31 @@ class TestBeam:
             'command.run("", lambda _: None, lambda *_: sys.exit("apache_beam" in sys.modules), ["x"], beam=True)'
         )
         assert subprocess.run([sys.executable, '-c', code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'outcome'),
+    [
+        (['a.mag', '--input=x', 'b.mag'], ('a.mag', 'b.mag')),
+        (['a.mag', '--input=x'], 'Name in.mag out.mag, beside flags, which begin with --; given: a.mag.'),
+        (['a', 'b', 'c', '--input=x'], 'given: a b c.'),
+        (['--input=x'], 'given: none.'),
+        (['a.mag', '--inptu=x'], 'There is no flag --inptu.'),
+        (['--help'], 'count in.mag out.mag\n'),
+    ],
+)
+def test_arguments_that_are_no_flags(arguments, outcome, capsys):
+    called = []
+    try:
+        command.run(
+            DOC,
+            define,
+            lambda _, *values: called.append(values),
+            ['count', *arguments],
+            arguments=('in.mag', 'out.mag'),
+        )
+    except SystemExit:
+        assert outcome in ''.join(capsys.readouterr())
+        assert not called
+    else:
+        assert called == [outcome]
