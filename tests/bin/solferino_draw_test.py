@@ -13,7 +13,7 @@ from solferino.models.music.groove_songs import song
 
 @pytest.fixture(scope='module')
 def midi(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with two good files, one without drums, one that is no MIDI file."""
+    """A folder with two files of drums, one without drums, one without notes, one that is no MIDI file."""
     folder = tmp_path_factory.mktemp('midi')
     for name in 'rock', 'waltz':
         midi_io.note_sequence_to_midi_file(song(style(name)), str(folder / f'{name}.mid'))
@@ -21,6 +21,8 @@ def midi(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for note in melody.notes:
         note.is_drum = False
     midi_io.note_sequence_to_midi_file(melody, str(folder / 'melody.mid'))
+    del melody.notes[:]
+    midi_io.note_sequence_to_midi_file(melody, str(folder / 'silence.mid'))
     (folder / 'bad.mid').write_bytes(b'This is no music.')
     return folder
 
@@ -33,16 +35,32 @@ def run(*arguments: str) -> int:
     return 0
 
 
-def test_every_drum_file_is_drawn_and_the_others_are_named(
-    midi: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+@pytest.mark.parametrize(
+    'style, drawn, left_out',
+    [
+        ('auto', ['melody', 'rock', 'waltz'], {}),
+        ('drums', ['rock', 'waltz'], {'melody': 'no notes on channel 10'}),
+        ('notes', ['melody', 'rock', 'waltz'], {}),
+    ],
+)
+def test_every_file_is_drawn_or_named(
+    midi: Path, tmp_path: Path, capsys: pytest.CaptureFixture, style: str, drawn: list[str], left_out: dict[str, str]
 ) -> None:
-    assert run(f'--input={midi}/*.mid', f'--output_dir={tmp_path}/new/folder') == 0
-    pictures = sorted(path.name for path in (tmp_path / 'new/folder').iterdir())
-    assert pictures == ['rock.png', 'waltz.png']
-    assert (tmp_path / 'new/folder/rock.png').read_bytes().startswith(b'\x89PNG')
+    assert run(f'--input={midi}/*.mid', f'--output_dir={tmp_path}/new/folder', f'--as={style}') == 0
+    pictures = {path.stem: path.read_bytes() for path in (tmp_path / 'new/folder').iterdir()}
+    assert sorted(pictures) == drawn
+    assert all(picture.startswith(b'\x89PNG') for picture in pictures.values())
     out = capsys.readouterr().out
-    assert 'bad.mid: not a MIDI file' in out
-    assert 'melody.mid: no notes on channel 10' in out
+    for name, why in {'bad': 'not a MIDI file', 'silence': 'no notes', **left_out}.items():
+        assert f'{name}.mid: {why}' in out
+
+
+def test_files_without_drums_are_drawn_as_a_piano_roll(midi: Path, tmp_path: Path) -> None:
+    def picture(*arguments: str) -> bytes:
+        assert run(f'--input={midi}/melody.mid', f'--output_dir={tmp_path}', *arguments) == 0
+        return (tmp_path / 'melody.png').read_bytes()
+
+    assert picture() == picture('--as=notes') != picture('--ignore_is_drum')
 
 
 def test_lists_odd_names_and_repeated_files(midi: Path, tmp_path: Path) -> None:
@@ -58,7 +76,7 @@ def test_mistakes(midi: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> 
     for inputs, message in (
         (f'{midi}/nothing*.mid', 'no file matches'),
         (f'{midi}/rock.mid,{tmp_path}/rock.mid', 'would both be drawn as'),
-        (f'{midi}/bad.mid,{midi}/melody.mid', 'nothing was drawn'),
+        (f'{midi}/bad.mid,{midi}/silence.mid', 'nothing was drawn'),
     ):
         assert run(f'--input={inputs}', f'--output_dir={tmp_path}/out') == 1
         assert message in capsys.readouterr().err

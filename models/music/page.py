@@ -1,0 +1,196 @@
+"""What pictures of music share: colours, the heading, bars and beats, and systems: the lines that music wraps onto.
+
+Sizes are in inches. Places along a system are steps or quarters, whichever the picture counts in.
+"""
+
+import dataclasses
+import functools
+import io
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MAX_BARS = 64  # a longer piece is drawn to here
+# Soft to loud: from a pale tint to the dye that the project is named for, and on to its darkest shade.
+VELOCITY_COLOURS = ('#f6d3e3', '#e98ab5', '#c2185b', '#8f0d47', '#4a0527')
+INK, FAINT, BEAT_TINT, LINE = '#2b2330', '#8d8492', '#f7f4f6', '#ddd6db'
+
+LABEL_WIDTH, MARGIN, LINE_WIDTH = 0.95, 0.3, 11.0
+_HEADER, _FOOTER, _SYSTEM_GAP, _LEAST_WIDTH = 0.66, 0.1, 0.36, 5.0
+_DPI = 120
+
+
+@dataclasses.dataclass(frozen=True)
+class Metre:
+    """A time signature, and how long a bar and a beat are."""
+
+    name: str
+    bar: float
+    beat: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Bar:
+    """Number of a bar from 1, where it begins and ends, and whether its metre is a new one."""
+
+    number: int
+    start: float
+    end: float
+    metre: Metre
+    is_new_metre: bool
+
+
+def metre(numerator: int, denominator: int, per_quarter: float) -> Metre:
+    """Returns the metre of a time signature, `per_quarter` steps to a quarter."""
+    unit = 4 * per_quarter / denominator
+    compound = denominator >= 8 and numerator % 3 == 0 and numerator > 3  # beats of three units, as in 6/8
+    return Metre(f'{numerator}/{denominator}', numerator * unit, 3 * unit if compound else unit)
+
+
+def systems(bars: Sequence[Bar], per_quarter: float) -> list[list[Bar]]:
+    """Lines of four or eight bars, fewer where bars are long."""
+    most = (24 if len(bars) <= 24 else 32) * per_quarter
+    typical = bars[0].end - bars[0].start
+    per_system = next((n for n in (8, 4, 2) if n * typical <= most), 1)
+    return [list(bars[i : i + per_system]) for i in range(0, len(bars), per_system)]
+
+
+def longest(lines: Sequence[Sequence[Bar]]) -> float:
+    """The length of the longest system."""
+    return max(line[-1].end - line[0].start for line in lines)
+
+
+def heading(num_bars: int, tempos: Sequence[float], reasons: Sequence[str]) -> str:
+    """What is said below the title: how many bars, how fast, and what is not drawn."""
+    facts = [f'{num_bars} bar' + ('s' if num_bars != 1 else '')]
+    if tempos:
+        low, high = round(min(tempos)), round(max(tempos))
+        facts.append(f'{low} quarters a minute' if low == high else f'{low} to {high} quarters a minute')
+    notes = [f'not drawn: {reason}' for reason in sorted(set(reasons))]
+    if num_bars > MAX_BARS:
+        notes.insert(0, f'bars 1 to {MAX_BARS} of {num_bars}')
+    return '  ·  '.join([*facts, *(['; '.join(notes)] if notes else [])])
+
+
+class Page:
+    """A figure with a heading and an axes for each system.
+
+    Args:
+      lines: the bars of each system.
+      unit: width of a step or quarter, whichever places are counted in.
+      height: of a system.
+      extra: room for more lines of heading.
+    """
+
+    def __init__(self, lines: Sequence[Sequence[Bar]], unit: float, height: float, extra: float = 0.0) -> None:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        self._lines, self._unit, self._system, self._top = lines, unit, height, _HEADER + extra
+        self.width = max(LABEL_WIDTH + longest(lines) * unit + MARGIN, _LEAST_WIDTH)
+        self.height = self._top + len(lines) * (height + _SYSTEM_GAP) + _FOOTER
+        self.figure: Figure = Figure(figsize=(self.width, self.height), dpi=_DPI, facecolor='white')
+        FigureCanvasAgg(self.figure)
+
+    def head(self, title: str, facts: str) -> None:
+        """Writes the title and the line below it."""
+        most = int((self.width - LABEL_WIDTH - MARGIN) * 8)  # characters of a title that fit
+        title = title if len(title) <= most else title[: most - 1] + '…'
+        left = LABEL_WIDTH / self.width
+        # A file name may hold dollar signs, which would otherwise begin a formula.
+        self.text(left, 0.34, title, fontsize=14, fontweight='bold', color=INK)
+        self.text(left, 0.56, facts, fontsize=8.5, color=FAINT)
+
+    def text(self, left: float, top: float, words: str, **style: Any) -> None:
+        """Writes words: `left` as a share of the width, `top` in inches."""
+        self.figure.text(left, 1 - top / self.height, words, parse_math=False, **style)
+
+    def cells(self, left: float, top: float, colours: Sequence[Any]) -> None:
+        """Draws a row of small squares."""
+        from matplotlib.patches import Rectangle
+
+        for number, colour in enumerate(colours):
+            corner = left + number * CELL / self.width, 1 - (top + 0.01) / self.height
+            self.figure.add_artist(
+                Rectangle(
+                    corner,
+                    0.8 * CELL / self.width,
+                    0.8 * CELL / self.height,
+                    transform=self.figure.transFigure,
+                    color=colour,
+                    lw=0,
+                )
+            )
+
+    def loudness(self) -> None:
+        """Writes the words soft and loud with five cells between them."""
+        right, word, shades = 1 - MARGIN / self.width, 0.3, (20, 45, 70, 95, 120)
+        left = right - (word + len(shades) * CELL) / self.width
+        self.text(left - 0.05 / self.width, 0.56, 'soft', fontsize=8, color=FAINT, ha='right')
+        self.text(right, 0.56, 'loud', fontsize=8, color=FAINT, ha='right')
+        self.cells(left, 0.56, [shade(velocity) for velocity in shades])
+
+    def systems(self) -> 'Iterator[tuple[Axes, Sequence[Bar]]]':
+        """Yields an empty axes, from 0 to 1 upwards, and the bars for each system."""
+        for number, bars in enumerate(self._lines):
+            top = self._top + number * (self._system + _SYSTEM_GAP) + _SYSTEM_GAP / 2
+            axes = self.figure.add_axes(
+                (
+                    LABEL_WIDTH / self.width,
+                    1 - (top + self._system) / self.height,
+                    (bars[-1].end - bars[0].start) * self._unit / self.width,
+                    self._system / self.height,
+                )
+            )
+            axes.set_xlim(bars[0].start, bars[-1].end)
+            axes.set_facecolor('white')
+            axes.set_xticks([])
+            axes.tick_params(length=0, pad=5)
+            for spine in axes.spines.values():
+                spine.set_visible(False)
+            yield axes, bars
+
+
+CELL = 0.12  # a square of a legend
+
+
+def draw_bars(axes: 'Axes', bars: Sequence[Bar], tint_beats: bool = True) -> None:
+    """Draws lines at bars and beats, tints every other beat, and numbers the bars."""
+    for bar in bars:
+        for beat in range(min(math.ceil((bar.end - bar.start) / bar.metre.beat - 1e-6), 256)):
+            left = bar.start + beat * bar.metre.beat
+            if beat % 2 == 0 and tint_beats:
+                axes.axvspan(left, min(left + bar.metre.beat, bar.end), color=BEAT_TINT, lw=0, zorder=0.5)
+            axes.axvline(left, color=LINE, lw=0.6, zorder=1)
+        axes.axvline(bar.start, color=INK, lw=1.1, zorder=4, clip_on=False)
+        label = f'{bar.number}   {bar.metre.name}' if bar.is_new_metre else f'{bar.number}'
+        axes.annotate(
+            label,
+            (bar.start, 1),
+            (0, 3),
+            xycoords=('data', 'axes fraction'),
+            textcoords='offset points',
+            fontsize=7.5,
+            color=FAINT,
+            va='bottom',
+        )
+    axes.axvline(bars[-1].end, color=INK, lw=1.1, zorder=4, clip_on=False)
+
+
+@functools.cache
+def shade(velocity: int, colours: tuple[str, ...] = VELOCITY_COLOURS) -> tuple[float, float, float, float]:
+    """The colour of a velocity, on the way from the first of `colours` to the last."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list('velocities', colours)(velocity / 127)
+
+
+def to_png(figure: 'Figure') -> bytes:
+    """The figure as a PNG file; equal figures give equal bytes."""
+    file = io.BytesIO()
+    figure.savefig(file, format='png', metadata={'Software': None})
+    return file.getvalue()
