@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+import pathlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,19 @@ from solferino.models.core.forward import Forward
 from solferino.models.music.encodings import Encoding, to_dense
 
 DEFAULT_QPM = 120.0
+
+
+@dataclasses.dataclass(frozen=True)
+class BrowserEvents:
+    """How @magenta/music makes event classes of notes.
+
+    Attributes:
+      converter: its data converter, as it stands in a checkpoint's config.json: {'type': ..., 'args': {...}}.
+      advice: what the author of a web page must know about the notes to begin with.
+    """
+
+    converter: Mapping[str, Any]
+    advice: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +77,14 @@ class EventFamily(abc.ABC):
     @abc.abstractmethod
     def track(self, events: list[Any], classes: np.ndarray, like: Any, config: Any) -> Any:
         """Returns the event sequence of `events`, then of the event `classes`, with the metre of the track `like`."""
+
+    @abc.abstractmethod
+    def event_meanings(self, config: Any) -> Mapping[str, Any]:
+        """What the event classes mean, in words, as JSON types."""
+
+    @abc.abstractmethod
+    def browser_events(self, config: Any) -> BrowserEvents:
+        """How @magenta/music makes the network's inputs. Raises SolferinoError that says why it cannot."""
 
     def examples(self, sequence: music_pb2.NoteSequence, config: Any, reject: Reject) -> Iterator[Example]:
         """See Family: the event classes of each track as 'events' int32 [steps]."""
@@ -132,6 +154,19 @@ class EventFamily(abc.ABC):
         return event_sampling.log_likelihood(
             self._forward(weights, config), self.encoding(config), self.classes(track, config)
         )
+
+    def export(self, weights: Weights, config: Any, format: str, folder: pathlib.Path) -> None:
+        """See Family."""
+        if format == 'magentajs':
+            from solferino.models.core import magentajs
+
+            magentajs.write(weights, config, self.encoding(config), self.browser_events(config), folder)
+        elif format == 'savedmodel':
+            from solferino.models.core import saved_model  # imports TensorFlow
+
+            saved_model.write(weights, config, self.encoding(config), self.event_meanings(config), folder)
+        else:
+            raise SolferinoError(f'--format={format}: {self.spec.name} has magentajs and savedmodel.')
 
     def _forward(self, weights: Weights, config: Any) -> Forward:
         return Forward(weights, config.hparams.attn_length, config.hparams.residual_connections)

@@ -5,6 +5,7 @@ that pipelines and generation need not pay for it.
 """
 
 import dataclasses
+import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -83,6 +84,13 @@ class Family(Protocol):
 
     def log_likelihood(self, weights: Weights, config: Config, sequence: Any) -> float:
         """Natural log of the probability of the events after the first, of a NoteSequence or an event sequence."""
+
+    def export(self, weights: Weights, config: Config, format: str, folder: pathlib.Path) -> None:
+        """Writes a model for other programs into the empty `folder`.
+
+        `format` is 'magentajs', for web pages with @magenta/music, or 'savedmodel', for TensorFlow without Solferino
+        (this imports TensorFlow). Raises SolferinoError that says why a model cannot be had in a format.
+        """
 
     def draw(self, sequence: Any, config: Config) -> Any:
         """Returns a matplotlib Figure of a NoteSequence."""

@@ -1,7 +1,7 @@
 """What only drums_rnn knows: its events are the drums hit at each step."""
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from note_seq.protobuf import music_pb2
 from solferino.hparams.drums_rnn import SPEC, DrumConfig
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.reasons import NO_DRUMS, Reject
-from solferino.models.core.event_family import EventFamily
+from solferino.models.core.event_family import BrowserEvents, EventFamily
 from solferino.models.music import drums, sections
 from solferino.models.music.encodings import EventEncoding
 
@@ -76,6 +76,21 @@ class DrumsRnn(EventFamily):
             steps_per_bar=like.steps_per_bar,
             steps_per_quarter=config.steps_per_quarter,
         )
+
+    def event_meanings(self, config: DrumConfig) -> Mapping[str, Any]:
+        """See EventFamily."""
+        return {
+            'meaning': 'bit k of the class, the lowest first, is set if a drum of kind k is hit; 0 is no hit',
+            'kinds': 'MIDI pitches of each kind; the first stands for it in generated music',
+            'pitches': [list(pitches) for pitches in _CLASSES[config.drum_classes].pitches],
+        }
+
+    def browser_events(self, config: DrumConfig) -> BrowserEvents:
+        """One bit for each kind of drum."""
+        pitches = [list(pitches) for pitches in _CLASSES[config.drum_classes].pitches]
+        # The package adds the bits up: a second drum of a kind would set the bit of another.
+        advice = 'Begin with pitches that config.json lists, and with at most one of each of its lists at a step.'
+        return BrowserEvents({'type': 'DrumsOneHotConverter', 'args': {'pitchClasses': pitches}}, advice)
 
     def parse_primer(self, flag: str, text: str, config: DrumConfig) -> DrumTrack:
         """Reads "[(36,42),(),(42,)]": the pitches hit at each step."""

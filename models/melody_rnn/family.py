@@ -1,7 +1,7 @@
 """What only melody_rnn knows: its events are those of one voice."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,18 @@ from note_seq.protobuf import music_pb2
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.melody_rnn import SPEC, MelodyConfig
 from solferino.hparams.reasons import NO_MELODY, Reject
-from solferino.models.core.event_family import EventFamily
+from solferino.models.core.event_family import BrowserEvents, EventFamily
 from solferino.models.core.family import Example
 from solferino.models.music import melodies, sections
 from solferino.models.music.encodings import Encoding, EventEncoding
 from solferino.models.music.key_encoding import KeyEncoding
 
 _BARS = (16, 32)  # steps of one and two bars of 4/4: how far the repeats look back
+# What an encoding tells the network beside the last event.
+_SHOWN = {
+    'lookback': 'what was played one and two bars ago, and whether it is repeated',
+    'key': 'what sounds, the direction, the likely keys, and whether music of one and two bars ago is repeated',
+}
 _RANDOM_NOTES = (48, 84)  # where a voice may begin, whatever the range
 
 
@@ -92,6 +97,30 @@ class MelodyRnn(EventFamily):
             steps_per_bar=like.steps_per_bar,
             steps_per_quarter=config.steps_per_quarter,
         )
+
+    def event_meanings(self, config: MelodyConfig) -> Mapping[str, Any]:
+        """See EventFamily."""
+        highest = config.max_note - 1
+        return {
+            '0': 'nothing happens: a note sounds on, or silence lasts',
+            '1': 'the note ends',
+            f'2 to {_range(config).num_classes - 1}': f'a note of MIDI pitch {config.min_note} to {highest} begins',
+        }
+
+    def browser_events(self, config: MelodyConfig) -> BrowserEvents:
+        """Of Magenta's three encodings the package has one-hot alone."""
+        if config.encoding != 'one_hot':
+            raise SolferinoError(
+                f'@magenta/music cannot run a model of {config.name}: this network is shown more than the last event, '
+                f'and the package has no data converter for that ({_SHOWN[config.encoding]}). Train basic_rnn or '
+                'mono_rnn for web pages, or take --format=savedmodel.'
+            )
+        highest = config.max_note - 1
+        advice = f'Begin with pitches {config.min_note} to {highest}; of notes that begin together the highest counts.'
+        if config.transpose_to_key is not None:
+            advice += '\nThe model knows music in C major or A minor alone: transpose to it what you begin with.'
+        args = {'minPitch': config.min_note, 'maxPitch': highest, 'ignorePolyphony': True}
+        return BrowserEvents({'type': 'MelodyConverter', 'args': args}, advice)
 
     def parse_primer(self, flag: str, text: str, config: MelodyConfig) -> Melody:
         """Reads "[60,-2,62,-1]": an event for each step."""

@@ -93,6 +93,10 @@ class Encoding(abc.ABC):
         """Size of an input vector."""
         return self.sparse_size + self.dense_size
 
+    @abc.abstractmethod
+    def parts(self) -> list[tuple[int, str]]:
+        """Size and meaning of each part of an input vector, in order: for those who build it without this project."""
+
     def start(self, batch: int) -> Any:
         """The state before the first step."""
         return State(0, np.full((batch, max(self.lookbacks, default=0)), _NOTHING, np.int32))
@@ -168,6 +172,15 @@ class Encoding(abc.ABC):
         end = past.shape[1] - distance
         return past[:, end - steps : end]
 
+    def _counter_parts(self) -> list[tuple[int, str]]:
+        """The meaning of `_counters`."""
+        meaning = 'the number of steps so far, this one included, in binary, lowest digit first: 1 if set, else -1'
+        return [(self.counter_bits, meaning)] if self.counter_bits else []
+
+    def _repeat_parts(self) -> list[tuple[int, str]]:
+        """The meaning of `_repeats`."""
+        return [(1, f'1 if this event is that of {distance} steps before, else 0') for distance in self.lookbacks]
+
     def _counters(self, state: Any, steps: int) -> np.ndarray:
         """Float32 [steps, counter_bits]."""
         positions = state.position + np.arange(steps)[:, None] + 1
@@ -200,6 +213,16 @@ class EventEncoding(Encoding):
     def dense_size(self) -> int:
         """See Encoding."""
         return self.counter_bits + len(self.lookbacks)
+
+    def parts(self) -> list[tuple[int, str]]:
+        """See Encoding."""
+        repeated = [
+            f'a one at the event class that would come next if the events of {distance} steps before were repeated, 0 '
+            'before the beginning'
+            for distance in self.lookbacks
+        ]
+        ones = [(self.num_events, part) for part in ['a one at the event class of this step', *repeated]]
+        return ones + self._counter_parts() + self._repeat_parts()
 
     def advance(self, state: State, events: np.ndarray) -> tuple[Inputs, State]:
         """See Encoding."""

@@ -68,6 +68,22 @@ class KeyEncoding(Encoding):
     def _num_notes(self) -> int:
         return self.num_events - _FIRST_NOTE
 
+    def parts(self) -> list[tuple[int, str]]:
+        """See Encoding."""
+        keys = '1 for each major key, C first, whose scale holds most of '
+        return [
+            (self._num_notes, 'a one at the note that sounds, the lowest first'),
+            (1, '1 if a note sounds, else 0'),
+            (1, '1 if none sounds, else 0'),
+            (1, '1 if the last event that was not a note off was a note, else 0'),
+            (1, '1 if the last change of note was upwards, -1 if downwards, 0 if there was none'),
+            *self._repeat_parts(),
+            *self._counter_parts(),
+            (1, f'1 if the next step begins a bar of {_BAR} steps, else 0'),
+            (_OCTAVE, keys + 'the notes played so far; all 1 before the first'),
+            (_OCTAVE, keys + f'the last {_RECENT} different notes; all 1 before the first'),
+        ]
+
     def start(self, batch: int) -> KeyState:
         """See Encoding."""
         state = super().start(batch)

@@ -1,0 +1,154 @@
+"""Models for programs with TensorFlow and without Solferino: a SavedModel of one step of the event network.
+
+    model = tf.saved_model.load('exported')
+    state = model.initial_state(1)
+    logits, state = model.step(inputs, state)
+
+`inputs` is float32 [batch, input_size]; `model.json` beside it says what its parts are and what the logits mean. The
+signatures `initial_state` and `step` serve other languages, with each part of the state as a tensor of its own.
+"""
+
+import contextlib
+import json
+import pathlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from solferino.models.core.family import Weights
+from solferino.models.music.encodings import Encoding
+
+State = dict[str, tf.Tensor]
+
+
+class Step:
+    """The equations of `forward.py`, for one step.
+
+    Args:
+      weights: by name, as listed there.
+      input_size: of an input vector.
+      attn_length: memory slots of the attention.
+      residual_connections: whether each layer's input is added to its output.
+    """
+
+    def __init__(self, weights: Weights, input_size: int, attn_length: int, residual_connections: bool) -> None:
+        self.variables = {name: tf.Variable(value, trainable=False, name=name) for name, value in weights.items()}
+        self._residual = residual_connections
+        self._num_layers = sum(name.endswith('/recurrent_kernel') for name in weights)
+        units = [weights[f'lstm_{i}/recurrent_kernel'].shape[0] for i in range(self._num_layers)]
+        # What is carried from step to step, by name, without the batch dimension.
+        self.state_shapes: dict[str, tuple[int, ...]] = {}
+        for i, size in enumerate(units):
+            self.state_shapes |= {f'hidden_{i}': (size,), f'cell_{i}': (size,)}
+        if attn_length:
+            memory = (attn_length, units[0])
+            self.state_shapes |= {'context': (units[0],), 'memory': memory, 'keys': memory}
+        self.step_spec = tf.TensorSpec([None, input_size], tf.float32, name='inputs')
+        self.state_spec = {
+            name: tf.TensorSpec([None, *shape], tf.float32, name=name) for name, shape in self.state_shapes.items()
+        }
+
+    def initial_state(self, batch_size: tf.Tensor) -> State:
+        """Zeros."""
+        return {name: tf.zeros([batch_size, *shape]) for name, shape in self.state_shapes.items()}
+
+    def step(self, inputs: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
+        """Returns the logits [batch, classes] after `inputs` [batch, input_size], and the state after it."""
+        w, x = self.variables, inputs
+        after: State = {}
+        for i in range(self._num_layers):
+            if f'projection_{i}/kernel' in w:
+                x = x @ w[f'projection_{i}/kernel'] + w[f'projection_{i}/bias']
+            attention = i == 0 and 'memory' in state
+            seen = self._with_context(x, state['context']) if attention else x
+            gates = seen @ w[f'lstm_{i}/kernel'] + state[f'hidden_{i}'] @ w[f'lstm_{i}/recurrent_kernel']
+            i_gate, f_gate, new, o_gate = tf.split(gates + w[f'lstm_{i}/bias'], 4, axis=1)
+            cell = state[f'cell_{i}'] * tf.sigmoid(f_gate) + tf.sigmoid(i_gate) * tf.tanh(new)
+            hidden = output = tf.sigmoid(o_gate) * tf.tanh(cell)
+            after |= {f'hidden_{i}': hidden, f'cell_{i}': cell}
+            if attention:
+                output, attended = self._attend(hidden, cell, state)
+                after |= attended
+            x = output + x if self._residual else output
+        return x @ w['logits/kernel'] + w['logits/bias'], after
+
+    def _with_context(self, x: tf.Tensor, context: tf.Tensor) -> tf.Tensor:
+        w = self.variables
+        return x @ w['attention/input_kernel'] + context @ w['attention/context_kernel'] + w['attention/input_bias']
+
+    def _attend(self, hidden: tf.Tensor, cell: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
+        """Returns the layer's output and the new state of the attention."""
+        w = self.variables
+        query = tf.concat([cell, hidden], 1) @ w['attention/query_kernel'] + w['attention/query_bias']
+        scores = tf.linalg.matvec(tf.tanh(state['keys'] + query[:, None]), w['attention/score'])
+        context = tf.linalg.matvec(state['memory'], tf.nn.softmax(scores), transpose_a=True)
+        output = tf.concat([hidden, context], 1) @ w['attention/output_kernel'] + w['attention/output_bias']
+        memory = tf.concat([state['memory'][:, 1:], output[:, None]], axis=1)
+        keys = tf.concat([state['keys'][:, 1:], (output @ w['attention/memory_kernel'])[:, None]], axis=1)
+        return output, {'context': context, 'memory': memory, 'keys': keys}
+
+
+def write(
+    weights: Weights, config: Any, encoding: Encoding, event_meanings: Mapping[str, Any], folder: pathlib.Path
+) -> None:
+    """Writes a model into an empty folder: the SavedModel, and `model.json`."""
+    hparams = config.hparams
+    model = Step(weights, encoding.input_size, hparams.attn_length, hparams.residual_connections)
+    steps = tf.function(model.step).get_concrete_function(model.step_spec, model.state_spec)
+    start = tf.function(model.initial_state).get_concrete_function(tf.TensorSpec([], tf.int32, name='batch_size'))
+
+    def flat_step(inputs: tf.Tensor, **state: tf.Tensor) -> State:
+        logits, after = model.step(inputs, state)
+        return {'logits': logits, **after}
+
+    signatures = {
+        'step': tf.function(flat_step).get_concrete_function(model.step_spec, **model.state_spec),
+        'initial_state': start,
+    }
+    exported = tf.Module()
+    exported.weights = list(model.variables.values())  # else TensorFlow does not save them
+    exported.step, exported.initial_state = steps, start
+    with _quietly():
+        tf.saved_model.save(exported, str(folder), signatures=signatures)
+    description = _description(model, config, encoding, event_meanings)
+    lines = [f'{json.dumps(name)}: {json.dumps(value)}' for name, value in description.items()]
+    (folder / 'model.json').write_text('{\n' + ',\n'.join(lines) + '\n}\n', 'utf-8')
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Without TensorFlow's messages about names and shards, which tell a user nothing."""
+    level = logging.get_verbosity()
+    logging.set_verbosity(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+
+
+def _description(model: Step, config: Any, encoding: Encoding, event_meanings: Mapping[str, Any]) -> dict[str, Any]:
+    labels = np.arange(encoding.num_events)
+    return {
+        'config': config.name,
+        'description': config.description,
+        'steps_per_quarter': config.steps_per_quarter,
+        'usage': 'model = tf.saved_model.load(folder); state = model.initial_state(batch_size); '
+        'logits, state = model.step(inputs, state)',
+        'inputs': {
+            'shape': ['batch', encoding.input_size],
+            'dtype': 'float32',
+            'parts': [{'size': size, 'meaning': meaning} for size, meaning in encoding.parts()],
+        },
+        'state': {name: ['batch', *shape] for name, shape in model.state_shapes.items()},
+        'logits': {
+            'shape': ['batch', encoding.num_classes],
+            'meaning': 'softmax(logits)[k] is the probability that the next event is the event class that entry k of '
+            'classes names; after these come the repeats, each of the event that many steps before the next',
+            'classes': encoding.events_of_labels(encoding.start(1), labels).tolist(),
+            'repeats': list(encoding.lookbacks),
+        },
+        'event_classes': dict(event_meanings),
+    }
