@@ -130,6 +130,14 @@ def test_dense_form_comes_back(case: tuple) -> None:
             family.from_dense(inputs[:, :-1], labels, config)
 
 
+def test_stored_examples_are_music(case: tuple) -> None:
+    family, config, _ = case
+    for example in _examples(family, config):
+        sequence = family.to_sequence(example, config)
+        assert isinstance(sequence, music_pb2.NoteSequence)
+        assert sequence.notes
+
+
 def _dataset(family: Family, config: Any, tmp_path: Path) -> data.Dataset:
     path = tmp_path / 'examples.tfrecord'
     with records.Writer(str(path)) as writer:

@@ -99,6 +99,12 @@ class EventFamily(abc.ABC):
         """See Family."""
         return {'events': self.encoding(config).events_of_dense(inputs, labels)}
 
+    def to_sequence(self, example: Example, config: Any) -> music_pb2.NoteSequence:
+        """See Family."""
+        empty = self.default_primer(config, np.random.default_rng(0))
+        empty.set_length(0)
+        return self.track([], example['events'], empty, config).to_sequence(qpm=DEFAULT_QPM)
+
     def features(self, config: Any) -> Mapping[str, Feature]:
         """See Family: the batch of `EventRnn`."""
         encoding = self.encoding(config)

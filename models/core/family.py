@@ -67,6 +67,9 @@ class Family(Protocol):
     def from_dense(self, inputs: np.ndarray, labels: np.ndarray, config: Config) -> Example:
         """Inverse of `to_dense`. Raises ValueError if the arrays are not of this config's encoding."""
 
+    def to_sequence(self, example: Example, config: Config) -> Any:
+        """Returns the music of a stored example as a NoteSequence; its tempo, which no example has, is made up."""
+
     def features(self, config: Config) -> Mapping[str, Feature]:
         """The arrays that `encode` returns and the model takes."""
 
