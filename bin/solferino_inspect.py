@@ -1,0 +1,59 @@
+"""Tells what a file is and what is in it.
+
+solferino_inspect drums.mag
+
+solferino_inspect data/training_melodies.tfrecord --plot=melodies.png
+
+It knows music (MIDI, MusicXML, ABC), TFRecord files of NoteSequences and of training examples, the JSON files beside
+them, run directories, checkpoints and bundles, those of Magenta too.
+"""
+
+from pathlib import Path
+
+from absl import flags
+
+from solferino.bin import command
+from solferino.hparams.errors import SolferinoError
+
+ARGUMENTS = ('FILE',)
+
+
+def define(flag_values: flags.FlagValues) -> None:
+    """Defines the flags."""
+    flags.DEFINE_string(
+        'plot', None, 'Draw it into this PNG file: the notes of a piece of music, a piece that a trained model makes, '
+        'the curves of a run, histograms of any other.', flag_values=flag_values,
+    )  # fmt: skip
+
+
+def main(flag_values: flags.FlagValues, path: str) -> None:
+    """Prints what is found, and draws it."""
+    picture = Path(flag_values.plot).expanduser() if flag_values.plot else None
+    if picture and picture.suffix.lower() != '.png':
+        raise SolferinoError(f'--plot={picture} must be the name of a PNG file, such as {picture}.png.')
+    from solferino.pipelines.inspection import charts, findings, kinds
+
+    finding = kinds.inspect(path)
+    print(findings.text(finding))
+    if not picture:
+        return
+    figure = charts.draw(finding)
+    if figure is None:
+        raise SolferinoError(f'--plot={picture}: there is nothing in {path} to be drawn.')
+    from solferino.models.core.files import atomic_write
+    from solferino.models.music.page import to_png
+
+    try:
+        atomic_write(str(picture), to_png(figure))
+    except OSError as error:
+        raise SolferinoError(f'--plot={picture} cannot be written: {error.strerror}.') from None
+    print(f'\nDrawn: {picture}')
+
+
+def console_entry_point() -> None:
+    """The command."""
+    command.run(__doc__, define, main, arguments=ARGUMENTS)
+
+
+if __name__ == '__main__':
+    console_entry_point()

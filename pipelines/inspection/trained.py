@@ -1,0 +1,198 @@
+"""What training makes: run directories, checkpoints, bundles, and the events that TensorBoard shows."""
+
+import glob
+import math
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from solferino.hparams import overrides
+from solferino.hparams.errors import SolferinoError
+from solferino.models import loading
+from solferino.models.core import bundles, checkpoints, records, run_dir, settings, status
+from solferino.pipelines.inspection import datasets
+from solferino.pipelines.inspection.findings import Curve, Finding
+
+EVENTS = 'events.out.tfevents.'
+_SIDES = {'train': 'training', 'eval': 'evaluation'}
+_PICTURE_STEPS = 128
+# The beginning of the file that a checkpoint of TensorFlow is found by: a text that names it.
+MAGENTA_STATE = 'checkpoint'
+
+
+def inspect_bundle(path: str) -> Finding:
+    """Reads a bundle. Raises SolferinoError if it is none, or damaged."""
+    by_magenta = bundles.read(path).by_magenta
+    kind = "bundle of Magenta's, a trained model" if by_magenta else 'bundle, a trained model'
+    return _of_model(path, kind, loading.load_bundle(path), by_magenta)
+
+
+def inspect_checkpoint(path: str) -> Finding:
+    """Reads a checkpoint file of ours. Raises SolferinoError if it is none, or damaged."""
+    checkpoint = checkpoints.load(path)
+    finding = _of_model(path, 'checkpoint of a run', loading.load_checkpoint(path))
+    seen = {'step': checkpoint.step, 'seed': checkpoint.metadata.get('seed'), 'evaluation loss': checkpoint.eval_loss}
+    finding.facts = {name: value for name, value in seen.items() if value is not None} | finding.facts
+    return finding
+
+
+def inspect_magenta_checkpoint(path: str) -> Finding:
+    """Reads a checkpoint that Magenta wrote: the name of all its files, without their endings."""
+    return _of_model(path, "checkpoint of a run of Magenta's", loading.load(path), by_magenta=True)
+
+
+def inspect_run(path: str, record: dict[str, Any]) -> Finding:
+    """Reads a run directory of ours."""
+    family, _ = datasets.config_of(record, run_dir.run_path(path))
+    run = run_dir.load(path, family.spec)
+    found = checkpoints.paths(run.train_dir)
+    finding = Finding(path, 'run directory', curves=curves(path))
+    finding.facts = {
+        **_of_config(family.spec.name, run.config),
+        'seed': run.seed,
+        'generator': run.generator.get('id'),
+        'examples': run.dataset.get('examples'),
+        'dataset': run.dataset.get('path'),
+        'created': record.get('created'),
+        'state': _state(path),
+        'checkpoints at step': list(found) or 'none',
+        'versions': {k: v for k, v in (record.get('versions') or {}).items() if v},
+    }
+    best = checkpoints.best(run.train_dir)
+    try:
+        if best:
+            kept = checkpoints.load(best)
+            finding.facts['best checkpoint'] = f'{os.path.basename(best)}, evaluation loss {kept.eval_loss:.4g}'
+        if found:
+            newest = loading.load_checkpoint(path)
+            finding.facts['weights'] = weights(newest.weights)
+    except SolferinoError as error:
+        finding.warnings.append(str(error))
+    return finding
+
+
+def inspect_magenta_run(path: str) -> Finding:
+    """Reads a run directory of Magenta's: the newest checkpoint, and the curves."""
+    finding = Finding(path, "run directory of Magenta's", curves=curves(path))
+    folder = os.path.join(path, 'train') if os.path.isdir(os.path.join(path, 'train')) else path
+    names = (os.path.basename(name) for name in glob.glob(os.path.join(glob.escape(folder), 'model.ckpt-*.index')))
+    steps = sorted(int(step) for step in (name.split('-')[1].split('.')[0] for name in names) if step.isdigit())
+    finding.facts = {'checkpoints at step': steps or 'none'}
+    try:
+        finding.facts |= _of_model(path, '', loading.load(path), by_magenta=True).facts
+    except SolferinoError as error:
+        finding.warnings.append(str(error))
+    return finding
+
+
+def inspect_events(path: str) -> Finding:
+    """Reads a file, or a folder, of TensorBoard's events."""
+    finding = Finding(path, "TensorBoard's events of a run")
+    finding.curves = {tag: {'': curve} for tag, curve in _scalars(path).items()}
+    return finding
+
+
+def is_event(data: bytes) -> bool:
+    """Whether a record is the first of a file of TensorBoard's events."""
+    return b'brain.Event:' in data[:64]
+
+
+def curves(path: str) -> dict[str, dict[str, Curve]]:
+    """The curves of a run directory, by quantity and side."""
+    found: dict[str, dict[str, Curve]] = {}
+    for folder, side in _SIDES.items():
+        for tag, curve in _scalars(os.path.join(path, folder)).items():
+            found.setdefault(tag, {})[side] = curve
+    return found
+
+
+def weights(arrays: Mapping[str, np.ndarray]) -> str:
+    """How many there are."""
+    numbers = sum(array.size for array in arrays.values())
+    size = sum(array.nbytes for array in arrays.values()) / 1e6
+    return f'{numbers:,} numbers in {len(arrays)} arrays, {size:.2g} MB'
+
+
+def _of_model(path: str, kind: str, model: loading.Model, by_magenta: bool = False) -> Finding:
+    facts = {
+        **_of_config(model.family.spec.name, model.config, by_magenta),
+        'generator': f'{model.generator_id}: {model.generator_description}' if model.generator_id else None,
+        'description': model.description,
+        'weights': weights(model.weights),
+    }
+
+    def picture() -> Any:
+        (sequence,) = model.generate(num_steps=_PICTURE_STEPS, seed=0)
+        sequence.sequence_metadata.title = f'{Path(path).name}: {_PICTURE_STEPS} steps that it makes with --seed=0'
+        return model.family.draw(sequence, model.config)
+
+    return Finding(path, kind, facts, picture=picture)
+
+
+def _of_config(family: str, config: Any, by_magenta: bool = False) -> dict[str, Any]:
+    facts = {
+        'family': family,
+        'config': f'{config.name} ({config.description.rstrip(".")})',
+        'steps_per_quarter': config.steps_per_quarter,
+    }
+    if by_magenta:  # such files tell the network, and not how it was trained and on what
+        shown = ('rnn_layer_sizes', 'attn_length', 'residual_connections')
+        hparams = overrides.as_dict(config.hparams)
+        return facts | {'hparams': {name: hparams[name] for name in shown if name in hparams}}
+    return facts | {
+        'hparams': overrides.as_dict(config.hparams),
+        'extraction': overrides.as_dict(config.extraction),
+    }
+
+
+def _state(path: str) -> str | None:
+    record = settings.read_json(status.status_path(path))
+    if record is None:
+        return None
+    state = record.get('state')
+    if state == status.TRAINING and not status.is_training(path):
+        state = 'stopped without a word'
+    total = f' of {record["total"]:,}' if record.get('total') else ''
+    return f'{state}, step {record.get("step", 0):,}{total}'
+
+
+def _scalars(path: str) -> dict[str, Curve]:
+    """The numbers in a file or folder of events; of a step that a resumed run repeated, the newer ones."""
+    found: dict[str, dict[int, float]] = {}
+    for event in _events(path):
+        if event.HasField('session_log') and event.session_log.status == event.session_log.START:
+            for values in found.values():
+                for step in [step for step in values if step >= event.step]:
+                    del values[step]
+        for value in event.summary.value:
+            number = _number(value)
+            if number is not None and math.isfinite(number):
+                found.setdefault(value.tag, {})[event.step] = number
+    return {tag: (sorted(v), [v[step] for step in sorted(v)]) for tag, v in sorted(found.items()) if v}
+
+
+def _events(path: str) -> Iterator[Any]:
+    from tensorboard.compat.proto.event_pb2 import Event
+
+    names = [path] if os.path.isfile(path) else sorted(glob.glob(os.path.join(glob.escape(path), EVENTS + '*')))
+    for name in names:
+        try:
+            for data in records.read(name):
+                yield Event.FromString(data)
+        except SolferinoError:  # a run that still writes, or was killed, leaves half a record at the end
+            continue
+
+
+def _number(value: Any) -> float | None:
+    if value.HasField('simple_value'):
+        return value.simple_value
+    # The newer form: a tensor of one float.
+    if value.HasField('tensor') and value.tensor.dtype == 1 and not value.tensor.tensor_shape.dim:
+        content = value.tensor.tensor_content
+        return (
+            float(np.frombuffer(content, '<f4')[0]) if len(content) == 4 else next(iter(value.tensor.float_val), None)
+        )
+    return None
