@@ -177,7 +177,7 @@ class _NoScoreError(Exception):
 def _reason(kind: str, content: bytes, error: BaseException) -> str:
     if kind == 'midi' and not content.startswith(b'MThd'):
         return parsing.NOT_MIDI
-    if kind == 'midi' and 'empty sequence' in str(error):
+    if kind == 'midi' and content[10:12] == b'\0\0':  # the header's number of tracks
         return parsing.NO_TRACKS
     if isinstance(error, (_NoScoreError, zipfile.BadZipFile)):
         return parsing.NOT_MUSICXML

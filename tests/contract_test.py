@@ -81,7 +81,7 @@ def _examples(family: Family, config: Any) -> list:
 
 
 def _weights(model: Any) -> dict[str, np.ndarray]:
-    return {name: np.array(variable) for name, variable in model.named_weights().items()}
+    return {name: np.array(variable.numpy()) for name, variable in model.named_weights().items()}
 
 
 def test_spec_and_registry_agree(case: tuple) -> None:

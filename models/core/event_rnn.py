@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from solferino.hparams.event_rnn import EventRnnHparams
+from solferino.models.core.attention_lstm import AttentionLstm
 from solferino.models.core.trainable import Metrics, Trainable
 from solferino.models.music.encodings import Encoding
 
@@ -139,104 +140,6 @@ class EventRnn(Trainable):
 
 
 _LSTM_WEIGHTS = ('kernel', 'recurrent_kernel', 'bias')
-
-
-class AttentionLstm(keras.layers.Layer):
-    """An LSTM layer that attends to its own last outputs: the equations of `forward.Forward._attend`.
-
-    Called with vectors [B, T, in], or with (ones, dense): then the rows of the ones are gathered.
-
-    Args:
-      units: of the LSTM, of its output, and of the attention.
-      length: memory slots.
-      initializers: seeded initializers, one for each matrix.
-    """
-
-    def __init__(self, units: int, length: int, initializers: Any) -> None:
-        super().__init__(name='attention_lstm')
-        self._units = units
-        self._length = length
-        self._initializers = initializers
-        self.named: dict[str, Any] = {}
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Makes the weights for inputs of size `input_shape[-1]`."""
-        size, units = input_shape[-1], self._units
-        forget_one = tf.constant_initializer([0.0] * units + [1.0] * units + [0.0] * 2 * units)
-        shapes = {
-            'kernel': (size, 4 * units),
-            'recurrent_kernel': (units, 4 * units),
-            'input_kernel': (size, size),
-            'context_kernel': (units, size),
-            'query_kernel': (2 * units, units),
-            'memory_kernel': (units, units),
-            'output_kernel': (2 * units, units),
-            'score': (units,),
-            'bias': (4 * units,),
-            'input_bias': (size,),
-            'query_bias': (units,),
-            'output_bias': (units,),
-        }
-        for name, shape in shapes.items():
-            if name == 'bias':
-                initializer: Any = forget_one
-            elif name.endswith('_bias'):
-                initializer = 'zeros'
-            else:
-                initializer = next(self._initializers)
-            self.named[name] = self.add_weight(name=name, shape=shape, initializer=initializer)
-        self.built = True
-
-    def call(self, inputs: Any) -> tf.Tensor:
-        """Returns the outputs [B, T, units]."""
-        w = self.named
-        kernel = tf.convert_to_tensor(w['kernel'])
-        folded_input = tf.matmul(w['input_kernel'], kernel)
-        folded_bias = tf.linalg.matvec(kernel, w['input_bias'], transpose_a=True) + w['bias']
-        # All that does not depend on the step before is done at once: [T, B, 4 units].
-        gates = tf.transpose(_times(inputs, folded_input) + folded_bias, [1, 0, 2])
-        recurrent = tf.concat([tf.matmul(w['context_kernel'], kernel), w['recurrent_kernel']], axis=0)
-        return tf.transpose(self._loop(gates, recurrent), [1, 0, 2])
-
-    def _loop(self, gates: tf.Tensor, recurrent: tf.Tensor) -> tf.Tensor:
-        """Runs the recurrence over gates [T, B, 4 units]; returns outputs [T, B, units]."""
-        w = {name: tf.convert_to_tensor(variable) for name, variable in self.named.items()}
-        steps, batch = tf.shape(gates)[0], tf.shape(gates)[1]
-        gates_array = tf.TensorArray(tf.float32, steps).unstack(gates)
-        outputs_array = tf.TensorArray(tf.float32, steps, element_shape=(None, self._units))
-        zeros = tf.zeros([batch, self._units])
-        memory = tf.zeros([batch, self._length, self._units])
-
-        def step(t: Any, h: Any, c: Any, context: Any, memory: Any, keys: Any, outputs: Any) -> tuple[Any, ...]:
-            i, f, g, o = tf.split(gates_array.read(t) + tf.matmul(tf.concat([context, h], 1), recurrent), 4, axis=1)
-            c = c * tf.sigmoid(f) + tf.sigmoid(i) * tf.tanh(g)
-            h = tf.sigmoid(o) * tf.tanh(c)
-            query = tf.matmul(tf.concat([c, h], 1), w['query_kernel']) + w['query_bias']
-            scores = tf.linalg.matvec(tf.tanh(keys + query[:, None]), w['score'])
-            context = tf.linalg.matvec(memory, tf.nn.softmax(scores), transpose_a=True)
-            output = tf.matmul(tf.concat([h, context], 1), w['output_kernel']) + w['output_bias']
-            memory = tf.concat([memory[:, 1:], output[:, None]], axis=1)
-            keys = tf.concat([keys[:, 1:], tf.matmul(output, w['memory_kernel'])[:, None]], axis=1)
-            return t + 1, h, c, context, memory, keys, outputs.write(t, output)
-
-        *_, outputs = tf.while_loop(
-            lambda t, *_: t < steps,
-            step,
-            (0, zeros, zeros, zeros, memory, memory, outputs_array),
-            parallel_iterations=1,
-        )
-        return outputs.stack()
-
-
-def _times(x: Any, matrix: tf.Tensor) -> tf.Tensor:
-    """x . matrix for vectors [B, T, in]; the ones of (ones, dense) select rows."""
-    if not isinstance(x, tuple):
-        return tf.matmul(x, matrix)
-    ones, dense = x
-    product = tf.reduce_sum(tf.gather(matrix, ones), axis=2)
-    if dense.shape[2]:
-        product += tf.matmul(dense, matrix[-dense.shape[2] :])
-    return product
 
 
 def _seeded_initializers(seed: int) -> Any:

@@ -53,8 +53,8 @@ def test_logits_are_those_of_the_equations(hparams: EventRnnHparams) -> None:
     expected, _ = forward.run(ENCODING.inputs(_events(batch)), forward.initial_state(3))
     eager = model.logits(tf.constant(batch['ones']), tf.constant(batch['dense']), training=False)
     compiled = tf.function(model.logits)(tf.constant(batch['ones']), tf.constant(batch['dense']), training=False)
-    np.testing.assert_allclose(eager, expected, atol=1e-5)
-    np.testing.assert_allclose(compiled, expected, atol=1e-5)
+    np.testing.assert_allclose(eager, expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(compiled, expected, rtol=1e-5, atol=1e-5)
 
 
 def _events(batch: dict[str, np.ndarray]) -> np.ndarray:

@@ -1,0 +1,285 @@
+"""The LSTM layer that attends to its own last outputs, in TensorFlow: the equations of `forward.Forward._attend`.
+
+Differentiated automatically, the recurrence would keep its whole memory anew at each step: 13 GB for a batch of 128
+tracks of 512 steps. Its gradient is therefore written out below. The forward pass keeps what is small (the gates, the
+state, the output of each step); the backward pass computes the attention again. Both hold the memory as a ring, in
+which a step replaces one slot: a softmax does not care for the order of what it is taken over.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+
+class Parameters(NamedTuple):
+    """What the recurrence multiplies with; u units.
+
+    Attributes:
+      recurrent: [2u, 4u]; the last step's context and hidden state to the gates.
+      query_kernel, query_bias: [2u, u], [u]; cell and hidden state to the query.
+      memory_kernel: [u, u]; an output to its key.
+      score: [u]; tanh(key + query) to a score.
+      output_kernel, output_bias: [2u, u], [u]; hidden state and context to the output.
+    """
+
+    recurrent: tf.Tensor
+    query_kernel: tf.Tensor
+    query_bias: tf.Tensor
+    memory_kernel: tf.Tensor
+    score: tf.Tensor
+    output_kernel: tf.Tensor
+    output_bias: tf.Tensor
+
+
+class History(NamedTuple):
+    """What the forward pass keeps of each step, [steps, batch, size].
+
+    Attributes:
+      gates: input, forget, cell and output gate after their activation, 4u.
+      hidden, cell: the LSTM's state, u.
+      context: what the attention read, u.
+      output: of the layer, u.
+    """
+
+    gates: tf.Tensor
+    hidden: tf.Tensor
+    cell: tf.Tensor
+    context: tf.Tensor
+    output: tf.Tensor
+
+
+def recur(gates: tf.Tensor, parameters: Parameters, length: int) -> tf.Tensor:
+    """Runs the recurrence.
+
+    Args:
+      gates: [steps, batch, 4u]; the part of the gates that does not depend on the step before.
+      parameters: see there.
+      length: slots of the memory.
+
+    Returns:
+      The outputs [steps, batch, u].
+    """
+
+    @tf.custom_gradient
+    def run(gates: tf.Tensor, *flat: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor, ...]]]:
+        history = _forward(gates, Parameters(*flat), length)
+        return history.output, lambda upstream: _backward(upstream, history, Parameters(*flat), length)
+
+    return run(gates, *parameters)
+
+
+def _attend(keys: tf.Tensor, query: tf.Tensor, score: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns tanh(keys + query) [length, batch, u] and the weights of the slots [length, batch]."""
+    activation = tf.tanh(keys + query)
+    return activation, tf.nn.softmax(tf.tensordot(activation, score, 1), axis=0)
+
+
+def _read(weights: tf.Tensor, memory: tf.Tensor) -> tf.Tensor:
+    """Sums the slots [length, batch, u] by their weights [length, batch]."""
+    return tf.reduce_sum(weights[:, :, None] * memory, axis=0)
+
+
+def _put(ring: tf.Tensor, step: tf.Tensor, row: tf.Tensor) -> tf.Tensor:
+    """Replaces the slot that belongs to a step."""
+    return tf.tensor_scatter_nd_update(ring, [[step % tf.shape(ring)[0]]], row[None])
+
+
+def _forward(gates: tf.Tensor, p: Parameters, length: int) -> History:
+    steps, batch, units = tf.shape(gates)[0], tf.shape(gates)[1], p.score.shape[0]
+    zeros = tf.zeros([batch, units], gates.dtype)
+    ring = tf.zeros([length, batch, units], gates.dtype)
+
+    def step(t: Any, h: Any, c: Any, context: Any, memory: Any, keys: Any, *kept: Any) -> tuple[Any, ...]:
+        z = gates[t] + tf.matmul(tf.concat([context, h], 1), p.recurrent)
+        sigmoids = tf.sigmoid(z)
+        i, f, _, o = tf.split(sigmoids, 4, axis=1)
+        g = tf.tanh(z[:, 2 * units : 3 * units])
+        c = c * f + i * g
+        h = o * tf.tanh(c)
+        query = tf.matmul(tf.concat([c, h], 1), p.query_kernel) + p.query_bias
+        _, weights = _attend(keys, query, p.score)
+        context = _read(weights, memory)
+        output = tf.matmul(tf.concat([h, context], 1), p.output_kernel) + p.output_bias
+        memory = _put(memory, t, output)
+        keys = _put(keys, t, tf.matmul(output, p.memory_kernel))
+        values = (tf.concat([i, f, g, o], 1), h, c, context, output)
+        arrays = (array.write(t, value) for array, value in zip(kept, values, strict=True))
+        return t + 1, h, c, context, memory, keys, *arrays
+
+    sizes = (4 * units, units, units, units, units)
+    kept = [tf.TensorArray(gates.dtype, steps, element_shape=(None, size)) for size in sizes]
+    state = (0, zeros, zeros, zeros, ring, ring, *kept)
+    _, *_, a, b, c, d, e = tf.while_loop(lambda t, *_: t < steps, step, state, parallel_iterations=1)
+    return History(*(array.stack() for array in (a, b, c, d, e)))
+
+
+def _backward(upstream: tf.Tensor, kept: History, p: Parameters, length: int) -> tuple[tf.Tensor, ...]:
+    """Returns the gradients of `gates` and of each of the parameters, from that of the outputs.
+
+    Going backwards, the ring of step t holds the outputs of the steps t - length to t - 1, and beside each slot the
+    gradient that later steps have given it. When step t has added its own, that of the output of t - 1 is complete.
+    """
+    steps, batch, units = tf.shape(upstream)[0], tf.shape(upstream)[1], p.score.shape[0]
+    all_keys = tf.reshape(tf.matmul(tf.reshape(kept.output, [-1, units]), p.memory_kernel), tf.shape(kept.output))
+    zeros = tf.zeros([batch, units], upstream.dtype)
+    ring = tf.zeros([length, batch, units], upstream.dtype)
+
+    def before(values: tf.Tensor, t: Any) -> tf.Tensor:
+        """The value of step t - 1; zeros before the first."""
+        return tf.where(t > 0, values[tf.maximum(t - 1, 0)], zeros)
+
+    def fill(values: tf.Tensor) -> tf.Tensor:
+        """The ring that the last step reads."""
+        first = tf.maximum(steps - 1 - length, 0)
+        slots = tf.range(first, steps - 1) % length
+        return tf.tensor_scatter_nd_update(ring, slots[:, None], values[first : steps - 1])
+
+    def step(
+        t: Any, d_output: Any, d_h: Any, d_c: Any, d_context: Any, memory: Any, keys: Any, d_memory: Any, d_keys: Any,
+        d_score: Any, *saved: Any,
+    ) -> tuple[Any, ...]:  # fmt: skip
+        h, c, weights_of = kept.hidden[t], kept.cell[t], p.output_kernel
+        from_output = tf.matmul(d_output, weights_of, transpose_b=True)
+        d_h += from_output[:, :units]
+        d_context += from_output[:, units:]
+        # The attention, computed again.
+        query = tf.matmul(tf.concat([c, h], 1), p.query_kernel) + p.query_bias
+        activation, weights = _attend(keys, query, p.score)
+        d_weights = tf.reduce_sum(memory * d_context, axis=2)
+        d_scores = weights * (d_weights - tf.reduce_sum(weights * d_weights, axis=0))
+        d_score += tf.linalg.matvec(tf.reshape(activation, [-1, units]), tf.reshape(d_scores, [-1]), transpose_a=True)
+        d_sum = tf.raw_ops.TanhGrad(y=activation, dy=d_scores[:, :, None] * p.score)  # one pass; of keys + query
+        d_query = tf.reduce_sum(d_sum, axis=0)
+        d_memory += weights[:, :, None] * d_context
+        d_keys += d_sum
+        from_query = tf.matmul(d_query, p.query_kernel, transpose_b=True)
+        d_c += from_query[:, :units]
+        d_h += from_query[:, units:]
+        # The LSTM.
+        i, f, g, o = tf.split(kept.gates[t], 4, axis=1)
+        tanh_c = tf.tanh(c)
+        d_c += d_h * o * (1 - tanh_c * tanh_c)
+        d_gates = tf.concat(
+            [
+                d_c * g * i * (1 - i),
+                d_c * before(kept.cell, t) * f * (1 - f),
+                d_c * i * (1 - g * g),
+                d_h * tanh_c * o * (1 - o),
+            ],
+            axis=1,
+        )
+        from_gates = tf.matmul(d_gates, p.recurrent, transpose_b=True)
+        # The output of the step before leaves the ring, and the one that it had replaced comes back.
+        slot = (t - 1) % length
+        d_key = d_keys[slot]
+        d_previous = upstream[tf.maximum(t - 1, 0)] + d_memory[slot]
+        d_previous += tf.matmul(d_key, p.memory_kernel, transpose_b=True)
+        returns = t - 1 - length
+        memory = _put(memory, slot, tf.where(returns >= 0, kept.output[tf.maximum(returns, 0)], zeros))
+        keys = _put(keys, slot, tf.where(returns >= 0, all_keys[tf.maximum(returns, 0)], zeros))
+        d_memory, d_keys = _put(d_memory, slot, zeros), _put(d_keys, slot, zeros)
+        values = (d_gates, d_query, d_output, d_key)
+        arrays = (array.write(t, value) for array, value in zip(saved, values, strict=True))
+        return (
+            t - 1, d_previous, from_gates[:, units:], d_c * f, from_gates[:, :units],
+            memory, keys, d_memory, d_keys, d_score, *arrays,
+        )  # fmt: skip
+
+    sizes = (4 * units, units, units, units)
+    saved = [tf.TensorArray(upstream.dtype, steps, element_shape=(None, size)) for size in sizes]
+    rings = (fill(kept.output), fill(all_keys), ring, ring)
+    state = (steps - 1, upstream[-1], zeros, zeros, zeros, *rings, tf.zeros_like(p.score), *saved)
+    *_, d_score, a, b, c, d = tf.while_loop(lambda t, *_: t >= 0, step, state, parallel_iterations=1)
+    d_gates, d_query, d_output, d_key = (array.stack() for array in (a, b, c, d))
+
+    def pairs(*parts: tf.Tensor) -> tf.Tensor:
+        return tf.reshape(tf.concat(parts, axis=2), [-1, sum(part.shape[2] for part in parts)])
+
+    def flat(gradient: tf.Tensor) -> tf.Tensor:
+        return tf.reshape(gradient, [-1, gradient.shape[2]])
+
+    def shifted(values: tf.Tensor) -> tf.Tensor:
+        return tf.concat([tf.zeros_like(values[:1]), values[:-1]], axis=0)
+
+    return (
+        d_gates,
+        tf.matmul(pairs(shifted(kept.context), shifted(kept.hidden)), flat(d_gates), transpose_a=True),
+        tf.matmul(pairs(kept.cell, kept.hidden), flat(d_query), transpose_a=True),
+        tf.reduce_sum(flat(d_query), axis=0),
+        # The key of the output of step t - 1 is completed at step t; nothing reads that of the last.
+        tf.matmul(flat(kept.output[:-1]), flat(d_key[1:]), transpose_a=True),
+        d_score,
+        tf.matmul(pairs(kept.hidden, kept.context), flat(d_output), transpose_a=True),
+        tf.reduce_sum(flat(d_output), axis=0),
+    )
+
+
+class AttentionLstm(keras.layers.Layer):
+    """The layer. Called with vectors [B, T, in], or with (ones, dense): then the rows of the ones are gathered.
+
+    Args:
+      units: of the LSTM, of its output, and of the attention.
+      length: memory slots.
+      initializers: seeded initializers, one for each matrix.
+    """
+
+    def __init__(self, units: int, length: int, initializers: Iterator[Any]) -> None:
+        super().__init__(name='attention_lstm')
+        self._units = units
+        self._length = length
+        self._initializers = initializers
+        self.named: dict[str, Any] = {}
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Makes the weights for inputs of size `input_shape[-1]`."""
+        size, units = input_shape[-1], self._units
+        forget_one = tf.constant_initializer([0.0] * units + [1.0] * units + [0.0] * 2 * units)
+        shapes = {
+            'kernel': (size, 4 * units),
+            'recurrent_kernel': (units, 4 * units),
+            'input_kernel': (size, size),
+            'context_kernel': (units, size),
+            'query_kernel': (2 * units, units),
+            'memory_kernel': (units, units),
+            'output_kernel': (2 * units, units),
+            'score': (units,),
+            'bias': (4 * units,),
+            'input_bias': (size,),
+            'query_bias': (units,),
+            'output_bias': (units,),
+        }
+        for name, shape in shapes.items():
+            if name == 'bias':
+                initializer: Any = forget_one
+            elif name.endswith('_bias'):
+                initializer = 'zeros'
+            else:
+                initializer = next(self._initializers)
+            self.named[name] = self.add_weight(name=name, shape=shape, initializer=initializer)
+        self.built = True
+
+    def call(self, inputs: Any) -> tf.Tensor:
+        """Returns the outputs [B, T, units]."""
+        w = {name: tf.convert_to_tensor(variable) for name, variable in self.named.items()}
+        folded_input = tf.matmul(w['input_kernel'], w['kernel'])
+        folded_bias = tf.linalg.matvec(w['kernel'], w['input_bias'], transpose_a=True) + w['bias']
+        # All that does not depend on the step before is done at once, [T, B, 4 units].
+        gates = tf.transpose(_times(inputs, folded_input) + folded_bias, [1, 0, 2])
+        parameters = Parameters(
+            recurrent=tf.concat([tf.matmul(w['context_kernel'], w['kernel']), w['recurrent_kernel']], axis=0),
+            **{name: w[name] for name in Parameters._fields if name != 'recurrent'},
+        )
+        return tf.transpose(recur(gates, parameters, self._length), [1, 0, 2])
+
+
+def _times(x: Any, matrix: tf.Tensor) -> tf.Tensor:
+    """x . matrix for vectors [B, T, in]; the ones of (ones, dense) select rows."""
+    if not isinstance(x, tuple):
+        return tf.matmul(x, matrix)
+    ones, dense = x
+    product = tf.reduce_sum(tf.gather(matrix, ones), axis=2)
+    if dense.shape[2]:
+        product += tf.matmul(dense, matrix[-dense.shape[2] :])
+    return product
