@@ -89,13 +89,13 @@ def _readme(config: Any, events: BrowserEvents, attention: bool) -> str:
     return f"""\
 # {config.description}
 
-A model of Solferino ({config.name}) for web pages with {PACKAGE}. A page that continues `primer.mid`, with this
-folder beside it as `web/`, both served over HTTP:
+A model of Solferino ({config.name}) for web pages with the npm package {PACKAGE}. A page that continues
+`primer.mid`, served over HTTP with this folder beside it as `web/`, and with the package's `dist/magentamusic.js`:
 
 ```html
 <!doctype html>
 <meta charset="utf-8">
-<script src="https://cdn.jsdelivr.net/npm/{PACKAGE}"></script>
+<script src="magentamusic.js"></script>
 {script}<button onclick="play()">Play</button>
 <script>
   const model = new {model}('web');
