@@ -20,6 +20,7 @@ COMMANDS = (
     'drums_rnn_create_dataset',
     'drums_rnn_generate',
     'drums_rnn_train',
+    'solferino_convert_bundle',
     'solferino_draw',
     'solferino_export',
     'solferino_write_grooves',

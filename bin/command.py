@@ -136,7 +136,7 @@ def _run(
         flag_values=flag_values,
     )
     if _HELP_FLAGS.intersection(argv[1:]):
-        print(_help_text(' '.join([Path(argv[0]).stem, *arguments]), doc, flag_values), flush=True)
+        print(_help_text(Path(argv[0]).stem, doc, flag_values, arguments), flush=True)
         sys.exit(0)
     with _validated_at_the_end(flag_values):
         try:
@@ -227,9 +227,12 @@ def _refuse(arguments: list[str], names: Iterable[str]) -> None:
         raise SolferinoError(f'There is no flag --{name}. {hint}')
 
 
-def _help_text(usage: str, doc: str, flag_values: flags.FlagValues) -> str:
+def _help_text(program: str, doc: str, flag_values: flags.FlagValues, arguments: tuple[str, ...]) -> str:
     width = min(100, shutil.get_terminal_size().columns)
-    rows = [usage, '', _wrap(doc, width), '', 'Flags, as --name=value:']
+    rows = [program, '', _wrap(doc, width), '']
+    if arguments:
+        rows += [f'Arguments: {" ".join(arguments)}', '']
+    rows.append('Flags, as --name=value:')
     for name in flag_values:
         flag = flag_values[name]
         if name != flag.name:

@@ -42,7 +42,7 @@ def define(fv: flags.FlagValues, spec: FamilySpec) -> None:
     )
     text('generator_id', None, "The model's id in the bundle; its config's name if not given.")
     text('generator_description', None, "The model's description in the bundle; its config's if not given.")
-    text('run_dir', None, 'Directory of a training run: its newest checkpoint is used.')
+    text('run_dir', None, 'Directory of a training run, ours or one of Magenta: its newest checkpoint is used.')
     text('checkpoint_file', None, 'A checkpoint of a training run, such as run/train/model.ckpt-1000.')
     text('bundle_file', None, 'A bundle (.mag): the model to use, or the file to save with --save_generator_bundle.')
     flags.DEFINE_bool(
@@ -76,12 +76,11 @@ def main(fv: flags.FlagValues, spec: FamilySpec) -> None:
     _check_source(fv)
     from solferino.models import loading
 
-    if fv.run_dir:
-        model = loading.load_checkpoint(fv.run_dir)
-    elif fv.checkpoint_file:
-        model = loading.load_checkpoint(fv.checkpoint_file)
+    config = fv.config if fv['config'].present else None
+    if fv.run_dir or fv.checkpoint_file:
+        model = loading.load_checkpoint(fv.run_dir or fv.checkpoint_file, config)
     else:
-        model = loading.load_bundle(fv.bundle_file)
+        model = loading.load_bundle(fv.bundle_file, config)
     _check_model(model, fv, spec)
     if fv.save_generator_bundle:
         _save_bundle(model, fv)

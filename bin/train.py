@@ -9,6 +9,7 @@ from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import FamilySpec
 from solferino.models import registry
 from solferino.models.core import jobs, settings
+from solferino.models.core.warm_start import WarmStart
 
 
 def run(spec: FamilySpec) -> None:
@@ -51,6 +52,11 @@ def define(fv: flags.FlagValues, spec: FamilySpec) -> None:
         '',
         'TFRecord file with the examples to train on, or with --eval those to evaluate on; also a pattern.',
     )
+    text(
+        'warm_start_bundle_file',
+        '',
+        'A bundle (.mag) of this config, ours or one of Magenta: a new run begins with its weights and layers.',
+    )
     text('eval_file', '', 'TFRecord file with held-out examples: training evaluates on them and keeps the best model.')
     number('num_training_steps', 0, 'Training ends at this step, counted from the very first; 0 for no end.')
     number('num_eval_examples', 0, 'Evaluate on this many examples; 0 for all.')
@@ -69,15 +75,19 @@ def main(fv: flags.FlagValues, spec: FamilySpec) -> None:
     """Trains or evaluates."""
     if fv.eval and fv.eval_once:
         raise SolferinoError('--eval and --eval_once exclude each other. Leave one out.')
+    if fv.warm_start_bundle_file and (fv.eval or fv.eval_once):
+        raise SolferinoError('--warm_start_bundle_file begins a training run. Leave it out to evaluate one.')
+    config = fv.config if fv['config'].present else None
     generator = {'id': fv.generator_id, 'description': fv.generator_description}
     request = jobs.Request(
         run_dir=os.path.expanduser(fv.run_dir),
-        given=settings.Given(fv.config if fv['config'].present else None, fv.hparams),
+        given=settings.Given(config, fv.hparams),
         examples=fv.sequence_example_file,
         eval_examples=fv.eval_file,
         num_eval_examples=fv.num_eval_examples,
         seed=fv.seed,
         generator={name: value for name, value in generator.items() if value},
+        warm_start=_warm_start(fv.warm_start_bundle_file, config, spec) if fv.warm_start_bundle_file else None,
         num_steps=fv.num_training_steps,
         summary_frequency=fv.summary_frequency,
         num_checkpoints=fv.num_checkpoints,
@@ -86,3 +96,15 @@ def main(fv: flags.FlagValues, spec: FamilySpec) -> None:
     )
     job = jobs.evaluate_once if fv.eval_once else jobs.evaluate if fv.eval else jobs.train
     job(registry.get(spec.name), request)
+
+
+def _warm_start(path: str, config: str | None, spec: FamilySpec) -> WarmStart:
+    from solferino.models import loading  # note-seq takes a second
+
+    model = loading.load(path, config)
+    if model.family.spec.name != spec.name:
+        raise SolferinoError(
+            f'--warm_start_bundle_file={path} holds a model of {model.family.spec.name}; use '
+            f'{model.family.spec.name}_train.'
+        )
+    return WarmStart(path, model.config, model.weights)

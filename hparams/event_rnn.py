@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from solferino.hparams.spec import architecture
+
 
 @dataclasses.dataclass(frozen=True)
 class EventRnnHparams:
@@ -18,12 +20,12 @@ class EventRnnHparams:
     """
 
     batch_size: int = 64
-    rnn_layer_sizes: tuple[int, ...] = (128, 128)
+    rnn_layer_sizes: tuple[int, ...] = architecture((128, 128))
     dropout_keep_prob: float = 1.0
-    attn_length: int = 0
+    attn_length: int = architecture(0)
     clip_norm: float = 3.0
     learning_rate: float = 0.001
-    residual_connections: bool = False
+    residual_connections: bool = architecture(False)
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:

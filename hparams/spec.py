@@ -68,3 +68,8 @@ class FamilySpec:
 def option(default: Any, help: str) -> Any:
     """A dataclass field that a binary also offers as a flag with this help text."""
     return dataclasses.field(default=default, metadata={'help': help})
+
+
+def architecture(default: Any) -> Any:
+    """A hyperparameter that weights are made for: a trained model cannot be trained on with another value."""
+    return dataclasses.field(default=default, metadata={'architecture': True})

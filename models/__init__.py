@@ -6,8 +6,8 @@ if TYPE_CHECKING:
     from solferino.models.loading import Model
 
 
-def load(path: Any) -> 'Model':
+def load(path: Any, config: str | None = None) -> 'Model':
     """Loads a bundle (`drums.mag`) or a run directory. See `solferino.models.loading.load`."""
     from solferino.models import loading  # imports NumPy and note_seq, which `import solferino.models` need not
 
-    return loading.load(path)
+    return loading.load(path, config)

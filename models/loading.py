@@ -11,10 +11,12 @@ import dataclasses
 import pathlib
 from typing import Any
 
+from solferino.hparams import overrides
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import Config
 from solferino.models import registry
-from solferino.models.core import bundles, checkpoints, settings
+from solferino.models.core import bundles, checkpoints, forward, magenta, settings
+from solferino.models.core.event_family import EventFamily
 from solferino.models.core.family import Family, GenerateOptions, Weights
 
 
@@ -71,39 +73,51 @@ class Model:
         bundles.write(path, bundle)
 
 
-def load(path: str | pathlib.Path) -> Model:
-    """Loads a bundle file, a run directory (its newest checkpoint) or a checkpoint file.
+def load(path: str | pathlib.Path, config: str | None = None) -> Model:
+    """Loads a bundle file, a run directory (its newest checkpoint) or a checkpoint file: ours, or Magenta's.
+
+    Args:
+      path: of the file or directory.
+      config: for a model of Magenta that does not tell its config's name, or calls itself something else.
 
     Raises:
       SolferinoError: there is no model at `path`, or it is damaged or of something else; the message names the file.
     """
     path = pathlib.Path(path).expanduser()
-    if path.suffix == '.mag' or (path.is_file() and path.suffix != checkpoints.SUFFIX):
-        return load_bundle(path)
-    return load_checkpoint(path)
+    if path.suffix == '.mag' or (path.is_file() and path.suffix != checkpoints.SUFFIX and not magenta.find(str(path))):
+        return load_bundle(path, config)
+    return load_checkpoint(path, config)
 
 
-def load_bundle(path: str | pathlib.Path) -> Model:
-    """Loads a bundle file. Raises SolferinoError."""
+def load_bundle(path: str | pathlib.Path, config: str | None = None) -> Model:
+    """Loads a bundle file. See `load`."""
     bundle = bundles.read(path)
-    family, config = _restore(bundle.settings, str(path))
+    if bundle.by_magenta:
+        family, found = _identify(bundle.settings['hparams'], bundle.weights, str(path), config or bundle.generator_id)
+    else:
+        family, found = _restore(bundle.settings, str(path))
     return Model(
-        family, config, bundle.weights, str(path), bundle.generator_id, bundle.generator_description, bundle.description
+        family, found, bundle.weights, str(path), bundle.generator_id, bundle.generator_description, bundle.description
     )
 
 
-def load_checkpoint(path: str | pathlib.Path) -> Model:
-    """Loads a checkpoint file, or the newest one of a run directory. Raises SolferinoError."""
+def load_checkpoint(path: str | pathlib.Path, config: str | None = None) -> Model:
+    """Loads a checkpoint file, or the newest one of a run directory. See `load`."""
+    prefix = magenta.find(str(path))
+    if prefix:
+        trained = magenta.read(prefix)
+        family, found = _identify(trained.hparams, trained.weights, prefix, config)
+        return Model(family, found, trained.weights, prefix, found.name, found.description)
     checkpoint = checkpoints.load(checkpoints.resolve(str(path)))
-    family, config = _restore(checkpoint.metadata, str(path))
+    family, found = _restore(checkpoint.metadata, str(path))
     names = checkpoint.metadata.get('generator') or {}
     return Model(
         family,
-        config,
+        found,
         checkpoint.weights,
         str(path),
-        names.get('id', config.name),
-        names.get('description', config.description),
+        names.get('id', found.name),
+        names.get('description', found.description),
     )
 
 
@@ -112,3 +126,23 @@ def _restore(record: dict[str, Any], source: str) -> tuple[Family, Config]:
         raise SolferinoError(f'{source} does not say which model it holds: it is damaged or not ours.')
     family = registry.get(record['family'])
     return family, settings.config_of(family.spec, record, source)
+
+
+def _identify(hparams: dict[str, Any], weights: Weights, source: str, name: str | None) -> tuple[Family, Config]:
+    """Returns the config called `name`, or without a name the only one, that a model of Magenta fits."""
+    shapes = {weight: array.shape for weight, array in weights.items()}
+    fitting = {}
+    for family in map(registry.get, registry.FAMILIES):
+        if isinstance(family, EventFamily):  # Magenta's files that can be read hold such models
+            for config in family.spec.configs.values():
+                config = dataclasses.replace(config, hparams=overrides.replace(config.hparams, hparams, source))
+                encoding = family.encoding(config)
+                if forward.weight_shapes(config.hparams, encoding.input_size, encoding.num_classes) == shapes:
+                    fitting[config.name] = (family, config)
+    if name is None and len(fitting) == 1:
+        return next(iter(fitting.values()))
+    if name not in fitting:
+        called = f'does not fit a config {name!r}' if name else 'does not say which config it is of'
+        remedy = f'It fits: --config={" or ".join(fitting)}.' if fitting else 'It fits none of the configs there are.'
+        raise SolferinoError(f'{source} is a model of Magenta that {called}. {remedy}')
+    return fitting[name]

@@ -138,12 +138,25 @@ def test_stored_examples_are_music(case: tuple) -> None:
         assert sequence.notes
 
 
-def _dataset(family: Family, config: Any, tmp_path: Path) -> data.Dataset:
-    path = tmp_path / 'examples.tfrecord'
+def _dataset(family: Family, config: Any, tmp_path: Path, dense: bool = False) -> data.Dataset:
+    path = tmp_path / f'{"dense" if dense else "compact"}.tfrecord'
     with records.Writer(str(path)) as writer:
         for example in _examples(family, config):
-            writer.write(sequence_examples.serialize(example))
+            if dense:
+                pair = sequence_examples.DenseExample(*family.to_dense(example, config))
+                writer.write(sequence_examples.serialize_dense(pair))
+            else:
+                writer.write(sequence_examples.serialize(example))
     return data.load(family, config, str(path))
+
+
+def test_dense_records_give_the_same_batches(case: tuple, tmp_path: Path) -> None:
+    family, config, _ = case
+    compact, dense = (_dataset(family, config, tmp_path, dense) for dense in (False, True))
+    everything = np.arange(len(compact))
+    batch = dense.batch(everything)
+    for name, array in compact.batch(everything).items():
+        np.testing.assert_array_equal(batch[name], array)
 
 
 def test_train_save_load_generate(case: tuple, tmp_path: Path) -> None:

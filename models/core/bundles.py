@@ -1,7 +1,7 @@
 """Bundles: a trained model in one `.mag` file, to keep and to share.
 
 The file is note-seq's GeneratorBundle proto, as Magenta's. Ours holds the weights as safetensors, with the settings in
-their header, and no code.
+their header, and no code. Of Magenta's, which hold a TensorFlow checkpoint and a graph, the variables are read.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ from google.protobuf import message
 from note_seq.protobuf import generator_pb2
 
 from solferino.hparams.errors import SolferinoError
-from solferino.models.core import files, tensors
+from solferino.models.core import files, magenta, tensors, tf_checkpoint
 from solferino.models.core.family import Weights
 
 # A file above this is refused before it is read: the largest config has some 10 MB.
@@ -24,10 +24,12 @@ class Bundle:
     """What a bundle holds.
 
     Attributes:
-      settings: the family and the config, as `settings.record_of` writes them.
+      settings: the family and the config, as `settings.record_of` writes them; of a bundle of Magenta only those
+        'hparams' that its checkpoint tells.
       weights: by name.
       generator_id, generator_description: what the model calls itself.
       description: what its maker wrote about it.
+      by_magenta: whether Magenta saved it.
     """
 
     settings: dict[str, Any]
@@ -35,6 +37,7 @@ class Bundle:
     generator_id: str
     generator_description: str
     description: str = ''
+    by_magenta: bool = False
 
 
 def write(path: str | pathlib.Path, bundle: Bundle) -> None:
@@ -60,11 +63,29 @@ def read(path: str | pathlib.Path) -> Bundle:
         raise SolferinoError(f'{path} is not a bundle, or it is cut short.') from None
     if len(proto.checkpoint_file) != 1 or not proto.generator_details.id:
         raise SolferinoError(f'{path} is not a bundle: it holds no model.')
-    if proto.metagraph_file:
-        raise SolferinoError(f'{path} is a bundle of Magenta; this version reads those that Solferino saved.')
+    weights, settings = _magenta(proto, path) if proto.metagraph_file else _ours(proto, path)
+    details = proto.generator_details
+    return Bundle(
+        settings,
+        weights,
+        details.id,
+        details.description,
+        proto.bundle_details.description,
+        by_magenta=bool(proto.metagraph_file),
+    )
+
+
+def _ours(proto: Any, path: pathlib.Path) -> tuple[Weights, dict[str, Any]]:
     try:
-        weights, settings = tensors.parse(proto.checkpoint_file[0])
+        return tensors.parse(proto.checkpoint_file[0])
     except ValueError as error:
         raise SolferinoError(f'{path}: the model in this bundle {error}.') from None
-    details = proto.generator_details
-    return Bundle(settings, weights, details.id, details.description, proto.bundle_details.description)
+
+
+def _magenta(proto: Any, path: pathlib.Path) -> tuple[Weights, dict[str, Any]]:
+    try:
+        variables = tf_checkpoint.parse_v1(proto.checkpoint_file[0])
+        trained = magenta.convert(variables, proto.metagraph_file)
+    except ValueError as error:
+        raise SolferinoError(f'{path} is a bundle of Magenta that cannot be used: {error}.') from None
+    return trained.weights, {'hparams': trained.hparams}

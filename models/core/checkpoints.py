@@ -12,6 +12,7 @@ import glob
 import logging
 import os
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -62,20 +63,22 @@ def capture(model: Any, metadata: dict[str, Any]) -> Checkpoint:
 
 def restore(model: Any, checkpoint: Checkpoint) -> None:
     """Puts a checkpoint into a Trainable. Raises SolferinoError if it is not of such a model."""
-    for kind, stored, variables in (
-        ('weights', checkpoint.weights, model.named_weights()),
-        ('optimizer', checkpoint.optimizer, model.named_optimizer_state()),
-    ):
-        shapes = {name: tuple(array.shape) for name, array in stored.items()}
-        wanted = {name: tuple(v.shape) for name, v in variables.items()}
-        if shapes != wanted:
-            different = sorted(n for n in shapes.keys() | wanted.keys() if shapes.get(n) != wanted.get(n))
-            raise SolferinoError(
-                f'{checkpoint.path} does not fit this model: {kind} {", ".join(different[:5])} are missing or have '
-                'another shape. Was it written by another version? Train in another --run_dir.'
-            )
-        for name, variable in variables.items():
-            variable.assign(stored[name])
+    assign(model.named_weights(), checkpoint.weights, 'weights', checkpoint.path)
+    assign(model.named_optimizer_state(), checkpoint.optimizer, 'optimizer', checkpoint.path)
+
+
+def assign(variables: Mapping[str, Any], stored: Mapping[str, np.ndarray], kind: str, source: str) -> None:
+    """Gives a model's variables their `stored` values. Raises SolferinoError, naming `source`, if these do not fit."""
+    shapes = {name: tuple(array.shape) for name, array in stored.items()}
+    wanted = {name: tuple(v.shape) for name, v in variables.items()}
+    if shapes != wanted:
+        different = sorted(n for n in shapes.keys() | wanted.keys() if shapes.get(n) != wanted.get(n))
+        raise SolferinoError(
+            f'{source} does not fit this model: {kind} {", ".join(different[:5])} are missing or have another shape. '
+            'Was it written by another version? Train in another --run_dir.'
+        )
+    for name, variable in variables.items():
+        variable.assign(stored[name])
 
 
 def save(directory: str, checkpoint: Checkpoint, kind: str = MODEL) -> str:

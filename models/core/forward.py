@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from solferino.hparams.event_rnn import EventRnnHparams
 from solferino.models.core.family import Weights
 from solferino.models.music.encodings import Inputs
 
@@ -129,6 +130,35 @@ class Forward:
         self._folded_input = w['attention/input_kernel'] @ kernel
         self._folded_context = w['attention/context_kernel'] @ kernel
         self._folded_bias = w['attention/input_bias'] @ kernel + w['lstm_0/bias']
+
+
+def weight_shapes(hparams: EventRnnHparams, input_size: int, num_classes: int) -> dict[str, tuple[int, ...]]:
+    """The names and shapes, listed above, of the weights of a network."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    size = input_size
+    for i, u in enumerate(hparams.rnn_layer_sizes):
+        if hparams.residual_connections and (i == 0 or size != u):
+            shapes |= {f'projection_{i}/kernel': (size, u), f'projection_{i}/bias': (u,)}
+            size = u
+        if i == 0 and hparams.attn_length:
+            shapes |= {
+                'attention/input_kernel': (size, size),
+                'attention/context_kernel': (u, size),
+                'attention/input_bias': (size,),
+                'attention/query_kernel': (2 * u, u),
+                'attention/query_bias': (u,),
+                'attention/memory_kernel': (u, u),
+                'attention/score': (u,),
+                'attention/output_kernel': (2 * u, u),
+                'attention/output_bias': (u,),
+            }
+        shapes |= {
+            f'lstm_{i}/kernel': (size, 4 * u),
+            f'lstm_{i}/recurrent_kernel': (u, 4 * u),
+            f'lstm_{i}/bias': (4 * u,),
+        }
+        size = u
+    return shapes | {'logits/kernel': (size, num_classes), 'logits/bias': (num_classes,)}
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -18,6 +18,7 @@ from solferino.models.core.checkpoints import Checkpoint
 from solferino.models.core.data import Dataset
 from solferino.models.core.family import Family
 from solferino.models.core.run_dir import Run
+from solferino.models.core.warm_start import WarmStart
 
 if TYPE_CHECKING:
     from solferino.models.core.trainable import Trainable
@@ -40,6 +41,7 @@ class Request:
       num_eval_examples: how many of the evaluation examples to use; 0 for all.
       seed: `--seed`, None if it was not given.
       generator: id and description for bundles, if they were given.
+      warm_start: the model that a new run begins with; None for random weights.
       num_steps, summary_frequency, num_checkpoints, checkpoint_seconds, eval_frequency: see training.Options.
     """
 
@@ -50,6 +52,7 @@ class Request:
     num_eval_examples: int = 0
     seed: int | None = None
     generator: dict[str, str] = dataclasses.field(default_factory=dict)
+    warm_start: WarmStart | None = None
     num_steps: int = 0
     summary_frequency: int = 10
     num_checkpoints: int = 10
@@ -64,7 +67,8 @@ def train(family: Family, request: Request) -> None:
       SolferinoError: something in the request, the files or the run directory must be mended; or training diverged.
     """
     spec = family.spec
-    run = run_dir.choose(spec, request.run_dir, request.given, request.seed, _paths(request.examples, spec.records))
+    paths = _paths(request.examples, spec.records)
+    run = run_dir.choose(spec, request.run_dir, request.given, request.seed, paths, request.warm_start)
     status.require_free(run.path)
     checkpoint = checkpoints.latest(run.train_dir)
     step = checkpoint.step if checkpoint else 0
@@ -153,6 +157,9 @@ def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> No
 
     family, run, held_out = session.family, session.run, session.held_out
     model = _model(family, run, session.checkpoint)
+    if session.checkpoint is None and session.request.warm_start:
+        start = session.request.warm_start
+        checkpoints.assign(model.named_weights(), start.weights, 'weights', start.source)
     step = session.checkpoint.step if session.checkpoint else 0
     batches = data.Batches(session.dataset, run.config.hparams.batch_size, run.seed)
     _announce(session, batches, step)
@@ -188,10 +195,12 @@ def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> No
 
 
 def _announce(session: _Session, batches: data.Batches, step: int) -> None:
+    began = '' if session.checkpoint else session.run.warm_start.get('path', '')
     _log.info(
-        '%s %s: %d examples, %d steps an epoch, %.0f%% padding; from step %d %s.',
+        '%s %s%s: %d examples, %d steps an epoch, %.0f%% padding; from step %d %s.',
         'Going on with' if session.checkpoint else 'Training',
         session.run.path,
+        f', beginning with {began}' if began else '',
         len(session.dataset),
         batches.per_epoch,
         100 * batches.padding(),

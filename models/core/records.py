@@ -152,7 +152,7 @@ def read(path: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         while offset < end:
             length = _length(file, path, number, offset, size)
             data = file.read(length)
-            if _CRC.unpack(file.read(_FOOTER))[0] != _masked_crc(data):
+            if _CRC.unpack(file.read(_FOOTER))[0] != masked_crc(data):
                 raise _damaged(path, number, offset, 'its data does not match its checksum')
             yield data
             offset, number = Place(offset, length).end, number + 1
@@ -170,7 +170,7 @@ def _length(file: IO[bytes], path: str, number: int, offset: int, size: int) -> 
     header = file.read(_HEADER)
     if len(header) < _HEADER:
         raise _damaged(path, number, offset, 'the file ends within it')
-    if _CRC.unpack_from(header, _LENGTH.size)[0] != _masked_crc(header[: _LENGTH.size]):
+    if _CRC.unpack_from(header, _LENGTH.size)[0] != masked_crc(header[: _LENGTH.size]):
         raise _damaged(path, number, offset, 'its length does not match its checksum')
     (length,) = _LENGTH.unpack_from(header)
     if Place(offset, length).end > size:
@@ -187,10 +187,10 @@ def _damaged(path: str, number: int, offset: int, problem: str) -> SolferinoErro
 def frame(data: bytes) -> bytes:
     """Returns `data` as a record of a TFRecord file."""
     length = _LENGTH.pack(len(data))
-    return b''.join((length, _CRC.pack(_masked_crc(length)), data, _CRC.pack(_masked_crc(data))))
+    return b''.join((length, _CRC.pack(masked_crc(length)), data, _CRC.pack(masked_crc(data))))
 
 
-def _masked_crc(data: bytes) -> int:
+def masked_crc(data: bytes) -> int:
     """CRC-32C, rotated and offset so that a checksum of data that holds checksums stays a good one."""
     crc = google_crc32c.value(data)
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF

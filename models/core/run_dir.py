@@ -15,8 +15,9 @@ from typing import Any
 
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import Config, FamilySpec
-from solferino.models.core import checkpoints, settings
+from solferino.models.core import checkpoints, magenta, settings
 from solferino.models.core.files import atomic_write
+from solferino.models.core.warm_start import WarmStart
 
 DEFAULT_SEED = 0
 _log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ class Run:
       seed: of the initial weights, of dropout and of the order of examples.
       dataset: where the training examples are and their fingerprint ('path', 'examples', 'fingerprint').
       generator: id and description for its bundle, where they are not the config's ('id', 'description').
+      warm_start: the model that it began with ('path', 'fingerprint'), empty for random weights.
     """
 
     path: str
@@ -39,6 +41,7 @@ class Run:
     seed: int
     dataset: dict[str, Any] = dataclasses.field(default_factory=dict)
     generator: dict[str, str] = dataclasses.field(default_factory=dict)
+    warm_start: dict[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def train_dir(self) -> str:
@@ -74,7 +77,14 @@ def read(run_dir: str, spec: FamilySpec) -> Run | None:
     if not isinstance(seed, int):
         raise SolferinoError(f'{path} is damaged: its seed is {seed!r}. Name another --run_dir.')
     config = settings.config_of(spec, record, path)
-    return Run(run_dir, config, seed, record.get('dataset') or {}, record.get('generator') or {})
+    return Run(
+        run_dir,
+        config,
+        seed,
+        record.get('dataset') or {},
+        record.get('generator') or {},
+        record.get('warm_start') or {},
+    )
 
 
 def load(run_dir: str, spec: FamilySpec) -> Run:
@@ -90,6 +100,7 @@ def write(run: Run, spec: FamilySpec) -> None:
     record = {
         **checkpoint_metadata(run, spec),
         'dataset': run.dataset,
+        'warm_start': run.warm_start,
         'created': time.strftime('%Y-%m-%dT%H:%M:%S%z'),
         'versions': {'python': platform.python_version()} | {name: _version(name) for name in _PACKAGES},
     }
@@ -107,6 +118,7 @@ def choose(
     given: settings.Given,
     seed: int | None,
     dataset_paths: list[str],
+    warm_start: WarmStart | None = None,
 ) -> Run:
     """Returns the run of a training command: the one in `run_dir`, or a new one from the dataset and the flags.
 
@@ -116,6 +128,7 @@ def choose(
       given: the command line's config and hparams.
       seed: `--seed`, None if it was not given.
       dataset_paths: files with the training examples.
+      warm_start: the model that a new run begins with.
 
     Raises:
       SolferinoError: the run, the dataset and the flags contradict each other.
@@ -123,9 +136,20 @@ def choose(
     run = read(run_dir, spec)
     of_dataset = settings.dataset_config(spec, dataset_paths)
     if run is None or not checkpoints.paths(run.train_dir):  # one that never began binds nobody
+        if magenta.find(run_dir):
+            raise SolferinoError(
+                f'{run_dir} holds a run of Magenta. To train on from it, name a new --run_dir and '
+                f'--warm_start_bundle_file={run_dir}.'
+            )
+        seed = DEFAULT_SEED if seed is None else seed
+        if warm_start:
+            config = settings.start_from(spec, given, warm_start.config, warm_start.source, of_dataset)
+            return Run(run_dir, config, seed, warm_start=warm_start.describe())
         config = settings.adapt(spec, given, *of_dataset) if of_dataset else settings.choose(spec, given)
-        return Run(run_dir, config, DEFAULT_SEED if seed is None else seed)
+        return Run(run_dir, config, seed)
     path = run_path(run_dir)
+    if warm_start:
+        _require_begun_with(run, warm_start)
     config = settings.keep(spec, given, run.config, path)
     if of_dataset:
         require_same_config(config, *of_dataset, path)
@@ -141,6 +165,15 @@ def require_same_config(config: Config, of_dataset: Config, sidecar: str, source
             f'{sidecar} says that the examples are for {of_dataset.name}, but {source} has {config.name}. Name '
             f'examples for {config.name} or another --run_dir.'
         )
+
+
+def _require_begun_with(run: Run, warm_start: WarmStart) -> None:
+    if run.warm_start.get('fingerprint') != warm_start.describe()['fingerprint']:
+        raise SolferinoError(
+            f'{run.path} is a run that began with {run.warm_start.get("path", "random weights")}, not with '
+            f'{warm_start.source}. Leave --warm_start_bundle_file out to go on with it, or name a new --run_dir.'
+        )
+    _log.info('The run goes on from its own checkpoint; %s was its beginning.', warm_start.source)
 
 
 def warn_of_other_examples(run: Run, dataset: dict[str, Any]) -> None:

@@ -85,10 +85,52 @@ def adapt(spec: FamilySpec, given: Given, stored: Config, source: str) -> Config
     Raises:
       SolferinoError: the command line contradicts what was chosen.
     """
+    return _merge(spec, given, stored, source, _chosen(spec, stored))
+
+
+def start_from(
+    spec: FamilySpec, given: Given, trained: Config, source: str, of_dataset: tuple[Config, str] | None
+) -> Config:
+    """Returns `trained`, the config of a model to begin with, with the hparams of the command line put in.
+
+    Args:
+      spec: of the family.
+      given: the command line's config and hparams.
+      trained: keeps its architecture; the dataset and the command line may choose other hparams.
+      source: where the model is from.
+      of_dataset: what `dataset_config` returns for the examples.
+
+    Raises:
+      SolferinoError: the model, the dataset and the command line contradict each other.
+    """
+    fields = dataclasses.fields(trained.hparams)
+    kept = [field.name for field in fields if field.metadata.get('architecture')]
+    if of_dataset:
+        stored, sidecar = of_dataset
+        adapt(spec, given, stored, sidecar)  # the two must not contradict each other either
+        if stored.name != trained.name:
+            raise SolferinoError(
+                f'{source} is a model of {trained.name}, but {sidecar} says that the examples are for {stored.name}. '
+                'Name another bundle or other examples.'
+            )
+        chosen = {name: getattr(stored.hparams, name) for name in _chosen(spec, stored)}
+        differing = [name for name in kept if name in chosen and chosen[name] != getattr(trained.hparams, name)]
+        if differing:
+            raise SolferinoError(
+                f'{sidecar} says that the examples are for a model with another {" and ".join(differing)} than '
+                f'{source} has. Make the examples without --hparams.'
+            )
+        trained = dataclasses.replace(
+            trained, hparams=overrides.replace(trained.hparams, chosen, sidecar), extraction=stored.extraction
+        )
+    return _merge(spec, given, trained, source, kept)
+
+
+def _chosen(spec: FamilySpec, stored: Config) -> list[str]:
+    """The hyperparameters that are not those of the config."""
     defaults = spec.configs[stored.name].hparams
     fields = [field.name for field in dataclasses.fields(defaults)]
-    chosen = [name for name in fields if getattr(stored.hparams, name) != getattr(defaults, name)]
-    return _merge(spec, given, stored, source, chosen)
+    return [name for name in fields if getattr(stored.hparams, name) != getattr(defaults, name)]
 
 
 def _merge(spec: FamilySpec, given: Given, stored: Config, source: str, fixed: list[str]) -> Config:

@@ -219,7 +219,7 @@ class TestBeam:
         (['a', 'b', 'c', '--input=x'], 'given: a b c.'),
         (['--input=x'], 'given: none.'),
         (['a.mag', '--inptu=x'], 'There is no flag --inptu.'),
-        (['--help'], 'count in.mag out.mag\n'),
+        (['--help'], '\n\nArguments: in.mag out.mag\n\nFlags, '),
     ],
 )
 def test_arguments_that_are_no_flags(arguments, outcome, capsys):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from solferino.hparams.spec import Config, FamilySpec, option
+from solferino.hparams.spec import Config, FamilySpec, architecture, option
 from solferino.models.core import records, sequence_examples
 from solferino.models.core.family import Example, Feature, GenerateOptions, Weights
 
@@ -19,7 +19,7 @@ class ToyHparams:
     """Few and small."""
 
     batch_size: int = 4
-    units: int = 8
+    units: int = architecture(8)
     keep_prob: float = 0.8
     clip_norm: float = 3.0
     learning_rate: float = 0.01
