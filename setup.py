@@ -20,9 +20,13 @@ COMMANDS = (
     'drums_rnn_create_dataset',
     'drums_rnn_generate',
     'drums_rnn_train',
+    'melody_rnn_create_dataset',
+    'melody_rnn_generate',
+    'melody_rnn_train',
     'solferino_convert_bundle',
     'solferino_draw',
     'solferino_export',
+    'solferino_inspect',
     'solferino_write_grooves',
 )
 
@@ -43,6 +47,7 @@ setup(
         'keras>=3.12,<4',  # models are Keras 3 models
         'tensorboard>=2.20,<3',  # writes and shows the training curves; TensorFlow no longer brings it
         'note-seq==0.0.5',  # NoteSequence, and the readers of MIDI, MusicXML and ABC; no longer developed
+        'pretty_midi>=0.2.10,<0.3',  # the names of General MIDI's instruments; note-seq reads MIDI with it
         'apache-beam>=2.70,<3',  # the pipelines; their TFRecords are our own, so without its [tfrecord] extra
         'google-crc32c>=1.5,<2',  # the checksums of TFRecords; a wheel, where Beam's crcmod wants a C compiler
         'protobuf>=6.31,<7',  # NoteSequence and bundles; TensorFlow asks for 6.31, Beam for less than 7
