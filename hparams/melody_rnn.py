@@ -45,7 +45,7 @@ class MelodyExtraction:
             )
         if not self.semitones:
             raise ValueError(
-                f'transpose_augment={self.transpose_augment} is not from:to in semitones within an octave, such as -5:6.'
+                f'transpose_augment={self.transpose_augment} is not from:to in semitones of an octave, such as -5:6.'
             )
 
     @property
