@@ -215,6 +215,7 @@ def test_bad_primers_are_refused(case: tuple) -> None:
         (primer, GenerateOptions(temperature=0)),
         (primer, GenerateOptions(beam_size=0)),
         (primer, GenerateOptions(top_k=-1)),
+        (primer, GenerateOptions(seed=-1)),
     ):
         with pytest.raises(SolferinoError):
             family.generate(weights, config, [given], options)

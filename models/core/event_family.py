@@ -237,5 +237,7 @@ def _check(options: GenerateOptions) -> None:
         raise SolferinoError(f'--temperature={options.temperature} must be above 0.')
     if options.top_k < 0:
         raise SolferinoError(f'--top_k={options.top_k} must be 0 (sample among all events) or more.')
+    if options.seed < 0:
+        raise SolferinoError(f'--seed={options.seed} must be 0 or more.')
     if options.qpm is not None and not 0 < options.qpm < float('inf'):
         raise SolferinoError(f'--qpm={options.qpm} must be above 0.')
