@@ -53,7 +53,7 @@ run drums_rnn_train --config=drum_kit --run_dir="$demo/run" \
     --sequence_example_file="$demo/data/training_drum_tracks.tfrecord" \
     --eval_file="$demo/data/eval_drum_tracks.tfrecord" \
     --hparams='batch_size=16,rnn_layer_sizes=[128],attn_length=0,dropout_keep_prob=0.9,learning_rate=0.01' \
-    --num_training_steps=600
+    --num_training_steps=500
 
 step '5 of 8: how well does it foresee drums that it has never heard?'
 run drums_rnn_train --config=drum_kit --run_dir="$demo/run" \
