@@ -22,7 +22,8 @@ import numpy as np
 import report
 
 from solferino.models import load, registry
-from solferino.models.core import checkpoints, data, settings
+from solferino.models.core import checkpoints, data, event_sampling
+from solferino.models.core.forward import Forward
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -37,14 +38,16 @@ class Experiment:
     """What is trained.
 
     Attributes:
-      music: 'groove', the real performances in --data, or 'styles', songs of the styles that the project carries.
-      config: of drums_rnn.
+      music: 'groove', real performances, 'melodies', real songs (both in --data), or 'styles', songs of the styles
+        that the project carries.
+      family, config: the model.
       hparams: that differ from the config's.
       steps: of training.
       eval_frequency: steps from evaluation to evaluation.
     """
 
     music: str
+    family: str
     config: str
     hparams: str
     steps: int
@@ -61,14 +64,29 @@ class Experiment:
         return f'{self.config} on {MUSIC[self.music]}'
 
 
-MUSIC = {'groove': 'real performances', 'styles': 'songs of the carried styles'}
-_KIT = 'batch_size=8,rnn_layer_sizes=[128,128],attn_length=32,learning_rate=0.003'
-_ONE = 'batch_size=8,rnn_layer_sizes=[64,64],learning_rate=0.003'
+# Where the music is in --data, and what it is.
+FOLDERS = {'groove': 'drums/groove', 'melodies': 'melodies'}
+MUSIC = {
+    'groove': 'real performances',
+    'styles': 'songs of the carried styles',
+    'melodies': 'voices of songs and hymns',
+}
+# Without attention, which pays with longer training than two cores are asked for here.
+_GROOVE_KIT = 'batch_size=8,rnn_layer_sizes=[256],attn_length=0,learning_rate=0.005'
+_STYLES_KIT = (
+    'batch_size=16,rnn_layer_sizes=[128],attn_length=0,dropout_keep_prob=0.9,learning_rate=0.01'  # as the demo
+)
+_ONE = 'batch_size=8,rnn_layer_sizes=[128],learning_rate=0.005'
+_MELODY = 'batch_size=16,rnn_layer_sizes=[128],learning_rate=0.005,dropout_keep_prob=0.7'
 EXPERIMENTS = (
-    Experiment('groove', 'drum_kit', _KIT, 1000, 50),
-    Experiment('groove', 'one_drum', _ONE, 600, 50),
-    Experiment('styles', 'drum_kit', _KIT, 600, 50),
-    Experiment('styles', 'one_drum', _ONE, 600, 50),
+    Experiment('groove', 'drums_rnn', 'drum_kit', _GROOVE_KIT, 1200, 50),
+    Experiment('groove', 'drums_rnn', 'one_drum', _ONE, 600, 50),
+    Experiment('styles', 'drums_rnn', 'drum_kit', _STYLES_KIT, 1000, 50),
+    Experiment('styles', 'drums_rnn', 'one_drum', _ONE, 600, 50),
+    *(
+        Experiment('melodies', 'melody_rnn', config, _MELODY, 1200, 100)
+        for config in ('basic_rnn', 'mono_rnn', 'lookback_rnn', 'attention_rnn')
+    ),
 )
 
 
@@ -85,6 +103,7 @@ class Result:
     trained: float
     trained_numpy: float
     best_step: int
+    at_the_end: float
     seconds: float
     smoothing: dict[str, baselines.Smoothing]
 
@@ -101,13 +120,14 @@ class Result:
             f'{self.unigram - self.trained:.3f} ({1 - self.trained / self.unigram:.0%})',
             f'{self.markov - self.trained:.3f} ({1 - self.trained / self.markov:.0%})',
             f'{self.best_step} of {e.steps}',
+            f'{self.at_the_end:.3f}',
             f'{self.seconds / 60:.1f} min',
         ]
 
 
 HEADER = (
     'music', 'config', 'tracks trained on / held out', 'unigram', 'Markov', 'trained', 'below unigram', 'below Markov',
-    'best step', 'training',
+    'best step', 'at the end', 'training',
 )  # fmt: skip
 
 
@@ -115,7 +135,7 @@ def main() -> None:
     """Runs the experiments."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        '--data', type=Path, default=ROOT / '../shared/data/drums/groove', help='folder of drum MIDI files'
+        '--data', type=Path, default=ROOT / '../shared/data', help='folder with drums/groove and melodies in it'
     )
     parser.add_argument('--only', default='', help='experiments to run, with commas; all if not given')
     parser.add_argument('--steps', type=int, help='training steps, to try the tool out')
@@ -126,8 +146,9 @@ def main() -> None:
     chosen = [e for e in EXPERIMENTS if e.name in names]
     if len(chosen) < len(names):
         parser.error(f'--only: the experiments are {", ".join(e.name for e in EXPERIMENTS)}')
-    if any(e.music == 'groove' for e in chosen) and not args.data.is_dir():
-        parser.error(f'--data: there is no folder {args.data}; --only=styles-drum_kit,styles-one_drum needs none')
+    for folder in {FOLDERS[e.music] for e in chosen if e.music in FOLDERS}:
+        if not (args.data / folder).is_dir():
+            parser.error(f'--data: there is no folder {args.data / folder}; --only=styles-drum_kit needs none')
     shutil.rmtree(args.work, ignore_errors=True)
     results: list[Result] = []
     machine = report.machine()  # before the load is our own
@@ -141,10 +162,12 @@ def main() -> None:
 
 def run(experiment: Experiment, folder: Path, work: Path, pictures: Path) -> Result:
     """Runs an experiment from the MIDI files to the learning curve."""
+    family = registry.get(experiment.family)
+    config = family.spec.config(experiment.config)
     examples = work / experiment.name / 'data'
     run_dir = work / experiment.name / 'run'
     OURS.run(
-        'drums_rnn_create_dataset',
+        f'{experiment.family}_create_dataset',
         config=experiment.config,
         input=_sequences(experiment.music, folder, work),
         output_dir=examples,
@@ -152,11 +175,11 @@ def run(experiment: Experiment, folder: Path, work: Path, pictures: Path) -> Res
         seed=0,
     )
     usage = OURS.run(
-        'drums_rnn_train',
+        f'{experiment.family}_train',
         config=experiment.config,
         hparams=experiment.hparams,
-        sequence_example_file=examples / 'training_drum_tracks.tfrecord',
-        eval_file=examples / 'eval_drum_tracks.tfrecord',
+        sequence_example_file=examples / f'training_{family.spec.records}.tfrecord',
+        eval_file=examples / f'eval_{family.spec.records}.tfrecord',
         run_dir=run_dir,
         num_training_steps=experiment.steps,
         eval_frequency=experiment.eval_frequency,
@@ -164,9 +187,10 @@ def run(experiment: Experiment, folder: Path, work: Path, pictures: Path) -> Res
         seed=0,
     )
     training, held_out = (
-        _tracks(experiment.config, examples / f'{side}_drum_tracks.tfrecord') for side in ('training', 'eval')
+        [example['events'] for example in data.load(family, config, str(path)).examples]
+        for path in (examples / f'{side}_{family.spec.records}.tfrecord' for side in ('training', 'eval'))
     )
-    fitted = baselines.fit(training, _num_classes(experiment.config))
+    fitted = baselines.fit(training, family.encoding(config).num_events)
     losses = [baseline.loss(held_out) for baseline in fitted]
     curve = measure.scalars(run_dir / 'eval')['loss']
     best = min(curve, key=lambda point: point.value)
@@ -187,6 +211,7 @@ def run(experiment: Experiment, folder: Path, work: Path, pictures: Path) -> Res
         trained=best.value,
         trained_numpy=_loss_in_numpy(run_dir, held_out),
         best_step=best.step,
+        at_the_end=curve[-1].value,
         seconds=usage.seconds,
         smoothing={baseline.name: baseline.smoothing for baseline in fitted},
     )
@@ -218,34 +243,24 @@ def _sequences(music: str, folder: Path, work: Path) -> Path:
     path = work / f'{music}.tfrecord'
     if path.exists():
         return path
-    if music == 'styles':
+    if music in FOLDERS:
+        folder = folder / FOLDERS[music]
+    else:
         folder = work / 'midi'
         OURS.run('solferino_write_grooves', output_dir=folder, num_files=200, seed=0)
     OURS.run('convert_dir_to_note_sequences', input_dir=folder, recursive=True, output_file=path)
     return path
 
 
-def _tracks(config_name: str, path: Path) -> list[np.ndarray]:
-    family = registry.get('drums_rnn')
-    dataset = data.load(family, settings.choose(family.spec, settings.Given(config_name)), str(path))
-    return [example['events'] for example in dataset.examples]
-
-
-def _num_classes(config_name: str) -> int:
-    family = registry.get('drums_rnn')
-    return family.encoding(family.spec.config(config_name)).num_classes
-
-
 def _loss_in_numpy(run_dir: Path, tracks: Sequence[np.ndarray]) -> float:
-    """The best checkpoint's loss, from the likelihood of each whole track."""
-    from note_seq.drums_lib import DrumTrack
-
+    """The best checkpoint's loss, from the likelihood of each whole track, as `Model.log_likelihood` computes it."""
     best = checkpoints.best(str(run_dir / 'train'))
     assert best, f'{run_dir} has no best checkpoint'
     model = load(best)
-    likelihoods = [
-        model.log_likelihood(model.family.track([], classes, DrumTrack(), model.config)) for classes in tracks
-    ]
+    hparams = model.config.hparams
+    forward = Forward(model.weights, hparams.attn_length, hparams.residual_connections)
+    encoding = model.family.encoding(model.config)
+    likelihoods = [event_sampling.log_likelihood(forward, encoding, classes) for classes in tracks]
     return -sum(likelihoods) / sum(len(track) - 1 for track in tracks)
 
 

@@ -47,10 +47,11 @@ def _with_rates(medians: Mapping[str, float]) -> dict[str, float]:
 
     The time after start-up is a difference of medians; where the work is small it can be lost in their scatter.
     """
-    numbers = {what: value for what, value in medians.items() if ',' in what or '/' in what}
-    amounts = {what: value for what, value in medians.items() if what not in numbers}
+    numbers = {what: medians[what] for what in (START, WHOLE) if what in medians}
     if START in medians:
         numbers[AFTER] = medians[WHOLE] - medians[START]
+    numbers |= {what: value for what, value in medians.items() if ',' in what or '/' in what}
+    amounts = {what: value for what, value in medians.items() if what not in numbers}
     for what, value in amounts.items():
         numbers[f'{what}/s'] = value / medians[WHOLE]
         if START in medians:
