@@ -157,9 +157,9 @@ class EventFamily(abc.ABC):
         track = self._primer(sequence, config, np.random.default_rng(0)).track
         if len(track) < 2:
             raise SolferinoError('A sequence of one event has no events after the first to be scored.')
-        return event_sampling.log_likelihood(
-            self._forward(weights, config), self.encoding(config), self.classes(track, config)
-        )
+        forward, classes = self._forward(weights, config), self.classes(track, config)
+        with event_sampling.threads(rows=1):
+            return event_sampling.log_likelihood(forward, self.encoding(config), classes)
 
     def export(self, weights: Weights, config: Any, format: str, folder: pathlib.Path) -> None:
         """See Family."""
@@ -209,7 +209,8 @@ class EventFamily(abc.ABC):
             start_step, length = shape
             primers = np.stack([self.classes(tracks[k], config) for k in rows])
             total = options.num_steps - start_step
-            events = event_sampling.sample(forward, encoding, primers, total, options, rows)
+            with event_sampling.threads(len(rows) * options.beam_size * options.branch_factor):
+                events = event_sampling.sample(forward, encoding, primers, total, options, rows)
             for k, row in zip(rows, events, strict=True):
                 sampled[k] = row[length:]
         return sampled

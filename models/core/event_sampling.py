@@ -1,12 +1,25 @@
 """Sampling from the event network, and scoring with it: many tracks at a time, a step at a time."""
 
+import contextlib
 from collections.abc import Sequence
 
 import numpy as np
+import threadpoolctl
 
 from solferino.models.core.family import GenerateOptions
 from solferino.models.core.forward import Forward, log_softmax
 from solferino.models.music.encodings import Encoding, Inputs
+
+# Products of fewer rows are done before other threads have woken up.
+_ROWS_FOR_THREADS = 128
+
+
+def threads(rows: int) -> contextlib.AbstractContextManager[object]:
+    """Within this, NumPy multiplies in as many threads as pay for batches of `rows` tracks.
+
+    On a machine that does other work, threads that wait for one another made ten tracks take 7 s instead of 0.2 s.
+    """
+    return contextlib.nullcontext() if rows >= _ROWS_FOR_THREADS else threadpoolctl.threadpool_limits(1, 'blas')
 
 
 def sample(
