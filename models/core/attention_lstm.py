@@ -194,6 +194,17 @@ def _backward(upstream: tf.Tensor, kept: History, p: Parameters, length: int) ->
     *_, d_score, a, b, c, d = tf.while_loop(lambda t, *_: t >= 0, step, state, parallel_iterations=1)
     d_gates, d_query, d_output, d_key = (array.stack() for array in (a, b, c, d))
 
+    recurrent, query_kernel, query_bias, memory_kernel, output_kernel, output_bias = _of_matrices(
+        kept, d_gates, d_query, d_output, d_key
+    )
+    return d_gates, recurrent, query_kernel, query_bias, memory_kernel, d_score, output_kernel, output_bias
+
+
+def _of_matrices(
+    kept: History, d_gates: tf.Tensor, d_query: tf.Tensor, d_output: tf.Tensor, d_key: tf.Tensor
+) -> tuple[tf.Tensor, ...]:
+    """Returns the gradients of the parameters but the score: one product each, over all steps [steps, batch, size]."""
+
     def pairs(*parts: tf.Tensor) -> tf.Tensor:
         return tf.reshape(tf.concat(parts, axis=2), [-1, sum(part.shape[2] for part in parts)])
 
@@ -204,13 +215,11 @@ def _backward(upstream: tf.Tensor, kept: History, p: Parameters, length: int) ->
         return tf.concat([tf.zeros_like(values[:1]), values[:-1]], axis=0)
 
     return (
-        d_gates,
         tf.matmul(pairs(shifted(kept.context), shifted(kept.hidden)), flat(d_gates), transpose_a=True),
         tf.matmul(pairs(kept.cell, kept.hidden), flat(d_query), transpose_a=True),
         tf.reduce_sum(flat(d_query), axis=0),
         # The key of the output of step t - 1 is completed at step t; nothing reads that of the last.
         tf.matmul(flat(kept.output[:-1]), flat(d_key[1:]), transpose_a=True),
-        d_score,
         tf.matmul(pairs(kept.hidden, kept.context), flat(d_output), transpose_a=True),
         tf.reduce_sum(flat(d_output), axis=0),
     )
