@@ -1,4 +1,4 @@
-"""The LSTM layer that attends to its own last outputs, in TensorFlow: the equations of `forward.Forward._attend`.
+"""The LSTM that attends to its own last outputs, in TensorFlow, for GPUs: the equations of `forward.Forward._attend`.
 
 Differentiated automatically, the recurrence would keep its whole memory anew at each step: 13 GB for a batch of 128
 tracks of 512 steps. Its gradient is therefore written out below. The forward pass keeps what is small (the gates, the
@@ -6,31 +6,12 @@ state, the output of each step); the backward pass computes the attention again.
 which a step replaces one slot: a softmax does not care for the order of what it is taken over.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import keras
 import tensorflow as tf
 
-
-class Parameters(NamedTuple):
-    """What the recurrence multiplies with; u units.
-
-    Attributes:
-      recurrent: [2u, 4u]; the last step's context and hidden state to the gates.
-      query_kernel, query_bias: [2u, u], [u]; cell and hidden state to the query.
-      memory_kernel: [u, u]; an output to its key.
-      score: [u]; tanh(key + query) to a score.
-      output_kernel, output_bias: [2u, u], [u]; hidden state and context to the output.
-    """
-
-    recurrent: tf.Tensor
-    query_kernel: tf.Tensor
-    query_bias: tf.Tensor
-    memory_kernel: tf.Tensor
-    score: tf.Tensor
-    output_kernel: tf.Tensor
-    output_bias: tf.Tensor
+from solferino.models.core.recurrence import AttentionParameters
 
 
 class History(NamedTuple):
@@ -50,12 +31,12 @@ class History(NamedTuple):
     output: tf.Tensor
 
 
-def recur(gates: tf.Tensor, parameters: Parameters, length: int) -> tf.Tensor:
+def recur(gates: tf.Tensor, parameters: AttentionParameters, length: int) -> tf.Tensor:
     """Runs the recurrence.
 
     Args:
-      gates: [steps, batch, 4u]; the part of the gates that does not depend on the step before.
-      parameters: see there.
+      gates: [steps, batch, 4u]; the input's part of the gates.
+      parameters: tensors here; the kernel is not used.
       length: slots of the memory.
 
     Returns:
@@ -64,10 +45,11 @@ def recur(gates: tf.Tensor, parameters: Parameters, length: int) -> tf.Tensor:
 
     @tf.custom_gradient
     def run(gates: tf.Tensor, *flat: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor, ...]]]:
-        history = _forward(gates, Parameters(*flat), length)
-        return history.output, lambda upstream: _backward(upstream, history, Parameters(*flat), length)
+        p = AttentionParameters(parameters.kernel, *flat)
+        history = _forward(gates, p, length)
+        return history.output, lambda upstream: _backward(upstream, history, p, length)
 
-    return run(gates, *parameters)
+    return run(gates, *parameters[1:])
 
 
 def _attend(keys: tf.Tensor, query: tf.Tensor, score: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -86,13 +68,13 @@ def _put(ring: tf.Tensor, step: tf.Tensor, row: tf.Tensor) -> tf.Tensor:
     return tf.tensor_scatter_nd_update(ring, [[step % tf.shape(ring)[0]]], row[None])
 
 
-def _forward(gates: tf.Tensor, p: Parameters, length: int) -> History:
+def _forward(gates: tf.Tensor, p: AttentionParameters, length: int) -> History:
     steps, batch, units = tf.shape(gates)[0], tf.shape(gates)[1], p.score.shape[0]
     zeros = tf.zeros([batch, units], gates.dtype)
     ring = tf.zeros([length, batch, units], gates.dtype)
 
     def step(t: Any, h: Any, c: Any, context: Any, memory: Any, keys: Any, *kept: Any) -> tuple[Any, ...]:
-        z = gates[t] + tf.matmul(tf.concat([context, h], 1), p.recurrent)
+        z = gates[t] + tf.matmul(tf.concat([h, context], 1), p.recurrent) + p.bias
         sigmoids = tf.sigmoid(z)
         i, f, _, o = tf.split(sigmoids, 4, axis=1)
         g = tf.tanh(z[:, 2 * units : 3 * units])
@@ -115,8 +97,8 @@ def _forward(gates: tf.Tensor, p: Parameters, length: int) -> History:
     return History(*(array.stack() for array in (a, b, c, d, e)))
 
 
-def _backward(upstream: tf.Tensor, kept: History, p: Parameters, length: int) -> tuple[tf.Tensor, ...]:
-    """Returns the gradients of `gates` and of each of the parameters, from that of the outputs.
+def _backward(upstream: tf.Tensor, kept: History, p: AttentionParameters, length: int) -> tuple[tf.Tensor, ...]:
+    """Returns the gradients of `gates` and of each of the parameters but the kernel, from that of the outputs.
 
     Going backwards, the ring of step t holds the outputs of the steps t - length to t - 1, and beside each slot the
     gradient that later steps have given it. When step t has added its own, that of the output of t - 1 is complete.
@@ -183,7 +165,7 @@ def _backward(upstream: tf.Tensor, kept: History, p: Parameters, length: int) ->
         values = (d_gates, d_query, d_output, d_key)
         arrays = (array.write(t, value) for array, value in zip(saved, values, strict=True))
         return (
-            t - 1, d_previous, from_gates[:, units:], d_c * f, from_gates[:, :units],
+            t - 1, d_previous, from_gates[:, :units], d_c * f, from_gates[:, units:],
             memory, keys, d_memory, d_keys, d_score, *arrays,
         )  # fmt: skip
 
@@ -194,16 +176,13 @@ def _backward(upstream: tf.Tensor, kept: History, p: Parameters, length: int) ->
     *_, d_score, a, b, c, d = tf.while_loop(lambda t, *_: t >= 0, step, state, parallel_iterations=1)
     d_gates, d_query, d_output, d_key = (array.stack() for array in (a, b, c, d))
 
-    recurrent, query_kernel, query_bias, memory_kernel, output_kernel, output_bias = _of_matrices(
-        kept, d_gates, d_query, d_output, d_key
-    )
-    return d_gates, recurrent, query_kernel, query_bias, memory_kernel, d_score, output_kernel, output_bias
+    return d_gates, *_of_parameters(kept, d_gates, d_query, d_output, d_key, d_score)
 
 
-def _of_matrices(
-    kept: History, d_gates: tf.Tensor, d_query: tf.Tensor, d_output: tf.Tensor, d_key: tf.Tensor
+def _of_parameters(
+    kept: History, d_gates: tf.Tensor, d_query: tf.Tensor, d_output: tf.Tensor, d_key: tf.Tensor, d_score: tf.Tensor
 ) -> tuple[tf.Tensor, ...]:
-    """Returns the gradients of the parameters but the score: one product each, over all steps [steps, batch, size]."""
+    """Returns the gradients of the parameters but the kernel: one product each, over all steps [steps, batch, size]."""
 
     def pairs(*parts: tf.Tensor) -> tf.Tensor:
         return tf.reshape(tf.concat(parts, axis=2), [-1, sum(part.shape[2] for part in parts)])
@@ -214,81 +193,15 @@ def _of_matrices(
     def shifted(values: tf.Tensor) -> tf.Tensor:
         return tf.concat([tf.zeros_like(values[:1]), values[:-1]], axis=0)
 
-    return (
-        tf.matmul(pairs(shifted(kept.context), shifted(kept.hidden)), flat(d_gates), transpose_a=True),
-        tf.matmul(pairs(kept.cell, kept.hidden), flat(d_query), transpose_a=True),
-        tf.reduce_sum(flat(d_query), axis=0),
+    return AttentionParameters(
+        kernel=None,
+        recurrent=tf.matmul(pairs(shifted(kept.hidden), shifted(kept.context)), flat(d_gates), transpose_a=True),
+        bias=tf.reduce_sum(flat(d_gates), axis=0),
+        query_kernel=tf.matmul(pairs(kept.cell, kept.hidden), flat(d_query), transpose_a=True),
+        query_bias=tf.reduce_sum(flat(d_query), axis=0),
         # The key of the output of step t - 1 is completed at step t; nothing reads that of the last.
-        tf.matmul(flat(kept.output[:-1]), flat(d_key[1:]), transpose_a=True),
-        tf.matmul(pairs(kept.hidden, kept.context), flat(d_output), transpose_a=True),
-        tf.reduce_sum(flat(d_output), axis=0),
-    )
-
-
-class AttentionLstm(keras.layers.Layer):
-    """The layer. Called with vectors [B, T, in], or with (ones, dense): then the rows of the ones are gathered.
-
-    Args:
-      units: of the LSTM, of its output, and of the attention.
-      length: memory slots.
-      initializers: seeded initializers, one for each matrix.
-    """
-
-    def __init__(self, units: int, length: int, initializers: Iterator[Any]) -> None:
-        super().__init__(name='attention_lstm')
-        self._units = units
-        self._length = length
-        self._initializers = initializers
-        self.named: dict[str, Any] = {}
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Makes the weights for inputs of size `input_shape[-1]`."""
-        size, units = input_shape[-1], self._units
-        forget_one = tf.constant_initializer([0.0] * units + [1.0] * units + [0.0] * 2 * units)
-        shapes = {
-            'kernel': (size, 4 * units),
-            'recurrent_kernel': (units, 4 * units),
-            'input_kernel': (size, size),
-            'context_kernel': (units, size),
-            'query_kernel': (2 * units, units),
-            'memory_kernel': (units, units),
-            'output_kernel': (2 * units, units),
-            'score': (units,),
-            'bias': (4 * units,),
-            'input_bias': (size,),
-            'query_bias': (units,),
-            'output_bias': (units,),
-        }
-        for name, shape in shapes.items():
-            if name == 'bias':
-                initializer: Any = forget_one
-            elif name.endswith('_bias'):
-                initializer = 'zeros'
-            else:
-                initializer = next(self._initializers)
-            self.named[name] = self.add_weight(name=name, shape=shape, initializer=initializer)
-        self.built = True
-
-    def call(self, inputs: Any) -> tf.Tensor:
-        """Returns the outputs [B, T, units]."""
-        w = {name: tf.convert_to_tensor(variable) for name, variable in self.named.items()}
-        folded_input = tf.matmul(w['input_kernel'], w['kernel'])
-        folded_bias = tf.linalg.matvec(w['kernel'], w['input_bias'], transpose_a=True) + w['bias']
-        # All that does not depend on the step before is done at once, [T, B, 4 units].
-        gates = tf.transpose(_times(inputs, folded_input) + folded_bias, [1, 0, 2])
-        parameters = Parameters(
-            recurrent=tf.concat([tf.matmul(w['context_kernel'], w['kernel']), w['recurrent_kernel']], axis=0),
-            **{name: w[name] for name in Parameters._fields if name != 'recurrent'},
-        )
-        return tf.transpose(recur(gates, parameters, self._length), [1, 0, 2])
-
-
-def _times(x: Any, matrix: tf.Tensor) -> tf.Tensor:
-    """x . matrix for vectors [B, T, in]; the ones of (ones, dense) select rows."""
-    if not isinstance(x, tuple):
-        return tf.matmul(x, matrix)
-    ones, dense = x
-    product = tf.reduce_sum(tf.gather(matrix, ones), axis=2)
-    if dense.shape[2]:
-        product += tf.matmul(dense, matrix[-dense.shape[2] :])
-    return product
+        memory_kernel=tf.matmul(flat(kept.output[:-1]), flat(d_key[1:]), transpose_a=True),
+        score=d_score,
+        output_kernel=tf.matmul(pairs(kept.hidden, kept.context), flat(d_output), transpose_a=True),
+        output_bias=tf.reduce_sum(flat(d_output), axis=0),
+    )[1:]

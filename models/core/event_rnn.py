@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from solferino.hparams.event_rnn import EventRnnHparams
-from solferino.models.core.attention_lstm import AttentionLstm
+from solferino.models.core.lstm_layers import AttentionLstm, Lstm, times, vectors
 from solferino.models.core.trainable import Metrics, Trainable
 from solferino.models.music.encodings import Encoding
 
@@ -39,12 +39,7 @@ class EventRnn(Trainable):
             if i == 0 and hparams.attn_length:
                 layer: Any = AttentionLstm(units, hparams.attn_length, initializer)
             else:
-                layer = keras.layers.LSTM(
-                    units,
-                    return_sequences=True,
-                    kernel_initializer=next(initializer),
-                    recurrent_initializer=next(initializer),
-                )
+                layer = Lstm(units, initializer)
             self._keep(f'lstm_{i}', layer, size)
             size = units
         self._keep('logits', keras.layers.Dense(encoding.num_classes, kernel_initializer=next(initializer)), size)
@@ -58,20 +53,20 @@ class EventRnn(Trainable):
         self._layers_by_name[name] = layer
 
     def logits(self, ones: tf.Tensor, dense: tf.Tensor, training: bool) -> tf.Tensor:
-        """Returns [B, T, classes]."""
+        """Returns [T, B, classes]; time comes first in `ones` and `dense`, too."""
         layers = self._layers_by_name
-        hparams = self._hparams
-        attention_first = hparams.attn_length and not hparams.residual_connections
-        # The attention layer gathers rows; the others multiply vectors, which are small there.
-        x: Any = (ones, dense) if attention_first else self._vectors(ones, dense)
-        for i in range(len(hparams.rnn_layer_sizes)):
+        x: Any = (ones, dense)
+        if self._hparams.residual_connections:
+            x = vectors(x, self._encoding.input_size)
+        for i in range(len(self._hparams.rnn_layer_sizes)):
             if f'projection_{i}' in layers:
                 x = layers[f'projection_{i}'](x)
             output = layers[f'lstm_{i}'](x)
-            if hparams.residual_connections:
+            if self._hparams.residual_connections:
                 output += x
             x = self._drop_out(output, i) if training else output
-        return layers['logits'](x)
+        kernel, bias = (tf.convert_to_tensor(v) for v in layers['logits'].trainable_variables)
+        return times(x, kernel) + bias
 
     def train_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
         """See Trainable: mean cross-entropy over the steps that are not padding, Adam, clipping by global norm."""
@@ -107,9 +102,9 @@ class EventRnn(Trainable):
         return named
 
     def _measure(self, batch: Mapping[str, tf.Tensor], training: bool) -> Metrics:
-        labels = batch['labels']
-        logits = self.logits(batch['ones'], batch['dense'], training)
-        steps = tf.sequence_mask(batch['length'], tf.shape(labels)[1], tf.float32)  # [B, T]
+        ones, dense, labels = (_time_first(batch[name]) for name in ('ones', 'dense', 'labels'))
+        logits = self.logits(ones, dense, training)
+        steps = tf.transpose(tf.sequence_mask(batch['length'], tf.shape(labels)[0], tf.float32))  # [T, B]
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits) * steps
         correct = tf.cast(tf.argmax(logits, axis=-1, output_type=tf.int32) == labels, tf.float32) * steps
         no_event = tf.cast(labels == self._encoding.no_event_label, tf.float32) * steps
@@ -124,11 +119,6 @@ class EventRnn(Trainable):
             'metrics/loss_per_step': loss,
         }
 
-    def _vectors(self, ones: tf.Tensor, dense: tf.Tensor) -> tf.Tensor:
-        """The input vectors [B, T, input_size]."""
-        sparse = tf.reduce_sum(tf.one_hot(ones, self._encoding.sparse_size), axis=2)
-        return tf.concat([sparse, dense], axis=2) if self._encoding.dense_size else sparse
-
     def _drop_out(self, x: tf.Tensor, layer: int) -> tf.Tensor:
         """Drops units by the seed, the step and the layer alone, so that a resumed run drops the same ones."""
         rate = 1 - self._hparams.dropout_keep_prob
@@ -137,6 +127,11 @@ class EventRnn(Trainable):
         step = tf.cast(self.optimizer.iterations, tf.int64)
         seed = tf.stack([tf.constant(self._seed, tf.int64), step * len(self._hparams.rnn_layer_sizes) + layer])
         return tf.nn.experimental.stateless_dropout(x, rate, seed=seed)
+
+
+def _time_first(x: tf.Tensor) -> tf.Tensor:
+    """[B, T, ...] to [T, B, ...]"""
+    return tf.transpose(x, [1, 0, *range(2, len(x.shape))])
 
 
 _LSTM_WEIGHTS = ('kernel', 'recurrent_kernel', 'bias')

@@ -1,21 +1,20 @@
 """The written-out gradient of the attention layer is the gradient."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from solferino.models.core import attention_lstm
-from solferino.models.core.attention_lstm import Parameters
+from solferino.models.core.recurrence import AttentionParameters
 
 
-def _plain(gates: tf.Tensor, p: Parameters, length: int) -> tf.Tensor:
+def _plain(gates: tf.Tensor, p: AttentionParameters, length: int) -> tf.Tensor:
     """The same recurrence in the plainest way, for TensorFlow to differentiate."""
     batch, units = gates.shape[1], p.score.shape[0]
     h = c = context = tf.zeros([batch, units], gates.dtype)
     outputs = [h] * length
     for z in tf.unstack(gates):
-        i, f, g, o = tf.split(z + tf.concat([context, h], 1) @ p.recurrent, 4, axis=1)
+        i, f, g, o = tf.split(z + tf.concat([h, context], 1) @ p.recurrent + p.bias, 4, axis=1)
         c = c * tf.sigmoid(f) + tf.sigmoid(i) * tf.tanh(g)
         h = tf.sigmoid(o) * tf.tanh(c)
         query = tf.concat([c, h], 1) @ p.query_kernel + p.query_bias
@@ -35,8 +34,10 @@ def test_outputs_and_gradients(steps: int, length: int) -> None:
         return tf.constant(rng.normal(0, 0.6, shape))  # float64, so that the comparison can be strict
 
     gates = random(steps, batch, 4 * units)
-    parameters = Parameters(
+    parameters = AttentionParameters(
+        kernel=random(1, 1),
         recurrent=random(2 * units, 4 * units),
+        bias=random(4 * units),
         query_kernel=random(2 * units, units),
         query_bias=random(units),
         memory_kernel=random(units, units),
@@ -48,24 +49,15 @@ def test_outputs_and_gradients(steps: int, length: int) -> None:
 
     def differentiate(recur) -> tuple[tf.Tensor, list[tf.Tensor]]:
         with tf.GradientTape() as tape:
-            tape.watch([gates, *parameters])
+            tape.watch([gates, *parameters[1:]])
             outputs = recur(gates, parameters, length)
             loss = tf.reduce_sum(outputs * upstream)
-        return outputs, tape.gradient(loss, [gates, *parameters])
+        return outputs, tape.gradient(loss, [gates, *parameters[1:]])
 
     expected, expected_gradients = differentiate(_plain)
     for recur in (attention_lstm.recur, tf.function(attention_lstm.recur)):
         outputs, gradients = differentiate(recur)
         np.testing.assert_allclose(outputs, expected, atol=1e-12)
-        for name, ours, theirs in zip(('gates', *Parameters._fields), gradients, expected_gradients, strict=True):
+        for name, ours, theirs in zip(('gates', *AttentionParameters._fields[1:]), gradients, expected_gradients, strict=True):
             # With one slot the softmax is 1 whatever the scores: then there is no gradient to compare, but rounding.
             np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-11, err_msg=name)
-
-
-def test_rows_of_ones_are_gathered_as_vectors_are_multiplied() -> None:
-    layer = attention_lstm.AttentionLstm(4, 3, iter([keras.initializers.GlorotUniform(seed=s) for s in range(9)]))
-    layer.build((None, None, 7))
-    ones = tf.constant([[[1], [4], [0]]])
-    dense = tf.constant([[[0.5, -1.0], [2.0, 0.0], [1.0, 1.0]]])
-    vectors = tf.concat([tf.one_hot(ones[:, :, 0], 5), dense], axis=2)
-    np.testing.assert_allclose(layer((ones, dense)), layer(vectors), atol=1e-6)

@@ -51,10 +51,10 @@ def test_logits_are_those_of_the_equations(hparams: EventRnnHparams) -> None:
         variable.assign(weights[name])
     forward = Forward(weights, hparams.attn_length, hparams.residual_connections)
     expected, _ = forward.run(ENCODING.inputs(_events(batch)), forward.initial_state(3))
-    eager = model.logits(tf.constant(batch['ones']), tf.constant(batch['dense']), training=False)
-    compiled = tf.function(model.logits)(tf.constant(batch['ones']), tf.constant(batch['dense']), training=False)
-    np.testing.assert_allclose(eager, expected, rtol=1e-5, atol=1e-5)
-    np.testing.assert_allclose(compiled, expected, rtol=1e-5, atol=1e-5)
+    time_first = [tf.constant(np.swapaxes(batch[name], 0, 1)) for name in ('ones', 'dense')]
+    for logits in (model.logits, tf.function(model.logits)):
+        ours = np.swapaxes(logits(*time_first, training=False), 0, 1)
+        np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-5)
 
 
 def _events(batch: dict[str, np.ndarray]) -> np.ndarray:

@@ -1,0 +1,216 @@
+"""The parts of a recurrent step that are not matrix products, each fused into one pass over a few rows.
+
+TensorFlow makes a pass over the memory for each operation: a step of attention is some fifteen passes over megabytes,
+and these, not the arithmetic, were its cost. Here what belongs together is done while it is in the cache. Numba compiles
+the functions when they are first called, a few seconds once on a machine, and they run without Python's lock. The
+equations are those of `forward.py`; `recurrence.py` calls them.
+
+Arrays are float32 and contiguous along their last axis. R rows are a slice of the batch, u units, L slots of memory.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+
+_F = np.float32
+# Sums may be regrouped, so that they are done eight at a time; NaN and infinity stay what they are, so that a training
+# that diverges is seen.
+_FAST = {'reassoc', 'contract', 'nsz', 'arcp'}
+_LIMIT = _F(7.90531110763549805)  # beyond it tanh is 1 in float32
+
+
+def _compile(function: Callable[..., Any]) -> Callable[..., Any]:
+    options = {'nogil': True, 'fastmath': _FAST, 'error_model': 'numpy'}
+    try:
+        return numba.njit(cache=True, **options)(function)
+    except RuntimeError:  # no folder to keep the compiled function in
+        return numba.njit(**options)(function)
+
+
+@numba.njit(inline='always')
+def _tanh(x: Any) -> Any:
+    """tanh within 4e-7, by the rational function of Eigen (MathFunctionsImpl.h), which compilers turn into vectors."""
+    x = -_LIMIT if x < -_LIMIT else x
+    x = _LIMIT if x > _LIMIT else x
+    y = x * x
+    p = _F(-2.76076847742355e-16) * y + _F(2.00018790482477e-13)
+    p = p * y + _F(-8.60467152213735e-11)
+    p = p * y + _F(5.12229709037114e-08)
+    p = p * y + _F(1.48572235717979e-05)
+    p = p * y + _F(6.37261928875436e-04)
+    p = p * y + _F(4.89352455891786e-03)
+    q = _F(1.19825839466702e-06) * y + _F(1.18534705686654e-04)
+    q = q * y + _F(2.26843463243900e-03)
+    q = q * y + _F(4.89352518554385e-03)
+    return x * p / q
+
+
+@numba.njit(inline='always')
+def _sigmoid(x: Any) -> Any:
+    return _F(0.5) * _tanh(_F(0.5) * x) + _F(0.5)
+
+
+@_compile
+def add_rows(matrix: Any, ones: Any, sums: Any) -> None:
+    """Adds vectors of zeros and ones . matrix [n, m] to `sums` [R, m]; `ones` [R, slots] are the places of the ones."""
+    for r in range(len(ones)):
+        total = sums[r]
+        for place in ones[r]:
+            row = matrix[place]
+            for j in range(len(total)):
+                total[j] += row[j]
+
+
+@_compile
+def add_rows_gradient(d_sums: Any, ones: Any, d_matrix: Any) -> None:
+    """The gradient of `add_rows`, added to `d_matrix`."""
+    for r in range(len(ones)):
+        total = d_sums[r]
+        for place in ones[r]:
+            row = d_matrix[place]
+            for j in range(len(total)):
+                row[j] += total[j]
+
+
+@_compile
+def lstm(given: Any, recurrent: Any, bias: Any, gates: Any, last_cell: Any, cell: Any, hidden: Any) -> None:
+    """The LSTM's equations after its products (Hochreiter and Schmidhuber 1997, with forget gate).
+
+    Args:
+      given, recurrent: [R, 4u]; the gates' parts from the input and from the step before.
+      bias: [4u].
+      gates: [R, 4u]; filled with input gate, forget gate, candidate and output gate after their activation.
+      last_cell: [R, u].
+      cell, hidden: [R, u]; filled.
+    """
+    rows, units = cell.shape
+    for r in range(rows):
+        for part in range(4):
+            begin, end = part * units, (part + 1) * units
+            z, x, y, b = gates[r, begin:end], given[r, begin:end], recurrent[r, begin:end], bias[begin:end]
+            if part == 2:
+                for j in range(units):
+                    z[j] = _tanh(x[j] + y[j] + b[j])
+            else:
+                for j in range(units):
+                    z[j] = _sigmoid(x[j] + y[j] + b[j])
+        z, before, now, out = gates[r], last_cell[r], cell[r], hidden[r]
+        i, f, g, o = z[:units], z[units : 2 * units], z[2 * units : 3 * units], z[3 * units :]
+        for j in range(units):
+            now[j] = before[j] * f[j] + i[j] * g[j]
+        for j in range(units):
+            out[j] = o[j] * _tanh(now[j])
+
+
+@_compile
+def lstm_gradient(gates: Any, last_cell: Any, cell: Any, d_hidden: Any, d_cell: Any, d_gates: Any) -> None:
+    """The gradient of `lstm`.
+
+    Args:
+      gates, last_cell, cell: as `lstm` had and left them.
+      d_hidden: [R, u].
+      d_cell: [R, u]; that of `cell` from elsewhere than `hidden`, replaced by that of `last_cell`.
+      d_gates: [R, 4u]; filled with that of `given`.
+    """
+    rows, units = cell.shape
+    for r in range(rows):
+        z, d_z = gates[r], d_gates[r]
+        i, f, g, o = z[:units], z[units : 2 * units], z[2 * units : 3 * units], z[3 * units :]
+        before, now, d_h, d_c = last_cell[r], cell[r], d_hidden[r], d_cell[r]
+        d_o = d_z[3 * units :]
+        for j in range(units):
+            active = _tanh(now[j])
+            d_c[j] += d_h[j] * o[j] * (_F(1) - active * active)
+            d_o[j] = d_h[j] * active * o[j] * (_F(1) - o[j])
+        d_i, d_f, d_g = d_z[:units], d_z[units : 2 * units], d_z[2 * units : 3 * units]
+        for j in range(units):
+            d_i[j] = d_c[j] * g[j] * i[j] * (_F(1) - i[j])
+        for j in range(units):
+            d_f[j] = d_c[j] * before[j] * f[j] * (_F(1) - f[j])
+        for j in range(units):
+            d_g[j] = d_c[j] * i[j] * (_F(1) - g[j] * g[j])
+        for j in range(units):
+            d_c[j] *= f[j]
+
+
+@_compile
+def attend(query: Any, score: Any, keys: Any, memory: Any, weights: Any, context: Any, first: int) -> None:
+    """Additive attention (Bahdanau et al. 2015, arXiv:1409.0473) of each row to its own window of slots.
+
+    Args:
+      query: [R, u].
+      score: [u]; tanh(key + query) to a score.
+      keys, memory: [R, slots, u]; those of the window begin with slot `first`.
+      weights: [R, L]; filled with the softmax of the window's scores.
+      context: [R, u]; filled with the memory in the window summed by weight.
+    """
+    rows, units = query.shape
+    length = weights.shape[1]
+    read = np.empty(units, np.float32)  # contiguous, which `context` need not be
+    for r in range(rows):
+        q, w = query[r], weights[r]
+        for k in range(length):
+            key = keys[r, first + k]
+            total = _F(0)
+            for j in range(units):
+                total += score[j] * _tanh(key[j] + q[j])
+            w[k] = total
+        top = w[0]
+        for k in range(1, length):
+            top = w[k] if w[k] > top else top
+        total = _F(0)
+        for k in range(length):
+            w[k] = np.exp(w[k] - top)
+            total += w[k]
+        read[:] = _F(0)
+        for k in range(length):
+            share = w[k] / total
+            w[k] = share
+            slot = memory[r, first + k]
+            for j in range(units):
+                read[j] += share * slot[j]
+        context[r, :] = read
+
+
+@_compile
+def attend_gradient(
+    query: Any, score: Any, keys: Any, memory: Any, weights: Any, first: int,
+    d_context: Any, d_query: Any, d_keys: Any, d_memory: Any, d_score: Any,
+) -> None:  # fmt: skip
+    """The gradient of `attend`; tanh is computed again.
+
+    Args:
+      query, score, keys, memory, weights, first: as `attend` had and left them.
+      d_context: [R, u].
+      d_query: [R, u]; filled.
+      d_keys, d_memory, d_score: shaped as keys, memory and score; added to.
+    """
+    rows, units = query.shape
+    length = weights.shape[1]
+    d_weights = np.empty(length, np.float32)
+    d_c = np.empty(units, np.float32)  # contiguous, which `d_context` need not be
+    for r in range(rows):
+        q, d_q = query[r], d_query[r]
+        d_c[:] = d_context[r]
+        mean = _F(0)
+        for k in range(length):
+            w, slot, d_slot = weights[r, k], memory[r, first + k], d_memory[r, first + k]
+            total = _F(0)
+            for j in range(units):
+                total += slot[j] * d_c[j]
+                d_slot[j] += w * d_c[j]
+            d_weights[k] = total
+            mean += w * total
+        for j in range(units):
+            d_q[j] = _F(0)
+        for k in range(length):
+            d_scored = weights[r, k] * (d_weights[k] - mean)
+            key, d_key = keys[r, first + k], d_keys[r, first + k]
+            for j in range(units):
+                active = _tanh(key[j] + q[j])
+                d_score[j] += d_scored * active
+                d_sum = d_scored * score[j] * (_F(1) - active * active)
+                d_q[j] += d_sum
+                d_key[j] += d_sum

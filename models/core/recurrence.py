@@ -1,0 +1,378 @@
+"""The recurrences of the LSTM layers on a processor, forwards and backwards, in NumPy: to be called from TensorFlow.
+
+Each thread takes a slice of the batch through all steps, so that a step's state stays in the cache of its core. A step
+is a few matrix products and one or two fused passes (`fused.py`). What the gradient needs is kept for each step; the
+products that give the weights' gradients are one for all steps. `attention_lstm.py` says the same in TensorFlow, for
+GPUs and for the tests, which hold the two against each other.
+
+Shapes: T steps, B tracks, u units, L slots of the attention's memory. Time comes first, so that a step is contiguous.
+A layer's inputs are vectors of some zeros and ones, given by the places of the ones [T, B, slots] int32, which end in
+some numbers [T, B, d]: there may be none of either. Matrices that multiply them are [n, 4u], to the gates in the order
+input, forget, cell, output.
+"""
+
+import concurrent.futures
+import functools
+import os
+import sys
+import threading
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import threadpoolctl
+
+from solferino.models.core import fused
+
+
+class Inputs(NamedTuple):
+    """A layer's inputs: `ones` [T, B, slots] and `dense` [T, B, d], see above."""
+
+    ones: np.ndarray
+    dense: np.ndarray
+
+
+class LstmParameters(NamedTuple):
+    """What the LSTM multiplies with.
+
+    Attributes:
+      kernel: [n, 4u]; the inputs to the gates.
+      recurrent: [u, 4u]; the last step's hidden state to the gates.
+      bias: [4u]; of the gates.
+    """
+
+    kernel: np.ndarray
+    recurrent: np.ndarray
+    bias: np.ndarray
+
+
+class AttentionParameters(NamedTuple):
+    """What the LSTM with attention multiplies with.
+
+    Attributes:
+      kernel: [n, 4u]; the inputs to the gates.
+      recurrent: [2u, 4u]; the last step's hidden state and context to the gates.
+      bias: [4u]; of the gates.
+      query_kernel, query_bias: [2u, u], [u]; cell and hidden state to the query.
+      memory_kernel: [u, u]; an output to its key.
+      score: [u]; tanh(key + query) to a score.
+      output_kernel, output_bias: [2u, u], [u]; hidden state and context to the output.
+    """
+
+    kernel: np.ndarray
+    recurrent: np.ndarray
+    bias: np.ndarray
+    query_kernel: np.ndarray
+    query_bias: np.ndarray
+    memory_kernel: np.ndarray
+    score: np.ndarray
+    output_kernel: np.ndarray
+    output_bias: np.ndarray
+
+
+class Lstm(NamedTuple):
+    """What the LSTM keeps of each step.
+
+    Attributes:
+      hidden, cell: [T, B, u].
+      gates: after their activation, [T, B, 4u].
+    """
+
+    hidden: np.ndarray
+    cell: np.ndarray
+    gates: np.ndarray
+
+
+class Attention(NamedTuple):
+    """What the LSTM with attention keeps.
+
+    Attributes:
+      memory: [B, L + T, u]; the outputs of all steps after L slots of zeros. Step t reads the L slots from t on.
+      keys: [B, L + T, u]; of these, what the query is compared with.
+      state: [T, B, 3u]; cell, hidden state and context of each step.
+      gates: after their activation, [T, B, 4u].
+      query: [T, B, u].
+      weights: of the slots that a step reads, [T, B, L].
+    """
+
+    memory: np.ndarray
+    keys: np.ndarray
+    state: np.ndarray
+    gates: np.ndarray
+    query: np.ndarray
+    weights: np.ndarray
+
+
+def product(x: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """x . matrix, [T, B, n] by [n, m]."""
+    result = _empty(*x.shape[:2], matrix.shape[1])
+    np.matmul(_rows(x), matrix, out=_rows(result))
+    return result
+
+
+def product_gradient(d_result: np.ndarray, x: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The gradients of `x` and `matrix` in `product`."""
+    return product(d_result, matrix.T), _rows(x).T @ _rows(d_result)
+
+
+def lstm(inputs: Inputs, p: LstmParameters) -> Lstm:
+    """Runs an LSTM from a state of zeros."""
+    steps, batch, _ = inputs.ones.shape
+    units = len(p.recurrent)
+    kept = Lstm(_empty(steps, batch, units), _empty(steps, batch, units), _empty(steps, batch, 4 * units))
+
+    def run(rows: slice) -> None:
+        read = _reader(inputs, p.kernel, rows)
+        zeros = np.zeros_like(kept.cell[0, rows])
+        from_last = np.zeros_like(kept.gates[0, rows])
+        for t in range(steps):
+            if t:
+                np.matmul(kept.hidden[t - 1, rows], p.recurrent, out=from_last)
+            last_cell = kept.cell[t - 1, rows] if t else zeros
+            fused.lstm(
+                read(t), from_last, p.bias, kept.gates[t, rows], last_cell, kept.cell[t, rows], kept.hidden[t, rows]
+            )
+
+    _in_slices(batch, run)
+    return kept
+
+
+def lstm_gradient(
+    d_hidden: np.ndarray, inputs: Inputs, p: LstmParameters, kept: Lstm
+) -> tuple[np.ndarray, LstmParameters]:
+    """The gradients of `inputs.dense` and of the parameters in `lstm`, from that of the hidden states [T, B, u]."""
+    steps, batch, _ = d_hidden.shape
+    d_gates, d_inputs = _empty(*kept.gates.shape), _InputGradient(inputs, p.kernel)
+    transposed = np.ascontiguousarray(p.recurrent.T)
+
+    def run(rows: slice) -> None:
+        write = d_inputs.writer(rows)
+        zeros = np.zeros_like(kept.cell[0, rows])
+        d_state, d_cell = np.zeros_like(zeros), np.zeros_like(zeros)
+        for t in reversed(range(steps)):
+            d_state += d_hidden[t, rows]
+            last_cell, d_z = kept.cell[t - 1, rows] if t else zeros, d_gates[t, rows]
+            fused.lstm_gradient(kept.gates[t, rows], last_cell, kept.cell[t, rows], d_state, d_cell, d_z)
+            np.matmul(d_z, transposed, out=d_state)
+            write(t, d_z)
+
+    _in_slices(batch, run)
+    return d_inputs.dense, LstmParameters(
+        kernel=d_inputs.kernel(d_gates),
+        recurrent=_rows(kept.hidden[:-1]).T @ _rows(d_gates[1:]),
+        bias=_sum(d_gates),
+    )
+
+
+def attention(inputs: Inputs, p: AttentionParameters, length: int) -> Attention:
+    """Runs the LSTM with attention over its `length` last outputs, from a state of zeros (`forward.Forward._attend`)."""
+    steps, batch, _ = inputs.ones.shape
+    units = len(p.score)
+    kept = Attention(
+        memory=_empty(batch, length + steps, units),
+        keys=_empty(batch, length + steps, units),
+        state=_empty(steps, batch, 3 * units),
+        gates=_empty(steps, batch, 4 * units),
+        query=_empty(steps, batch, units),
+        weights=_empty(steps, batch, length),
+    )
+
+    def run(rows: slice) -> None:
+        read = _reader(inputs, p.kernel, rows)
+        memory, keys = kept.memory[rows], kept.keys[rows]
+        memory[:, :length] = keys[:, :length] = 0
+        last = np.zeros_like(kept.state[0, rows])
+        from_last = np.empty_like(kept.gates[0, rows])
+        output, key = np.empty_like(kept.query[0, rows]), np.empty_like(kept.query[0, rows])
+        for t in range(steps):
+            state, query = kept.state[t, rows], kept.query[t, rows]
+            cell, hidden, context = np.split(state, 3, axis=1)
+            np.matmul(last[:, units:], p.recurrent, out=from_last)
+            fused.lstm(read(t), from_last, p.bias, kept.gates[t, rows], last[:, :units], cell, hidden)
+            np.matmul(state[:, : 2 * units], p.query_kernel, out=query)
+            query += p.query_bias
+            fused.attend(query, p.score, keys, memory, kept.weights[t, rows], context, t)
+            np.matmul(state[:, units:], p.output_kernel, out=output)
+            output += p.output_bias
+            memory[:, length + t] = output
+            keys[:, length + t] = np.matmul(output, p.memory_kernel, out=key)
+            last = state
+
+    _in_slices(batch, run)
+    return kept
+
+
+def attention_gradient(
+    d_outputs: np.ndarray, inputs: Inputs, p: AttentionParameters, kept: Attention
+) -> tuple[np.ndarray, AttentionParameters]:
+    """The gradients of `inputs.dense` and of the parameters in `attention`, from that of the outputs [T, B, u].
+
+    Going backwards, what step t adds to the gradients of the slots that it reads stays in place: when it is the turn of
+    the step that wrote a slot, the slot's gradient is complete.
+    """
+    steps, batch, units = d_outputs.shape
+    length = kept.weights.shape[2]
+    d_gates, d_query, d_output = (_empty(*array.shape) for array in (kept.gates, kept.query, d_outputs))
+    d_keys, d_inputs = _empty(*kept.keys.shape), _InputGradient(inputs, p.kernel)
+    d_scores: list[tuple[int, np.ndarray]] = []
+    transposed = AttentionParameters(*(np.ascontiguousarray(part.T) for part in p))
+
+    def run(rows: slice) -> None:
+        write = d_inputs.writer(rows)
+        memory, keys, d_key = kept.memory[rows], kept.keys[rows], d_keys[rows]
+        d_memory = np.zeros_like(memory)
+        d_key[:] = 0
+        d_score, zeros = np.zeros_like(p.score), np.zeros_like(d_outputs[0, rows])
+        d_cell, d_both = np.zeros_like(zeros), np.zeros_like(kept.state[0, rows, units:])
+        d_hidden, d_context = np.split(d_both, 2, axis=1)
+        product = np.empty_like(d_both)
+        for t in reversed(range(steps)):
+            cell = kept.state[t, rows, :units]
+            last_cell = kept.state[t - 1, rows, :units] if t else zeros
+            d_out, d_q, d_z = d_output[t, rows], d_query[t, rows], d_gates[t, rows]
+            np.matmul(d_key[:, length + t], transposed.memory_kernel, out=d_out)
+            d_out += d_memory[:, length + t]
+            d_out += d_outputs[t, rows]
+            d_both += np.matmul(d_out, transposed.output_kernel, out=product)
+            fused.attend_gradient(
+                kept.query[t, rows], p.score, keys, memory, kept.weights[t, rows], t,
+                d_context, d_q, d_key, d_memory, d_score,
+            )  # fmt: skip
+            np.matmul(d_q, transposed.query_kernel, out=product)
+            d_cell += product[:, :units]
+            d_hidden += product[:, units:]
+            fused.lstm_gradient(kept.gates[t, rows], last_cell, cell, d_hidden, d_cell, d_z)
+            np.matmul(d_z, transposed.recurrent, out=d_both)
+            write(t, d_z)
+        d_scores.append((rows.start, d_score))
+
+    _in_slices(batch, run)
+    return d_inputs.dense, AttentionParameters(
+        kernel=d_inputs.kernel(d_gates),
+        recurrent=_rows(kept.state[:-1, :, units:]).T @ _rows(d_gates[1:]),
+        bias=_sum(d_gates),
+        query_kernel=_rows(kept.state[:, :, : 2 * units]).T @ _rows(d_query),
+        query_bias=_sum(d_query),
+        memory_kernel=_rows(kept.memory).T @ _rows(d_keys),
+        score=_in_order(d_scores),
+        output_kernel=_rows(kept.state[:, :, units:]).T @ _rows(d_output),
+        output_bias=_sum(d_output),
+    )
+
+
+def _reader(inputs: Inputs, kernel: np.ndarray, rows: slice) -> Callable[[int], np.ndarray]:
+    """Returns a function from a step to its inputs . kernel, [R, 4u], which holds until the next call."""
+    ones, dense = inputs.ones[:, rows], inputs.dense[:, rows]
+    of_dense = kernel[len(kernel) - dense.shape[2] :]
+    result = np.zeros((dense.shape[1], kernel.shape[1]), np.float32)
+
+    def read(t: int) -> np.ndarray:
+        if dense.shape[2]:
+            np.matmul(dense[t], of_dense, out=result)
+        else:
+            result[:] = 0
+        if ones.shape[2]:
+            fused.add_rows(kernel, ones[t], result)
+        return result
+
+    return read
+
+
+class _InputGradient:
+    """Gathers the gradients of `inputs.dense`, [T, B, d], and of the kernel."""
+
+    def __init__(self, inputs: Inputs, kernel: np.ndarray) -> None:
+        self._inputs = inputs
+        self._shape = kernel.shape
+        self._transposed = np.ascontiguousarray(kernel[len(kernel) - inputs.dense.shape[2] :].T)
+        self._of_ones: list[tuple[int, np.ndarray]] = []
+        self.dense = _empty(*inputs.dense.shape)
+
+    def writer(self, rows: slice) -> Callable[[int, np.ndarray], None]:
+        """Returns a function that is to be told of each step of a slice and the gradient of its gates [R, 4u]."""
+        ones, d_dense = self._inputs.ones[:, rows], self.dense[:, rows]
+        d_kernel = np.zeros(self._shape, np.float32)
+        self._of_ones.append((rows.start, d_kernel))
+
+        def write(t: int, d_gates: np.ndarray) -> None:
+            if ones.shape[2]:
+                fused.add_rows_gradient(d_gates, ones[t], d_kernel)
+            if d_dense.shape[2]:
+                np.matmul(d_gates, self._transposed, out=d_dense[t])
+
+        return write
+
+    def kernel(self, d_gates: np.ndarray) -> np.ndarray:
+        """The kernel's gradient, when all is written."""
+        d_kernel = _in_order(self._of_ones)
+        size = self.dense.shape[2]
+        if size:
+            d_kernel[len(d_kernel) - size :] += _rows(self._inputs.dense).T @ _rows(d_gates)
+        return d_kernel
+
+
+def _in_slices(batch: int, run: Callable[[slice], None]) -> None:
+    """Calls `run` for slices that make up the batch, each in a thread of its own with products in that thread alone."""
+    number = max(1, min(_cores(), batch))
+    ends = [batch * i // number for i in range(number + 1)]
+    slices = [slice(*pair) for pair in zip(ends, ends[1:], strict=False)]
+    with _one_at_a_time, _libraries().limit(limits=1, user_api='blas'):
+        list(_threads().map(run, slices))
+
+
+def _in_order(parts: list[tuple[int, np.ndarray]]) -> np.ndarray:
+    """The sum of what the slices gave, in the order of the slices, so that it repeats exactly."""
+    return functools.reduce(np.add, (part for _, part in sorted(parts, key=lambda pair: pair[0])))
+
+
+def _rows(array: np.ndarray) -> np.ndarray:
+    """[T, B, n] as [T B, n], in place."""
+    return array.reshape(-1, array.shape[2])
+
+
+def _sum(array: np.ndarray) -> np.ndarray:
+    """Over steps and tracks; as a product, it is done in several threads."""
+    rows = _rows(array)
+    return np.ones(len(rows), np.float32) @ rows
+
+
+def _empty(*shape: int) -> np.ndarray:
+    """A new float32 array, in memory that an earlier one no longer needs if there is such.
+
+    The system hands out memory a page at a time and clears it, which would take a fifth of a training step. The array
+    begins at a multiple of 64 bytes: only such arrays does TensorFlow take over as they are.
+    """
+    size = int(np.prod(shape)) * 4
+    with _lock:
+        # Whoever uses an array, TensorFlow too, refers to its buffer; here refer the list, the loop and the call.
+        free = [buffer for buffer in _buffers if sys.getrefcount(buffer) == 3]
+        fitting = [buffer for buffer in free if size + 64 <= len(buffer)]
+        if fitting:
+            buffer = min(fitting, key=len)
+        else:
+            _buffers[:] = [b for b in _buffers if all(b is not unfit for unfit in free)]
+            buffer = np.empty(size + 64, np.uint8)
+            _buffers.append(buffer)
+    start = -buffer.ctypes.data % 64
+    return buffer[start : start + size].view(np.float32).reshape(shape)
+
+
+_buffers: list[np.ndarray] = []
+_lock = threading.Lock()
+_one_at_a_time = threading.Lock()  # two calls at once would set each other's limit for good
+
+
+@functools.cache
+def _cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+
+
+@functools.cache
+def _threads() -> concurrent.futures.ThreadPoolExecutor:
+    return concurrent.futures.ThreadPoolExecutor(_cores(), thread_name_prefix='recurrence')
+
+
+@functools.cache
+def _libraries() -> threadpoolctl.ThreadpoolController:
+    return threadpoolctl.ThreadpoolController()
