@@ -17,6 +17,8 @@ class EventRnnHparams:
       clip_norm: gradients are scaled down to this global norm.
       learning_rate: of Adam.
       residual_connections: add each layer's input to its output.
+      precision: of what training multiplies for all steps at once: 'float32', or 'bfloat16', which is faster where the
+        machine can multiply it.
     """
 
     batch_size: int = 64
@@ -26,6 +28,7 @@ class EventRnnHparams:
     clip_norm: float = 3.0
     learning_rate: float = 0.001
     residual_connections: bool = architecture(False)
+    precision: str = 'float32'
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
@@ -38,5 +41,7 @@ class EventRnnHparams:
             raise ValueError(f'attn_length={self.attn_length} must be 0 (no attention) or more.')
         if self.clip_norm <= 0:
             raise ValueError(f'clip_norm={self.clip_norm} must be above 0.')
+        if self.precision not in ('float32', 'bfloat16'):
+            raise ValueError(f'precision={self.precision} must be float32 or bfloat16.')
         if self.learning_rate <= 0:
             raise ValueError(f'learning_rate={self.learning_rate} must be above 0.')

@@ -194,7 +194,7 @@ def _of_parameters(
         return tf.concat([tf.zeros_like(values[:1]), values[:-1]], axis=0)
 
     return AttentionParameters(
-        kernel=None,
+        d_gates,  # in the kernel's place, and cut off
         recurrent=tf.matmul(pairs(shifted(kept.hidden), shifted(kept.context)), flat(d_gates), transpose_a=True),
         bias=tf.reduce_sum(flat(d_gates), axis=0),
         query_kernel=tf.matmul(pairs(kept.cell, kept.hidden), flat(d_query), transpose_a=True),

@@ -37,9 +37,9 @@ class EventRnn(Trainable):
                 self._keep(f'projection_{i}', keras.layers.Dense(units, kernel_initializer=next(initializer)), size)
                 size = units
             if i == 0 and hparams.attn_length:
-                layer: Any = AttentionLstm(units, hparams.attn_length, initializer)
+                layer: Any = AttentionLstm(units, hparams.attn_length, hparams.precision, initializer)
             else:
-                layer = Lstm(units, initializer)
+                layer = Lstm(units, hparams.precision, initializer)
             self._keep(f'lstm_{i}', layer, size)
             size = units
         self._keep('logits', keras.layers.Dense(encoding.num_classes, kernel_initializer=next(initializer)), size)
@@ -66,7 +66,7 @@ class EventRnn(Trainable):
                 output += x
             x = self._drop_out(output, i) if training else output
         kernel, bias = (tf.convert_to_tensor(v) for v in layers['logits'].trainable_variables)
-        return times(x, kernel) + bias
+        return times(x, kernel, self._hparams.precision) + bias
 
     def train_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
         """See Trainable: mean cross-entropy over the steps that are not padding, Adam, clipping by global norm."""

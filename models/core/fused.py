@@ -1,9 +1,9 @@
 """The parts of a recurrent step that are not matrix products, each fused into one pass over a few rows.
 
 TensorFlow makes a pass over the memory for each operation: a step of attention is some fifteen passes over megabytes,
-and these, not the arithmetic, were its cost. Here what belongs together is done while it is in the cache. Numba compiles
-the functions when they are first called, a few seconds once on a machine, and they run without Python's lock. The
-equations are those of `forward.py`; `recurrence.py` calls them.
+and these, not the arithmetic, were its cost. Here what belongs together is done while it is in the cache. Numba
+compiles the functions when they are first called, a few seconds once on a machine, and they run without Python's lock.
+The equations are those of `forward.py`; `recurrence.py` calls them.
 
 Arrays are float32 and contiguous along their last axis. R rows are a slice of the batch, u units, L slots of memory.
 """
@@ -22,11 +22,11 @@ _LIMIT = _F(7.90531110763549805)  # beyond it tanh is 1 in float32
 
 
 def _compile(function: Callable[..., Any]) -> Callable[..., Any]:
-    options = {'nogil': True, 'fastmath': _FAST, 'error_model': 'numpy'}
+    options: dict[str, Any] = {'nogil': True, 'fastmath': _FAST, 'error_model': 'numpy'}
     try:
-        return numba.njit(cache=True, **options)(function)
+        return numba.njit(function, cache=True, **options)
     except RuntimeError:  # no folder to keep the compiled function in
-        return numba.njit(**options)(function)
+        return numba.njit(function, **options)
 
 
 @numba.njit(inline='always')

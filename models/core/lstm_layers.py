@@ -2,31 +2,34 @@
 
 On a processor the recurrences are those of `recurrence.py`. On a GPU they are cuDNN's, through Keras, and that of
 `attention_lstm.py`.
+
+A layer is called with vectors [T, B, n], or with (ones, dense), which means vectors of zeros and a few ones that end in
+some numbers: `ones` are the places of the ones, int32 [T, B, slots], `dense` the numbers, [T, B, d].
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from solferino.models.core import attention_lstm, recurrence
+from solferino.models.core import attention_lstm, recurrent_ops
 from solferino.models.core.recurrence import AttentionParameters, Inputs, LstmParameters
-
-Gradient = Callable[[tf.Tensor], tuple[tf.Tensor | None, ...]]
+from solferino.models.core.recurrent_ops import BFLOAT16
 
 
 class Lstm(keras.layers.Layer):
-    """The layer without attention. Called with vectors [T, B, in], or with (ones, dense), which mean the same (`times`).
+    """The layer without attention.
 
     Args:
       units: of the state.
+      precision: FLOAT32, or BFLOAT16 for the product of vectors with the kernel.
       initializers: seeded initializers, one for each matrix.
     """
 
-    def __init__(self, units: int, initializers: Iterator[Any]) -> None:
+    def __init__(self, units: int, precision: str, initializers: Iterator[Any]) -> None:
         super().__init__(name='lstm')
+        self._precision = precision
         self._lstm = keras.layers.LSTM(
             units,
             return_sequences=True,
@@ -42,26 +45,28 @@ class Lstm(keras.layers.Layer):
 
     def call(self, inputs: Any) -> tf.Tensor:
         """Returns the hidden states [T, B, units]."""
-        if _on_processor():
+        if recurrent_ops.on_processor():
             parameters = LstmParameters(*(tf.convert_to_tensor(v) for v in self.named.values()))
-            return _lstm(_parts(inputs), parameters)
+            return recurrent_ops.lstm(*_prepare(inputs, parameters, self._precision))
         size = self.named['kernel'].shape[0]
         return tf.transpose(self._lstm(tf.transpose(vectors(inputs, size), [1, 0, 2])), [1, 0, 2])
 
 
 class AttentionLstm(keras.layers.Layer):
-    """The layer that attends to its own last outputs. Called with vectors [T, B, in], or with (ones, dense).
+    """The layer that attends to its own last outputs.
 
     Args:
       units: of the LSTM, of its output, and of the attention.
       length: memory slots.
+      precision: see Lstm.
       initializers: seeded initializers, one for each matrix.
     """
 
-    def __init__(self, units: int, length: int, initializers: Iterator[Any]) -> None:
+    def __init__(self, units: int, length: int, precision: str, initializers: Iterator[Any]) -> None:
         super().__init__(name='attention_lstm')
         self._units = units
         self._length = length
+        self._precision = precision
         self._initializers = initializers
         self.named: dict[str, Any] = {}
 
@@ -103,24 +108,32 @@ class AttentionLstm(keras.layers.Layer):
             bias=tf.linalg.matvec(w['kernel'], w['input_bias'], transpose_a=True) + w['bias'],
             **{name: w[name] for name in AttentionParameters._fields[3:]},
         )
-        if _on_processor():
-            return _attention(_parts(inputs), p, self._length)
-        return attention_lstm.recur(times(inputs, p.kernel), p, self._length)
+        if recurrent_ops.on_processor():
+            return recurrent_ops.attention(*_prepare(inputs, p, self._precision), self._length)
+        return attention_lstm.recur(times(inputs, p.kernel, self._precision), p, self._length)
 
 
-def times(x: Any, matrix: tf.Tensor) -> tf.Tensor:
-    """x . matrix for vectors [T, B, in].
-
-    Instead of a vector of zeros and a few ones, (ones, dense) may come: the places of its ones, int32 [T, B, slots], and
-    the values behind them, [T, B, d]. Then rows are selected, which is less work than a product.
-    """
+def times(x: Any, matrix: tf.Tensor, precision: str) -> tf.Tensor:
+    """x . matrix, [T, B, m]; for ones rows are selected, which is less work than a product."""
     if not isinstance(x, tuple):
-        return _product(x, matrix) if _on_processor() else tf.tensordot(x, matrix, 1)
+        return recurrent_ops.product(x, matrix, precision)
     ones, dense = x
     product = tf.reduce_sum(tf.gather(matrix, ones), axis=2)
     if dense.shape[2]:
-        product += tf.tensordot(dense, matrix[-dense.shape[2] :], 1)
+        product += recurrent_ops.product(dense, matrix[-dense.shape[2] :])
     return product
+
+
+def _prepare(x: Any, p: Any, precision: str) -> tuple[Inputs, Any]:
+    """A layer's inputs and its parameters as `recurrence.py` has them."""
+    batch = tf.unstack(tf.shape(x[0] if isinstance(x, tuple) else x)[:2])
+    nothing = Inputs(*(tf.zeros([*batch, 0], dtype) for dtype in (tf.float32, tf.float32, tf.int32)))
+    if isinstance(x, tuple):
+        ones, dense = x
+        return nothing._replace(ones=ones, dense=dense), p
+    if precision == BFLOAT16:  # which NumPy cannot multiply
+        return nothing._replace(given=recurrent_ops.product(x, p.kernel, precision)), p._replace(kernel=p.kernel[:0])
+    return nothing._replace(dense=x), p
 
 
 def vectors(x: Any, size: int) -> tf.Tensor:
@@ -130,74 +143,3 @@ def vectors(x: Any, size: int) -> tf.Tensor:
     ones, dense = x
     sparse = tf.reduce_sum(tf.one_hot(ones, size - dense.shape[2]), axis=2)
     return tf.concat([sparse, dense], axis=2) if dense.shape[2] else sparse
-
-
-def _parts(x: Any) -> Inputs:
-    """`times`'s argument as the recurrences have it."""
-    return Inputs(*x) if isinstance(x, tuple) else Inputs(tf.zeros([*tf.unstack(tf.shape(x)[:2]), 0], tf.int32), x)
-
-
-def _on_processor() -> bool:
-    return not tf.config.list_physical_devices('GPU')
-
-
-def _product(x: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
-    """`recurrence.product` and its gradient, for which TensorFlow takes two to three times as long."""
-
-    @tf.custom_gradient
-    def run(x: tf.Tensor, matrix: tf.Tensor) -> tuple[tf.Tensor, Gradient]:
-        (result,) = _call(recurrence.product, [x, matrix], 1)
-        result = tf.ensure_shape(result, [None, None, matrix.shape[1]])
-        return result, lambda upstream: _call(recurrence.product_gradient, [upstream, x, matrix], 2)
-
-    return run(x, matrix)
-
-
-def _lstm(inputs: Inputs, parameters: LstmParameters) -> tf.Tensor:
-    """`recurrence.lstm` and its gradient; returns the hidden states."""
-
-    def forward(ones: np.ndarray, dense: np.ndarray, *flat: np.ndarray) -> recurrence.Lstm:
-        return recurrence.lstm(Inputs(ones, dense), LstmParameters(*flat))
-
-    def backward(
-        upstream: np.ndarray, ones: np.ndarray, dense: np.ndarray, *others: np.ndarray
-    ) -> tuple[np.ndarray, ...]:
-        p, kept = LstmParameters(*others[:3]), recurrence.Lstm(*others[3:])
-        d_dense, d_parameters = recurrence.lstm_gradient(upstream, Inputs(ones, dense), p, kept)
-        return d_dense, *d_parameters
-
-    @tf.custom_gradient
-    def run(*arguments: tf.Tensor) -> tuple[tf.Tensor, Gradient]:
-        kept = _call(forward, arguments, len(recurrence.Lstm._fields))
-        hidden = tf.ensure_shape(kept[0], [None, None, parameters.recurrent.shape[0]])
-        return hidden, lambda upstream: (None, *_call(backward, [upstream, *arguments, *kept], len(arguments) - 1))
-
-    return run(*inputs, *parameters)
-
-
-def _attention(inputs: Inputs, parameters: AttentionParameters, length: int) -> tf.Tensor:
-    """`recurrence.attention` and its gradient; returns the outputs."""
-
-    def forward(ones: np.ndarray, dense: np.ndarray, *flat: np.ndarray) -> recurrence.Attention:
-        return recurrence.attention(Inputs(ones, dense), AttentionParameters(*flat), length)
-
-    def backward(
-        upstream: np.ndarray, ones: np.ndarray, dense: np.ndarray, *others: np.ndarray
-    ) -> tuple[np.ndarray, ...]:
-        p, kept = AttentionParameters(*others[: len(parameters)]), recurrence.Attention(*others[len(parameters) :])
-        d_dense, d_parameters = recurrence.attention_gradient(upstream, Inputs(ones, dense), p, kept)
-        return d_dense, *d_parameters
-
-    @tf.custom_gradient
-    def run(*arguments: tf.Tensor) -> tuple[tf.Tensor, Gradient]:
-        kept = _call(forward, arguments, len(recurrence.Attention._fields))
-        outputs = tf.transpose(kept[0][:, length:], [1, 0, 2])
-        outputs = tf.ensure_shape(outputs, [None, None, parameters.score.shape[0]])
-        return outputs, lambda upstream: (None, *_call(backward, [upstream, *arguments, *kept], len(arguments) - 1))
-
-    return run(*inputs, *parameters)
-
-
-def _call(function: Callable[..., Any], arguments: Sequence[tf.Tensor], results: int) -> tuple[tf.Tensor, ...]:
-    """Calls a function of arrays."""
-    return tuple(tf.nest.flatten(tf.numpy_function(function, arguments, [tf.float32] * results)))

@@ -6,13 +6,12 @@ products that give the weights' gradients are one for all steps. `attention_lstm
 GPUs and for the tests, which hold the two against each other.
 
 Shapes: T steps, B tracks, u units, L slots of the attention's memory. Time comes first, so that a step is contiguous.
-A layer's inputs are vectors of some zeros and ones, given by the places of the ones [T, B, slots] int32, which end in
-some numbers [T, B, d]: there may be none of either. Matrices that multiply them are [n, 4u], to the gates in the order
-input, forget, cell, output.
+Gates are in the order input, forget, cell, output.
 """
 
 import concurrent.futures
 import functools
+import itertools
 import os
 import sys
 import threading
@@ -26,10 +25,18 @@ from solferino.models.core import fused
 
 
 class Inputs(NamedTuple):
-    """A layer's inputs: `ones` [T, B, slots] and `dense` [T, B, d], see above."""
+    """A layer's inputs, in three parts of which each may be of size 0.
 
-    ones: np.ndarray
+    Attributes:
+      given: [T, B, 4u]; added to the gates as it is.
+      dense: [T, B, d]; multiplied by the kernel's last d rows.
+      ones: [T, B, slots] int32; for each the kernel's row of this number is added, as if it were the place of a one in
+        a vector of zeros.
+    """
+
+    given: np.ndarray
     dense: np.ndarray
+    ones: np.ndarray
 
 
 class LstmParameters(NamedTuple):
@@ -117,7 +124,7 @@ def product_gradient(d_result: np.ndarray, x: np.ndarray, matrix: np.ndarray) ->
 
 def lstm(inputs: Inputs, p: LstmParameters) -> Lstm:
     """Runs an LSTM from a state of zeros."""
-    steps, batch, _ = inputs.ones.shape
+    steps, batch, _ = inputs.dense.shape
     units = len(p.recurrent)
     kept = Lstm(_empty(steps, batch, units), _empty(steps, batch, units), _empty(steps, batch, 4 * units))
 
@@ -139,8 +146,8 @@ def lstm(inputs: Inputs, p: LstmParameters) -> Lstm:
 
 def lstm_gradient(
     d_hidden: np.ndarray, inputs: Inputs, p: LstmParameters, kept: Lstm
-) -> tuple[np.ndarray, LstmParameters]:
-    """The gradients of `inputs.dense` and of the parameters in `lstm`, from that of the hidden states [T, B, u]."""
+) -> tuple[tuple[np.ndarray, np.ndarray], LstmParameters]:
+    """The gradients of the inputs and of the parameters in `lstm`, from that of the hidden states [T, B, u]."""
     steps, batch, _ = d_hidden.shape
     d_gates, d_inputs = _empty(*kept.gates.shape), _InputGradient(inputs, p.kernel)
     transposed = np.ascontiguousarray(p.recurrent.T)
@@ -157,7 +164,7 @@ def lstm_gradient(
             write(t, d_z)
 
     _in_slices(batch, run)
-    return d_inputs.dense, LstmParameters(
+    return d_inputs.of(d_gates), LstmParameters(
         kernel=d_inputs.kernel(d_gates),
         recurrent=_rows(kept.hidden[:-1]).T @ _rows(d_gates[1:]),
         bias=_sum(d_gates),
@@ -165,8 +172,8 @@ def lstm_gradient(
 
 
 def attention(inputs: Inputs, p: AttentionParameters, length: int) -> Attention:
-    """Runs the LSTM with attention over its `length` last outputs, from a state of zeros (`forward.Forward._attend`)."""
-    steps, batch, _ = inputs.ones.shape
+    """Runs the LSTM with attention over its last `length` outputs, from a state of zeros (`Forward._attend`)."""
+    steps, batch, _ = inputs.dense.shape
     units = len(p.score)
     kept = Attention(
         memory=_empty(batch, length + steps, units),
@@ -204,8 +211,8 @@ def attention(inputs: Inputs, p: AttentionParameters, length: int) -> Attention:
 
 def attention_gradient(
     d_outputs: np.ndarray, inputs: Inputs, p: AttentionParameters, kept: Attention
-) -> tuple[np.ndarray, AttentionParameters]:
-    """The gradients of `inputs.dense` and of the parameters in `attention`, from that of the outputs [T, B, u].
+) -> tuple[tuple[np.ndarray, np.ndarray], AttentionParameters]:
+    """The gradients of the inputs and of the parameters in `attention`, from that of the outputs [T, B, u].
 
     Going backwards, what step t adds to the gradients of the slots that it reads stays in place: when it is the turn of
     the step that wrote a slot, the slot's gradient is complete.
@@ -247,7 +254,7 @@ def attention_gradient(
         d_scores.append((rows.start, d_score))
 
     _in_slices(batch, run)
-    return d_inputs.dense, AttentionParameters(
+    return d_inputs.of(d_gates), AttentionParameters(
         kernel=d_inputs.kernel(d_gates),
         recurrent=_rows(kept.state[:-1, :, units:]).T @ _rows(d_gates[1:]),
         bias=_sum(d_gates),
@@ -261,8 +268,8 @@ def attention_gradient(
 
 
 def _reader(inputs: Inputs, kernel: np.ndarray, rows: slice) -> Callable[[int], np.ndarray]:
-    """Returns a function from a step to its inputs . kernel, [R, 4u], which holds until the next call."""
-    ones, dense = inputs.ones[:, rows], inputs.dense[:, rows]
+    """Returns a function from a step to its inputs' part of the gates, [R, 4u], which holds until the next call."""
+    given, dense, ones = (part[:, rows] for part in inputs)
     of_dense = kernel[len(kernel) - dense.shape[2] :]
     result = np.zeros((dense.shape[1], kernel.shape[1]), np.float32)
 
@@ -271,6 +278,8 @@ def _reader(inputs: Inputs, kernel: np.ndarray, rows: slice) -> Callable[[int], 
             np.matmul(dense[t], of_dense, out=result)
         else:
             result[:] = 0
+        if given.shape[2]:
+            np.add(result, given[t], out=result)
         if ones.shape[2]:
             fused.add_rows(kernel, ones[t], result)
         return result
@@ -279,18 +288,18 @@ def _reader(inputs: Inputs, kernel: np.ndarray, rows: slice) -> Callable[[int], 
 
 
 class _InputGradient:
-    """Gathers the gradients of `inputs.dense`, [T, B, d], and of the kernel."""
+    """Gathers the gradients of the inputs and of the kernel."""
 
     def __init__(self, inputs: Inputs, kernel: np.ndarray) -> None:
         self._inputs = inputs
         self._shape = kernel.shape
         self._transposed = np.ascontiguousarray(kernel[len(kernel) - inputs.dense.shape[2] :].T)
         self._of_ones: list[tuple[int, np.ndarray]] = []
-        self.dense = _empty(*inputs.dense.shape)
+        self._dense = _empty(*inputs.dense.shape)
 
     def writer(self, rows: slice) -> Callable[[int, np.ndarray], None]:
         """Returns a function that is to be told of each step of a slice and the gradient of its gates [R, 4u]."""
-        ones, d_dense = self._inputs.ones[:, rows], self.dense[:, rows]
+        ones, d_dense = self._inputs.ones[:, rows], self._dense[:, rows]
         d_kernel = np.zeros(self._shape, np.float32)
         self._of_ones.append((rows.start, d_kernel))
 
@@ -302,10 +311,14 @@ class _InputGradient:
 
         return write
 
+    def of(self, d_gates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The gradients of `given` and `dense`, when all is written."""
+        return d_gates[:, :, : self._inputs.given.shape[2]], self._dense
+
     def kernel(self, d_gates: np.ndarray) -> np.ndarray:
         """The kernel's gradient, when all is written."""
         d_kernel = _in_order(self._of_ones)
-        size = self.dense.shape[2]
+        size = self._dense.shape[2]
         if size:
             d_kernel[len(d_kernel) - size :] += _rows(self._inputs.dense).T @ _rows(d_gates)
         return d_kernel
@@ -315,7 +328,7 @@ def _in_slices(batch: int, run: Callable[[slice], None]) -> None:
     """Calls `run` for slices that make up the batch, each in a thread of its own with products in that thread alone."""
     number = max(1, min(_cores(), batch))
     ends = [batch * i // number for i in range(number + 1)]
-    slices = [slice(*pair) for pair in zip(ends, ends[1:], strict=False)]
+    slices = [slice(*pair) for pair in itertools.pairwise(ends)]
     with _one_at_a_time, _libraries().limit(limits=1, user_api='blas'):
         list(_threads().map(run, slices))
 

@@ -58,6 +58,8 @@ def test_outputs_and_gradients(steps: int, length: int) -> None:
     for recur in (attention_lstm.recur, tf.function(attention_lstm.recur)):
         outputs, gradients = differentiate(recur)
         np.testing.assert_allclose(outputs, expected, atol=1e-12)
-        for name, ours, theirs in zip(('gates', *AttentionParameters._fields[1:]), gradients, expected_gradients, strict=True):
+        for name, ours, theirs in zip(
+            ('gates', *AttentionParameters._fields[1:]), gradients, expected_gradients, strict=True
+        ):
             # With one slot the softmax is 1 whatever the scores: then there is no gradient to compare, but rounding.
             np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-11, err_msg=name)

@@ -1,0 +1,168 @@
+"""The recurrences on a processor against TensorFlow's, and their gradients against its own."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from solferino.models.core import attention_lstm, recurrence, recurrent_ops
+from solferino.models.core.recurrence import AttentionParameters, Inputs, LstmParameters
+
+UNITS, CLASSES, NUMBERS = 6, 9, 3
+
+
+def _random(rng: np.random.Generator, *shape: int) -> tf.Tensor:
+    return tf.constant(rng.normal(0, 0.5, shape).astype(np.float32))
+
+
+def _inputs(rng: np.random.Generator, steps: int, batch: int) -> tuple[Inputs, tf.Tensor]:
+    """All three parts, and the vectors that `ones` and `dense` stand for."""
+    ones = rng.integers(0, CLASSES, (steps, batch, 2))
+    dense = _random(rng, steps, batch, NUMBERS)
+    vectors = tf.concat([tf.reduce_sum(tf.one_hot(ones, CLASSES), axis=2), dense], axis=2)
+    return Inputs(_random(rng, steps, batch, 4 * UNITS), dense, tf.constant(ones, tf.int32)), vectors
+
+
+def _attention_parameters(rng: np.random.Generator) -> AttentionParameters:
+    u = UNITS
+    shapes = [(CLASSES + NUMBERS, 4 * u), (2 * u, 4 * u), (4 * u,), (2 * u, u), (u,), (u, u), (u,), (2 * u, u), (u,)]
+    return AttentionParameters(*(_random(rng, *shape) for shape in shapes))
+
+
+def _differentiate(function, variables, upstream):
+    with tf.GradientTape() as tape:
+        tape.watch(variables)
+        outputs = function()
+        loss = tf.reduce_sum(outputs * upstream)
+    return outputs, tape.gradient(loss, variables)
+
+
+def _check(ours, theirs, variables, upstream) -> None:
+    outputs, gradients = _differentiate(ours, variables, upstream)
+    expected, expected_gradients = _differentiate(theirs, variables, upstream)
+    np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5)
+    for gradient, reference in zip(gradients, expected_gradients, strict=True):
+        reference = tf.convert_to_tensor(reference)
+        np.testing.assert_allclose(gradient, reference, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize('steps, batch', [(7, 5), (1, 1), (2, 3)])
+@pytest.mark.parametrize('compiled', [False, True])
+def test_lstm(steps: int, batch: int, compiled: bool) -> None:
+    rng = np.random.default_rng(steps)
+    inputs, vectors = _inputs(rng, steps, batch)
+    p = LstmParameters(
+        _random(rng, CLASSES + NUMBERS, 4 * UNITS), _random(rng, UNITS, 4 * UNITS), _random(rng, 4 * UNITS)
+    )
+
+    def plain() -> tf.Tensor:
+        dense = tf.concat([vectors[:, :, :CLASSES], inputs.dense], axis=2)
+        h = c = tf.zeros([batch, UNITS])
+        outputs = []
+        for t in range(steps):
+            gates = inputs.given[t] + dense[t] @ p.kernel + h @ p.recurrent + p.bias
+            i, f, g, o = tf.split(gates, 4, axis=1)
+            c = c * tf.sigmoid(f) + tf.sigmoid(i) * tf.tanh(g)
+            h = tf.sigmoid(o) * tf.tanh(c)
+            outputs.append(h)
+        return tf.stack(outputs)
+
+    ours = lambda: recurrent_ops.lstm(inputs, p)  # noqa: E731 tf.function takes it as well as a call does
+    variables = [inputs.given, inputs.dense, *p]
+    _check(tf.function(ours) if compiled else ours, plain, variables, _random(rng, steps, batch, UNITS))
+
+
+@pytest.mark.parametrize('steps, batch, length', [(9, 4, 4), (3, 2, 5), (1, 1, 2), (12, 3, 1), (20, 5, 7), (6, 1, 6)])
+def test_attention(steps: int, batch: int, length: int) -> None:
+    rng = np.random.default_rng(steps)
+    inputs, vectors = _inputs(rng, steps, batch)
+    p = _attention_parameters(rng)
+
+    def on_a_gpu() -> tf.Tensor:
+        dense = tf.concat([vectors[:, :, :CLASSES], inputs.dense], axis=2)
+        return attention_lstm.recur(inputs.given + tf.tensordot(dense, p.kernel, 1), p, length)
+
+    variables = [inputs.given, inputs.dense, *p]
+    upstream = _random(rng, steps, batch, UNITS)
+    _check(lambda: recurrent_ops.attention(inputs, p, length), on_a_gpu, variables, upstream)
+
+
+def test_saturated_units_and_what_is_not_a_number() -> None:
+    rng = np.random.default_rng(0)
+    inputs, _ = _inputs(rng, 3, 2)
+    p = LstmParameters(
+        *(part.numpy() for part in (_random(rng, CLASSES + NUMBERS, 4 * UNITS), _random(rng, UNITS, 4 * UNITS))),
+        np.zeros(4 * UNITS, np.float32),
+    )
+    large = Inputs(np.full((3, 2, 4 * UNITS), 1e30, np.float32), inputs.dense.numpy(), inputs.ones.numpy())
+    # All gates open, so that the cell counts the steps.
+    expected = np.broadcast_to(np.tanh([1, 2, 3])[:, None, None], (3, 2, UNITS))
+    np.testing.assert_allclose(recurrence.lstm(large, p).hidden, expected, rtol=1e-6)
+    broken = large._replace(given=np.where(np.arange(4 * UNITS) == 0, np.nan, large.given).astype(np.float32))
+    assert np.isnan(recurrence.lstm(broken, p).hidden[:, :, 0]).all()
+
+
+def test_a_track_does_not_depend_on_those_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    inputs = Inputs(*(part.numpy() for part in _inputs(rng, 5, 8)[0]))
+    p = AttentionParameters(*(part.numpy() for part in _attention_parameters(rng)))
+    upstream = rng.normal(size=(5, 8, UNITS)).astype(np.float32)
+    results = []
+    for cores in (1, 3, 8):
+        monkeypatch.setattr(recurrence, '_cores', lambda cores=cores: cores)
+        kept = recurrence.attention(inputs, p, 4)
+        d_inputs, d_parameters = recurrence.attention_gradient(upstream, inputs, p, kept)
+        results.append([kept.memory.copy(), *d_inputs, *d_parameters])
+    for other in results[1:]:
+        for ours, theirs in zip(results[0], other, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_memory_is_used_again_only_when_nobody_needs_it() -> None:
+    first = recurrence._empty(1000, 3)
+    address = first.ctypes.data
+    assert not address % 64
+    part = first[10:20].reshape(-1)
+    del first
+    second = recurrence._empty(1000, 3)
+    assert second.ctypes.data != address
+    part[:] = 1
+    second[:] = 2
+    assert (part == 1).all()
+    del part
+    assert recurrence._empty(1000, 3).ctypes.data == address
+
+
+def test_rows_of_ones_are_gathered_as_vectors_are_multiplied() -> None:
+    from solferino.models.core.lstm_layers import AttentionLstm, Lstm
+
+    ones = tf.constant([[[1], [4], [0]]])
+    dense = tf.constant([[[0.5, -1.0], [2.0, 0.0], [1.0, 1.0]]])
+    vectors = tf.concat([tf.one_hot(ones[:, :, 0], 5), dense], axis=2)
+    initializers = iter([keras.initializers.GlorotUniform(seed=s) for s in range(20)])
+    for layer in (AttentionLstm(4, 3, 'float32', initializers), Lstm(4, 'float32', initializers)):
+        layer.build((None, None, 7))
+        np.testing.assert_allclose(layer((ones, dense)), layer(vectors), atol=1e-6)
+
+
+@pytest.mark.parametrize('attn_length', [0, 4])
+def test_what_a_gpu_does_is_the_same(attn_length: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    from solferino.models.core.lstm_layers import AttentionLstm, Lstm
+
+    initializers = iter([keras.initializers.GlorotUniform(seed=s) for s in range(20)])
+    layer = AttentionLstm(4, attn_length, 'float32', initializers) if attn_length else Lstm(4, 'float32', initializers)
+    layer.build((None, None, 5))
+    x = _random(np.random.default_rng(0), 6, 3, 5)
+    here = layer(x)
+    monkeypatch.setattr(recurrent_ops, 'on_processor', lambda: False)
+    np.testing.assert_allclose(layer(x), here, atol=1e-6)
+
+
+def test_bfloat16_rounds_the_products_alone() -> None:
+    rng = np.random.default_rng(0)
+    x, matrix = _random(rng, 2, 3, 64), _random(rng, 64, 5)
+    exact = recurrent_ops.product(x, matrix)
+    rounded = recurrent_ops.product(x, matrix, recurrent_ops.BFLOAT16)
+    np.testing.assert_allclose(exact, tf.tensordot(x, matrix, 1), rtol=1e-5, atol=1e-5)
+    assert rounded.dtype == tf.float32
+    assert 0 < np.abs(rounded - exact).max() < 0.1
