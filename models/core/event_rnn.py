@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from solferino.hparams.event_rnn import EventRnnHparams
+from solferino.models.core import recurrent_ops
 from solferino.models.core.lstm_layers import AttentionLstm, Lstm, times, vectors
 from solferino.models.core.trainable import Metrics, Trainable
 from solferino.models.music.encodings import Encoding
@@ -105,7 +106,7 @@ class EventRnn(Trainable):
         ones, dense, labels = (_time_first(batch[name]) for name in ('ones', 'dense', 'labels'))
         logits = self.logits(ones, dense, training)
         steps = tf.transpose(tf.sequence_mask(batch['length'], tf.shape(labels)[0], tf.float32))  # [T, B]
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits) * steps
+        losses = _cross_entropy(labels, logits) * steps
         correct = tf.cast(tf.argmax(logits, axis=-1, output_type=tf.int32) == labels, tf.float32) * steps
         no_event = tf.cast(labels == self._encoding.no_event_label, tf.float32) * steps
         event = steps - no_event
@@ -127,6 +128,16 @@ class EventRnn(Trainable):
         step = tf.cast(self.optimizer.iterations, tf.int64)
         seed = tf.stack([tf.constant(self._seed, tf.int64), step * len(self._hparams.rnn_layer_sizes) + layer])
         return tf.nn.experimental.stateless_dropout(x, rate, seed=seed)
+
+
+def _cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Of each label with its logits, [T, B], in nats."""
+    if not recurrent_ops.on_processor():
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+    # tf.nn takes six operations for it where results must repeat; on a processor the one does, too.
+    flat = tf.reshape(logits, [-1, logits.shape[-1]])
+    losses, _ = tf.raw_ops.SparseSoftmaxCrossEntropyWithLogits(features=flat, labels=tf.reshape(labels, [-1]))
+    return tf.reshape(losses, tf.shape(labels))
 
 
 def _time_first(x: tf.Tensor) -> tf.Tensor:
