@@ -1,25 +1,22 @@
 """Sampling from the event network, and scoring with it: many tracks at a time, a step at a time."""
 
-import contextlib
+import os
 from collections.abc import Sequence
+from concurrent import futures
+from typing import Any
 
 import numpy as np
 import threadpoolctl
 
 from solferino.models.core.family import GenerateOptions
-from solferino.models.core.forward import Forward, log_softmax
+from solferino.models.core.forward import Forward, State, log_softmax
 from solferino.models.music.encodings import Encoding, Inputs
 
-# Products of fewer rows are done before other threads have woken up.
-_ROWS_FOR_THREADS = 128
-
-
-def threads(rows: int) -> contextlib.AbstractContextManager[object]:
-    """Within this, NumPy multiplies in as many threads as pay for batches of `rows` tracks.
-
-    On a machine that does other work, threads that wait for one another made ten tracks take 7 s instead of 0.2 s.
-    """
-    return contextlib.nullcontext() if rows >= _ROWS_FOR_THREADS else threadpoolctl.threadpool_limits(1, 'blas')
+# Rows of a batch, each with 64 KiB of attention's memory, that a core's caches hold while they are taken from the first
+# step to the last; and the fewest for which a second core pays: it reads all weights again.
+_MOST_ROWS = 128
+_FEWEST_ROWS = 32
+_LOWEST_TEMPERATURE = 1e-30  # below it the differences of logits leave float32; far above it all but the likeliest are 0
 
 
 def sample(
@@ -29,53 +26,104 @@ def sample(
     length: int,
     options: GenerateOptions,
     streams: Sequence[int],
+    threads: int | None = None,
 ) -> np.ndarray:
     """Continues event classes `primers` [tracks, steps] to `length` steps; returns [tracks, length].
 
     With a beam, each track is `beam_size` hypotheses; every `steps_per_iteration` steps each of them branches
     `branch_factor` ways, and the likeliest are kept; the first iteration is the shorter one if the steps do not divide.
     A track draws its random numbers from the seed and its own number in `streams` alone, so that it does not depend on
-    how many are sampled beside it.
+    how many are sampled beside it, nor on `threads`, which is as many as there are cores to be had if None.
     """
-    tracks, start = primers.shape
-    steps = length - start
-    width = options.beam_size * options.branch_factor
-    draws = np.stack([np.random.default_rng([options.seed, k]).random((steps, width)) for k in streams])
+    tracks = len(primers)
+    threads = threads or len(os.sched_getaffinity(0))
+    slices = np.array_split(np.arange(tracks), _num_slices(tracks, _width(options), threads))
 
-    inputs, seen = encoding.advance(encoding.start(tracks), primers)
-    logits, state = forward.run(inputs, forward.initial_state(tracks))
-    next_logits = logits[:, -1]
-    events = np.zeros((tracks, length), np.int32)
-    events[:, :start] = primers
-    score = np.zeros(tracks)  # log-likelihood of what was sampled
+    def sample_slice(rows: np.ndarray) -> np.ndarray:
+        return _sample(forward, encoding, primers[rows], length, options, [streams[k] for k in rows])
 
-    def take(rows: np.ndarray) -> None:
-        nonlocal events, score, seen, state, next_logits
-        events, score, next_logits = events[rows], score[rows], next_logits[rows]
-        seen, state = seen.take(rows), state.take(rows)
-
-    if width > 1:
-        take(np.repeat(np.arange(tracks), width))
-    for t in range(start, length):
-        labels, logprobs = _draw(next_logits, draws[:, t - start].reshape(-1), options)
-        events[:, t] = encoding.events_of_labels(seen, labels)
-        score += logprobs
-        if t + 1 == length:
-            break
-        ends_iteration = (length - t - 1) % options.steps_per_iteration == 0
-        if width > 1 and ends_iteration:
-            take(np.repeat(_best(score, tracks, options.beam_size), options.branch_factor))
-        inputs, seen = encoding.advance(seen, events[:, t : t + 1])
-        next_logits, state = forward.step(Inputs(inputs.ones[:, 0], inputs.dense[:, 0]), state)
-    return events[_best(score, tracks, 1)] if width > 1 else events
+    # NumPy's own threads would wait for one another at each product: on a busy machine for most of the time.
+    with threadpoolctl.threadpool_limits(1, 'blas'):
+        if len(slices) == 1:
+            return sample_slice(slices[0])
+        pool = futures.ThreadPoolExecutor(threads)
+        try:
+            return np.concatenate(list(pool.map(sample_slice, slices)))
+        finally:
+            pool.shutdown(cancel_futures=True)  # after an error or Ctrl-C, slices that are not begun are left
 
 
 def log_likelihood(forward: Forward, encoding: Encoding, events: np.ndarray) -> float:
     """Natural log of the probability of the classes `events` [steps] after the first, given the first."""
     batch = events[None]
-    logits, _ = forward.run(encoding.inputs(batch[:, :-1]), forward.initial_state(1))
+    with threadpoolctl.threadpool_limits(1, 'blas'):
+        logits, _ = forward.run(encoding.inputs(batch[:, :-1]), forward.initial_state(1))
     labels = encoding.labels(batch)[0]
     return float(log_softmax(logits[0].astype(np.float64))[np.arange(len(labels)), labels].sum())
+
+
+def _width(options: GenerateOptions) -> int:
+    """Hypotheses of a track."""
+    return options.beam_size * options.branch_factor
+
+
+def _num_slices(tracks: int, width: int, threads: int) -> int:
+    """Into how many parts to cut the tracks: as many for each thread, and as large as pays."""
+    rounds = -(-tracks * width // (threads * _MOST_ROWS))
+    slices = threads * rounds if rounds > 1 else min(threads, tracks * width // _FEWEST_ROWS)
+    return max(1, min(slices, tracks))
+
+
+def _sample(
+    forward: Forward,
+    encoding: Encoding,
+    primers: np.ndarray,
+    length: int,
+    options: GenerateOptions,
+    streams: Sequence[int],
+) -> np.ndarray:
+    """See `sample`."""
+    tracks, start = primers.shape
+    width = _width(options)
+    draws = np.stack([np.random.default_rng([options.seed, k]).random((length - start, width)) for k in streams])
+    events = np.zeros((tracks, length), np.int32)
+    events[:, :start] = primers
+    score = np.zeros(tracks)  # log-likelihood of what was sampled
+
+    # Tracks that begin alike go through the network once.
+    primers, track_primers = np.unique(primers, axis=0, return_inverse=True)
+    seen, state = encoding.start(len(primers)), forward.initial_state(len(primers))
+    for t in range(start):
+        output, seen, state = _advance(forward, encoding, primers[:, t], seen, state)
+
+    def take(rows: np.ndarray) -> None:
+        nonlocal events, score, seen, state, output
+        events, score = events[rows], score[rows]
+        seen, state, output = seen.take(rows), state.take(rows), output[rows]
+
+    seen, state, output = seen.take(track_primers), state.take(track_primers), output[track_primers]
+    if width > 1:
+        take(np.repeat(np.arange(tracks), width))
+    for t in range(start, length):
+        labels, logprobs = _draw(forward.logits(output), draws[:, t - start].reshape(-1), options)
+        events[:, t] = encoding.events_of_labels(seen, labels)
+        score += logprobs
+        if t + 1 == length:
+            break
+        ends_iteration = width > 1 and (length - t - 1) % options.steps_per_iteration == 0
+        if ends_iteration:
+            take(_best(score, tracks, options.beam_size))
+        output, seen, state = _advance(forward, encoding, events[:, t], seen, state)
+        if ends_iteration and options.branch_factor > 1:
+            take(np.repeat(np.arange(len(events)), options.branch_factor))
+    return events[_best(score, tracks, 1)] if width > 1 else events
+
+
+def _advance(forward: Forward, encoding: Encoding, events: np.ndarray, seen: Any, state: State) -> tuple[Any, ...]:
+    """Takes event classes [rows]; returns the network's output and the states of the encoding and the network."""
+    inputs, seen = encoding.advance(seen, events[:, None])
+    output, state = forward.advance(Inputs(inputs.ones[:, 0], inputs.dense[:, 0]), state)
+    return output, seen, state
 
 
 def _best(score: np.ndarray, tracks: int, keep: int) -> np.ndarray:
@@ -87,12 +135,14 @@ def _best(score: np.ndarray, tracks: int, keep: int) -> np.ndarray:
 
 def _draw(logits: np.ndarray, uniform: np.ndarray, options: GenerateOptions) -> tuple[np.ndarray, np.ndarray]:
     """Draws a label [rows] from each of `logits` [rows, classes]; returns its log-probability beside it."""
-    scaled = logits.astype(np.float64) / options.temperature
+    scaled = logits - logits.max(axis=1, keepdims=True)
+    scaled /= np.float32(max(options.temperature, _LOWEST_TEMPERATURE))
     if 0 < options.top_k < logits.shape[1]:
         kth = np.partition(scaled, -options.top_k, axis=1)[:, -options.top_k, None]
-        scaled = np.where(scaled >= kth, scaled, -np.inf)
-    logprobs = log_softmax(scaled)
-    cumulative = np.exp(logprobs).cumsum(axis=1)
-    # Rounding may leave the last sum below 1: scale the draw by it, so that a class of probability 0 is never drawn.
-    labels = (cumulative <= (uniform * cumulative[:, -1])[:, None]).sum(axis=1).astype(np.int32)
-    return labels, logprobs[np.arange(len(labels)), labels]
+        scaled[scaled < kth] = -np.inf
+    rows = np.arange(len(scaled))
+    cumulative = np.exp(scaled).cumsum(axis=1, dtype=np.float64)
+    total = cumulative[:, -1]
+    # A class of probability 0 does not raise the sum, so that it is never the first above the draw.
+    labels = (cumulative > (uniform * total)[:, None]).argmax(axis=1).astype(np.int32)
+    return labels, scaled[rows, labels] - np.log(total)
