@@ -77,8 +77,7 @@ class Forward:
         self._residual = residual_connections
         if attn_length:
             self._fold_attention()
-        for i in range(self._num_layers):
-            self._scale_gates(i)
+        self._kernels = [self._fold_layer(i) for i in range(self._num_layers)]
 
     def initial_state(self, batch: int) -> State:
         """Zeros."""
@@ -113,19 +112,23 @@ class Forward:
         for i in range(self._num_layers):
             if f'projection_{i}/kernel' in w:
                 x = _times(x, w[f'projection_{i}/kernel']) + w[f'projection_{i}/bias']
-            gates = _times(x, w[f'lstm_{i}/kernel'])
-            gates += state.hidden[i] @ w[f'lstm_{i}/recurrent_kernel']
+            together = [state.hidden[i]]
             if i == 0 and state.attention is not None:
-                gates += state.attention.context @ w['attention/context_kernel']
+                together.append(state.attention.context)
+            if not isinstance(x, Inputs):
+                together.append(x)
+            gates = np.concatenate(together, axis=1) @ self._kernels[i]
+            if isinstance(x, Inputs):
+                gates += _times(x, w['lstm_0/kernel'])
             gates += w[f'lstm_{i}/bias']
             h, c = _lstm(gates, state.cell[i])
             output = h
             if i == 0 and state.attention is not None:
                 output, attention = self._attend(h, c, state.attention)
-            x = output + x if self._residual else output
+            x = output = output + x if self._residual else output
             hidden.append(h)
             cell.append(c)
-        return x, State(tuple(hidden), tuple(cell), attention)
+        return output, State(tuple(hidden), tuple(cell), attention)
 
     def _attend(self, h: np.ndarray, c: np.ndarray, past: AttentionState) -> tuple[np.ndarray, AttentionState]:
         """One step of the attention over the layer's own last outputs. Returns the output and the attention.
@@ -140,9 +143,8 @@ class Forward:
         As tanh(k + q) = 1 - 2 / (1 + exp(2k) exp(2q)), one exponential of each key, when it comes into the memory, and
         one of each query do for all slots and steps. The softmax does not see the 1.
         """
-        w, u = self._weights, h.shape[1]
-        query_kernel, output_kernel = w['attention/query_kernel'], w['attention/output_kernel']
-        query = c @ query_kernel[:u] + h @ query_kernel[u:] + w['attention/query_bias']
+        w = self._weights
+        query = np.concatenate([c, h], axis=1) @ w['attention/query_kernel'] + w['attention/query_bias']
         inverse = _bounded_exp(-2 * query)
         weighted = (inverse * (-2 * w['attention/score']))[:, :, None]
         scores = np.empty(past.memory.shape[:2], np.float32)
@@ -150,7 +152,7 @@ class Forward:
             sums = past.keys[rows] + inverse[rows, None]
             scores[rows] = (np.reciprocal(sums, out=sums) @ weighted[rows])[:, :, 0]
         context = (softmax(scores)[:, None] @ past.memory)[:, 0]
-        output = h @ output_kernel[:u] + context @ output_kernel[u:] + w['attention/output_bias']
+        output = np.concatenate([h, context], axis=1) @ w['attention/output_kernel'] + w['attention/output_bias']
         past.memory[:, past.oldest] = output
         past.keys[:, past.oldest] = _bounded_exp(2 * (output @ w['attention/memory_kernel']))
         return output, past._replace(context=context, oldest=(past.oldest + 1) % self._attn_length)
@@ -167,13 +169,18 @@ class Forward:
         w['lstm_0/bias'] = w['attention/input_bias'] @ kernel + w['lstm_0/bias']
         w['attention/context_kernel'] = w['attention/context_kernel'] @ kernel
 
-    def _scale_gates(self, i: int) -> None:
-        """Makes layer i give what `_lstm` takes; a power of two changes no digit."""
-        names = [f'lstm_{i}/kernel', f'lstm_{i}/recurrent_kernel', f'lstm_{i}/bias']
+    def _fold_layer(self, i: int) -> np.ndarray:
+        """Scales layer i for `_lstm`. Returns the matrix for what `advance` puts together: hidden, context, dense input."""
+        w = self._weights
+        names = [f'lstm_{i}/recurrent_kernel']
         if i == 0 and self._attn_length:
             names.append('attention/context_kernel')
-        for name in names:
-            self._weights[name] = self._weights[name] * np.repeat(_GATE_SCALE, self._weights[name].shape[-1] // 4)
+        names.append(f'lstm_{i}/kernel')
+        scale = np.repeat(_GATE_SCALE, len(w[names[0]]))
+        for name in (*names, f'lstm_{i}/bias'):
+            w[name] = w[name] * scale
+        has_sparse_input = i == 0 and 'projection_0/kernel' not in w
+        return np.concatenate([w[name] for name in (names[:-1] if has_sparse_input else names)])
 
 
 def weight_shapes(hparams: EventRnnHparams, input_size: int, num_classes: int) -> dict[str, tuple[int, ...]]:

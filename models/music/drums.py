@@ -47,7 +47,10 @@ class DrumClasses:
 
     def decode(self, classes: Iterable[int]) -> list[frozenset[int]]:
         """Returns an event for each class, each kind as its first pitch."""
-        return [frozenset(pitches[0] for bit, pitches in enumerate(self.pitches) if c >> bit & 1) for c in classes]
+        kinds = list(enumerate(self.pitches))
+        classes = [int(c) for c in classes]
+        events = {c: frozenset(pitches[0] for bit, pitches in kinds if c >> bit & 1) for c in set(classes)}
+        return [events[c] for c in classes]
 
 
 # A hit or none.
