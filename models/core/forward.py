@@ -170,7 +170,7 @@ class Forward:
         w['attention/context_kernel'] = w['attention/context_kernel'] @ kernel
 
     def _fold_layer(self, i: int) -> np.ndarray:
-        """Scales layer i for `_lstm`. Returns the matrix for what `advance` puts together: hidden, context, dense input."""
+        """Scales layer i for `_lstm`. Returns its matrix for hidden, context and dense input put together."""
         w = self._weights
         names = [f'lstm_{i}/recurrent_kernel']
         if i == 0 and self._attn_length:
@@ -248,7 +248,7 @@ def _lstm(gates: np.ndarray, cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     np.exp(gates, out=gates)
     gates += 1
     np.reciprocal(gates, out=gates)
-    i, f, g, o = np.split(gates, 4, axis=1)
+    i, f, g, o = gates.reshape(len(gates), 4, -1).swapaxes(0, 1)
     g *= 2
     g -= 1
     g *= i
@@ -259,7 +259,7 @@ def _lstm(gates: np.ndarray, cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _bounded_exp(x: np.ndarray) -> np.ndarray:
     """exp(x) so that neither the sum nor the ratio of two leaves float32; x is twice what is given to a tanh."""
-    return np.exp(np.clip(x, -_LARGEST_EXPONENT, _LARGEST_EXPONENT))
+    return np.exp(x.clip(-_LARGEST_EXPONENT, _LARGEST_EXPONENT))
 
 
 def _blocks(batch: int, length: int, units: int) -> Iterator[slice]:
