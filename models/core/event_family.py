@@ -174,7 +174,8 @@ class EventFamily(abc.ABC):
             raise SolferinoError(f'--format={format}: {self.spec.name} has magentajs and savedmodel.')
 
     def _forward(self, weights: Weights, config: Any) -> Forward:
-        return Forward(weights, config.hparams.attn_length, config.hparams.residual_connections)
+        with event_sampling.one_thread():
+            return Forward(weights, config.hparams.attn_length, config.hparams.residual_connections)
 
     def _primer(self, given: Any, config: Any, rng: np.random.Generator) -> Primer:
         if given is None:

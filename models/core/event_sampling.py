@@ -1,5 +1,6 @@
 """Sampling from the event network, and scoring with it: many tracks at a time, a step at a time."""
 
+import contextlib
 import os
 from collections.abc import Sequence
 from concurrent import futures
@@ -19,7 +20,7 @@ _FEWEST_ROWS = 36
 # OpenBLAS multiplies this many rows at once where there is AVX2. Of other numbers the rest takes longer and is rounded
 # differently: with it, a track would depend on how many are beside it.
 _ROWS_AT_ONCE = 12
-_LOWEST_TEMPERATURE = 1e-30  # quotients by less leave float32; by this one already, only the likeliest is not 0
+_TEMPERATURES = (1e-30, 1e30)  # beyond them quotients leave float32; at them the choice is the likeliest, and any
 
 
 def sample(
@@ -46,8 +47,7 @@ def sample(
         filled = np.pad(rows, (0, -len(rows) % _ROWS_AT_ONCE), mode='edge')
         return _sample(forward, encoding, primers[filled], length, options, [streams[k] for k in filled])[: len(rows)]
 
-    # NumPy's own threads would wait for one another at each product: on a busy machine for most of the time.
-    with threadpoolctl.threadpool_limits(1, 'blas'):
+    with one_thread():
         if len(slices) == 1:
             return sample_slice(slices[0])
         pool = futures.ThreadPoolExecutor(threads)
@@ -60,10 +60,15 @@ def sample(
 def log_likelihood(forward: Forward, encoding: Encoding, events: np.ndarray) -> float:
     """Natural log of the probability of the classes `events` [steps] after the first, given the first."""
     batch = events[None]
-    with threadpoolctl.threadpool_limits(1, 'blas'):
+    with one_thread():
         logits, _ = forward.run(encoding.inputs(batch[:, :-1]), forward.initial_state(1))
     labels = encoding.labels(batch)[0]
     return float(log_softmax(logits[0].astype(np.float64))[np.arange(len(labels)), labels].sum())
+
+
+def one_thread() -> contextlib.AbstractContextManager[object]:
+    """Within this, NumPy starts no threads: they wait for one another at each product, on a busy machine for long."""
+    return threadpoolctl.threadpool_limits(1, 'blas')
 
 
 def _num_cores() -> int:
@@ -145,7 +150,7 @@ def _best(score: np.ndarray, tracks: int, keep: int) -> np.ndarray:
 def _draw(logits: np.ndarray, uniform: np.ndarray, options: GenerateOptions) -> tuple[np.ndarray, np.ndarray]:
     """Draws a label [rows] from each of `logits` [rows, classes]; returns its log-probability beside it."""
     scaled = logits - logits.max(axis=1, keepdims=True)
-    scaled /= np.float32(max(options.temperature, _LOWEST_TEMPERATURE))
+    scaled /= np.float32(np.clip(options.temperature, *_TEMPERATURES))
     if 0 < options.top_k < logits.shape[1]:
         kth = np.partition(scaled, -options.top_k, axis=1)[:, -options.top_k, None]
         scaled[scaled < kth] = -np.inf
