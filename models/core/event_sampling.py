@@ -1,6 +1,7 @@
 """Sampling from the event network, and scoring with it: many tracks at a time, a step at a time."""
 
 import contextlib
+import math
 import os
 from collections.abc import Sequence
 from concurrent import futures
@@ -41,18 +42,20 @@ def sample(
     """
     tracks = len(primers)
     threads = threads or _num_cores()
-    slices = np.array_split(np.arange(tracks), _num_slices(tracks, _width(options), threads))
+    at_once = _ROWS_AT_ONCE // math.gcd(_ROWS_AT_ONCE, options.beam_size)  # tracks
+    groups = _filled(np.arange(tracks), at_once).reshape(-1, at_once)
+    slices = np.array_split(groups, _num_slices(len(groups), at_once * _width(options), threads))
 
-    def sample_slice(rows: np.ndarray) -> np.ndarray:
-        filled = np.pad(rows, (0, -len(rows) % _ROWS_AT_ONCE), mode='edge')
-        return _sample(forward, encoding, primers[filled], length, options, [streams[k] for k in filled])[: len(rows)]
+    def sample_slice(groups: np.ndarray) -> np.ndarray:
+        rows = groups.reshape(-1)
+        return _sample(forward, encoding, primers[rows], length, options, [streams[k] for k in rows])
 
     with one_thread():
         if len(slices) == 1:
-            return sample_slice(slices[0])
+            return sample_slice(slices[0])[:tracks]
         pool = futures.ThreadPoolExecutor(threads)
         try:
-            return np.concatenate(list(pool.map(sample_slice, slices)))
+            return np.concatenate(list(pool.map(sample_slice, slices)))[:tracks]
         finally:
             pool.shutdown(cancel_futures=True)  # after an error or Ctrl-C, slices that are not begun are left
 
@@ -81,11 +84,16 @@ def _width(options: GenerateOptions) -> int:
     return options.beam_size * options.branch_factor
 
 
-def _num_slices(tracks: int, width: int, threads: int) -> int:
-    """Into how many parts to cut the tracks: as many for each thread, and as large as pays."""
-    rounds = -(-tracks * width // (threads * _MOST_ROWS))
-    slices = threads * rounds if rounds > 1 else min(threads, tracks * width // _FEWEST_ROWS)
-    return max(1, min(slices, tracks))
+def _num_slices(groups: int, rows: int, threads: int) -> int:
+    """Into how many parts to cut groups of so many rows: as many for each thread, and as large as pays."""
+    rounds = -(-groups * rows // (threads * _MOST_ROWS))
+    slices = threads * rounds if rounds > 1 else min(threads, groups * rows // _FEWEST_ROWS)
+    return max(1, min(slices, groups))
+
+
+def _filled(rows: np.ndarray, multiple: int) -> np.ndarray:
+    """`rows`, then the last of them again until their number is a multiple."""
+    return rows[np.minimum(np.arange(-(-len(rows) // multiple) * multiple), len(rows) - 1)]
 
 
 def _sample(
@@ -106,6 +114,7 @@ def _sample(
 
     # Tracks that begin alike go through the network once.
     primers, track_primers = np.unique(primers, axis=0, return_inverse=True)
+    primers = _filled(primers, _ROWS_AT_ONCE)
     seen, state = encoding.start(len(primers)), forward.initial_state(len(primers))
     for t in range(start):
         output, seen, state = _advance(forward, encoding, primers[:, t], seen, state)

@@ -60,7 +60,7 @@ def test_a_track_does_not_depend_on_those_beside_it(forward: Forward) -> None:
 
 @pytest.mark.parametrize('options', [{}, {'beam_size': 3, 'branch_factor': 2, 'steps_per_iteration': 4}])
 def test_slices_and_threads_do_not_show(forward: Forward, options: dict) -> None:
-    assert len({event_sampling._num_slices(160, 1, threads) for threads in (1, 3, 20)}) == 3
+    assert len({event_sampling._num_slices(14, 12, threads) for threads in (1, 3, 20)}) == 3
     primers = np.random.default_rng(0).integers(0, 5, (160, 3)).astype(np.int32)
     primers[::2] = primers[0]
 
