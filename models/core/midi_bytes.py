@@ -1,4 +1,4 @@
-"""NoteSequences of one voice as Standard MIDI Files: the bytes that note-seq writes, several hundred times as fast.
+"""NoteSequences of one voice as Standard MIDI Files: the bytes that note-seq writes, in a twentieth of the time.
 
 What families generate is one voice: notes of one instrument, one tempo, at most one time signature. Of such music the
 events need no objects: each is an integer in which its tick, pitch and velocity stand in the order by which they are
