@@ -158,8 +158,7 @@ class EventFamily(abc.ABC):
         if len(track) < 2:
             raise SolferinoError('A sequence of one event has no events after the first to be scored.')
         forward, classes = self._forward(weights, config), self.classes(track, config)
-        with event_sampling.threads(rows=1):
-            return event_sampling.log_likelihood(forward, self.encoding(config), classes)
+        return event_sampling.log_likelihood(forward, self.encoding(config), classes)
 
     def export(self, weights: Weights, config: Any, format: str, folder: pathlib.Path) -> None:
         """See Family."""
@@ -175,7 +174,8 @@ class EventFamily(abc.ABC):
             raise SolferinoError(f'--format={format}: {self.spec.name} has magentajs and savedmodel.')
 
     def _forward(self, weights: Weights, config: Any) -> Forward:
-        return Forward(weights, config.hparams.attn_length, config.hparams.residual_connections)
+        with event_sampling.one_thread():
+            return Forward(weights, config.hparams.attn_length, config.hparams.residual_connections)
 
     def _primer(self, given: Any, config: Any, rng: np.random.Generator) -> Primer:
         if given is None:
@@ -209,8 +209,7 @@ class EventFamily(abc.ABC):
             start_step, length = shape
             primers = np.stack([self.classes(tracks[k], config) for k in rows])
             total = options.num_steps - start_step
-            with event_sampling.threads(len(rows) * options.beam_size * options.branch_factor):
-                events = event_sampling.sample(forward, encoding, primers, total, options, rows)
+            events = event_sampling.sample(forward, encoding, primers, total, options, rows)
             for k, row in zip(rows, events, strict=True):
                 sampled[k] = row[length:]
         return sampled

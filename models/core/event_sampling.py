@@ -1,25 +1,27 @@
 """Sampling from the event network, and scoring with it: many tracks at a time, a step at a time."""
 
 import contextlib
+import math
+import os
 from collections.abc import Sequence
+from concurrent import futures
+from typing import Any
 
 import numpy as np
 import threadpoolctl
 
 from solferino.models.core.family import GenerateOptions
-from solferino.models.core.forward import Forward, log_softmax
+from solferino.models.core.forward import Forward, State, log_softmax
 from solferino.models.music.encodings import Encoding, Inputs
 
-# Products of fewer rows are done before other threads have woken up.
-_ROWS_FOR_THREADS = 128
-
-
-def threads(rows: int) -> contextlib.AbstractContextManager[object]:
-    """Within this, NumPy multiplies in as many threads as pay for batches of `rows` tracks.
-
-    On a machine that does other work, threads that wait for one another made ten tracks take 7 s instead of 0.2 s.
-    """
-    return contextlib.nullcontext() if rows >= _ROWS_FOR_THREADS else threadpoolctl.threadpool_limits(1, 'blas')
+# Rows of a batch that a core takes from the first step to the last while the caches hold their memory, in drum_kit
+# 64 KiB each; and the fewest for which a second core pays, as it reads all weights again.
+_MOST_ROWS = 132
+_FEWEST_ROWS = 36
+# OpenBLAS multiplies this many rows at once where there is AVX2. Of other numbers the rest takes longer and is rounded
+# differently: with it, a track would depend on how many are beside it.
+_ROWS_AT_ONCE = 12
+_TEMPERATURES = (1e-30, 1e30)  # beyond them quotients leave float32; at them the choice is the likeliest, and any
 
 
 def sample(
@@ -29,53 +31,122 @@ def sample(
     length: int,
     options: GenerateOptions,
     streams: Sequence[int],
+    threads: int | None = None,
 ) -> np.ndarray:
     """Continues event classes `primers` [tracks, steps] to `length` steps; returns [tracks, length].
 
     With a beam, each track is `beam_size` hypotheses; every `steps_per_iteration` steps each of them branches
     `branch_factor` ways, and the likeliest are kept; the first iteration is the shorter one if the steps do not divide.
     A track draws its random numbers from the seed and its own number in `streams` alone, so that it does not depend on
-    how many are sampled beside it.
+    how many are sampled beside it, nor on `threads`, which is as many as there are cores to be had if None.
     """
-    tracks, start = primers.shape
-    steps = length - start
-    width = options.beam_size * options.branch_factor
-    draws = np.stack([np.random.default_rng([options.seed, k]).random((steps, width)) for k in streams])
+    tracks = len(primers)
+    threads = threads or _num_cores()
+    at_once = _ROWS_AT_ONCE // math.gcd(_ROWS_AT_ONCE, options.beam_size)  # tracks
+    groups = _filled(np.arange(tracks), at_once).reshape(-1, at_once)
+    slices = np.array_split(groups, _num_slices(len(groups), at_once * _width(options), threads))
 
-    inputs, seen = encoding.advance(encoding.start(tracks), primers)
-    logits, state = forward.run(inputs, forward.initial_state(tracks))
-    next_logits = logits[:, -1]
-    events = np.zeros((tracks, length), np.int32)
-    events[:, :start] = primers
-    score = np.zeros(tracks)  # log-likelihood of what was sampled
+    def sample_slice(groups: np.ndarray) -> np.ndarray:
+        rows = groups.reshape(-1)
+        return _sample(forward, encoding, primers[rows], length, options, [streams[k] for k in rows])
 
-    def take(rows: np.ndarray) -> None:
-        nonlocal events, score, seen, state, next_logits
-        events, score, next_logits = events[rows], score[rows], next_logits[rows]
-        seen, state = seen.take(rows), state.take(rows)
-
-    if width > 1:
-        take(np.repeat(np.arange(tracks), width))
-    for t in range(start, length):
-        labels, logprobs = _draw(next_logits, draws[:, t - start].reshape(-1), options)
-        events[:, t] = encoding.events_of_labels(seen, labels)
-        score += logprobs
-        if t + 1 == length:
-            break
-        ends_iteration = (length - t - 1) % options.steps_per_iteration == 0
-        if width > 1 and ends_iteration:
-            take(np.repeat(_best(score, tracks, options.beam_size), options.branch_factor))
-        inputs, seen = encoding.advance(seen, events[:, t : t + 1])
-        next_logits, state = forward.step(Inputs(inputs.ones[:, 0], inputs.dense[:, 0]), state)
-    return events[_best(score, tracks, 1)] if width > 1 else events
+    with one_thread():
+        if len(slices) == 1:
+            return sample_slice(slices[0])[:tracks]
+        pool = futures.ThreadPoolExecutor(threads)
+        try:
+            return np.concatenate(list(pool.map(sample_slice, slices)))[:tracks]
+        finally:
+            pool.shutdown(cancel_futures=True)  # after an error or Ctrl-C, slices that are not begun are left
 
 
 def log_likelihood(forward: Forward, encoding: Encoding, events: np.ndarray) -> float:
     """Natural log of the probability of the classes `events` [steps] after the first, given the first."""
     batch = events[None]
-    logits, _ = forward.run(encoding.inputs(batch[:, :-1]), forward.initial_state(1))
+    with one_thread():
+        logits, _ = forward.run(encoding.inputs(batch[:, :-1]), forward.initial_state(1))
     labels = encoding.labels(batch)[0]
     return float(log_softmax(logits[0].astype(np.float64))[np.arange(len(labels)), labels].sum())
+
+
+def one_thread() -> contextlib.AbstractContextManager[object]:
+    """Within this, NumPy starts no threads: they wait for one another at each product, on a busy machine for long."""
+    return threadpoolctl.threadpool_limits(1, 'blas')
+
+
+def _num_cores() -> int:
+    """Those that this process may run on, where the system tells."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+
+
+def _width(options: GenerateOptions) -> int:
+    """Hypotheses of a track."""
+    return options.beam_size * options.branch_factor
+
+
+def _num_slices(groups: int, rows: int, threads: int) -> int:
+    """Into how many parts to cut groups of so many rows: as many for each thread, and as large as pays."""
+    rounds = -(-groups * rows // (threads * _MOST_ROWS))
+    slices = threads * rounds if rounds > 1 else min(threads, groups * rows // _FEWEST_ROWS)
+    return max(1, min(slices, groups))
+
+
+def _filled(rows: np.ndarray, multiple: int) -> np.ndarray:
+    """`rows`, then the last of them again until their number is a multiple."""
+    return rows[np.minimum(np.arange(-(-len(rows) // multiple) * multiple), len(rows) - 1)]
+
+
+def _sample(
+    forward: Forward,
+    encoding: Encoding,
+    primers: np.ndarray,
+    length: int,
+    options: GenerateOptions,
+    streams: Sequence[int],
+) -> np.ndarray:
+    """See `sample`."""
+    tracks, start = primers.shape
+    width = _width(options)
+    draws = np.stack([np.random.default_rng([options.seed, k]).random((length - start, width)) for k in streams])
+    events = np.zeros((tracks, length), np.int32)
+    events[:, :start] = primers
+    score = np.zeros(tracks)  # log-likelihood of what was sampled
+
+    # Tracks that begin alike go through the network once.
+    primers, track_primers = np.unique(primers, axis=0, return_inverse=True)
+    primers = _filled(primers, _ROWS_AT_ONCE)
+    seen, state = encoding.start(len(primers)), forward.initial_state(len(primers))
+    for t in range(start):
+        output, seen, state = _advance(forward, encoding, primers[:, t], seen, state)
+
+    def take(rows: np.ndarray) -> None:
+        nonlocal events, score, seen, state, output
+        events, score = events[rows], score[rows]
+        seen, state, output = seen.take(rows), state.take(rows), output[rows]
+
+    seen, state, output = seen.take(track_primers), state.take(track_primers), output[track_primers]
+    if width > 1:
+        take(np.repeat(np.arange(tracks), width))
+    for t in range(start, length):
+        labels, logprobs = _draw(forward.logits(output), draws[:, t - start].reshape(-1), options)
+        events[:, t] = encoding.events_of_labels(seen, labels)
+        score += logprobs
+        if t + 1 == length:
+            break
+        ends_iteration = width > 1 and (length - t - 1) % options.steps_per_iteration == 0
+        if ends_iteration:
+            take(_best(score, tracks, options.beam_size))
+        output, seen, state = _advance(forward, encoding, events[:, t], seen, state)
+        if ends_iteration and options.branch_factor > 1:
+            take(np.repeat(np.arange(len(events)), options.branch_factor))
+    return events[_best(score, tracks, 1)] if width > 1 else events
+
+
+def _advance(forward: Forward, encoding: Encoding, events: np.ndarray, seen: Any, state: State) -> tuple[Any, ...]:
+    """Takes event classes [rows]; returns the network's output and the states of the encoding and the network."""
+    inputs, seen = encoding.advance(seen, events[:, None])
+    output, state = forward.advance(Inputs(inputs.ones[:, 0], inputs.dense[:, 0]), state)
+    return output, seen, state
 
 
 def _best(score: np.ndarray, tracks: int, keep: int) -> np.ndarray:
@@ -87,12 +158,14 @@ def _best(score: np.ndarray, tracks: int, keep: int) -> np.ndarray:
 
 def _draw(logits: np.ndarray, uniform: np.ndarray, options: GenerateOptions) -> tuple[np.ndarray, np.ndarray]:
     """Draws a label [rows] from each of `logits` [rows, classes]; returns its log-probability beside it."""
-    scaled = logits.astype(np.float64) / options.temperature
+    scaled = logits - logits.max(axis=1, keepdims=True)
+    scaled /= np.float32(np.clip(options.temperature, *_TEMPERATURES))
     if 0 < options.top_k < logits.shape[1]:
         kth = np.partition(scaled, -options.top_k, axis=1)[:, -options.top_k, None]
-        scaled = np.where(scaled >= kth, scaled, -np.inf)
-    logprobs = log_softmax(scaled)
-    cumulative = np.exp(logprobs).cumsum(axis=1)
-    # Rounding may leave the last sum below 1: scale the draw by it, so that a class of probability 0 is never drawn.
-    labels = (cumulative <= (uniform * cumulative[:, -1])[:, None]).sum(axis=1).astype(np.int32)
-    return labels, logprobs[np.arange(len(labels)), labels]
+        scaled[scaled < kth] = -np.inf
+    rows = np.arange(len(scaled))
+    cumulative = np.exp(scaled).cumsum(axis=1, dtype=np.float64)
+    total = cumulative[:, -1]
+    # A class of probability 0 does not raise the sum, so that it is never the first above the draw.
+    labels = (cumulative > (uniform * total)[:, None]).argmax(axis=1).astype(np.int32)
+    return labels, scaled[rows, labels] - np.log(total)

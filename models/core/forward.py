@@ -15,6 +15,7 @@ Weights by name, for layer i with `in` inputs and u units; gates in the order in
     logits/kernel [u, classes], /bias [classes]
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -23,19 +24,26 @@ from solferino.hparams.event_rnn import EventRnnHparams
 from solferino.models.core.family import Weights
 from solferino.models.music.encodings import Inputs
 
+# What the gates i, f, g, o are multiplied by, see `_lstm`.
+_GATE_SCALE = np.array([-1, -1, -2, -1], np.float32)
+_LARGEST_EXPONENT = np.float32(80)  # exp(88) is float32's largest
+_VALUES_IN_CACHE = 1 << 16  # 256 KiB
+
 
 class AttentionState(NamedTuple):
     """What the attention of layer 0 carries from step to step.
 
     Attributes:
       context: the weighted sum of the memory at the last step, [batch, u].
-      memory: the layer's last outputs, oldest first, zeros before the beginning, [batch, length, u].
-      keys: the memory times memory_kernel, [batch, length, u].
+      memory: the layer's last outputs, zeros before the beginning, [batch, length, u].
+      keys: exp(2 memory . memory_kernel), [batch, length, u].
+      oldest: the slot of `memory` and `keys` that the next output takes.
     """
 
     context: np.ndarray
     memory: np.ndarray
     keys: np.ndarray
+    oldest: int
 
 
 class State(NamedTuple):
@@ -47,8 +55,10 @@ class State(NamedTuple):
 
     def take(self, rows: np.ndarray) -> 'State':
         """The state of the batch entries `rows`, which may repeat."""
-        attention = self.attention and AttentionState(*(part[rows] for part in self.attention))
-        return State(tuple(h[rows] for h in self.hidden), tuple(c[rows] for c in self.cell), attention)
+        past = self.attention
+        if past:
+            past = AttentionState(past.context[rows], past.memory[rows], past.keys[rows], past.oldest)
+        return State(tuple(h[rows] for h in self.hidden), tuple(c[rows] for c in self.cell), past)
 
 
 class Forward:
@@ -67,69 +77,110 @@ class Forward:
         self._residual = residual_connections
         if attn_length:
             self._fold_attention()
+        self._kernels = [self._fold_layer(i) for i in range(self._num_layers)]
 
     def initial_state(self, batch: int) -> State:
         """Zeros."""
         units = [self._weights[f'lstm_{i}/recurrent_kernel'].shape[0] for i in range(self._num_layers)]
         zeros = tuple(np.zeros((batch, u), np.float32) for u in units)
+        if not self._attn_length:
+            return State(zeros, zeros, None)
         memory = np.zeros((batch, self._attn_length, units[0]), np.float32)
-        return State(zeros, zeros, AttentionState(zeros[0], memory, memory) if self._attn_length else None)
+        return State(zeros, zeros, AttentionState(zeros[0], memory, np.exp(memory), oldest=0))
 
     def run(self, inputs: Inputs, state: State) -> tuple[np.ndarray, State]:
-        """Returns the logits [batch, steps, classes] of several steps, and the state after them."""
+        """Returns the logits [batch, steps, classes] of several steps, and the state after them; see `advance`."""
         logits = []
         for t in range(inputs.ones.shape[1]):
-            step, state = self.step(Inputs(inputs.ones[:, t], inputs.dense[:, t]), state)
-            logits.append(step)
+            output, state = self.advance(Inputs(inputs.ones[:, t], inputs.dense[:, t]), state)
+            logits.append(self.logits(output))
         return np.stack(logits, axis=1), state
 
-    def step(self, inputs: Inputs, state: State) -> tuple[np.ndarray, State]:
-        """Returns the logits [batch, classes] of one step, and the state after it; inputs are [batch, ...]."""
+    def logits(self, output: np.ndarray) -> np.ndarray:
+        """Returns the logits [batch, classes] of the last layer's output."""
+        return output @ self._weights['logits/kernel'] + self._weights['logits/bias']
+
+    @np.errstate(over='ignore')  # of a gate: 1 / (1 + inf) is the 0 that it should be
+    def advance(self, inputs: Inputs, state: State) -> tuple[np.ndarray, State]:
+        """Returns the last layer's output [batch, u] of one step, and the state after it; inputs are [batch, ...].
+
+        The attention's memory is written where it lies: a state can be continued once, `take` makes others of it.
+        """
         w = self._weights
         hidden, cell, attention = [], [], None
         x: np.ndarray | Inputs = inputs
         for i in range(self._num_layers):
             if f'projection_{i}/kernel' in w:
                 x = _times(x, w[f'projection_{i}/kernel']) + w[f'projection_{i}/bias']
+            together = [state.hidden[i]]
             if i == 0 and state.attention is not None:
-                h, c, output, attention = self._attend(x, state.hidden[0], state.cell[0], state.attention)
-            else:
-                gates = _times(x, w[f'lstm_{i}/kernel']) + state.hidden[i] @ w[f'lstm_{i}/recurrent_kernel']
-                h, c = _lstm(gates + w[f'lstm_{i}/bias'], state.cell[i])
-                output = h
-            x = output + x if self._residual else output
+                together.append(state.attention.context)
+            if not isinstance(x, Inputs):
+                together.append(x)
+            gates = np.concatenate(together, axis=1) @ self._kernels[i]
+            if isinstance(x, Inputs):
+                gates += _times(x, w['lstm_0/kernel'])
+            gates += w[f'lstm_{i}/bias']
+            h, c = _lstm(gates, state.cell[i])
+            output = h
+            if i == 0 and state.attention is not None:
+                output, attention = self._attend(h, c, state.attention)
+            x = output = output + x if self._residual else output
             hidden.append(h)
             cell.append(c)
-        logits = _times(x, w['logits/kernel']) + w['logits/bias']
-        return logits, State(tuple(hidden), tuple(cell), attention)
+        return output, State(tuple(hidden), tuple(cell), attention)
 
-    def _attend(
-        self, x: np.ndarray | Inputs, h: np.ndarray, c: np.ndarray, past: AttentionState
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, AttentionState]:
-        """One step of the LSTM with attention over its own last outputs. Returns hidden, cell, output, attention.
+    def _attend(self, h: np.ndarray, c: np.ndarray, past: AttentionState) -> tuple[np.ndarray, AttentionState]:
+        """One step of the attention over the layer's own last outputs. Returns the output and the attention.
 
-        Bahdanau et al. 2015 (arXiv:1409.0473) as in TensorFlow 1's AttentionCellWrapper. The cell's input is
-        x' = [x, context] . input_kernel + input_bias; its product with the LSTM's kernel is folded beforehand.
+        Bahdanau et al. 2015 (arXiv:1409.0473) as in TensorFlow 1's AttentionCellWrapper:
+
+            query = [c, h] . query_kernel + query_bias
+            scores = score . tanh(memory . memory_kernel + query)
+            context = softmax(scores) . memory
+            output = [h, context] . output_kernel + output_bias
+
+        As tanh(k + q) = 1 - 2 / (1 + exp(2k) exp(2q)), one exponential of each key, when it comes into the memory, and
+        one of each query do for all slots and steps. The softmax does not see the 1.
         """
         w = self._weights
-        gates = _times(x, self._folded_input) + past.context @ self._folded_context + self._folded_bias
-        h, c = _lstm(gates + h @ w['lstm_0/recurrent_kernel'], c)
         query = np.concatenate([c, h], axis=1) @ w['attention/query_kernel'] + w['attention/query_bias']
-        scores = np.tanh(past.keys + query[:, None]) @ w['attention/score']  # [batch, length]
-        attended = softmax(scores)
-        context = (attended[:, None] @ past.memory)[:, 0]
+        inverse = _bounded_exp(-2 * query)
+        weighted = (inverse * (-2 * w['attention/score']))[:, :, None]
+        scores = np.empty(past.memory.shape[:2], np.float32)
+        for rows in _blocks(*past.keys.shape):
+            sums = past.keys[rows] + inverse[rows, None]
+            scores[rows] = (np.reciprocal(sums, out=sums) @ weighted[rows])[:, :, 0]
+        context = (softmax(scores)[:, None] @ past.memory)[:, 0]
         output = np.concatenate([h, context], axis=1) @ w['attention/output_kernel'] + w['attention/output_bias']
-        memory = np.concatenate([past.memory[:, 1:], output[:, None]], axis=1)
-        keys = np.concatenate([past.keys[:, 1:], (output @ w['attention/memory_kernel'])[:, None]], axis=1)
-        return h, c, output, AttentionState(context, memory, keys)
+        past.memory[:, past.oldest] = output
+        past.keys[:, past.oldest] = _bounded_exp(2 * (output @ w['attention/memory_kernel']))
+        return output, past._replace(context=context, oldest=(past.oldest + 1) % self._attn_length)
 
     def _fold_attention(self) -> None:
-        """x' . kernel = x . (input_kernel . kernel) + context . (context_kernel . kernel) + input_bias . kernel."""
+        """Folds the attention's input projection into layer 0.
+
+        The LSTM's input is x' = [x, context] . input_kernel + input_bias, so that
+        x' . kernel = x . (input_kernel . kernel) + context . (context_kernel . kernel) + input_bias . kernel.
+        """
         w = self._weights
         kernel = w['lstm_0/kernel']
-        self._folded_input = w['attention/input_kernel'] @ kernel
-        self._folded_context = w['attention/context_kernel'] @ kernel
-        self._folded_bias = w['attention/input_bias'] @ kernel + w['lstm_0/bias']
+        w['lstm_0/kernel'] = w['attention/input_kernel'] @ kernel
+        w['lstm_0/bias'] = w['attention/input_bias'] @ kernel + w['lstm_0/bias']
+        w['attention/context_kernel'] = w['attention/context_kernel'] @ kernel
+
+    def _fold_layer(self, i: int) -> np.ndarray:
+        """Scales layer i for `_lstm`. Returns its matrix for hidden, context and dense input put together."""
+        w = self._weights
+        names = [f'lstm_{i}/recurrent_kernel']
+        if i == 0 and self._attn_length:
+            names.append('attention/context_kernel')
+        names.append(f'lstm_{i}/kernel')
+        scale = np.repeat(_GATE_SCALE, len(w[names[0]]))
+        for name in (*names, f'lstm_{i}/bias'):
+            w[name] = w[name] * scale
+        has_sparse_input = i == 0 and 'projection_0/kernel' not in w
+        return np.concatenate([w[name] for name in (names[:-1] if has_sparse_input else names)])
 
 
 def weight_shapes(hparams: EventRnnHparams, input_size: int, num_classes: int) -> dict[str, tuple[int, ...]]:
@@ -177,19 +228,41 @@ def _times(x: np.ndarray | Inputs, matrix: np.ndarray) -> np.ndarray:
     """x . matrix; the ones of an input vector select rows."""
     if not isinstance(x, Inputs):
         return x @ matrix
-    product = matrix[x.ones].sum(axis=1)
-    if x.dense.shape[1]:
-        product += x.dense @ matrix[len(matrix) - x.dense.shape[1] :]
+    slots, dense = x.ones.shape[1], x.dense.shape[1]
+    if not slots:
+        return x.dense @ matrix
+    product = matrix.take(x.ones[:, 0], axis=0)
+    for slot in range(1, slots):
+        product += matrix.take(x.ones[:, slot], axis=0)
+    if dense:
+        product += x.dense @ matrix[len(matrix) - dense :]
     return product
 
 
 def _lstm(gates: np.ndarray, cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Hochreiter and Schmidhuber 1997, with forget gate. Returns hidden and cell."""
-    i, f, g, o = np.split(gates, 4, axis=1)
-    cell = cell * _sigmoid(f) + _sigmoid(i) * np.tanh(g)
-    return _sigmoid(o) * np.tanh(cell), cell
+    """Hochreiter and Schmidhuber 1997, with forget gate. Returns hidden and cell.
+
+    `gates` are scaled by _GATE_SCALE, so that 1 / (1 + exp(gates)) is sigmoid(i), sigmoid(f), sigmoid(2g), sigmoid(o),
+    where tanh(g) = 2 sigmoid(2g) - 1. They are written over.
+    """
+    np.exp(gates, out=gates)
+    gates += 1
+    np.reciprocal(gates, out=gates)
+    i, f, g, o = gates.reshape(len(gates), 4, -1).swapaxes(0, 1)
+    g *= 2
+    g -= 1
+    g *= i
+    f *= cell
+    cell = f + g
+    return o * np.tanh(cell), cell
 
 
-def _sigmoid(x: np.ndarray) -> np.ndarray:
-    # The tanh form does not overflow.
-    return 0.5 * np.tanh(0.5 * x) + 0.5
+def _bounded_exp(x: np.ndarray) -> np.ndarray:
+    """exp(x) so that neither the sum nor the ratio of two leaves float32; x is twice what is given to a tanh."""
+    return np.exp(x.clip(-_LARGEST_EXPONENT, _LARGEST_EXPONENT))
+
+
+def _blocks(batch: int, length: int, units: int) -> Iterator[slice]:
+    """Cuts the batch so that an array [rows, length, units] of a part stays in the processor's nearest caches."""
+    rows = max(1, _VALUES_IN_CACHE // (length * units))
+    return (slice(start, start + rows) for start in range(0, batch, rows))

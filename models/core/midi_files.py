@@ -6,10 +6,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from note_seq import midi_io
 from note_seq.protobuf import music_pb2
 
 from solferino.hparams.errors import SolferinoError
+from solferino.models.core.midi_bytes import midi_bytes
 
 
 def write_all(sequences: Sequence[music_pb2.NoteSequence], directory: Path) -> list[Path]:
@@ -23,10 +23,12 @@ def write_all(sequences: Sequence[music_pb2.NoteSequence], directory: Path) -> l
             files = []
             for number, sequence in enumerate(sequences, start=1):
                 files.append(Path(temporary, f'{number}.mid'))
-                midi_io.note_sequence_to_midi_file(sequence, str(files[-1]))
+                files[-1].write_bytes(midi_bytes(sequence))
             paths = _new_paths(directory, len(sequences))
             for file, path in zip(files, paths, strict=True):
                 os.rename(file, path)
+    except ValueError as error:
+        raise SolferinoError(f'The music cannot be written as MIDI: {error}.') from error
     except OSError as error:
         raise SolferinoError(f'--output_dir={directory}: cannot be written: {error.strerror}.') from None
     return paths

@@ -5,6 +5,7 @@ bit for each kind of drum.
 """
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -47,7 +48,13 @@ class DrumClasses:
 
     def decode(self, classes: Iterable[int]) -> list[frozenset[int]]:
         """Returns an event for each class, each kind as its first pitch."""
-        return [frozenset(pitches[0] for bit, pitches in enumerate(self.pitches) if c >> bit & 1) for c in classes]
+        return [self._events[c] for c in classes]
+
+    @functools.cached_property
+    def _events(self) -> list[frozenset[int]]:
+        """The event of each class."""
+        kinds = list(enumerate(self.pitches))
+        return [frozenset(p[0] for bit, p in kinds if c >> bit & 1) for c in range(self.num_classes)]
 
 
 # A hit or none.

@@ -1,6 +1,7 @@
 """Magenta's key-aware encoding of melodies (KeyMelodyEncoderDecoder), which attention_rnn sees."""
 
 import dataclasses
+import functools
 
 import numpy as np
 
@@ -114,7 +115,7 @@ class KeyEncoding(Encoding):
         positions = state.position + np.arange(steps, dtype=np.int32)
         last_use = np.maximum.accumulate(np.where(played, positions[:, None], np.int32(-1)), axis=1)
         last_use = np.maximum(last_use, state.last_use[:, None])
-        pitch_classes = played.cumsum(axis=1, dtype=np.int32) @ self._fold_octaves() + state.pitch_classes[:, None]
+        pitch_classes = played.cumsum(axis=1, dtype=np.int32) @ self._octaves + state.pitch_classes[:, None]
         recent = (last_use >= 0) & (last_use >= np.partition(last_use, -_RECENT, axis=2)[:, :, -_RECENT, None])
 
         has_note = sounding >= _FIRST_NOTE
@@ -131,7 +132,7 @@ class KeyEncoding(Encoding):
             counters,
             bar[:, :, None],
             _likeliest_keys(pitch_classes),
-            _likeliest_keys(recent @ self._fold_octaves()),
+            _likeliest_keys(recent @ self._octaves),
         ]
         dense = np.concatenate([column.astype(np.float32) for column in columns], axis=2)
         after = KeyState(
@@ -146,7 +147,8 @@ class KeyEncoding(Encoding):
         )
         return Inputs(np.zeros((*events.shape, 0), np.int32), dense), after
 
-    def _fold_octaves(self) -> np.ndarray:
+    @functools.cached_property
+    def _octaves(self) -> np.ndarray:
         """[notes, 12]: each note's pitch class."""
         pitches = self.min_note + np.arange(self._num_notes)
         return (pitches[:, None] % _OCTAVE == np.arange(_OCTAVE)).astype(np.int32)
@@ -167,6 +169,8 @@ class KeyEncoding(Encoding):
 def _last(values: np.ndarray, counts: np.ndarray, initial: np.ndarray) -> np.ndarray:
     """At each step the latest of `values` [batch, steps] where `counts` is true; `initial` [batch] before the first."""
     steps = values.shape[1]
+    if steps == 1:  # the same, sooner: in generation there are many chunks of one step
+        return np.where(counts, values, initial[:, None].astype(values.dtype))
     latest = np.maximum.accumulate(np.where(counts, np.arange(1, steps + 1), 0), axis=1)
     return np.take_along_axis(np.concatenate([initial[:, None].astype(values.dtype), values], axis=1), latest, axis=1)
 

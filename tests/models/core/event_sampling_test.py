@@ -58,6 +58,40 @@ def test_a_track_does_not_depend_on_those_beside_it(forward: Forward) -> None:
     assert not np.array_equal(many, _sample(forward, tracks=7, seed=6))
 
 
+@pytest.mark.parametrize('options', [{}, {'beam_size': 3, 'branch_factor': 2, 'steps_per_iteration': 4}])
+def test_slices_and_threads_do_not_show(forward: Forward, options: dict) -> None:
+    assert len({event_sampling._num_slices(14, 12, threads) for threads in (1, 3, 20)}) == 3
+    primers = np.random.default_rng(0).integers(0, 5, (160, 3)).astype(np.int32)
+    primers[::2] = primers[0]
+
+    def tracks(rows: np.ndarray, threads: int | None) -> np.ndarray:
+        given = GenerateOptions(seed=3, temperature=10, **options)
+        return event_sampling.sample(forward, ENCODING, primers[rows], 24, given, rows.tolist(), threads=threads)
+
+    together = tracks(np.arange(160), threads=1)
+    assert len(np.unique(together, axis=0)) > 100
+    for threads in (3, 20, None):
+        np.testing.assert_array_equal(tracks(np.arange(160), threads), together)
+    for rows in ([0], [7], [159, 4], range(50, 63)):
+        np.testing.assert_array_equal(tracks(np.array(rows), None), together[rows])
+
+
+def test_an_error_in_a_thread_is_told(forward: Forward) -> None:
+    primers = np.full((100, 3), 99, np.int32)  # there are five classes
+    with pytest.raises(IndexError):
+        event_sampling.sample(forward, ENCODING, primers, 9, GenerateOptions(), range(100), threads=2)
+
+
+@pytest.mark.parametrize('temperature', [1e-300, 1e-30, 1e30, 1e300])
+def test_any_temperature(forward: Forward, temperature: float) -> None:
+    row = _sample(forward, tracks=64, temperature=temperature)
+    if temperature < 1:
+        assert row[0].tolist() == _greedy(forward, 20)
+    else:
+        counts = np.bincount(row[:, 3:].ravel(), minlength=5)
+        assert counts.min() > counts.max() / 2  # all are alike
+
+
 def test_primer_stays(forward: Forward) -> None:
     assert (_sample(forward)[:, :3] == PRIMER).all()
 

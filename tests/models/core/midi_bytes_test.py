@@ -1,0 +1,89 @@
+"""MIDI files of generated music are those of note-seq, byte for byte."""
+
+import io
+from pathlib import Path
+
+import hypothesis
+import pytest
+from hypothesis import strategies as st
+from note_seq import midi_io
+from note_seq.protobuf import music_pb2
+
+from solferino.hparams.errors import SolferinoError
+from solferino.models.core import midi_files
+from solferino.models.core.midi_bytes import midi_bytes
+
+TIMES = st.floats(0, 200, allow_subnormal=False) | st.integers(0, 400).map(lambda step: step * 60 / 97 / 4)
+NOTES = st.lists(st.tuples(TIMES, TIMES, st.integers(0, 127), st.integers(1, 127)), max_size=30)
+METRES = st.none() | st.tuples(st.integers(1, 32), st.sampled_from([1, 2, 4, 8, 16]))
+VOICES = st.sampled_from([(0, 0, False), (0, 40, False), (9, 0, True), (0, 0, True), (3, 5, True)])
+
+
+def _sequence(
+    notes: list, qpm: float | None = None, metre: tuple | None = None, voice: tuple = (0, 0, False), ticks: int = 220
+) -> music_pb2.NoteSequence:
+    sequence = music_pb2.NoteSequence(ticks_per_quarter=ticks)
+    if qpm:
+        sequence.tempos.add(qpm=qpm)
+    if metre:
+        sequence.time_signatures.add(numerator=metre[0], denominator=metre[1])
+    instrument, program, is_drum = voice
+    for start, duration, pitch, velocity in notes:
+        times = {'start_time': start, 'end_time': start + duration}
+        sequence.notes.add(
+            pitch=pitch, velocity=velocity, instrument=instrument, program=program, is_drum=is_drum, **times
+        )
+    return sequence
+
+
+def _by_note_seq(sequence: music_pb2.NoteSequence) -> bytes:
+    file = io.BytesIO()
+    midi_io.note_sequence_to_pretty_midi(sequence).write(file)
+    return file.getvalue()
+
+
+@hypothesis.given(NOTES, st.none() | st.floats(4, 400), METRES, VOICES, st.sampled_from([0, 1, 96, 220, 480, 9600]))
+def test_one_voice(notes: list, qpm: float | None, metre: tuple | None, voice: tuple, ticks: int) -> None:
+    sequence = _sequence(notes, qpm, metre, voice, ticks)
+    assert midi_bytes(sequence) == _by_note_seq(sequence)
+
+
+def test_a_long_rest() -> None:
+    sequence = _sequence([(0, 1, 60, 100), (1e6, 1, 60, 100)])
+    assert midi_bytes(sequence) == _by_note_seq(sequence)
+
+
+def _with(**parts: dict) -> music_pb2.NoteSequence:
+    sequence = _sequence([(0, 1, 60, 100), (1, 1, 62, 90)], qpm=100)
+    for name, values in parts.items():
+        getattr(sequence, name).add(**values)
+    return sequence
+
+
+@pytest.mark.parametrize(
+    'sequence',
+    [
+        _with(notes={'pitch': 36, 'velocity': 80, 'end_time': 1, 'instrument': 9, 'is_drum': True}),
+        _with(notes={'pitch': 36, 'velocity': 80, 'end_time': 1, 'instrument': 2, 'program': 33}),
+        _with(tempos={'time': 1, 'qpm': 140}),
+        _with(time_signatures={'time': 1, 'numerator': 3, 'denominator': 4}),
+        _with(key_signatures={'time': 0, 'key': 2}),
+        _with(pitch_bends={'time': 1, 'bend': 100}),
+        _with(control_changes={'time': 1, 'control_number': 64, 'control_value': 127}),
+        _with(instrument_infos={'instrument': 0, 'name': 'Flute'}),
+    ],
+)
+def test_anything_else(sequence: music_pb2.NoteSequence) -> None:
+    assert midi_bytes(sequence) == _by_note_seq(sequence)
+
+
+@pytest.mark.parametrize('wrong', [(0, 1, 128, 100), (0, 1, 60, 128), (0, 1, -1, 100)])
+def test_what_midi_does_not_have(wrong: tuple) -> None:
+    with pytest.raises(ValueError):
+        midi_bytes(_sequence([wrong]))
+
+
+def test_too_slow_for_midi(tmp_path: Path) -> None:
+    with pytest.raises(SolferinoError, match='3 quarters a minute'):
+        midi_files.write_all([_sequence([], qpm=3)], tmp_path)
+    assert not list(tmp_path.iterdir())
