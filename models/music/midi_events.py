@@ -46,6 +46,8 @@ _EVENT_LENGTHS = bytes(
 )  # fmt: skip
 _THREE_BYTES = np.zeros(256, bool)
 _THREE_BYTES[[*range(NOTE_OFF, PROGRAM), *range(BEND, SYSTEM)]] = True
+_CHANNEL = np.zeros(256, bool)
+_CHANNEL[NOTE_OFF:SYSTEM] = True
 
 # Meta events of which nothing is kept and nothing can be wrong: texts, and the end of the track.
 _TEXTS = frozenset([1, 2, 4, 5, 6, 7, 9, 0x2F, 0x7F])
@@ -98,16 +100,13 @@ def read(content: bytes) -> Events:
     raw = content[: ends[-1]] + _PADDING
     data = np.frombuffer(raw, np.uint8)
     extra = _extra_bytes(data)
-    places, counts = _events_of_tracks(_walk(raw, data, extra, starts, ends), ends)
-    first = counts.cumsum() - counts
-
-    more = extra[places]
-    deltas = _deltas(data, places + more, more)
-    at = places + more
-    at += 1  # of the status byte, or with running status the first data byte
-    byte = data[at]
-    explicit = byte >= 0x80
-    status = _statuses(byte, explicit, first)
+    follows = _successors(raw, data, extra, starts, ends)
+    try:
+        places, counts = _of_tracks(_leap(follows, starts[0], ends[-1]), ends)
+        at, status, explicit = _statuses(data, extra, places, counts, _THREE_BYTES)
+    except InDoubt:
+        places, counts = _of_tracks(_step(raw, extra, follows, starts[0], ends), ends)
+        at, status, explicit = _statuses(data, extra, places, counts, _CHANNEL)
     at += explicit
     data1, data2 = data[at], data[at + 1]
     # Without a look at what has no meaning. The least that a data byte can be wrong by is its top bit.
@@ -116,6 +115,8 @@ def read(content: bytes) -> Events:
         raise InDoubt('data bytes out of range')
 
     other = (status >= SYSTEM).nonzero()[0]
+    deltas = _deltas(data, places, extra[places])
+    first = counts.cumsum() - counts
     metas = _metas(raw, other.tolist(), at[other].tolist(), deltas)
     tick = deltas.cumsum()
     if len(counts) > 1:
@@ -132,14 +133,14 @@ def _chunks(content: bytes) -> tuple[int, list[int], list[int]]:
     if len(content) < _HEADER.size:
         raise InDoubt('no header')
     name, size, _, tracks, resolution = _HEADER.unpack_from(content)
-    if name != b'MThd' or size != _HEADER.size - _CHUNK.size:
+    if name != b'MThd' or _CHUNK.size + size < _HEADER.size:
         raise InDoubt('no header')
     if tracks <= 0:
         raise InDoubt('no tracks')
     if resolution <= 0:  # frames of film; 0 is an error
         raise InDoubt('no ticks per quarter')
     starts, ends = [], []
-    place = _HEADER.size
+    place = _CHUNK.size + size
     for _ in range(tracks):
         if place + _CHUNK.size > len(content):
             raise InDoubt('missing tracks')
@@ -160,44 +161,64 @@ def _extra_bytes(data: Bytes) -> Bytes:
     return high[:-2] * extra
 
 
-def _walk(raw: bytes, data: Bytes, extra: Bytes, starts: list[int], ends: list[int]) -> Integers:
-    """Where events begin, and where each track ends, which is the last of them or followed by the next track's events.
+def _successors(raw: bytes, data: Bytes, extra: Bytes, starts: list[int], ends: list[int]) -> Integers:
+    """Where the event after one that begins here begins, for each place; at a track's end, where the next track's do.
 
-    All this is so only as far as the events are whole and the running status is of events of three bytes.
+    This is so only if a data byte in place of the status is the first of two. The last end follows upon itself, and the
+    last place of all upon events that are longer than the file.
     """
-    end = ends[-1]
+    beyond = len(extra) - 1
     after = np.arange(len(raw))  # the place after the event whose status byte, or running data byte, is here
     lengths = np.frombuffer(raw.translate(_EVENT_LENGTHS), np.uint8)
     after += lengths.astype(np.int64)
-    place = (lengths[:end] == 0).nonzero()[0]
+    place = (lengths[: ends[-1]] == 0).nonzero()[0]
     length = place + 1
     length += data[place] == META  # the type of a meta event comes before its length
-    after[place] = np.minimum(length + 1 + data[length], end)
+    after[place] = np.minimum(length + 1 + data[length], beyond)
     for i in extra[length].nonzero()[0].tolist():
         value, start = _number(raw, length.item(i))
-        after[place[i]] = min(start + value, end)
+        after[place[i]] = min(start + value, beyond)
     follows = np.arange(1, len(extra) + 1)
     follows += extra.astype(np.int64)
     follows = after.take(follows)
-    follows[end:] = end
-    follows[ends[:-1]] = starts[1:]
+    follows[ends[-1] :] = beyond
+    follows[ends] = [*starts[1:], ends[-1]]
+    return follows
 
-    jumps = [follows]  # over 1, 2, 4, ... events
+
+def _leap(follows: Integers, start: int, end: int) -> Integers:
+    """Follows successors: all places from `start` to `end` or, if that is not on the way, beyond; the last repeatedly."""
+    leaps = [follows]  # over 1, 2, 4, ... events
     for _ in range(_DOUBLINGS):
-        jumps.append(jumps[-1].take(jumps[-1]))
-    steps, jump, step = [], memoryview(jumps.pop()), starts[0]  # type: ignore[arg-type]
-    while step < end:
-        steps.append(step)
-        step = jump[step]
+        leaps.append(leaps[-1].take(leaps[-1]))
+    steps, leap, place = [], memoryview(leaps.pop()), start  # type: ignore[arg-type]
+    while place < end:
+        steps.append(place)
+        place = leap[place]
     places = np.empty((1 << _DOUBLINGS, len(steps) + 1), np.int64)
-    places[0] = [*steps, end]
-    for i, follows in enumerate(jumps):
-        places[1 << i : 2 << i] = follows.take(places[: 1 << i])
+    places[0] = [*steps, place]
+    for i, leap in enumerate(leaps):
+        places[1 << i : 2 << i] = leap.take(places[: 1 << i])
     return places.T.ravel()
 
 
-def _events_of_tracks(places: Integers, ends: list[int]) -> tuple[Integers, Integers]:
-    """What `_walk` found without the ends of tracks, and the number of events of each track."""
+def _step(raw: bytes, extra: Bytes, follows: Integers, start: int, ends: list[int]) -> Integers:
+    """The same one by one, where one data byte may stand for an event: with running program changes, or pressures."""
+    places, place, one_byte = [], start, False
+    follow, more, headers = memoryview(follows), extra.tobytes(), set(ends)  # type: ignore[arg-type]
+    while place < ends[-1]:
+        places.append(place)
+        at = place + more[place] + 1
+        if place in headers:
+            one_byte = False
+        elif NOTE_OFF <= raw[at] != META:
+            one_byte = raw[at] & 0xE0 == PROGRAM
+        place = at + 1 if one_byte and raw[at] < NOTE_OFF else follow[place]
+    return np.array([*places, place])
+
+
+def _of_tracks(places: Integers, ends: list[int]) -> tuple[Integers, Integers]:
+    """The places without the ends of tracks, and the number of events of each track."""
     headers = places.searchsorted(ends)
     if places[headers].tolist() != ends:
         raise InDoubt('events across the end of a track')
@@ -223,24 +244,33 @@ def _number(raw: bytes, place: int) -> tuple[int, int]:
     return value, place
 
 
-def _statuses(byte: Bytes, explicit: npt.NDArray[np.bool_], first: Integers) -> Bytes:
-    """The status of each event: its first byte, if that is one, or else the last before that is not a meta event's."""
+def _statuses(
+    data: Bytes, extra: Bytes, places: Integers, counts: Integers, can_run: npt.NDArray[np.bool_]
+) -> tuple[Integers, Bytes, npt.NDArray[np.bool_]]:
+    """Where each event's first byte is after the delta time, its status, and whether that is this byte.
+
+    Or else the status is the last one in the track that is not of a meta event, and one of those that `can_run`.
+    """
+    at = places + extra[places]
+    at += 1
+    byte = data[at]
+    explicit = byte >= NOTE_OFF
+    if np.count_nonzero(explicit) == len(byte):
+        return at, byte, explicit
     meta = byte == META
     changes = explicit & ~meta
-    changes[first] = True  # if by a meta event or a data byte, then nothing can run on it
+    changes[counts.cumsum() - counts] = True  # if by a meta event or a data byte, then nothing can run on it
     index = changes.nonzero()[0]
-    counts = np.empty_like(index)
-    np.subtract(index[1:], index[:-1], out=counts[:-1])
-    counts[-1] = len(byte) - index[-1]
-    status = byte[index].repeat(counts)
+    status = byte[index].repeat(np.append(index[1:], len(byte)) - index)
     status[meta] = META
-    if np.count_nonzero(_THREE_BYTES[status] | explicit) < len(byte):
-        raise InDoubt('running status of another kind')
-    return status
+    if np.count_nonzero(can_run[status] | explicit) < len(byte):
+        raise InDoubt('running status that cannot run')
+    return at, status, explicit
 
 
-def _deltas(data: Bytes, last: Integers, more: Bytes) -> Integers:
-    """Delta times in ticks, from where the last byte of each is and how many more are before it."""
+def _deltas(data: Bytes, places: Integers, more: Bytes) -> Integers:
+    """Delta times in ticks, from where they begin and how many bytes follow the first."""
+    last = places + more
     low = data[last]
     if not low.tobytes().isascii():
         raise InDoubt('delta times of more than four bytes')

@@ -56,14 +56,7 @@ class Controls(NamedTuple):
     instrument: Integers
     time: Seconds
     number: Bytes
-    value: Integers
-
-
-class Changes(NamedTuple):
-    """Changes of tempo, metre or key: arrays (changes,) of their times in seconds and what is new."""
-
-    time: Seconds
-    values: tuple[npt.NDArray[np.generic], ...]
+    value: Bytes | Integers
 
 
 class Music(NamedTuple):
@@ -71,15 +64,15 @@ class Music(NamedTuple):
 
     Attributes:
       resolution: ticks per quarter.
-      metres: numerators and denominators.
-      keys: pitch classes, and 1 for minor or 0 for major.
-      tempos: quarters per minute.
+      metres: time in seconds, numerator and denominator of each time signature.
+      keys: time in seconds, pitch class, and 1 for minor or 0 for major, of each key signature.
+      tempos: time in seconds, and quarters per minute, of each change of tempo.
     """
 
     resolution: int
-    metres: Changes
-    keys: Changes
-    tempos: Changes
+    metres: list[tuple[float, int, int]]
+    keys: list[tuple[float, int, int]]
+    tempos: list[tuple[float, float]]
     instruments: list[Instrument]
     notes: Notes
     bends: Controls
@@ -93,57 +86,65 @@ class Music(NamedTuple):
 
 def music(events: Events) -> Music:
     """Makes music of a file's events."""
-    clock = _Clock(events)
+
+    def of_first_track(kind: int) -> list[tuple[int, bytes]]:
+        return [(meta.tick, meta.data) for meta in events.metas if meta.type == kind and meta.track == 0]
+
+    clock = _Clock(events.resolution, of_first_track(midi_events.TEMPO))
     # Channels of different tracks have nothing to do with each other.
     channel = events.track << 4
     channel |= events.status & 0x0F
+
     on, off = _pairs(events, channel)
-    player = _players(events, channel, off)
-    players, births, instrument = _by_appearance(player, off)
+    players, births, instrument = _by_appearance(_players(events, channel, off), off)
     if len(players) > 1:
         order = np.sort(instrument << _INDEX_BITS | np.arange(len(off))) & _INDEX
         on, off, instrument = on[order], off[order], instrument[order]
-    notes = Notes(
-        instrument,
-        events.data1[on],
-        events.data2[on],
-        clock.seconds(events.tick[on]),
-        clock.seconds(events.tick[off]),
-    )
-    instrument, index = _owned(events, channel, np.array(players), np.array(births))
-    number, value, time = events.data1[index], events.data2[index], clock.seconds(events.tick[index])
+    start, end = clock.seconds(events.tick[on]), clock.seconds(events.tick[off])
+    notes = Notes(instrument, events.data1[on], events.data2[on], start, end)
+
+    instrument, index = _owned(events, channel, players, births)
+    all_controls = Controls(instrument, clock.seconds(events.tick[index]), events.data1[index], events.data2[index])
     is_bend = events.status[index] >= midi_events.BEND
-    bend, control = is_bend.nonzero()[0], (~is_bend).nonzero()[0]
+    if np.count_nonzero(is_bend):
+        bends, controls = (Controls(*(a[which] for a in all_controls)) for which in (is_bend, ~is_bend))
+        bends = bends._replace(value=(bends.value << np.int64(7)) + bends.number - 0x2000)
+    else:
+        bends, controls = Controls(*(a[:0] for a in all_controls)), all_controls
     return Music(
         events.resolution,
-        clock.changes(_of_first_track(events, midi_events.TIME_SIGNATURE), _metre),
-        clock.changes(_of_first_track(events, midi_events.KEY_SIGNATURE), _key),
+        clock.changes(of_first_track(midi_events.TIME_SIGNATURE), _metre),
+        clock.changes(of_first_track(midi_events.KEY_SIGNATURE), _key),
         clock.tempos,
         _instruments(events, players, births),
         notes,
-        Controls(instrument[bend], time[bend], number[bend], (value[bend] << np.int64(7)) + number[bend] - 0x2000),
-        Controls(instrument[control], time[control], number[control], value[control]),
+        bends,
+        controls,
     )
 
 
 class _Clock:
-    """Turns ticks into seconds by pretty_midi's operations in pretty_midi's order: the results are equal to the bit."""
+    """Turns ticks into seconds by pretty_midi's operations in pretty_midi's order: the results are equal to the bit.
 
-    def __init__(self, events: Events):
-        resolution = events.resolution
-        scales = [(0, 60.0 / (_DEFAULT_QPM * resolution))]
-        for tick, data in _of_first_track(events, midi_events.TEMPO):  # data: microseconds per quarter
-            scale = 60.0 / (6e7 / int.from_bytes(data) * resolution)  # seconds per tick
+    Attributes:
+      tempos: see Music.
+    """
+
+    def __init__(self, resolution: int, tempos: list[tuple[int, bytes]]):
+        """`tempos` are ticks and microseconds per quarter."""
+        ticks, scales = [0], [60.0 / (_DEFAULT_QPM * resolution)]  # seconds per tick
+        for tick, data in tempos:
+            scale = 60.0 / (6e7 / int.from_bytes(data) * resolution)
             if tick == 0:
-                scales = [(0, scale)]
-            elif scale != scales[-1][1]:
-                scales.append((tick, scale))
+                ticks, scales = [0], [scale]
+            elif scale != scales[-1]:
+                ticks.append(tick)
+                scales.append(scale)
         times = [0.0]
-        for (tick, scale), (next_tick, _) in zip(scales, scales[1:], strict=False):
+        for tick, next_tick, scale in zip(ticks, ticks[1:], scales, strict=False):
             times.append(times[-1] + scale * (next_tick - tick))
-        self._ticks, self._scales = np.array([tick for tick, _ in scales]), np.array([scale for _, scale in scales])
-        self._times = np.array(times)
-        self.tempos = Changes(self._times, (60.0 / (self._scales * resolution),))
+        self.tempos = [(time, 60.0 / (scale * resolution)) for time, scale in zip(times, scales, strict=True)]
+        self._ticks, self._times, self._scales = np.array(ticks), np.array(times), np.array(scales)
 
     def seconds(self, ticks: Integers) -> Seconds:
         """When ticks happen."""
@@ -152,18 +153,12 @@ class _Clock:
         part = self._ticks.searchsorted(ticks, side='right') - 1
         return self._times[part] + self._scales[part] * (ticks - self._ticks[part])
 
-    def changes(self, found: list[tuple[int, bytes]], read: Callable[[bytes], tuple[int, int]]) -> Changes:
-        """The changes that meta events tell of, `read` being what their bytes say."""
-        if not found:
-            return Changes(np.empty(0), (np.empty(0, np.int64), np.empty(0, np.int64)))
-        ticks, data = zip(*found, strict=True)
-        first, second = zip(*map(read, data), strict=True)
-        return Changes(self.seconds(np.array(ticks)), (np.array(first), np.array(second)))
-
-
-def _of_first_track(events: Events, kind: int) -> list[tuple[int, bytes]]:
-    """Tick and bytes of the meta events of a kind."""
-    return [(meta.tick, meta.data) for meta in events.metas if meta.type == kind and meta.track == 0]
+    def changes(
+        self, found: list[tuple[int, bytes]], read: Callable[[bytes], tuple[int, int]]
+    ) -> list[tuple[float, int, int]]:
+        """Ticks and bytes as seconds and what `read` makes of the bytes."""
+        times = self.seconds(np.array([tick for tick, _ in found])).tolist() if found else []
+        return [(time, *read(data)) for time, (_, data) in zip(times, found, strict=True)]
 
 
 def _metre(data: bytes) -> tuple[int, int]:
@@ -171,100 +166,102 @@ def _metre(data: bytes) -> tuple[int, int]:
 
 
 def _key(data: bytes) -> tuple[int, int]:
-    """Pitch class of the tonic and 1 if minor, of the number of sharps (or minus that of flats)."""
-    return (7 * data[0] + 9 * data[1] if data[0] < 0x80 else 7 * (data[0] - 0x100) + 9 * data[1]) % 12, data[1]
+    """From the number of sharps, or minus that of flats, and 1 if minor: the pitch class of the tonic, and the latter."""
+    sharps = data[0] - (data[0] & 0x80) * 2
+    return (7 * sharps + 9 * data[1]) % 12, data[1]
 
 
 def _pairs(events: Events, channel: Integers) -> tuple[Integers, Integers]:
     """Note-ons and the note-offs that end them, as indices of events, in the order of the note-offs.
 
-    A note-off ends all notes of its pitch that sound, but those of its own tick: they sound on if it has ended others,
-    or else are forgotten.
+    A note-off ends all notes of its pitch that sound, except those of its own tick: if it has ended others, these sound
+    on to the next note-off, or else they are forgotten.
     """
     note = (events.status < midi_events.POLY_TOUCH).nonzero()[0]
     key = channel[note] << 7
     key |= events.data1[note]
     note = np.sort(key << _INDEX_BITS | note)
-    key = note >> _INDEX_BITS
+    # From here on indices are of the notes sorted by key, at the end of which is one that is none.
+    key, tick = np.empty((2, len(note) + 1), np.int64)
+    key[:-1], key[-1] = note >> _INDEX_BITS, -1
     note &= _INDEX
+    tick[:-1], tick[-1] = events.tick[note], -1
     is_on = (events.status[note] >= midi_events.NOTE_ON) & (events.data2[note] > 0)
-    tick = events.tick[note]
 
-    # From here on indices are of notes sorted by key. The next note-off of each, which may be of another key.
-    end = len(note)
-    next_off = np.arange(end + 1)
-    next_off[:-1][is_on] = end
+    next_off = np.arange(len(key))
+    next_off[:-1][is_on] = len(note)
     next_off = np.minimum.accumulate(next_off[::-1])[::-1]
-    key, tick = np.append(key, -1), np.append(tick, -1)
     on = is_on.nonzero()[0]
     off = next_off[on]
-    same = key[off] == key[on]
-    ended = same & (tick[off] > tick[on])
+    ended = tick[off] > tick[on]
+    ended &= key[off] == key[on]
     if np.count_nonzero(ended) < len(on):
-        again = same & ~ended  # their note-off is on their own tick
-        ending, sounding = set(off[ended].tolist()), []
-        for i, j in zip(on[again].tolist(), off[again].tolist(), strict=True):
-            k = next_off.item(j + 1)
-            if j in ending and key[k] == key[i] and tick[k] > tick[i]:
-                ending.add(k)
-                sounding.append((i, k))
+        touching = (~ended & (key[off] == key[on])).nonzero()[0]  # a note-off of their own tick
+        ending = np.zeros(len(key), bool)
+        ending[off[ended]] = True
+        if np.count_nonzero(ending[off[touching]]):
+            for i in touching.tolist():
+                later = next_off[off[i] + 1]
+                if ending[off[i]] and key[later] == key[on[i]] and tick[later] > tick[on[i]]:
+                    off[i], ended[i], ending[later] = later, True, True
         on, off = on[ended], off[ended]
-        if sounding:
-            on, off = np.append(on, [i for i, _ in sounding]), np.append(off, [k for _, k in sounding])
     pairs = np.sort(note[off] << _INDEX_BITS | note[on])
     return pairs & _INDEX, pairs >> _INDEX_BITS
 
 
 def _players(events: Events, channel: Integers, index: Integers) -> Integers:
     """Channel and program of the events `index`, as one number."""
-    channel_ = channel[index] << _INDEX_BITS
     player = channel[index] << 7
     change = ((events.status & 0xF0) == midi_events.PROGRAM).nonzero()[0]
     if len(change):
+        begin = channel[index] << _INDEX_BITS
         change = np.sort(channel[change] << _INDEX_BITS | change)
-        last = change.searchsorted(channel_ | index) - 1
-        here = (last >= 0) & (change[last] >= channel_)
-        player |= events.data1[change & _INDEX][last] * here
+        last = change.searchsorted(begin | index) - 1
+        changed = (last >= 0) & (change[last] >= begin)
+        player |= events.data1[change & _INDEX][last] * changed
     return player
 
 
 def _by_appearance(player: Integers, index: Integers) -> tuple[list[int], list[int], Integers]:
     """The players without repetition, the event at which each appears first, and which of them each one is."""
-    if not len(player):
-        return [], [], player
-    starts = [0, *((player[1:] != player[:-1]).nonzero()[0] + 1).tolist()]
+    starts = [0, *((player[1:] != player[:-1]).nonzero()[0] + 1).tolist()] if len(player) else []
     numbers: dict[int, int] = {}
     births = []
-    of_run = []
     for start in starts:
         number = numbers.setdefault(player.item(start), len(numbers))
         if number == len(births):
             births.append(index.item(start))
-        of_run.append(number)
-    return list(numbers), births, np.array(of_run).repeat(np.diff([*starts, len(player)]))
+    if len(numbers) < 2:
+        return list(numbers), births, np.zeros(len(player), np.int64)
+    of_run = np.array([numbers[p] for p in player[starts].tolist()])
+    return list(numbers), births, of_run.repeat(np.diff(starts, append=len(player)))
 
 
-def _owned(events: Events, channel: Integers, players: Integers, births: Integers) -> tuple[Integers, Integers]:
+def _owned(events: Events, channel: Integers, players: list[int], births: list[int]) -> tuple[Integers, Integers]:
     """Which instrument has which controls and bends: numbers of instruments, and indices of events."""
     kind = events.status & 0xF0
     index = ((kind == midi_events.CONTROL) | (kind == midi_events.BEND)).nonzero()[0]
-    if not (len(index) and len(players)):
+    if not (len(index) and players):
         return index[:0], index[:0]
+    known, born = np.array(players), np.array(births)
     player = _players(events, channel, index)
-    order = players.argsort()
-    owner = order[np.minimum(players.searchsorted(player, sorter=order), len(players) - 1)]
-    at_home = (players[owner] == player) & (births[owner] < index)
-    # A channel's pool is there from its first event without a home. Instruments born later have no list of their own.
-    pools = np.full(events.tracks << 4, len(events.tick))
-    homeless = (~at_home).nonzero()[0][::-1]
-    pools[channel[index[homeless]]] = index[homeless]
-    in_pool = births > pools[players >> 7]
-    lists = np.where(in_pool, players >> 7, (events.tracks << 4) + np.arange(len(players)))
-    list_ = np.where(at_home, lists[owner], player >> 7) << _INDEX_BITS
-    index = np.sort(list_ | index)
+    order = known.argsort()
+    owner = order.take(known.searchsorted(player, sorter=order), mode='clip')
+    at_home = known[owner] == player
+    at_home &= born[owner] < index
+    lists = (events.tracks << 4) + np.arange(len(known))  # of each instrument its own, or that of its channel's pool
+    list_ = lists[owner]
+    if np.count_nonzero(at_home) < len(index):
+        homeless = (~at_home).nonzero()[0]
+        # The pool is there from its first event on, and instruments born later have no list of their own.
+        pools = np.full(events.tracks << 4, len(events.tick))
+        pools[player[homeless[::-1]] >> 7] = index[homeless[::-1]]
+        lists = np.where(born > pools[known >> 7], known >> 7, lists)
+        list_ = np.where(at_home, lists[owner], player >> 7)
+    index = np.sort(list_ << _INDEX_BITS | index)
     begin, end = index.searchsorted(lists << _INDEX_BITS), index.searchsorted(lists + 1 << _INDEX_BITS)
     taken = [index[i:j] for i, j in zip(begin.tolist(), end.tolist(), strict=True)]
-    return np.arange(len(players)).repeat(end - begin), np.concatenate(taken) & _INDEX
+    return np.arange(len(known)).repeat(end - begin), np.concatenate(taken) & _INDEX
 
 
 def _instruments(events: Events, players: list[int], births: list[int]) -> list[Instrument]:

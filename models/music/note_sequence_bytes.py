@@ -30,72 +30,89 @@ _MIDI, _PRETTY_MIDI = 3, 2  # of SourceInfo: encoding_type and parser
 
 def write(music: Music, sequence_id: str, filename: str, collection: str) -> bytes:
     """Serializes the NoteSequence of a MIDI file."""
-    programs = np.array([instrument.program for instrument in music.instruments], np.uint8)
-    drums = np.array([instrument.is_drum for instrument in music.instruments], np.uint8)
+    notes, bends, controls = music.notes, music.bends, music.controls
 
-    def played_by(instrument: npt.NDArray[Any], field: int) -> list[Column]:
-        return [(field, instrument), (field + 1, programs[instrument]), (field + 2, drums[instrument])]
+    def players(field: int) -> list[bytes]:
+        """For each instrument its fields of a note or control: number, program and whether it is a drum."""
+        return [
+            _integer(field, number) + _integer(field + 1, instrument.program) + _integer(field + 2, instrument.is_drum)
+            for number, instrument in enumerate(music.instruments)
+        ]
 
-    metres, keys, tempos, notes, bends, controls = (
-        music.metres, music.keys, music.tempos, music.notes, music.bends, music.controls,
-    )  # fmt: skip
     parts = [
-        _bytes(_ID, sequence_id.encode()),
-        _bytes(_FILENAME, filename.encode()),
-        _bytes(_COLLECTION, collection.encode()),
+        _text(_ID, sequence_id),
+        _text(_FILENAME, filename),
+        _text(_COLLECTION, collection),
         _integer(_TICKS_PER_QUARTER, music.resolution),
-        _messages(_TIME_SIGNATURES, [(1, metres.time), *enumerate(metres.values, 2)]),
-        _messages(_KEY_SIGNATURES, [(1, keys.time), *enumerate(keys.values, 2)]),
-        _messages(_TEMPOS, [(1, tempos.time), *enumerate(tempos.values, 2)]),
+    ]
+    for time, numerator, denominator in music.metres:
+        parts.append(_message(_TIME_SIGNATURES, _double(1, time) + _integer(2, numerator) + _integer(3, denominator)))
+    for time, key, mode in music.keys:
+        parts.append(_message(_KEY_SIGNATURES, _double(1, time) + _integer(2, key) + _integer(3, mode)))
+    for time, qpm in music.tempos:
+        parts.append(_message(_TEMPOS, _double(1, time) + _double(2, qpm)))
+    parts += [
         _messages(
-            _NOTES,
-            [(1, notes.pitch), (2, notes.velocity), (3, notes.start), (4, notes.end), *played_by(notes.instrument, 7)],
+            _NOTES, [(1, notes.pitch), (2, notes.velocity), (3, notes.start), (4, notes.end)], players(7), notes.instrument
         ),
         _double(_TOTAL_TIME, music.total_time),
-        _messages(_PITCH_BENDS, [(1, bends.time), (2, bends.value), *played_by(bends.instrument, 3)]),
+        _messages(_PITCH_BENDS, [(1, bends.time), (2, bends.value)], players(3), bends.instrument),
         _messages(
             _CONTROL_CHANGES,
-            [(1, controls.time), (2, controls.number), (3, controls.value), *played_by(controls.instrument, 4)],
+            [(1, controls.time), (2, controls.number), (3, controls.value)],
+            players(4),
+            controls.instrument,
         ),
-        _bytes(_SOURCE_INFO, _integer(2, _MIDI) + _integer(3, _PRETTY_MIDI)),
+        _message(_SOURCE_INFO, _integer(2, _MIDI) + _integer(3, _PRETTY_MIDI)),
     ]
     for number, instrument in enumerate(music.instruments):
         if instrument.name:
-            parts.append(_bytes(_INSTRUMENT_INFOS, _integer(1, number) + _bytes(2, instrument.name.encode())))
+            parts.append(_message(_INSTRUMENT_INFOS, _integer(1, number) + _text(2, instrument.name)))
     return b''.join(parts)
 
 
-def _messages(field: int, columns: list[Column]) -> bytes:
-    """The messages of a repeated field, less than 128 bytes each; `columns` have a value for each message."""
-    count = len(columns[0][1])
+def _messages(field: int, columns: list[Column], ends: list[bytes], which: npt.NDArray[Any]) -> bytes:
+    """The messages of a repeated field, less than 128 bytes each.
+
+    `columns` have a value for each message. Its last fields are one of `ends`: `which` is the index of it.
+    """
+    count = len(which)
     if not count:
         return b''
     row = bytearray(_varint(field << 3 | _BYTES) + b'\0')  # a message, whose length and values are filled in below
     head = len(row)
-    cells = []  # begin and end in the row, a value for each message, and how many are written: those that are not zero
+    filled = []  # where in the row a column's bytes end, and its values
+    omitted = []  # from where to where in the row, and of which messages
     for number, values in columns:
         double = values.dtype == np.float64
-        for i, cell in enumerate([values] if double else _digits(values)):
-            written = np.count_nonzero(cell)
-            if written:
-                begin = len(row)
-                row += b'' if i else bytes([number << 3 | (_DOUBLE if double else _VARINT)])
-                row += bytes(8 if double else 1)
-                cells.append((begin, len(row), cell, written))
-
+        for i, cells in enumerate([values] if double else _digits(values)):
+            begin = len(row)
+            if not i:
+                row.append(number << 3 | (_DOUBLE if double else _VARINT))
+            row += bytes(cells.itemsize)
+            filled.append((len(row), cells))
+            if np.count_nonzero(cells) < count:
+                omitted.append((begin, len(row), (cells == 0).nonzero()[0]))
+    begin = len(row)
+    lengths = [len(end) for end in ends]
+    row += ends[0].ljust(max(lengths))
     width = len(row)
-    matrix = np.empty((count, width), np.uint8)
-    matrix[:] = np.frombuffer(row, np.uint8)
-    for _, end, cell, _ in cells:  # each column as it lies in the matrix
-        np.ndarray(count, cell.dtype, matrix, end - cell.itemsize, (width,))[:] = cell
+
+    matrix = np.frombuffer(bytearray(bytes(row) * count), np.uint8).reshape(count, width)
+    for end, cells in filled:  # each column as it lies in the matrix
+        np.ndarray(count, cells.dtype, matrix, end - cells.itemsize, (width,))[:] = cells
+    if len(ends) > 1:
+        padded = b''.join(end.ljust(width - begin) for end in ends)
+        matrix[:, begin:] = np.frombuffer(padded, np.uint8).reshape(len(ends), -1)[which]
+        for i in range(min(lengths), max(lengths)):
+            omitted.append((begin + i, begin + i + 1, (np.array(lengths) <= i)[which].nonzero()[0]))
     matrix[:, head - 1] = width - head
-    omitted = [(begin, end, cell == 0) for begin, end, cell, written in cells if written < count]
     if not omitted:
         return matrix.tobytes()
     mask = np.ones((count, width), bool)
-    for begin, end, zero in omitted:
-        mask[:, begin:end] = ~zero[:, np.newaxis]
-        matrix[:, head - 1] -= zero * np.uint8(end - begin)
+    for begin, end, messages in omitted:
+        mask[messages, begin:end] = False
+        matrix[messages, head - 1] -= end - begin
     return matrix[mask].tobytes()
 
 
@@ -112,8 +129,12 @@ def _digits(values: npt.NDArray[Any]) -> list[npt.NDArray[np.uint8]]:
     return [*digits, rest.astype(np.uint8)]
 
 
-def _bytes(field: int, value: bytes) -> bytes:
-    return _varint(field << 3 | _BYTES) + _varint(len(value)) + value if value else b''
+def _message(field: int, content: bytes) -> bytes:
+    return _varint(field << 3 | _BYTES) + _varint(len(content)) + content
+
+
+def _text(field: int, value: str) -> bytes:
+    return _message(field, value.encode()) if value else b''
 
 
 def _integer(field: int, value: int) -> bytes:
