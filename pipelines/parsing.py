@@ -80,12 +80,16 @@ class Request(NamedTuple):
 
 
 class Converted(NamedTuple):
-    """A piece of music: its id, the serialized NoteSequence, its number of notes and length."""
+    """A piece of music: its id, the serialized NoteSequence, its number of notes and length.
+
+    If it is of a MIDI file that note-seq had to read, `doubt` says why; else it is ''.
+    """
 
     id: str
     data: bytes
     notes: int
     milliseconds: int
+    doubt: str = ''
 
 
 class LeftOut(NamedTuple):

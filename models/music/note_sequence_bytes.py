@@ -53,7 +53,10 @@ def write(music: Music, sequence_id: str, filename: str, collection: str) -> byt
         parts.append(_message(_TEMPOS, _double(1, time) + _double(2, qpm)))
     parts += [
         _messages(
-            _NOTES, [(1, notes.pitch), (2, notes.velocity), (3, notes.start), (4, notes.end)], players(7), notes.instrument
+            _NOTES,
+            [(1, notes.pitch), (2, notes.velocity), (3, notes.start), (4, notes.end)],
+            players(7),
+            notes.instrument,
         ),
         _double(_TOTAL_TIME, music.total_time),
         _messages(_PITCH_BENDS, [(1, bends.time), (2, bends.value)], players(3), bends.instrument),
