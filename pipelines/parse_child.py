@@ -3,8 +3,8 @@
 It forks, and the fork reads file after file under the limits; when a file is its end, the first process says so and
 forks again, which takes milliseconds. Nothing here may start a thread.
 
-Most MIDI files are read by our own reader, a thousand of them in the time of note-seq's import. note-seq reads the other
-kinds and the MIDI files that are in doubt, and is loaded when the first of them comes.
+MIDI files are read by our own reader, hundreds of them in the time of note-seq's import. note-seq reads the other kinds
+and the MIDI files that are in doubt, and is loaded when the first of them comes.
 """
 
 import importlib

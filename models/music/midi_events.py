@@ -21,7 +21,7 @@ Bytes = npt.NDArray[np.uint8]
 
 # Larger files would take arrays of more than 100 MB, and mido refuses an event of more than a million bytes.
 MAX_BYTES = 1_000_000
-# As far as pretty_midi expects a tick to be. It makes a table of all ticks, so beyond it depends on memory what is read.
+# The latest tick that pretty_midi expects. It makes a table of all ticks, so later ones are a question of memory.
 MAX_TICK = 10_000_000
 
 NOTE_OFF, NOTE_ON, POLY_TOUCH, CONTROL, PROGRAM, PRESSURE, BEND, SYSTEM = range(0x80, 0x100, 0x10)
@@ -60,9 +60,9 @@ class InDoubt(Exception):
 
 
 class Meta(NamedTuple):
-    """A meta event: its index among all events, its track and tick, its type and its bytes."""
+    """A meta event: its place among all events, its track and tick, its type and its bytes."""
 
-    index: int
+    event: int
     track: int
     tick: int
     type: int
@@ -103,10 +103,13 @@ def read(content: bytes) -> Events:
     follows = _successors(raw, data, extra, starts, ends)
     try:
         places, counts = _of_tracks(_leap(follows, starts[0], ends[-1]), ends)
-        at, status, explicit = _statuses(data, extra, places, counts, _THREE_BYTES)
+        more = extra[places]
+        at, status, explicit = _statuses(data, places + more, counts, _THREE_BYTES)
     except InDoubt:
         places, counts = _of_tracks(_step(raw, extra, follows, starts[0], ends), ends)
-        at, status, explicit = _statuses(data, extra, places, counts, _CHANNEL)
+        more = extra[places]
+        at, status, explicit = _statuses(data, places + more, counts, _CHANNEL)
+    deltas = _deltas(data, at - 1, more)
     at += explicit
     data1, data2 = data[at], data[at + 1]
     # Without a look at what has no meaning. The least that a data byte can be wrong by is its top bit.
@@ -115,7 +118,6 @@ def read(content: bytes) -> Events:
         raise InDoubt('data bytes out of range')
 
     other = (status >= SYSTEM).nonzero()[0]
-    deltas = _deltas(data, places, extra[places])
     first = counts.cumsum() - counts
     metas = _metas(raw, other.tolist(), at[other].tolist(), deltas)
     tick = deltas.cumsum()
@@ -124,8 +126,8 @@ def read(content: bytes) -> Events:
     if max(tick[first + (counts - 1)].tolist()) >= MAX_TICK:
         raise InDoubt('many ticks')
     track = np.arange(len(counts)).repeat(counts)
-    metas_ = [Meta(i, track.item(i), tick.item(i), kind, data) for i, kind, data in metas]
-    return Events(resolution, len(counts), track, tick, status, data1, data2, metas_)
+    timed = [Meta(i, track.item(i), tick.item(i), kind, payload) for i, kind, payload in metas]
+    return Events(resolution, len(counts), track, tick, status, data1, data2, timed)
 
 
 def _chunks(content: bytes) -> tuple[int, list[int], list[int]]:
@@ -168,9 +170,9 @@ def _successors(raw: bytes, data: Bytes, extra: Bytes, starts: list[int], ends: 
     last place of all upon events that are longer than the file.
     """
     beyond = len(extra) - 1
-    after = np.arange(len(raw))  # the place after the event whose status byte, or running data byte, is here
+    here = np.arange(len(raw))
     lengths = np.frombuffer(raw.translate(_EVENT_LENGTHS), np.uint8)
-    after += lengths.astype(np.int64)
+    after = here + lengths  # the place after the event whose status byte, or running data byte, is here
     place = (lengths[: ends[-1]] == 0).nonzero()[0]
     length = place + 1
     length += data[place] == META  # the type of a meta event comes before its length
@@ -178,23 +180,21 @@ def _successors(raw: bytes, data: Bytes, extra: Bytes, starts: list[int], ends: 
     for i in extra[length].nonzero()[0].tolist():
         value, start = _number(raw, length.item(i))
         after[place[i]] = min(start + value, beyond)
-    follows = np.arange(1, len(extra) + 1)
-    follows += extra.astype(np.int64)
-    follows = after.take(follows)
+    follows = after.take(here[1 : len(extra) + 1] + extra)
     follows[ends[-1] :] = beyond
     follows[ends] = [*starts[1:], ends[-1]]
     return follows
 
 
 def _leap(follows: Integers, start: int, end: int) -> Integers:
-    """Follows successors: all places from `start` to `end` or, if that is not on the way, beyond; the last repeatedly."""
+    """All places from `start` to `end`, or to one beyond it if it is not on the way; the last several times."""
     leaps = [follows]  # over 1, 2, 4, ... events
     for _ in range(_DOUBLINGS):
         leaps.append(leaps[-1].take(leaps[-1]))
-    steps, leap, place = [], memoryview(leaps.pop()), start  # type: ignore[arg-type]
+    steps, far, place = [], memoryview(leaps.pop()), start  # type: ignore[arg-type]
     while place < end:
         steps.append(place)
-        place = leap[place]
+        place = far[place]
     places = np.empty((1 << _DOUBLINGS, len(steps) + 1), np.int64)
     places[0] = [*steps, place]
     for i, leap in enumerate(leaps):
@@ -245,14 +245,14 @@ def _number(raw: bytes, place: int) -> tuple[int, int]:
 
 
 def _statuses(
-    data: Bytes, extra: Bytes, places: Integers, counts: Integers, can_run: npt.NDArray[np.bool_]
+    data: Bytes, last: Integers, counts: Integers, can_run: npt.NDArray[np.bool_]
 ) -> tuple[Integers, Bytes, npt.NDArray[np.bool_]]:
-    """Where each event's first byte is after the delta time, its status, and whether that is this byte.
+    """Where the first byte of each event is, its status, and whether that is this byte.
 
     Or else the status is the last one in the track that is not of a meta event, and one of those that `can_run`.
+    `last` is where the delta times end.
     """
-    at = places + extra[places]
-    at += 1
+    at = last + 1
     byte = data[at]
     explicit = byte >= NOTE_OFF
     if np.count_nonzero(explicit) == len(byte):
@@ -260,17 +260,16 @@ def _statuses(
     meta = byte == META
     changes = explicit & ~meta
     changes[counts.cumsum() - counts] = True  # if by a meta event or a data byte, then nothing can run on it
-    index = changes.nonzero()[0]
-    status = byte[index].repeat(np.append(index[1:], len(byte)) - index)
+    source = np.arange(len(byte)) * changes
+    status = byte[np.maximum.accumulate(source)]
     status[meta] = META
     if np.count_nonzero(can_run[status] | explicit) < len(byte):
         raise InDoubt('running status that cannot run')
     return at, status, explicit
 
 
-def _deltas(data: Bytes, places: Integers, more: Bytes) -> Integers:
-    """Delta times in ticks, from where they begin and how many bytes follow the first."""
-    last = places + more
+def _deltas(data: Bytes, last: Integers, more: Bytes) -> Integers:
+    """Delta times in ticks, from where the last byte of each is and how many there are before it."""
     low = data[last]
     if not low.tobytes().isascii():
         raise InDoubt('delta times of more than four bytes')
@@ -285,9 +284,10 @@ def _deltas(data: Bytes, places: Integers, more: Bytes) -> Integers:
 
 
 def _metas(raw: bytes, indices: list[int], places: list[int], deltas: Integers) -> list[tuple[int, int, bytes]]:
-    """Index, type and bytes of the meta events that matter, of all events that are not channel events, given the places after their status.
+    """The meta events that matter: index, type and bytes.
 
-    Checks the others too, and sets the delta times of those that mido does not know to 0, as it does.
+    Given are the indices of all events that are not channel events, and the places after their status. The others are
+    checked too. The delta times of those that mido does not know are set to 0, as it does.
     """
     metas = []
     for index, place in zip(indices, places, strict=True):

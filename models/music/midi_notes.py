@@ -56,7 +56,10 @@ class Controls(NamedTuple):
     instrument: Integers
     time: Seconds
     number: Bytes
-    value: Bytes | Integers
+    value: npt.NDArray[np.integer]
+
+    def take(self, wanted: npt.NDArray[np.bool_]) -> 'Controls':
+        return Controls(self.instrument[wanted], self.time[wanted], self.number[wanted], self.value[wanted])
 
 
 class Music(NamedTuple):
@@ -107,10 +110,10 @@ def music(events: Events) -> Music:
     all_controls = Controls(instrument, clock.seconds(events.tick[index]), events.data1[index], events.data2[index])
     is_bend = events.status[index] >= midi_events.BEND
     if np.count_nonzero(is_bend):
-        bends, controls = (Controls(*(a[which] for a in all_controls)) for which in (is_bend, ~is_bend))
+        bends, controls = all_controls.take(is_bend), all_controls.take(~is_bend)
         bends = bends._replace(value=(bends.value << np.int64(7)) + bends.number - 0x2000)
     else:
-        bends, controls = Controls(*(a[:0] for a in all_controls)), all_controls
+        bends, controls = all_controls.take(is_bend), all_controls
     return Music(
         events.resolution,
         clock.changes(of_first_track(midi_events.TIME_SIGNATURE), _metre),
@@ -166,7 +169,7 @@ def _metre(data: bytes) -> tuple[int, int]:
 
 
 def _key(data: bytes) -> tuple[int, int]:
-    """From the number of sharps, or minus that of flats, and 1 if minor: the pitch class of the tonic, and the latter."""
+    """Sharps (or minus flats) and 1 if minor -> pitch class of the tonic, and 1 if minor."""
     sharps = data[0] - (data[0] & 0x80) * 2
     return (7 * sharps + 9 * data[1]) % 12, data[1]
 
@@ -200,9 +203,10 @@ def _pairs(events: Events, channel: Integers) -> tuple[Integers, Integers]:
         ending = np.zeros(len(key), bool)
         ending[off[ended]] = True
         if np.count_nonzero(ending[off[touching]]):
-            for i in touching.tolist():
-                later = next_off[off[i] + 1]
-                if ending[off[i]] and key[later] == key[on[i]] and tick[later] > tick[on[i]]:
+            for i, its_on, its_off in zip(*(a.tolist() for a in (touching, on[touching], off[touching])), strict=True):
+                later = next_off.item(its_off + 1)
+                sounds_on = key.item(later) == key.item(its_on) and tick.item(later) > tick.item(its_on)
+                if sounds_on and ending.item(its_off):
                     off[i], ended[i], ending[later] = later, True, True
         on, off = on[ended], off[ended]
     pairs = np.sort(note[off] << _INDEX_BITS | note[on])
@@ -226,7 +230,7 @@ def _by_appearance(player: Integers, index: Integers) -> tuple[list[int], list[i
     """The players without repetition, the event at which each appears first, and which of them each one is."""
     starts = [0, *((player[1:] != player[:-1]).nonzero()[0] + 1).tolist()] if len(player) else []
     numbers: dict[int, int] = {}
-    births = []
+    births: list[int] = []
     for start in starts:
         number = numbers.setdefault(player.item(start), len(numbers))
         if number == len(births):
@@ -269,7 +273,7 @@ def _instruments(events: Events, players: list[int], births: list[int]) -> list[
     names = [meta for meta in events.metas if meta.type == midi_events.TRACK_NAME]
     instruments = []
     for player, birth in zip(players, births, strict=True):
-        last = bisect.bisect(names, birth, key=lambda meta: meta.index) - 1
+        last = bisect.bisect(names, birth, key=lambda meta: meta.event) - 1
         named = last >= 0 and names[last].track == player >> 11
         name = names[last].data.decode('latin-1') if named else ''
         instruments.append(Instrument(player & 0x7F, player >> 7 & 0x0F == _DRUM_CHANNEL, name))

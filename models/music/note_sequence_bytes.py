@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from solferino.models.music.midi_notes import Music
 
-# A field of each message of several: its number, and its values, float64 or integers. Those of type uint8 are below 128.
+# A field of several messages: its number, and its value in each, float64 or integers. As uint8 they are below 128.
 Column = tuple[int, npt.NDArray[Any]]
 
 _VARINT, _DOUBLE, _BYTES = 0, 1, 2  # types on the wire
