@@ -107,6 +107,8 @@ def _read(request: Request, limits: Limits) -> list[Converted | LeftOut]:
             return [_converted_directly(request, content)]
         except midi_events.InDoubt as error:
             doubt = str(error)
+        except MemoryError:
+            doubt = 'little memory'
     note_seq = _note_seq(limits)
     try:
         tunes, failures = note_seq.READERS[request.kind](request, content)

@@ -10,7 +10,6 @@ by a key keeps the order of time.
 """
 
 import bisect
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -114,10 +113,12 @@ def music(events: Events) -> Music:
         bends = bends._replace(value=(bends.value << np.int64(7)) + bends.number - 0x2000)
     else:
         bends, controls = all_controls.take(is_bend), all_controls
+    metres = _changes(clock, of_first_track(midi_events.TIME_SIGNATURE))
+    keys = _changes(clock, of_first_track(midi_events.KEY_SIGNATURE))
     return Music(
         events.resolution,
-        clock.changes(of_first_track(midi_events.TIME_SIGNATURE), _metre),
-        clock.changes(of_first_track(midi_events.KEY_SIGNATURE), _key),
+        [(time, data[0], 1 << data[1]) for time, data in metres],
+        [(time, _tonic(*data), data[1]) for time, data in keys],
         clock.tempos,
         _instruments(events, players, births),
         notes,
@@ -156,22 +157,18 @@ class _Clock:
         part = self._ticks.searchsorted(ticks, side='right') - 1
         return self._times[part] + self._scales[part] * (ticks - self._ticks[part])
 
-    def changes(
-        self, found: list[tuple[int, bytes]], read: Callable[[bytes], tuple[int, int]]
-    ) -> list[tuple[float, int, int]]:
-        """Ticks and bytes as seconds and what `read` makes of the bytes."""
-        times = self.seconds(np.array([tick for tick, _ in found])).tolist() if found else []
-        return [(time, *read(data)) for time, (_, data) in zip(times, found, strict=True)]
+
+def _changes(clock: _Clock, found: list[tuple[int, bytes]]) -> list[tuple[float, bytes]]:
+    """Seconds for ticks."""
+    if not found:
+        return []
+    ticks, data = zip(*found, strict=True)
+    return list(zip(clock.seconds(np.array(ticks)).tolist(), data, strict=True))
 
 
-def _metre(data: bytes) -> tuple[int, int]:
-    return data[0], 1 << data[1]
-
-
-def _key(data: bytes) -> tuple[int, int]:
-    """Sharps (or minus flats) and 1 if minor -> pitch class of the tonic, and 1 if minor."""
-    sharps = data[0] - (data[0] & 0x80) * 2
-    return (7 * sharps + 9 * data[1]) % 12, data[1]
+def _tonic(sharps: int, minor: int) -> int:
+    """The pitch class of a key; `sharps` is a signed byte, which counts flats if it is negative."""
+    return (7 * (sharps - (sharps & 0x80) * 2) + 9 * minor) % 12
 
 
 def _pairs(events: Events, channel: Integers) -> tuple[Integers, Integers]:
