@@ -19,7 +19,7 @@ import numpy.typing as npt
 Integers = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 
-# Larger files would take arrays of more than 100 MB, and mido refuses an event of more than a million bytes.
+# Larger files would take more than 50 MB, and mido refuses an event of more than a million bytes.
 MAX_BYTES = 1_000_000
 # The latest tick that pretty_midi expects. It makes a table of all ticks, so later ones are a question of memory.
 MAX_TICK = 10_000_000
