@@ -31,6 +31,7 @@ REMEDIES = parsing.REMEDIES | {
 
 # What is counted beside the reasons.
 _FILES, _SEQUENCES, _SILENT, _NOTES, _MILLISECONDS = 'files', 'sequences', 'without notes', 'notes', 'milliseconds'
+_IN_DOUBT = 'odd MIDI files read by note-seq'
 # Where the pipeline's records go.
 _MUSIC, _LEFT_OUT = 'music', 'left out'
 
@@ -189,11 +190,15 @@ def _counts(file: str, results: list[Converted | LeftOut]) -> Iterator[tuple[str
         yield _MILLISECONDS, result.milliseconds, None
         if not result.notes:
             yield _SILENT, 1, file
+        if result.doubt:
+            yield _IN_DOUBT, 1, file
 
 
 def _totals(tallies: Mapping[str, Tally]) -> dict[str, int | float]:
     """The numbers of the table and the manifest."""
-    names = [_FILES, _SEQUENCES, *([_SILENT] if _SILENT in tallies else []), _NOTES]
+    names = [
+        n for n in (_FILES, _IN_DOUBT, _SEQUENCES, _SILENT, _NOTES) if n in tallies or n not in (_IN_DOUBT, _SILENT)
+    ]
     totals: dict[str, int | float] = {name: tallies.get(name, Tally()).count for name in names}
     return totals | {'minutes': tallies.get(_MILLISECONDS, Tally()).count / 60_000}
 

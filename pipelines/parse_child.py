@@ -1,40 +1,26 @@
 """The process that reads music files for `parsing.Parser`.
 
-It loads the parsers once and forks. The fork reads file after file under the limits; when a file is its end, the first
-process says so and forks again, which takes milliseconds. Nothing here may start a thread.
+It forks, and the fork reads file after file under the limits; when a file is its end, the first process says so and
+forks again, which takes milliseconds. Nothing here may start a thread.
+
+MIDI files are read by our own reader, hundreds of them in the time of note-seq's import. note-seq reads the other kinds
+and the MIDI files that are in doubt, and is loaded when the first of them comes.
 """
 
-import importlib.util
+import importlib
 import math
 import os
 import resource
 import signal
 import stat
 import sys
-import tempfile
 import types
-import warnings
-import zipfile
 from multiprocessing.connection import Connection
 from typing import Any
 
+from solferino.models.music import midi_events, midi_notes, note_sequence_bytes
 from solferino.pipelines import parsing
 from solferino.pipelines.parsing import Converted, LeftOut, Limits, Request
-
-
-def _without_package_code(name: str) -> None:
-    """Makes `import name.x` run only x: note_seq's own __init__ loads pandas, bokeh and IPython."""
-    found = importlib.util.find_spec(name)
-    if found and found.submodule_search_locations:  # else the import below says what is missing
-        package = types.ModuleType(name)
-        package.__path__ = found.submodule_search_locations
-        sys.modules[name] = package
-
-
-_without_package_code('note_seq')
-warnings.simplefilter('ignore')  # pretty_midi's remarks about odd files, one a file
-
-from note_seq import abc_parser, midi_io, musicxml_parser, musicxml_reader  # noqa: E402 after the line above
 
 
 def main() -> None:
@@ -48,6 +34,7 @@ def main() -> None:
         code = os.waitstatus_to_exitcode(os.waitpid(reader, 0)[1])
         if code == 0:
             break
+        _note_seq(None)  # which such a file has needed: loaded here, it is there in all further forks
         connection.send(parsing.Died(code))
 
 
@@ -77,8 +64,23 @@ def _limit_memory(megabytes: float) -> None:
     if os.path.exists('/proc/self/statm'):
         with open('/proc/self/statm') as file:
             now = int(file.read().split()[0]) * resource.getpagesize()
-        limit = now + int(megabytes * 2**20)
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        limit, hard = now + int(megabytes * 2**20), resource.getrlimit(resource.RLIMIT_AS)[1]
+        resource.setrlimit(resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+
+
+def _note_seq(limits: Limits | None) -> types.ModuleType:
+    """note-seq's readers. With `limits`, loading them is at no file's cost: neither its time, nor its memory."""
+    name = 'solferino.pipelines.note_seq_readers'
+    if name in sys.modules or not limits:
+        return importlib.import_module(name)
+    left = {timer: signal.setitimer(timer, 0)[0] for timer in (signal.ITIMER_PROF, signal.ITIMER_REAL)}
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+    module = importlib.import_module(name)
+    _limit_memory(limits.memory_megabytes)
+    for timer, seconds in left.items():
+        signal.setitimer(timer, seconds)
+    return module
 
 
 def _read(request: Request, limits: Limits) -> list[Converted | LeftOut]:
@@ -99,87 +101,59 @@ def _read(request: Request, limits: Limits) -> list[Converted | LeftOut]:
             content = file.read()
     except OSError as error:
         return [left_out(parsing.CANNOT_BE_READ, error.strerror)]
+    doubt = ''
+    if request.kind == 'midi':
+        try:
+            return [_converted_directly(request, content)]
+        except midi_events.InDoubt as error:
+            doubt = str(error)
+        except MemoryError:
+            doubt = 'little memory'
+    note_seq = _note_seq(limits)
     try:
-        tunes, failures = READERS[request.kind](request, content)
+        tunes, failures = note_seq.READERS[request.kind](request, content)
     except Exception as error:
-        root = _root(error)
-        return [left_out(_reason(request.kind, content, root), _detail(root))]
-    answer: list[Converted | LeftOut] = [_converted(request, *tune) for tune in tunes]
+        root = _root(error, note_seq.WRAPPERS)
+        return [left_out(_reason(request.kind, content, root, note_seq.NOT_MUSICXML), _detail(root))]
+    answer: list[Converted | LeftOut] = [_converted(request, doubt, *tune) for tune in tunes]
     answer += [left_out(parsing.UNKNOWN_ABC, _detail(failure)) for failure in failures]
     return answer or [left_out(parsing.NO_TUNES, 'no tune in the file')]
 
 
-# The tunes of a file, as what is added to its name for the id, and the NoteSequence; and errors of single tunes.
-Tunes = tuple[list[tuple[str, Any]], list[Exception]]
+def _converted_directly(request: Request, content: bytes) -> Converted:
+    """What `_converted` makes of note-seq's NoteSequence, without either. Raises InDoubt."""
+    music = midi_notes.music(midi_events.read(content))
+    identity = parsing.sequence_id(request.name, request.collection, request.kind)
+    data = note_sequence_bytes.write(music, identity, parsing.text(request.name), request.collection)
+    return Converted(identity, data, len(music.notes.pitch), round(music.total_time * 1000), '')
 
 
-def _read_midi(_: Request, content: bytes) -> Tunes:
-    return [('', midi_io.midi_to_note_sequence(content))], []
-
-
-def _read_musicxml(request: Request, _: bytes) -> Tunes:
-    path = os.fsdecode(request.path)
-    if parsing.ending(request.name) != '.mxl' or path.endswith('.mxl'):
-        score = musicxml_reader.musicxml_file_to_sequence_proto(path)
-    else:  # note-seq unpacks a file only if its name ends in lower case
-        with tempfile.TemporaryDirectory() as folder:
-            link = os.path.join(folder, 'score.mxl')
-            os.symlink(os.path.abspath(path), link)
-            score = musicxml_reader.musicxml_file_to_sequence_proto(link)
-    if not score.part_infos:  # any XML is a score without parts to note-seq, a web page too
-        raise _NoScoreError('no part of a partwise score is in it')
-    return [('', score)], []
-
-
-def _read_abc(_: Request, content: bytes) -> Tunes:
-    try:
-        book = content.decode('utf-8-sig')
-    except UnicodeDecodeError:
-        book = content.decode('latin-1')
-    tunes, failures = abc_parser.parse_abc_tunebook(book)
-    return [(f'_{number}', tune) for number, tune in tunes.items()], failures
-
-
-# Errors that only repeat another in their own words.
-_WRAPPERS = {
-    midi_io.MIDIConversionError,
-    musicxml_parser.MusicXMLParseError,
-    musicxml_reader.MusicXMLConversionError,
-}
-
-READERS = {'midi': _read_midi, 'musicxml': _read_musicxml, 'abc': _read_abc}
-
-
-def _converted(request: Request, suffix: str, sequence: Any) -> Converted:
+def _converted(request: Request, doubt: str, suffix: str, sequence: Any) -> Converted:
     sequence.collection_name = request.collection
     sequence.filename = parsing.text(request.name)
     sequence.id = parsing.sequence_id(request.name + suffix.encode(), request.collection, request.kind)
     seconds = sequence.total_time if math.isfinite(sequence.total_time) else 0
     # Deterministic, so that the same music is the same bytes on every machine.
     data = sequence.SerializeToString(deterministic=True)
-    return Converted(sequence.id, data, len(sequence.notes), round(seconds * 1000))
+    return Converted(sequence.id, data, len(sequence.notes), round(seconds * 1000), doubt)
 
 
-def _root(error: BaseException) -> BaseException:
+def _root(error: BaseException, wrappers: set[type]) -> BaseException:
     """The error that note-seq raised its own for. Raises MemoryError if there is one behind: note-seq catches those."""
     chain = [error]
     while chain[-1].__context__:
         chain.append(chain[-1].__context__)
     if any(isinstance(e, MemoryError) or 'out of memory' in str(e) for e in chain):  # the latter from the XML parser
         raise MemoryError from error
-    return next((e for e in chain if type(e) not in _WRAPPERS), error)
+    return next((e for e in chain if type(e) not in wrappers), error)
 
 
-class _NoScoreError(Exception):
-    """An XML file that holds no music."""
-
-
-def _reason(kind: str, content: bytes, error: BaseException) -> str:
+def _reason(kind: str, content: bytes, error: BaseException, not_musicxml: tuple[type, ...]) -> str:
     if kind == 'midi' and not content.startswith(b'MThd'):
         return parsing.NOT_MIDI
     if kind == 'midi' and content[10:12] == b'\0\0':  # the header's number of tracks
         return parsing.NO_TRACKS
-    if isinstance(error, (_NoScoreError, zipfile.BadZipFile)):
+    if isinstance(error, not_musicxml):
         return parsing.NOT_MUSICXML
     return parsing.DAMAGED
 

@@ -54,6 +54,9 @@ REMEDIES = {
 }
 
 _TOO_LONG = (-signal.SIGPROF, -signal.SIGALRM)  # how a timer ends a process
+# For glibc: memory that a file has freed is kept for the next one, not given back and asked for again. In bytes.
+_KEEP_MEMORY = {'MALLOC_MMAP_THRESHOLD_': str(4 * 2**20), 'MALLOC_TRIM_THRESHOLD_': str(32 * 2**20)}
+
 EXIT_MEMORY = 3  # the child's exit code when a file took more than its memory
 
 
@@ -80,12 +83,16 @@ class Request(NamedTuple):
 
 
 class Converted(NamedTuple):
-    """A piece of music: its id, the serialized NoteSequence, its number of notes and length."""
+    """A piece of music: its id, the serialized NoteSequence, its number of notes and length.
+
+    If it is of a MIDI file that note-seq had to read, `doubt` says why; else it is ''.
+    """
 
     id: str
     data: bytes
     notes: int
     milliseconds: int
+    doubt: str = ''
 
 
 class LeftOut(NamedTuple):
@@ -155,7 +162,7 @@ class Parser:
         child = [sys.executable, '-m', 'solferino.pipelines.parse_child', str(theirs.fileno())]
         limits = [str(limit) for limit in dataclasses.astuple(self._limits)]
         # One thread each: the files are spread over processes already, and threads do not survive the child's fork.
-        environment = os.environ | {'OPENBLAS_NUM_THREADS': '1', 'OMP_NUM_THREADS': '1'}
+        environment = os.environ | {'OPENBLAS_NUM_THREADS': '1', 'OMP_NUM_THREADS': '1'} | _KEEP_MEMORY
         self._process = subprocess.Popen(
             child + limits,
             stdin=subprocess.DEVNULL,

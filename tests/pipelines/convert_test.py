@@ -66,6 +66,15 @@ def test_sequences_are_those_of_magenta(tmp_path, shared, folder, golden):
     assert sequences(tmp_path / 'ours.tfrecord') == sequences(shared / 'golden' / golden)
 
 
+def test_files_that_note_seq_had_to_read_are_counted(tmp_path, songs):
+    job = Job(str(songs), str(tmp_path / 'out.tfrecord'))
+    (songs / 'odd.mid').write_bytes(midi(b'\x00\xf6' + NOTE))
+    assert '1  odd MIDI files read by note-seq\n' in convert.convert(job)
+    assert manifest(tmp_path / 'out.manifest.json')['converted']['odd MIDI files read by note-seq'] == 1
+    (songs / 'odd.mid').unlink()
+    assert 'odd' not in convert.convert(job)
+
+
 def test_every_malformed_file_is_converted_or_counted(tmp_path, shared):
     folder = shared / 'data' / 'malformed'
     convert.convert(

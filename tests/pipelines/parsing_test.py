@@ -58,6 +58,13 @@ def test_a_midi_file(parser, tmp_path):
     assert sequence.notes[0].pitch == 60
 
 
+def test_odd_midi_files_are_read_by_note_seq(parser, tmp_path):
+    [result] = parse(parser, tmp_path, 'odd.mid', midi(b'\x00\xf6' + NOTE))  # a request to tune, as if in a live stream
+    assert result.doubt == 'system messages'
+    [plain] = parse(parser, tmp_path, 'odd.mid', midi())
+    assert plain == result._replace(doubt='')
+
+
 def test_scores_are_the_same_packed_or_not(parser, tmp_path):
     for name in ('waltz.mxl', 'WALTZ.MXL'):
         mxl(tmp_path / name, SCORE.encode())

@@ -1,0 +1,76 @@
+"""note-seq's readers of MIDI, MusicXML and ABC. To import this takes the better part of a second."""
+
+import importlib.util
+import os
+import sys
+import tempfile
+import types
+import warnings
+import zipfile
+from typing import Any
+
+from solferino.pipelines import parsing
+from solferino.pipelines.parsing import Request
+
+
+def _without_package_code(name: str) -> None:
+    """Makes `import name.x` run only x: note_seq's own __init__ loads pandas, bokeh and IPython."""
+    found = importlib.util.find_spec(name)
+    if found and found.submodule_search_locations:  # else the import below says what is missing
+        package = types.ModuleType(name)
+        package.__path__ = found.submodule_search_locations
+        sys.modules[name] = package
+
+
+_without_package_code('note_seq')
+warnings.simplefilter('ignore')  # pretty_midi's remarks about odd files, one a file
+
+from note_seq import abc_parser, midi_io, musicxml_parser, musicxml_reader  # noqa: E402 after the line above
+
+# The tunes of a file, as what is added to its name for the id, and the NoteSequence; and errors of single tunes.
+Tunes = tuple[list[tuple[str, Any]], list[Exception]]
+
+# Errors that only repeat another in their own words.
+WRAPPERS = {
+    midi_io.MIDIConversionError,
+    musicxml_parser.MusicXMLParseError,
+    musicxml_reader.MusicXMLConversionError,
+}
+
+
+class _NoScoreError(Exception):
+    """An XML file that holds no music."""
+
+
+def _read_midi(_: Request, content: bytes) -> Tunes:
+    return [('', midi_io.midi_to_note_sequence(content))], []
+
+
+def _read_musicxml(request: Request, _: bytes) -> Tunes:
+    path = os.fsdecode(request.path)
+    if parsing.ending(request.name) != '.mxl' or path.endswith('.mxl'):
+        score = musicxml_reader.musicxml_file_to_sequence_proto(path)
+    else:  # note-seq unpacks a file only if its name ends in lower case
+        with tempfile.TemporaryDirectory() as folder:
+            link = os.path.join(folder, 'score.mxl')
+            os.symlink(os.path.abspath(path), link)
+            score = musicxml_reader.musicxml_file_to_sequence_proto(link)
+    if not score.part_infos:  # any XML is a score without parts to note-seq, a web page too
+        raise _NoScoreError('no part of a partwise score is in it')
+    return [('', score)], []
+
+
+def _read_abc(_: Request, content: bytes) -> Tunes:
+    try:
+        book = content.decode('utf-8-sig')
+    except UnicodeDecodeError:
+        book = content.decode('latin-1')
+    tunes, failures = abc_parser.parse_abc_tunebook(book)
+    return [(f'_{number}', tune) for number, tune in tunes.items()], failures
+
+
+# Errors that say that a file is not what its name says.
+NOT_MUSICXML = (_NoScoreError, zipfile.BadZipFile)
+
+# By kind. They raise whatever note-seq does.
+READERS = {'midi': _read_midi, 'musicxml': _read_musicxml, 'abc': _read_abc}
