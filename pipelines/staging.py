@@ -9,6 +9,7 @@ import tempfile
 from typing import Self
 
 from solferino.hparams.errors import SolferinoError
+from solferino.models.core import files
 
 
 class Staging:
@@ -56,10 +57,12 @@ class Staging:
         return os.path.join(self.folder, name)
 
     def output(self, path: str) -> str:
-        """Returns where to write the file that will be `path`. Raises SolferinoError if that is a folder."""
+        """Returns where to write the file that will be `path`. Raises SolferinoError if that is a folder or a device."""
         path = os.path.abspath(path)
-        if os.path.isdir(path):
-            raise SolferinoError(f'{path} is a folder. Name a file to write.')
+        if not files.may_be_replaced(path):
+            raise SolferinoError(
+                f'{path} is {"a folder" if os.path.isdir(path) else "a device"}. Name a file to write.'
+            )
         return self._temporary.setdefault(path, self.path(f'output-{len(self._temporary)}'))
 
     def commit(self) -> None:

@@ -128,9 +128,12 @@ with Staging(sys.argv[1]):
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize('output, message', [('', 'is a folder'), ('file/x', 'cannot be written to')])
+@pytest.mark.parametrize(
+    'output, message', [('', 'is a folder'), ('pipe', 'is a device'), ('file/x', 'cannot be written to')]
+)
 def test_outputs_that_cannot_be(tmp_path, output, message):
     (tmp_path / 'file').write_text('')
+    os.mkfifo(tmp_path / 'pipe')
     path = str(tmp_path / output)
     with pytest.raises(SolferinoError, match=message), Staging(path) as staging:
         staging.output(path)

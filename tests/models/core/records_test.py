@@ -1,6 +1,7 @@
 """TFRecord files: what is written is read back, is what TensorFlow writes, and no damage passes."""
 
 import os
+import stat
 import struct
 from pathlib import Path
 
@@ -131,6 +132,16 @@ def test_a_failed_write_leaves_what_was_there(tmp_path, error):
         raise error
     assert list(records.read(path)) == [b'old']
     assert os.listdir(tmp_path) == ['a.tfrecord']
+
+
+def test_what_is_no_ordinary_file_stays(tmp_path):
+    pipe = tmp_path / 'pipe'
+    os.mkfifo(pipe)
+    for path in (str(pipe), os.devnull, str(tmp_path)):
+        with pytest.raises(OSError):
+            files.atomic_write(path, 'x')
+    assert stat.S_ISFIFO(os.stat(pipe).st_mode)
+    assert stat.S_ISCHR(os.stat(os.devnull).st_mode)
 
 
 def test_atomic_write(tmp_path):
