@@ -57,7 +57,7 @@ class Staging:
         return os.path.join(self.folder, name)
 
     def output(self, path: str) -> str:
-        """Returns where to write the file that will be `path`. Raises SolferinoError if that is a folder or a device."""
+        """Returns where to write the file that will be `path`. Raises SolferinoError for a folder or a device."""
         path = os.path.abspath(path)
         if not files.may_be_replaced(path):
             raise SolferinoError(
