@@ -27,7 +27,7 @@ _WHERE = re.compile(r' \[while running .*', re.DOTALL)
 class Progress:
     """Shows how many of `total` things are done, on stderr, while the `with` block runs.
 
-    Whoever does the things, in this process or another, calls `step(path)`: the size of the file `path` is the count.
+    Whoever does the things, in this process or another, calls `Steps(path).step`; the count is the size of the file.
     On a terminal it is a bar; otherwise a line every `interval` seconds, and none for what takes less.
     """
 
@@ -65,14 +65,25 @@ class Progress:
             print(f'{self._done()} of {self._total} {self._unit}', file=sys.stderr, flush=True)
 
 
-def step(path: str) -> None:
-    """Counts one thing as done for the Progress of `path`. A worker that cannot reach the file counts nothing."""
-    with contextlib.suppress(OSError):
-        handle = os.open(path, os.O_WRONLY | os.O_APPEND)  # one byte at the end is written whole, by any process
-        try:
-            os.write(handle, b'.')
-        finally:
-            os.close(handle)
+class Steps:
+    """Counts things as done for the Progress of `path`. A worker that cannot reach the file counts nothing."""
+
+    def __init__(self, path: str):
+        self._handle: int | None = None
+        with contextlib.suppress(OSError):
+            self._handle = os.open(path, os.O_WRONLY | os.O_APPEND)
+
+    def step(self) -> None:
+        """Counts one."""
+        if self._handle is not None:
+            with contextlib.suppress(OSError):
+                os.write(self._handle, b'.')  # one byte at the end is written whole, by any process
+
+    def close(self) -> None:
+        """Ends counting."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
 
 
 def run(build: Callable[[Any], object], beam_args: Sequence[str] = (), num_workers: int = 1) -> None:
