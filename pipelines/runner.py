@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from solferino.hparams.errors import SolferinoError
-from solferino.pipelines import workers
+from solferino.pipelines import imports, workers
 
 logger = logging.getLogger(__name__)
 
@@ -99,10 +99,10 @@ def run(build: Callable[[Any], object], beam_args: Sequence[str] = (), num_worke
     """
     if num_workers < 1:
         raise SolferinoError(f'--num_workers is {num_workers}; it must be 1 or more.')
-    with _quiet():
-        from apache_beam.options.pipeline_options import PipelineOptions
+    with _quiet(), imports.absent('IPython'):  # Beam asks it for the names of notebook cells
+        from solferino.pipelines.lean_beam import beam  # 1 s, and only now is it quiet
 
-        options = PipelineOptions(list(beam_args))
+        options = beam.options.pipeline_options.PipelineOptions(list(beam_args))
         with _readable_errors(), workers.watched() as alive:
             pipeline = _pipeline(options, num_workers, alive)
             build(pipeline)
@@ -113,10 +113,9 @@ def run(build: Callable[[Any], object], beam_args: Sequence[str] = (), num_worke
 
 
 def _pipeline(options: Any, num_workers: int, alive: str) -> Any:
-    import apache_beam as beam
-    from apache_beam.options.pipeline_options import StandardOptions
+    from solferino.pipelines.lean_beam import beam
 
-    name = options.view_as(StandardOptions).runner or ''
+    name = options.view_as(beam.options.pipeline_options.StandardOptions).runner or ''
     if 'dask' in name.lower():
         raise SolferinoError(
             f'--runner={name} is refused: it writes empty files and reports success. '

@@ -10,9 +10,6 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
-from apache_beam.transforms.window import GlobalWindow
-from apache_beam.utils.windowed_value import WindowedValue
-
 from solferino.models.core import files, records
 from solferino.pipelines import report, runner
 from solferino.pipelines.lean_beam import beam
@@ -118,9 +115,9 @@ class _Work(beam.DoFn):
         self._task.process(records.read(*unit), self._results)
 
     def finish_bundle(self) -> Iterator[Any]:
-        window = GlobalWindow()
-        made = [tuple(run) for run in self._sorter.finish()], self._counts.plain()
-        yield WindowedValue((None, made), window.max_timestamp(), [window])
+        window = beam.transforms.window.GlobalWindow()
+        made = self._sorter.finish(), self._counts.plain()
+        yield beam.utils.windowed_value.WindowedValue((None, made), window.max_timestamp(), [window])
 
 
 def _write_bundles(gathered: tuple[None, Any], path: str) -> None:
