@@ -193,8 +193,6 @@ def _set_up_logging(name: str) -> None:
     logging.basicConfig(format='%(levelname)s: %(message)s')
     logging.getLogger().setLevel(level if level == logging.DEBUG else max(level, logging.WARNING))
     logging.getLogger('solferino').setLevel(level)
-    # Beam warns at its import, for everyone who has no Google Cloud client.
-    logging.getLogger().addFilter(lambda record: not str(record.msg).startswith('apitools not found'))
     absl_logging.set_verbosity(converter.standard_to_absl(level))
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', tensorflow_level)
     # note-seq imports pydub, which misses a program that nothing here uses.
