@@ -122,15 +122,12 @@ def main() -> None:
     costs: dict[str, list[Cost]] = collections.defaultdict(list)
     for size in sorted(sizes):
         _lay_out(music / 'midi', size, args.data)
-        notes = music / 'notes.tfrecord'
-        stages: list[tuple[str, dict[str, object]]] = [
-            ('convert_dir_to_note_sequences', {'input_dir': music / 'midi', 'recursive': True, 'output_file': notes}),
-            (
-                'drums_rnn_create_dataset',
-                {'input': notes, 'output_dir': music / 'data', 'eval_ratio': 0.0, 'min_bars': 1},
-            ),
-        ]
-        for (command, flags), number in itertools.product(stages, workers):
+        notes, data = music / 'notes.tfrecord', music / 'data'
+        stages: dict[str, dict[str, object]] = {
+            'convert_dir_to_note_sequences': {'input_dir': music / 'midi', 'recursive': True, 'output_file': notes},
+            'drums_rnn_create_dataset': {'input': notes, 'output_dir': data, 'eval_ratio': 0.0, 'min_bars': 1},
+        }
+        for (command, flags), number in itertools.product(stages.items(), workers):
             name = f'{command}, {number} worker{"s" * (number > 1)}'
             costs[name].append(_cost(ours, size, command, num_workers=number, **flags))
         text = '\n\n'.join([machine, _table(costs)])

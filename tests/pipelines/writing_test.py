@@ -1,5 +1,6 @@
 """What pipelines read and write: whole, sorted, the same for any number of workers; and errors that can be read."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -47,10 +48,10 @@ class Numbers:
             results.step()
 
 
-def run(source, output, num_workers=1, task=None):
+def run(source, output, num_workers=1, task=None, beam_args=()):
     """Sorts and counts the numbers of a file; returns the tallies."""
     with Staging(str(output)) as staging:
-        done = work.run(task or Numbers(), Source(source), staging, 'numbers', num_workers=num_workers)
+        done = work.run(task or Numbers(), Source(source), staging, 'numbers', beam_args, num_workers)
         for destination, name in (('odd', f'{output}@3.tfrecord'), ('even', f'{output}.tfrecord')):
             writing.assemble(staging, done.runs.get(destination, []), name)
         writing.assemble(staging, [], f'{output}-none.tfrecord')
@@ -192,6 +193,46 @@ def test_other_runners(tmp_path, name):
         done = work.run(Numbers(), Source(str(tmp_path / 'in')), staging, 'numbers', [f'--runner={name}'])
         assert list(writing.merge(staging, done.runs['even'])) == [b'2', b'12']
     assert done.tallies == {'low': Tally(25, ('11', '12', '2'))}
+
+
+class FailingNumbers(Numbers):
+    """Fails in the middle of its first bundle, having written and counted."""
+
+    def __init__(self, trace):
+        self._trace = trace
+
+    def process(self, payloads, results):
+        super().process(itertools.islice(payloads, 10), results)
+        if not self._trace.exists():
+            self._trace.touch()
+            raise RuntimeError('once')
+        super().process(payloads, results)
+
+
+def test_a_repeated_bundle_counts_once(tmp_path, source):
+    """The runner of these flags repeats what fails."""
+    task = FailingNumbers(tmp_path / 'trace')
+    assert run(source, tmp_path / 'out', task=task, beam_args=['--runner=BundleBasedDirectRunner']) == run(
+        source, tmp_path / 'again'
+    )
+    assert (tmp_path / 'trace').exists()
+    assert (tmp_path / 'out.tfrecord').read_bytes() == (tmp_path / 'again.tfrecord').read_bytes()
+
+
+def test_a_bundle_that_failed_leaves_nothing_to_the_next(tmp_path, source):
+    bundle = work._Work(FailingNumbers(tmp_path / 'trace'), str(tmp_path), str(tmp_path / 'progress'))
+    [unit, *_] = Source(source).units
+    bundle.setup()
+    bundle.start_bundle()
+    with pytest.raises(RuntimeError, match='once'):
+        bundle.process(unit)
+    bundle.start_bundle()
+    bundle.process(unit)
+    [summary] = bundle.finish_bundle()
+    _, (runs, counts) = summary.value
+    assert counts == {'low': (sum(range(32)), ['0', '1', '10'])}
+    assert sorted((destination, number) for destination, _, number in runs) == [('even', 16), ('odd', 16)]
+    bundle.teardown()
 
 
 def test_table():
