@@ -99,13 +99,14 @@ def run(build: Callable[[Any], object], beam_args: Sequence[str] = (), num_worke
     """
     if num_workers < 1:
         raise SolferinoError(f'--num_workers is {num_workers}; it must be 1 or more.')
-    with _quiet(), imports.absent('IPython'):  # Beam asks it for the names of notebook cells
+    with _quiet():
         from solferino.pipelines.lean_beam import beam  # 1 s, and only now is it quiet
 
         options = beam.options.pipeline_options.PipelineOptions(list(beam_args))
         with _readable_errors(), workers.watched() as alive:
-            pipeline = _pipeline(options, num_workers, alive)
-            build(pipeline)
+            with imports.absent('IPython'):  # which Beam would ask for the number of the notebook's cell
+                pipeline = _pipeline(options, num_workers, alive)
+                build(pipeline)
             result = pipeline.run()
             state = result.wait_until_finish() or result.state
         if state != 'DONE':

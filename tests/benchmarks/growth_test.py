@@ -22,24 +22,24 @@ def test_made_files_are_music(tmp_path):
             assert answer.milliseconds == 8000
 
 
-def test_footprint_sees_all_processes():
-    script = """
+_HOLDS_AND_STARTS_ANOTHER = """
 import subprocess, sys, time
-held = bytearray(50_000_000)
-if len(sys.argv) < 2:
-    child = subprocess.Popen([sys.executable, '-c', {script!r}, 'child'])
-    end = time.process_time() + 0.5
-    while time.process_time() < end:
-        pass
-    child.wait()
-else:
-    time.sleep(1)
+held = b'1' * 50_000_000
+others = int(sys.argv[1])
+if others:
+    subprocess.run([sys.executable, '-c', sys.orig_argv[2], str(others - 1)], check=True)
+while time.process_time() < 0.5:
+    pass
+time.sleep(1)
 """
+
+
+def test_footprint_sees_all_processes():
     with Footprint() as footprint:
-        subprocess.run([sys.executable, '-c', f'script = {script!r}\nexec(script.format(script=script))'], check=True)
-    assert footprint.memory_mb > 100
-    assert 50 < footprint.peaks_mb['command'] < footprint.memory_mb
-    assert footprint.processor_seconds > 0.2
+        subprocess.run([sys.executable, '-c', _HOLDS_AND_STARTS_ANOTHER, '2'], check=True)
+    assert 150 < footprint.memory_mb < 250
+    assert 50 < footprint.peaks_mb['command'] < 80
+    assert 1 < footprint.processor_seconds < 2
 
 
 def test_slope():
