@@ -14,7 +14,7 @@ from typing import NamedTuple
 from solferino.models.core import records
 from solferino.pipelines.staging import Staging
 
-_RUN_BYTES = 32 << 20  # what a worker holds before it writes a run
+_RUN_BYTES = 16 << 20  # what a worker holds before it writes a run
 _BLOCK_BYTES = 1 << 18  # what is held of a run that is merged
 _RECORD_BYTES = 250  # what Python adds to each record held
 _MERGE_RUNS = 64  # runs merged, that is files open, at a time
