@@ -193,8 +193,6 @@ def _set_up_logging(name: str) -> None:
     logging.basicConfig(format='%(levelname)s: %(message)s')
     logging.getLogger().setLevel(level if level == logging.DEBUG else max(level, logging.WARNING))
     logging.getLogger('solferino').setLevel(level)
-    # Beam warns at its import, for everyone who has no Google Cloud client.
-    logging.getLogger().addFilter(lambda record: not str(record.msg).startswith('apitools not found'))
     absl_logging.set_verbosity(converter.standard_to_absl(level))
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', tensorflow_level)
     # note-seq imports pydub, which misses a program that nothing here uses.
@@ -202,7 +200,7 @@ def _set_up_logging(name: str) -> None:
 
 
 def _check_beam_arguments(arguments: list[str], flag_values: flags.FlagValues) -> None:
-    from apache_beam.options.pipeline_options import PipelineOptions  # 1 s, so only where Beam's flags are used
+    from solferino.pipelines.lean_beam import beam  # 1 s, so only where Beam's flags are used
 
     def check(parser: Any) -> None:
         parser.exit_on_error = False  # raise instead of printing two pages of usage
@@ -211,7 +209,7 @@ def _check_beam_arguments(arguments: list[str], flag_values: flags.FlagValues) -
 
     try:
         # Beam itself only warns of what it does not know, so ask the parser that it builds.
-        PipelineOptions(arguments).get_all_options(add_extra_args_fn=check)
+        beam.options.pipeline_options.PipelineOptions(arguments).get_all_options(add_extra_args_fn=check)
     except (argparse.ArgumentError, ValueError) as error:
         raise SolferinoError(f'Apache Beam: {error}') from None
 

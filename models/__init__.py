@@ -2,6 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
+from solferino.models import lazy_note_seq
+
+lazy_note_seq.install()  # before any module of ours imports note_seq
+
 if TYPE_CHECKING:
     from solferino.models.loading import Model
 

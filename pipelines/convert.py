@@ -6,17 +6,15 @@ import itertools
 import json
 import os
 from collections.abc import Iterator, Mapping
-from typing import Any
-
-import apache_beam as beam
 
 from solferino.hparams.errors import SolferinoError
 from solferino.models.core import records
-from solferino.pipelines import parsing, report, runner, writing
+from solferino.pipelines import parsing, report, work, writing
 from solferino.pipelines.parsing import Converted, LeftOut, Limits, Parser, Request
-from solferino.pipelines.reading import ReadRecords
+from solferino.pipelines.reading import Source
 from solferino.pipelines.report import Tally
 from solferino.pipelines.staging import Staging
+from solferino.pipelines.work import Results
 
 # Why a file is not even opened.
 UNKNOWN_KIND = 'unknown kind of file'
@@ -65,14 +63,14 @@ def convert(job: Job) -> str:
     _check_folder(root)
     with Staging(output) as staging:
         outputs = [staging.output(path) for path in (*records.shard_paths(output), manifest)]
-        tallies = _run(job, root, staging)
-        table = _table(tallies)
+        done = _run(job, root, staging)
+        tallies, table = done.tallies, _table(done.tallies)
         if not _totals(tallies)[_FILES]:
             raise SolferinoError(
                 f'No file of {root} could be converted, so nothing is written.{_hint(root, job)}\n{table}'
             )
-        writing.assemble(staging, _MUSIC, output)
-        _write_manifest(outputs[-1], job, tallies, writing.merge(staging, _LEFT_OUT))
+        writing.assemble(staging, done.runs[_MUSIC], output)
+        _write_manifest(outputs[-1], job, tallies, writing.merge(staging, done.runs.get(_LEFT_OUT, [])))
         staging.commit()
     return f'{table}\nWritten: {job.output_file}\nLeft-out files are listed in {manifest}'
 
@@ -129,69 +127,62 @@ def _check_folder(root: str) -> None:
         raise SolferinoError(f'--input_dir: {root} cannot be read. Check its permissions.')
 
 
-def _run(job: Job, root: str, staging: Staging) -> Mapping[str, Tally]:
-    """Runs the pipeline; its records and counts are then in the staging folder. Returns the counts."""
-    listing, progress = staging.path('files.tfrecord'), staging.path('progress')
+def _run(job: Job, root: str, staging: Staging) -> work.Done:
+    """Reads the files."""
+    listing = staging.path('files.tfrecord')
     with records.Writer(listing) as writer:
         for name, reason in find(root, job.recursive, os.path.basename(staging.folder)):
             writer.write(name + b'\0' + reason.encode())
-    source = ReadRecords(listing)
-    read = beam.ParDo(_ReadFiles(os.fsencode(root), job.limits, progress))
-
-    def build(pipeline: Any) -> None:
-        read_files = pipeline | source | 'read files' >> read.with_outputs('counts', main='records')
-        read_files.records | 'sort' >> writing.WriteSorted(staging)
-        read_files.counts | 'count' >> report.Count(staging)
-
-    with runner.Progress(progress, source.total, 'files'):
-        runner.run(build, job.beam_args, job.num_workers)
-    return report.load(staging)
+    task = _ReadFiles(os.fsencode(root), job.limits)
+    return work.run(task, Source(listing), staging, 'files', job.beam_args, job.num_workers)
 
 
-class _ReadFiles(beam.DoFn):
-    """Reads files of the listing: yields records for WriteSorted, and counts for report.Count as 'counts'."""
+class _ReadFiles:
+    """The task: to read files of the listing."""
 
-    def __init__(self, root: bytes, limits: Limits, progress: str):
-        self._root, self._limits, self._progress = root, limits, progress
+    def __init__(self, root: bytes, limits: Limits):
+        self._root, self._limits = root, limits
         self._collection = parsing.text(os.path.basename(root))
 
     def setup(self) -> None:
+        """See work.Task."""
         self._resources = contextlib.ExitStack()
         self._parser = self._resources.enter_context(Parser(self._limits))
 
     def teardown(self) -> None:
+        """See work.Task."""
         self._resources.close()
 
-    def process(self, listed: bytes) -> Iterator[Any]:
-        name, reason = listed.split(b'\0')
-        if reason:
-            results: list[Converted | LeftOut] = [LeftOut(parsing.text(name), reason.decode(), '')]
-        else:
-            results = self._parser.parse(Request(os.path.join(self._root, name), name, self._collection))
-        for result in results:
-            if isinstance(result, LeftOut):
-                yield _LEFT_OUT, result.file, json.dumps(result._asdict(), ensure_ascii=False).encode()
-            else:
-                yield _MUSIC, result.id, result.data
-        for count in _counts(parsing.text(name), results):
-            yield beam.pvalue.TaggedOutput('counts', count)
-        runner.step(self._progress)
+    def process(self, payloads: Iterator[bytes], results: Results) -> None:
+        """See work.Task."""
+        listed = [payload.split(b'\0') for payload in payloads]
+        for name, reason in listed:
+            if reason:
+                _take(name, [LeftOut(parsing.text(name), reason.decode(), '')], results)
+        names = [name for name, reason in listed if not reason]
+        requests = [Request(os.path.join(self._root, name), name, self._collection) for name in names]
+        for name, answers in zip(names, self._parser.parse_all(requests), strict=True):
+            _take(name, answers, results)
 
 
-def _counts(file: str, results: list[Converted | LeftOut]) -> Iterator[tuple[str, int, str | None]]:
-    """Yields what a file adds to the counts."""
-    yield _FILES, int(any(isinstance(result, Converted) for result in results)), None
-    for result in results:
-        if isinstance(result, LeftOut):
-            yield result.reason, 1, file
+def _take(name: bytes, answers: list[Converted | LeftOut], results: Results) -> None:
+    """Writes and counts what has come of a file."""
+    file = parsing.text(name)
+    results.count(_FILES, int(any(isinstance(answer, Converted) for answer in answers)))
+    for answer in answers:
+        if isinstance(answer, LeftOut):
+            results.write(_LEFT_OUT, answer.file, json.dumps(answer._asdict(), ensure_ascii=False).encode())
+            results.count(answer.reason, 1, file)
             continue
-        yield _SEQUENCES, 1, None
-        yield _NOTES, result.notes, None
-        yield _MILLISECONDS, result.milliseconds, None
-        if not result.notes:
-            yield _SILENT, 1, file
-        if result.doubt:
-            yield _IN_DOUBT, 1, file
+        results.write(_MUSIC, answer.id, answer.data)
+        results.count(_SEQUENCES, 1)
+        results.count(_NOTES, answer.notes)
+        results.count(_MILLISECONDS, answer.milliseconds)
+        if not answer.notes:
+            results.count(_SILENT, 1, file)
+        if answer.doubt:
+            results.count(_IN_DOUBT, 1, file)
+    results.step()
 
 
 def _totals(tallies: Mapping[str, Tally]) -> dict[str, int | float]:

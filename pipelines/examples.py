@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-import apache_beam as beam
 from google.protobuf import message
 from note_seq.protobuf import music_pb2
 
@@ -16,9 +15,10 @@ from solferino.hparams.spec import Config
 from solferino.models import registry
 from solferino.models.core import sequence_examples, settings
 from solferino.models.core.family import Family
-from solferino.pipelines import report, runner, split, writing
-from solferino.pipelines.reading import ReadRecords
+from solferino.pipelines import report, split, work, writing
+from solferino.pipelines.reading import Source
 from solferino.pipelines.staging import Staging
+from solferino.pipelines.work import Results
 
 COMPACT, DENSE = 'compact', 'dense'
 
@@ -67,28 +67,18 @@ def create(job: Job) -> str:
     family = registry.get(job.family)
     if not 0 <= job.eval_ratio <= 1:
         raise SolferinoError(f'--eval_ratio={job.eval_ratio} must be from 0 to 1.')
-    source = ReadRecords(job.input)
+    source = Source(job.input)
     folder = os.path.abspath(os.path.expanduser(job.output_dir))
     outputs = {side: os.path.join(folder, f'{side}_{family.spec.records}.tfrecord') for side in _EXAMPLES}
     with Staging(outputs[split.TRAINING]) as staging:
-        progress = staging.path('progress')
-
-        def build(pipeline: Any) -> None:
-            results = (
-                pipeline | source | beam.ParDo(_MakeExamples(job, progress)).with_outputs('counts', main='examples')
-            )
-            results.examples | writing.WriteSorted(staging)
-            results.counts | report.Count(staging)
-
-        with runner.Progress(progress, source.total, 'NoteSequences'):
-            runner.run(build, job.beam_args, job.num_workers)
-        tallies = report.load(staging)
+        made = work.run(_MakeExamples(job), source, staging, 'NoteSequences', job.beam_args, job.num_workers)
+        tallies = made.tallies
         done = {name: tallies.get(name, report.Tally()).count for name in _DONE}
         left_out = {name: tally for name, tally in tallies.items() if name not in _DONE}
         if not done[_EXAMPLES[split.TRAINING]]:
             raise SolferinoError(_why_none(family, job, done, left_out))
         for side, path in outputs.items():
-            writing.assemble(staging, side, path)
+            writing.assemble(staging, made.runs.get(side, []), path)
         sidecar = settings.sidecar_path(outputs[split.TRAINING])
         with open(staging.output(sidecar), 'w', encoding='utf-8') as file:
             json.dump(_sidecar(family, job, done, left_out), file, indent=1)
@@ -105,44 +95,45 @@ def create(job: Job) -> str:
     )
 
 
-class _MakeExamples(beam.DoFn):
-    """NoteSequence bytes to (side, key, SequenceExample bytes), and what to count as the output 'counts'."""
+class _MakeExamples:
+    """The task: NoteSequences to SequenceExamples, whose destination is the side of the split."""
 
-    def __init__(self, job: Job, progress: str) -> None:
+    def __init__(self, job: Job) -> None:
         self._job = job
-        self._progress = progress
 
     def setup(self) -> None:
-        """Called once in each worker."""
+        """See work.Task."""
         self._family = registry.get(self._job.family)
 
-    def process(self, data: bytes) -> Iterator[Any]:
-        """See the class."""
+    def teardown(self) -> None:
+        """See work.Task."""
+
+    def process(self, payloads: Iterator[bytes], results: Results) -> None:
+        """See work.Task."""
+        for payload in payloads:
+            self._make(_parse(payload, self._job.input), results)
+            results.step()
+
+    def _make(self, sequence: music_pb2.NoteSequence, results: Results) -> None:
         job = self._job
-        sequence = _parse(data, job.input)
         name = sequence.filename or sequence.id
         # A file's tunes (an ABC file has many) stay on one side.
         source = f'{sequence.collection_name}/{sequence.filename}' if sequence.filename else sequence.id
         side = split.side(source, job.eval_ratio, job.seed)
         config = job.config if side == split.TRAINING else job.config.for_evaluation()
         reasons: list[str] = []
-        yield _counted(_SEQUENCES, 1)
+        results.count(_SEQUENCES, 1)
         for number, example in enumerate(self._family.examples(sequence, config, reasons.append)):
             if job.form == DENSE:
                 inputs, labels = self._family.to_dense(example, job.config)
                 payload = sequence_examples.serialize_dense(sequence_examples.DenseExample(inputs, labels))
             else:
                 payload = sequence_examples.serialize(example)
-            yield side, f'{sequence.id}/{number:06d}', payload
-            yield _counted(_EXAMPLES[side], 1)
-            yield _counted(_STEPS[side], max(len(array) for array in example.values()))
+            results.write(side, f'{sequence.id}/{number:06d}', payload)
+            results.count(_EXAMPLES[side], 1)
+            results.count(_STEPS[side], max(len(array) for array in example.values()))
         for reason in reasons:
-            yield _counted(reason, 1, name)
-        runner.step(self._progress)
-
-
-def _counted(name: str, amount: int, example: str | None = None) -> Any:
-    return beam.pvalue.TaggedOutput('counts', (name, amount, example))
+            results.count(reason, 1, name)
 
 
 def _parse(data: bytes, pattern: str) -> music_pb2.NoteSequence:

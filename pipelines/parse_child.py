@@ -39,24 +39,34 @@ def main() -> None:
 
 
 def _serve(connection: Connection, limits: Limits) -> None:
-    """Answers requests until there are no more, or a file ends this process."""
+    """Answers lists of requests, file by file, until there are no more, or a file ends this process."""
     _limit_memory(limits.memory_megabytes)
     while True:
         try:
-            request = connection.recv()
+            requests = connection.recv()
         except (EOFError, OSError):
             os._exit(0)
-        # Processor time, so that a busy machine leaves out no more than an idle one; and far beyond it time on the
-        # wall, for a file system that does not answer. Both signals end the process, wherever it is.
-        signal.setitimer(signal.ITIMER_PROF, limits.seconds)
-        signal.setitimer(signal.ITIMER_REAL, 10 * limits.seconds)
-        try:
-            answer = _read(request, limits)
-        except MemoryError:
-            os._exit(parsing.EXIT_MEMORY)
+        for request in requests:
+            answer = _answer(request, limits)
+            try:
+                connection.send(answer)
+            except OSError:  # the parent has gone
+                os._exit(0)
+
+
+def _answer(request: Request, limits: Limits) -> list[Converted | LeftOut]:
+    """Reads a file under the limits, or ends the process."""
+    # Processor time, so that a busy machine leaves out no more than an idle one; and far beyond it time on the wall,
+    # for a file system that does not answer. Both signals end the process, wherever it is.
+    signal.setitimer(signal.ITIMER_PROF, limits.seconds)
+    signal.setitimer(signal.ITIMER_REAL, 10 * limits.seconds)
+    try:
+        return _read(request, limits)
+    except MemoryError:
+        os._exit(parsing.EXIT_MEMORY)
+    finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
-        connection.send(answer)
 
 
 def _limit_memory(megabytes: float) -> None:

@@ -4,6 +4,7 @@ A small MIDI file can ask for 80 GB (one event at tick 10^10), a small .mxl can 
 file to a child process (`parse_child`) that the system stops when the file takes too much; only that file is lost.
 """
 
+import collections
 import contextlib
 import dataclasses
 import hashlib
@@ -12,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Self
 
 # File name endings, in lower case, and the kind of source that each is: the <type> of an id.
@@ -132,6 +134,8 @@ class Parser:
 
     def __init__(self, limits: Limits):
         self._limits = limits
+        self._is_fresh = True  # the process that reads has read nothing yet
+        self._owed = 0  # answers that are to come
 
     def __enter__(self) -> Self:
         self._start()
@@ -144,13 +148,32 @@ class Parser:
 
     def parse(self, request: Request) -> list[Converted | LeftOut]:
         """Returns the music of a file, or why it is left out; for ABC, one or the other for each tune."""
-        fresh = self._fresh
-        answer = self._ask(request)
-        if isinstance(answer, Died) and answer.code not in _TOO_LONG and not fresh:
-            answer = self._ask(request)  # a file does not answer for memory that earlier ones left in disorder
-        if isinstance(answer, Died):
-            return [LeftOut(text(request.name), *self._why(answer.code))]
+        [answer] = self.parse_all([request])
         return answer
+
+    def parse_all(self, requests: Iterable[Request]) -> Iterator[list[Converted | LeftOut]]:
+        """Yields what `parse` returns for each file, in order.
+
+        The child is told of all files at once and reads on while this process is busy with an answer; not far, as
+        answers that are not fetched soon fill the pipe.
+        """
+        if self._owed:  # somebody did not wait for all answers
+            self._restart()
+        waiting = collections.deque(requests)
+        while waiting:
+            answer = self._next(waiting)
+            if isinstance(answer, Died):
+                self._owed = 0  # what is left of the files has to be asked for again
+                # A file does not answer for memory that earlier ones left in disorder: it may be a process's first.
+                was_first, self._is_fresh = self._is_fresh, True
+                if not was_first and answer.code not in _TOO_LONG:
+                    continue
+                answer = [LeftOut(text(waiting[0].name), *self._why(answer.code))]
+            else:
+                self._owed -= 1
+                self._is_fresh = False
+            waiting.popleft()
+            yield answer
 
     def parse_midi(self, path: str | os.PathLike[str]) -> Converted | LeftOut:
         """Returns the music of a MIDI file, whatever its name ends in, or why it cannot be read."""
@@ -171,18 +194,24 @@ class Parser:
             process_group=0,  # both processes of the child are one group, which a Ctrl-C here does not reach
         )
         theirs.close()
-        self._fresh = True
+        self._is_fresh, self._owed = True, 0
 
-    def _ask(self, request: Request) -> list[Converted | LeftOut] | Died:
+    def _restart(self) -> None:
+        self.__exit__()
+        self._start()
+
+    def _next(self, waiting: Sequence[Request]) -> list[Converted | LeftOut] | Died:
+        """Returns the answer for the first of the waiting files, after it has asked for all, if it had not."""
         try:
-            self._connection.send(request)
-            answer = self._connection.recv()
+            if not self._owed:
+                self._connection.send(list(waiting))
+                self._owed = len(waiting)
+            return self._connection.recv()
         except (EOFError, OSError):  # not the process that reads is gone but the one that starts it: somebody killed it
-            self.__exit__()
-            self._start()
+            was_fresh = self._is_fresh
+            self._restart()
+            self._is_fresh = was_fresh
             return Died(-signal.SIGKILL)
-        self._fresh = isinstance(answer, Died)
-        return answer
 
     def _why(self, code: int) -> tuple[str, str]:
         """Reason and detail for the exit code of a process that a file has ended."""

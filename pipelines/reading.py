@@ -1,54 +1,52 @@
-"""The source of a pipeline: the records of TFRecord files."""
+"""The source of a pipeline: the records of TFRecord files, in units of work."""
 
 from collections.abc import Iterator
-from typing import Any
-
-import apache_beam as beam
+from typing import NamedTuple
 
 from solferino.models.core import records
 
 # A unit of work: so many records, or bytes, are read by one worker in one go. Small, so that all workers have some.
-_UNIT_RECORDS = 64
+_UNIT_RECORDS = 32
 _UNIT_BYTES = 1 << 20
 
 
-class ReadRecords(beam.PTransform):
+class Unit(NamedTuple):
+    """A range of whole records of a file: first byte, byte after the last."""
+
+    path: str
+    start: int
+    end: int
+
+
+class Source:
     """The records, as bytes, of the files that a pattern means (see `records.expand`).
 
     The files are cut into ranges of a megabyte or less, so that one large file occupies all workers.
 
     Attributes:
       total: the number of records.
+      units: `records.read(*unit)` gives those of a unit. Raises SolferinoError where the data are damaged.
 
     Raises:
-      SolferinoError: at once for a pattern without files, and for a file whose frames are damaged; when the pipeline
-        runs, for one whose data are.
+      SolferinoError: for a pattern without files, and for a file whose frames are damaged.
     """
 
     def __init__(self, pattern: str):
-        super().__init__()
         self.total = 0
-        self._units: list[tuple[str, int, int]] = []  # path, first byte, byte after the last
+        self.units: list[Unit] = []
         for path in records.expand(pattern):
-            for start, end, count in _units(path):
-                self._units.append((path, start, end))
+            for unit, count in _units(path):
+                self.units.append(unit)
                 self.total += count
 
-    def expand(self, begin: Any) -> Any:
-        return begin | 'ranges' >> beam.Create(self._units) | 'records' >> beam.FlatMap(_read)
 
-
-def _units(path: str) -> Iterator[tuple[int, int, int]]:
-    """Yields ranges of whole records: first byte, byte after the last, number of records."""
+def _units(path: str) -> Iterator[tuple[Unit, int]]:
+    """Yields units and how many records they have."""
     start = end = count = 0
     for place in records.index(path):
         if count == _UNIT_RECORDS or (count and place.end - start > _UNIT_BYTES):
-            yield start, end, count
+            yield Unit(path, start, end), count
             start, count = place.offset, 0
         end, count = place.end, count + 1
     if count:
-        yield start, end, count
-
-
-def _read(unit: tuple[str, int, int]) -> Iterator[bytes]:
-    return records.read(*unit)
+        yield Unit(path, start, end), count

@@ -1,17 +1,10 @@
 """What a run did and what it left out, and why: counted exactly, on any runner, in a table and in a JSON file."""
 
+import collections
 import dataclasses
-import json
 from collections.abc import Iterable, Mapping
-from typing import Any
-
-import apache_beam as beam
-
-from solferino.models.core import files
-from solferino.pipelines.staging import Staging
 
 _EXAMPLES = 3
-_COUNTS = 'counts.json'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,52 +14,37 @@ class Tally:
     count: int = 0
     examples: tuple[str, ...] = ()
 
-    def plus(self, count: int, examples: Iterable[str]) -> 'Tally':
-        """Returns the sum of this and another tally."""
-        return Tally(self.count + count, tuple(sorted({*self.examples, *examples})[:_EXAMPLES]))
+
+class Counts:
+    """Counts under names, which should be few, with a few examples of each."""
+
+    def __init__(self) -> None:
+        self._amounts: collections.Counter[str] = collections.Counter()
+        self._examples: dict[str, list[str]] = collections.defaultdict(list)
+
+    def add(self, name: str, amount: int = 1, example: str | None = None) -> None:
+        """Adds an amount, and what is an example of it."""
+        self._amounts[name] += amount
+        if example is not None:
+            self._examples[name] = _first({*self._examples[name], example})
+
+    def plain(self) -> dict[str, tuple[int, list[str]]]:
+        """Returns what JSON can hold, for `add_up`."""
+        return {name: (amount, self._examples[name]) for name, amount in self._amounts.items()}
 
 
-class Count(beam.PTransform):
-    """Adds up (name, amount, example) elements by name, for `load`. Amounts are int, examples str or None."""
-
-    def __init__(self, staging: Staging):
-        super().__init__()
-        self._path = staging.path(_COUNTS)
-
-    def expand(self, elements: Any) -> Any:
-        return elements | 'add up' >> beam.CombineGlobally(_AddUp()) | 'write' >> beam.Map(_write_counts, self._path)
-
-
-class _AddUp(beam.CombineFn):
-    """A dictionary from name to Tally; no larger than the number of names."""
-
-    def create_accumulator(self) -> dict[str, Tally]:
-        return {}
-
-    def add_input(self, tallies: dict[str, Tally], element: tuple[str, int, str | None]) -> dict[str, Tally]:
-        name, amount, example = element
-        tallies[name] = tallies.get(name, Tally()).plus(amount, () if example is None else (example,))
-        return tallies
-
-    def merge_accumulators(self, accumulators: Iterable[dict[str, Tally]]) -> dict[str, Tally]:
-        total: dict[str, Tally] = {}
-        for tallies in accumulators:
-            for name, tally in tallies.items():
-                total[name] = total.get(name, Tally()).plus(tally.count, tally.examples)
-        return total
-
-    def extract_output(self, tallies: dict[str, Tally]) -> dict[str, Tally]:
-        return tallies
+def add_up(counts: Iterable[Mapping[str, tuple[int, Iterable[str]]]]) -> dict[str, Tally]:
+    """Returns the sums of plain Counts by name, in alphabetical order."""
+    amounts: collections.Counter[str] = collections.Counter()
+    examples: dict[str, list[str]] = collections.defaultdict(list)
+    for name, (amount, some) in (item for plain in counts for item in plain.items()):
+        amounts[name] += amount
+        examples[name] = _first({*examples[name], *some})
+    return {name: Tally(amounts[name], tuple(examples[name])) for name in sorted(amounts)}
 
 
-def _write_counts(tallies: dict[str, Tally], path: str) -> None:
-    files.atomic_write(path, json.dumps({name: dataclasses.astuple(tally) for name, tally in tallies.items()}))
-
-
-def load(staging: Staging) -> dict[str, Tally]:
-    """Returns what `Count` counted, by name, in alphabetical order."""
-    with open(staging.path(_COUNTS)) as file:
-        return {name: Tally(count, tuple(examples)) for name, (count, examples) in sorted(json.load(file).items())}
+def _first(examples: Iterable[str]) -> list[str]:
+    return sorted(examples)[:_EXAMPLES]
 
 
 def table(done: Mapping[str, int | float], left_out: Mapping[str, Tally], remedies: Mapping[str, str]) -> str:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from solferino.hparams.errors import SolferinoError
-from solferino.pipelines import workers
+from solferino.pipelines import imports, workers
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ _WHERE = re.compile(r' \[while running .*', re.DOTALL)
 class Progress:
     """Shows how many of `total` things are done, on stderr, while the `with` block runs.
 
-    Whoever does the things, in this process or another, calls `step(path)`: the size of the file `path` is the count.
+    Whoever does the things, in this process or another, calls `Steps(path).step`; the count is the size of the file.
     On a terminal it is a bar; otherwise a line every `interval` seconds, and none for what takes less.
     """
 
@@ -65,14 +65,25 @@ class Progress:
             print(f'{self._done()} of {self._total} {self._unit}', file=sys.stderr, flush=True)
 
 
-def step(path: str) -> None:
-    """Counts one thing as done for the Progress of `path`. A worker that cannot reach the file counts nothing."""
-    with contextlib.suppress(OSError):
-        handle = os.open(path, os.O_WRONLY | os.O_APPEND)  # one byte at the end is written whole, by any process
-        try:
-            os.write(handle, b'.')
-        finally:
-            os.close(handle)
+class Steps:
+    """Counts things as done for the Progress of `path`. A worker that cannot reach the file counts nothing."""
+
+    def __init__(self, path: str):
+        self._handle: int | None = None
+        with contextlib.suppress(OSError):
+            self._handle = os.open(path, os.O_WRONLY | os.O_APPEND)
+
+    def step(self) -> None:
+        """Counts one."""
+        if self._handle is not None:
+            with contextlib.suppress(OSError):
+                os.write(self._handle, b'.')  # one byte at the end is written whole, by any process
+
+    def close(self) -> None:
+        """Ends counting."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
 
 
 def run(build: Callable[[Any], object], beam_args: Sequence[str] = (), num_workers: int = 1) -> None:
@@ -89,12 +100,13 @@ def run(build: Callable[[Any], object], beam_args: Sequence[str] = (), num_worke
     if num_workers < 1:
         raise SolferinoError(f'--num_workers is {num_workers}; it must be 1 or more.')
     with _quiet():
-        from apache_beam.options.pipeline_options import PipelineOptions
+        from solferino.pipelines.lean_beam import beam  # 1 s, and only now is it quiet
 
-        options = PipelineOptions(list(beam_args))
+        options = beam.options.pipeline_options.PipelineOptions(list(beam_args))
         with _readable_errors(), workers.watched() as alive:
-            pipeline = _pipeline(options, num_workers, alive)
-            build(pipeline)
+            with imports.absent('IPython'):  # which Beam would ask for the number of the notebook's cell
+                pipeline = _pipeline(options, num_workers, alive)
+                build(pipeline)
             result = pipeline.run()
             state = result.wait_until_finish() or result.state
         if state != 'DONE':
@@ -102,10 +114,9 @@ def run(build: Callable[[Any], object], beam_args: Sequence[str] = (), num_worke
 
 
 def _pipeline(options: Any, num_workers: int, alive: str) -> Any:
-    import apache_beam as beam
-    from apache_beam.options.pipeline_options import StandardOptions
+    from solferino.pipelines.lean_beam import beam
 
-    name = options.view_as(StandardOptions).runner or ''
+    name = options.view_as(beam.options.pipeline_options.StandardOptions).runner or ''
     if 'dask' in name.lower():
         raise SolferinoError(
             f'--runner={name} is refused: it writes empty files and reports success. '

@@ -86,6 +86,7 @@ def watched() -> Iterator[str]:
 def main() -> None:
     """A worker process."""
     threading.Thread(target=_end_with, args=(sys.argv.pop(1), int(sys.argv.pop(1))), daemon=True).start()
+    from solferino.pipelines import lean_beam  # noqa: F401, I001 before any other module of Beam's
     from apache_beam.runners.worker import sdk_worker_main
 
     sdk_worker_main.main(sys.argv)

@@ -150,7 +150,7 @@ def commands() -> list[str]:
 
 @pytest.mark.parametrize('name', commands())
 def test_help_comes_before_anything_heavy(name):
-    heavy = ('tensorflow', 'keras', 'apache_beam', 'note_seq', 'matplotlib', 'tensorboard', 'pandas', 'scipy')
+    heavy = ('tensorflow', 'keras', 'apache_beam', 'note_seq.protobuf', 'matplotlib', 'tensorboard', 'pandas', 'scipy')
     code = f"""
 import sys
 from solferino.bin import {name}

@@ -9,11 +9,12 @@ from typing import IO, Any
 
 
 @contextlib.contextmanager
-def atomic_open(path: str, mode: str = 'w') -> Iterator[IO[Any]]:
+def atomic_open(path: str, mode: str = 'w', buffering: int = -1) -> Iterator[IO[Any]]:
     """Opens a temporary file beside `path` for writing; it takes the name `path` when the block ends without an error.
 
     After an error, Ctrl-C included, the temporary file is gone and whatever `path` was before is still there. A missing
-    folder is made. Text is UTF-8. Raises OSError as `open` does, and for what is no file, such as /dev/null.
+    folder is made. Text is UTF-8. `buffering` is that of `open`. Raises OSError as `open` does, and for what is no
+    ordinary file, such as /dev/null.
     """
     if not may_be_replaced(path):
         raise OSError(errno.EEXIST, 'this is not an ordinary file', path)
@@ -21,7 +22,7 @@ def atomic_open(path: str, mode: str = 'w') -> Iterator[IO[Any]]:
     os.makedirs(folder, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f'.{name}.', suffix='.tmp', dir=folder)
     try:
-        with open(handle, mode, encoding=None if 'b' in mode else 'utf-8') as file:
+        with open(handle, mode, buffering, encoding=None if 'b' in mode else 'utf-8') as file:
             yield file
         os.chmod(temporary, 0o666 & ~_umask())  # mkstemp's files are the owner's alone
         os.replace(temporary, path)

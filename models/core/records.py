@@ -24,6 +24,7 @@ _LENGTH = struct.Struct('<Q')
 _CRC = struct.Struct('<I')
 _HEADER = _LENGTH.size + _CRC.size
 _FOOTER = _CRC.size
+_BUFFER = 1 << 18  # bytes that are read or written at a time
 
 _SPEC = re.compile(r'(?P<stem>.*)@(?P<shards>\d+)(?P<extension>(\.[^./@]*)?)$', re.DOTALL)
 _SHARD = re.compile(r'(?P<stem>.*)-(?P<shard>\d{5,})-of-(?P<shards>\d{5,})(?P<extension>(\.[^./]*)?)$', re.DOTALL)
@@ -160,7 +161,7 @@ def read(path: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
 
 def _open(path: str) -> IO[bytes]:
     try:
-        return open(path, 'rb', buffering=1 << 18)
+        return open(path, 'rb', buffering=_BUFFER)
     except OSError as error:
         raise SolferinoError(f'{path} cannot be read: {error.strerror}.') from error
 
@@ -200,7 +201,7 @@ class Writer:
     """Writes a TFRecord file that appears whole, when the `with` block ends without an error, or not at all."""
 
     def __init__(self, path: str):
-        self._open = atomic_open(path, 'wb')
+        self._open = atomic_open(path, 'wb', _BUFFER)
 
     def __enter__(self) -> Self:
         self._file = self._open.__enter__()

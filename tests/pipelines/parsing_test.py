@@ -28,6 +28,11 @@ def midi(events=NOTE):
     return b'MThd' + struct.pack('>IHHH', 6, 0, 1, 480) + b'MTrk' + struct.pack('>I', len(track)) + track
 
 
+# 30 events, each 2^28 ticks after the last: 64 GB as an array of seconds.
+TICKS = midi(30 * b'\xff\xff\xff\x7f\x90\x3c\x00' + NOTE)
+ENDLESS = midi(b'\x00\x90\x3c\x50' * 3_000_000)  # takes too long
+
+
 def mxl(path, score, filler=0):
     with zipfile.ZipFile(path, 'w', zipfile.ZIP_DEFLATED) as archive:
         archive.writestr('META-INF/container.xml', CONTAINER)
@@ -98,9 +103,8 @@ def test_each_tune_of_a_book(parser, tmp_path):
         ('text.mxl', b'Dear Sir or Madam', parsing.NOT_MUSICXML),
         ('blank.abc', b'\n\n', parsing.NO_TUNES),
         ('missing.mid', None, parsing.CANNOT_BE_READ),
-        # 30 events, each 2^28 ticks after the last: 64 GB as an array of seconds.
-        ('ticks.mid', midi(30 * b'\xff\xff\xff\x7f\x90\x3c\x00' + NOTE), parsing.TOO_MUCH_MEMORY),
-        ('notes.mid', midi(b'\x00\x90\x3c\x50' * 3_000_000), parsing.TOO_LONG),
+        ('ticks.mid', TICKS, parsing.TOO_MUCH_MEMORY),
+        ('notes.mid', ENDLESS, parsing.TOO_LONG),
     ],
 )
 def test_left_out(parser, tmp_path, name, content, reason):
@@ -129,13 +133,66 @@ def test_a_file_does_not_answer_for_the_ones_before(tmp_path):
             assert isinstance(parse(parser, tmp_path, f'{i}.mid', big)[0], Converted)
 
 
+def lay_out(folder, contents):
+    """Writes files; returns a request for each, in order."""
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    return [Request(os.fsencode(folder / name), name.encode(), 'songs') for name in contents]
+
+
+def summary(answers):
+    """What has become of files: a number of notes, or a reason."""
+    return [answer.notes if isinstance(answer, Converted) else answer.reason for [answer] in answers]
+
+
+def test_killers_among_many_files_cost_only_themselves(tmp_path):
+    notes = {f'{n}.mid': midi(NOTE * n) for n in range(1, 6)}
+    contents = {'a.mid': TICKS} | notes | {'b.mid': TICKS, 'c.mid': TICKS, 'd.mid': ENDLESS, 'e.mid': b''}
+    contents |= {f'again{name}': content for name, content in notes.items()} | {'f.mid': ENDLESS}
+    expected = [parsing.TOO_MUCH_MEMORY, 1, 2, 3, 4, 5, parsing.TOO_MUCH_MEMORY, parsing.TOO_MUCH_MEMORY]
+    expected += [parsing.TOO_LONG, parsing.EMPTY, 1, 2, 3, 4, 5, parsing.TOO_LONG]
+    with Parser(Limits(memory_megabytes=200, seconds=1)) as parser:
+        assert summary(parser.parse_all(lay_out(tmp_path, contents))) == expected
+        assert summary(parser.parse_all(lay_out(tmp_path, notes))) == [1, 2, 3, 4, 5]
+
+
+def test_answers_that_do_not_fit_the_pipe_come_in_order(parser, tmp_path):
+    sizes = [(n * 7 % 60 + 1) * 30 for n in range(60)]
+    requests = lay_out(tmp_path, {f'{n}.mid': midi(NOTE * size) for n, size in enumerate(sizes)})
+    assert summary(parser.parse_all(requests)) == sizes
+    assert list(parser.parse_all([])) == []
+
+
+def test_answers_that_nobody_waited_for_are_not_taken_for_others(parser, tmp_path):
+    requests = lay_out(tmp_path, {f'{n}.mid': midi(NOTE * n) for n in range(1, 9)})
+    assert summary([next(parser.parse_all(requests))]) == [1]
+    assert summary(parser.parse_all(requests[4:])) == [5, 6, 7, 8]
+
+
+@pytest.mark.parametrize('which', ['reader', 'both'])
+def test_processes_killed_on_the_way_are_replaced(tmp_path, which):
+    requests = lay_out(tmp_path, {f'{n}.mid': midi(NOTE * n * 30) for n in range(1, 61)})
+    with Parser(Limits()) as parser:
+        answers = parser.parse_all(requests)
+        first = [next(answers) for _ in range(5)]
+        if which == 'reader':
+            os.kill(reader_of(parser), signal.SIGKILL)
+        else:
+            os.killpg(parser._process.pid, signal.SIGKILL)
+        assert summary([*first, *answers]) == [n * 30 for n in range(1, 61)]
+
+
+def reader_of(parser):
+    """The process that reads."""
+    with open(f'/proc/{parser._process.pid}/task/{parser._process.pid}/children') as file:
+        return int(file.read())
+
+
 def test_killed_processes_are_replaced(tmp_path):
     with Parser(Limits()) as parser:
         assert isinstance(parse(parser, tmp_path, 'a.mid', midi())[0], Converted)
         first = parser._process.pid
-        with open(f'/proc/{first}/task/{first}/children') as file:
-            reader = int(file.read())
-        for process in (first, reader):
+        for process in (first, reader_of(parser)):
             os.kill(process, signal.SIGKILL)
         assert isinstance(parse(parser, tmp_path, 'a.mid')[0], Converted)
         assert parser._process.pid != first

@@ -1,17 +1,18 @@
 """What pipelines read and write: whole, sorted, the same for any number of workers; and errors that can be read."""
 
+import itertools
 import json
 import os
 import subprocess
 import sys
 
-import apache_beam as beam
 import pytest
 
 from solferino.hparams.errors import SolferinoError
 from solferino.models.core import records
-from solferino.pipelines import report, runner, writing
-from solferino.pipelines.reading import ReadRecords
+from solferino.pipelines import report, runner, work, writing
+from solferino.pipelines.lean_beam import beam
+from solferino.pipelines.reading import Source
 from solferino.pipelines.report import Tally
 from solferino.pipelines.staging import Staging
 
@@ -31,22 +32,31 @@ def counted(payload):
     return ('high' if int(payload) > 950 else 'low', int(payload), payload.decode())
 
 
-def run(source, output, num_workers=1):
+class Numbers:
+    """Sorts and counts numbers."""
+
+    def setup(self):
+        pass
+
+    def teardown(self):
+        pass
+
+    def process(self, payloads, results):
+        for payload in payloads:
+            results.write(*keyed(payload))
+            results.count(*counted(payload))
+            results.step()
+
+
+def run(source, output, num_workers=1, task=None, beam_args=()):
     """Sorts and counts the numbers of a file; returns the tallies."""
     with Staging(str(output)) as staging:
-
-        def build(pipeline):
-            numbers = pipeline | ReadRecords(source)
-            numbers | beam.Map(keyed) | writing.WriteSorted(staging)
-            numbers | beam.Map(counted) | report.Count(staging)
-
-        runner.run(build, [], num_workers)
-        writing.assemble(staging, 'odd', f'{output}@3.tfrecord')
-        writing.assemble(staging, 'even', f'{output}.tfrecord')
-        writing.assemble(staging, 'none', f'{output}-none.tfrecord')
-        tallies = report.load(staging)
+        done = work.run(task or Numbers(), Source(source), staging, 'numbers', beam_args, num_workers)
+        for destination, name in (('odd', f'{output}@3.tfrecord'), ('even', f'{output}.tfrecord')):
+            writing.assemble(staging, done.runs.get(destination, []), name)
+        writing.assemble(staging, [], f'{output}-none.tfrecord')
         staging.commit()
-    return tallies
+    return done.tallies
 
 
 @pytest.fixture
@@ -84,13 +94,16 @@ def test_many_runs_are_merged_in_several_passes(tmp_path, source, monkeypatch):
 
 
 def test_a_large_file_is_many_units(tmp_path, source):
-    reading = ReadRecords(source)
+    reading = Source(source)
     assert reading.total == 1000
-    assert len(reading._units) == 16
+    assert len(reading.units) == 32
+    assert b''.join(payload for unit in reading.units for payload in records.read(*unit)) == b''.join(
+        str(n).encode() for n in range(1000)
+    )
     write(tmp_path / 'big', [bytes(700_000)] * 4)
-    assert [end - start for _, start, end in ReadRecords(str(tmp_path / 'big'))._units] == [700_016] * 4
+    assert [end - start for _, start, end in Source(str(tmp_path / 'big')).units] == [700_016] * 4
     write(tmp_path / 'nothing', [])
-    assert ReadRecords(str(tmp_path / 'nothing')).total == 0
+    assert Source(str(tmp_path / 'nothing')).total == 0
     assert run(str(tmp_path / 'nothing'), tmp_path / 'out') == {}
 
 
@@ -178,12 +191,51 @@ def test_runners_that_cannot_be(args, workers, message):
 @pytest.mark.parametrize('name', ['DirectRunner', 'BundleBasedDirectRunner'])
 def test_other_runners(tmp_path, name):
     """DirectRunner is Beam's name for what this machine does; it must not lead to a download."""
+    write(tmp_path / 'in', [b'12', b'11', b'2'])
     with Staging(str(tmp_path / 'out')) as staging:
-        elements = [('a', 'k', b'1'), ('a', 'j', b'2')]
-        runner.run(
-            lambda pipeline: pipeline | beam.Create(elements) | writing.WriteSorted(staging), [f'--runner={name}']
-        )
-        assert list(writing.merge(staging, 'a')) == [b'2', b'1']
+        done = work.run(Numbers(), Source(str(tmp_path / 'in')), staging, 'numbers', [f'--runner={name}'])
+        assert list(writing.merge(staging, done.runs['even'])) == [b'2', b'12']
+    assert done.tallies == {'low': Tally(25, ('11', '12', '2'))}
+
+
+class FailingNumbers(Numbers):
+    """Fails in the middle of its first bundle, having written and counted."""
+
+    def __init__(self, trace):
+        self._trace = trace
+
+    def process(self, payloads, results):
+        super().process(itertools.islice(payloads, 10), results)
+        if not self._trace.exists():
+            self._trace.touch()
+            raise RuntimeError('once')
+        super().process(payloads, results)
+
+
+def test_a_repeated_bundle_counts_once(tmp_path, source):
+    """The runner of these flags repeats what fails."""
+    task = FailingNumbers(tmp_path / 'trace')
+    assert run(source, tmp_path / 'out', task=task, beam_args=['--runner=BundleBasedDirectRunner']) == run(
+        source, tmp_path / 'again'
+    )
+    assert (tmp_path / 'trace').exists()
+    assert (tmp_path / 'out.tfrecord').read_bytes() == (tmp_path / 'again.tfrecord').read_bytes()
+
+
+def test_a_bundle_that_failed_leaves_nothing_to_the_next(tmp_path, source):
+    bundle = work._Work(FailingNumbers(tmp_path / 'trace'), str(tmp_path), str(tmp_path / 'progress'))
+    [unit, *_] = Source(source).units
+    bundle.setup()
+    bundle.start_bundle()
+    with pytest.raises(RuntimeError, match='once'):
+        bundle.process(unit)
+    bundle.start_bundle()
+    bundle.process(unit)
+    [summary] = bundle.finish_bundle()
+    _, (runs, counts) = summary.value
+    assert counts == {'low': (sum(range(32)), ['0', '1', '10'])}
+    assert sorted((destination, number) for destination, _, number in runs) == [('even', 16), ('odd', 16)]
+    bundle.teardown()
 
 
 def test_table():
@@ -200,10 +252,12 @@ def test_table():
 
 def test_progress_is_counted_by_any_process(tmp_path, capfd):
     path = str(tmp_path / 'progress')
-    runner.step(path)  # where there is no file, nothing happens
+    runner.Steps(path).step()  # where there is no file, nothing happens
     with runner.Progress(path, 3, 'files', interval=0.05):
-        script = f'from solferino.pipelines import runner; runner.step({json.dumps(path)})'
+        script = f'from solferino.pipelines import runner; runner.Steps({json.dumps(path)}).step()'
         subprocess.run([sys.executable, '-c', script], check=True)
-        runner.step(path)
+        steps = runner.Steps(path)
+        steps.step()
+        steps.close()
         assert os.path.getsize(path) == 2
     assert '2 of 3 files' in capfd.readouterr().err or os.path.getsize(path) == 2
