@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import apache_beam as beam
-from google.protobuf import message
-from note_seq.protobuf import music_pb2
 
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import Config
 from solferino.models import registry
 from solferino.models.core import sequence_examples, settings
 from solferino.models.core.family import Family
+from solferino.models.music import piece
+from solferino.models.music.piece import Piece
 from solferino.pipelines import report, runner, split, writing
 from solferino.pipelines.reading import ReadRecords
 from solferino.pipelines.staging import Staging
@@ -119,21 +119,21 @@ class _MakeExamples(beam.DoFn):
     def process(self, data: bytes) -> Iterator[Any]:
         """See the class."""
         job = self._job
-        sequence = _parse(data, job.input)
-        name = sequence.filename or sequence.id
+        music = _read(data, job.input)
+        name = music.filename or music.id
         # A file's tunes (an ABC file has many) stay on one side.
-        source = f'{sequence.collection_name}/{sequence.filename}' if sequence.filename else sequence.id
+        source = f'{music.collection_name}/{music.filename}' if music.filename else music.id
         side = split.side(source, job.eval_ratio, job.seed)
         config = job.config if side == split.TRAINING else job.config.for_evaluation()
         reasons: list[str] = []
         yield _counted(_SEQUENCES, 1)
-        for number, example in enumerate(self._family.examples(sequence, config, reasons.append)):
+        for number, example in enumerate(self._family.examples(music, config, reasons.append)):
             if job.form == DENSE:
                 inputs, labels = self._family.to_dense(example, job.config)
                 payload = sequence_examples.serialize_dense(sequence_examples.DenseExample(inputs, labels))
             else:
                 payload = sequence_examples.serialize(example)
-            yield side, f'{sequence.id}/{number:06d}', payload
+            yield side, f'{music.id}/{number:06d}', payload
             yield _counted(_EXAMPLES[side], 1)
             yield _counted(_STEPS[side], max(len(array) for array in example.values()))
         for reason in reasons:
@@ -145,16 +145,16 @@ def _counted(name: str, amount: int, example: str | None = None) -> Any:
     return beam.pvalue.TaggedOutput('counts', (name, amount, example))
 
 
-def _parse(data: bytes, pattern: str) -> music_pb2.NoteSequence:
+def _read(data: bytes, pattern: str) -> Piece:
     try:
-        sequence = music_pb2.NoteSequence.FromString(data)
-    except message.DecodeError:
-        sequence = None
-    if sequence is None or not sequence.id:
+        found = piece.read(data)
+    except ValueError:
+        found = None
+    if found is None or not found.id:
         raise SolferinoError(
             f'--input={pattern} does not hold NoteSequences. Name a file that convert_dir_to_note_sequences wrote.'
         )
-    return sequence
+    return found
 
 
 def _why_none(family: Family, job: Job, done: dict[str, int], left_out: dict[str, report.Tally]) -> str:
