@@ -194,8 +194,6 @@ def lines(section: Section, instrument: int, gap_bars: float, ignore_polyphonic_
         start = int(onsets[np.searchsorted(onsets, search_from)])
         start -= (start - search_from) % bar
         end = int(ends[last - 1])
-        yield Line(
-            starts[first:last] - start, ends[first:last] - start, pitches[first:last], end - start, start, bar
-        )
+        yield Line(starts[first:last] - start, ends[first:last] - start, pitches[first:last], end - start, start, bar)
         # The next melody begins at a bar line.
         search_from = end + -end % bar

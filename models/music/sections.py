@@ -99,14 +99,15 @@ def quantize(piece: Piece, steps_per_quarter: int, rows: np.ndarray | None = Non
         metres.insert(0, _FIRST_METRE)
     if not tempos or tempos[0].time != 0:
         tempos.insert(0, _FIRST_TEMPO)
-    for one, other in itertools.pairwise(metres):
-        if not _same_metre(one, other):
+    for before, after in itertools.pairwise(metres):
+        if not _same_metre(before, after):
             raise ValueError(
-                f'its metre changes from {one.numerator}/{one.denominator} to {other.numerator}/{other.denominator}'
+                f'its metre changes from {before.numerator}/{before.denominator} to '
+                f'{after.numerator}/{after.denominator}'
             )
-    for one, other in itertools.pairwise(tempos):
-        if one.qpm != other.qpm:
-            raise ValueError(f'its tempo changes from {one.qpm:g} to {other.qpm:g} quarters a minute')
+    for old, new in itertools.pairwise(tempos):
+        if old.qpm != new.qpm:
+            raise ValueError(f'its tempo changes from {old.qpm:g} to {new.qpm:g} quarters a minute')
     rows = np.arange(len(piece.notes)) if rows is None else rows
     return _quantize(piece, rows, 0.0, np.inf, metres[0], tempos[0], steps_per_quarter)
 
