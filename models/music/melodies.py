@@ -172,7 +172,8 @@ def lines(section: Section, instrument: int, gap_bars: float, ignore_polyphonic_
     """
     of_it = section.notes('instrument') == instrument
     pitch = section.notes('pitch')
-    heard = of_it & ~section.notes('is_drum') & (section.notes('velocity') != 0) & (pitch >= MIN_MIDI_PITCH)
+    heard = of_it & ~section.notes('is_drum') & (section.notes('velocity') != 0)
+    heard &= (pitch >= MIN_MIDI_PITCH) & (pitch <= MAX_MIDI_PITCH)
     # What makes no sound, and drums that share the number, take part in finding the first bar: as in note-seq.
     onsets = np.sort(section.starts[of_it])
     starts, ends, pitches = section.starts[heard], section.ends[heard], pitch[heard]
