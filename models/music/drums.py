@@ -4,6 +4,7 @@ A drum event is the frozenset of the pitches hit at a step, as in note-seq's `Dr
 bit for each kind of drum.
 """
 
+import bisect
 import dataclasses
 import functools
 import itertools
@@ -53,7 +54,7 @@ class Hits:
 
     def cut(self, length: int) -> 'Hits':
         """Returns the first `length` steps."""
-        hits = np.searchsorted(self.steps, length)
+        hits = self.steps.searchsorted(length)
         return dataclasses.replace(self, steps=self.steps[:hits], pitches=self.pitches[:hits], length=length)
 
 
@@ -126,17 +127,19 @@ def tracks(section: Section, gap_bars: float) -> Iterator[Hits]:
     A track begins with the bar of its first hit, and ends with the last one before `gap_bars` of silence.
     """
     sounding = section.notes('velocity') != 0
-    order = np.argsort(section.starts[sounding], kind='stable')
-    steps, pitches = section.starts[sounding][order], section.notes('pitch')[sounding][order]
+    steps, pitches = section.starts[sounding], section.notes('pitch')[sounding]
+    order = steps.argsort(kind='stable')
+    steps, pitches = steps[order], pitches[order]
     bar = section.steps_per_bar
-    gaps = np.flatnonzero(np.diff(steps) - 1 >= gap_bars * bar) + 1  # a hit takes a step, then silence begins
-    stops = np.append(gaps, len(steps))
+    # A hit takes a step; then silence begins.
+    gaps = (steps[1:] - steps[:-1] - 1 >= gap_bars * bar).nonzero()[0] + 1
+    stops = [*gaps.tolist(), len(steps)]
     search_from = 0
     while True:
-        first = np.searchsorted(steps, search_from)
+        first = int(steps.searchsorted(search_from))
         if first == len(steps):
             return
-        last = stops[np.searchsorted(stops, first, 'right')]
+        last = stops[bisect.bisect(stops, first)]
         start = int(steps[first])
         start -= (start - search_from) % bar
         end = int(steps[last - 1]) + 1

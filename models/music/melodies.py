@@ -4,7 +4,9 @@ A melody event is note-seq's: -2 nothing happens, -1 the note ends, 0 to 127 a n
 its class: 0, 1, and from 2 on the pitches of its range.
 """
 
+import bisect
 import dataclasses
+import functools
 from collections.abc import Iterator
 
 import numpy as np
@@ -21,8 +23,11 @@ from note_seq.constants import (
 from solferino.hparams.reasons import FEW_PITCHES, MELODY_CUT_OFF, MELODY_TOO_SHORT, POLYPHONIC, Reject
 from solferino.models.music.sections import Section
 
-# For each pitch class (rows), 1 at the major keys (columns) that have it.
-_KEYS_OF_NOTE = np.array([[key in keys for key in range(NOTES_PER_OCTAVE)] for keys in NOTE_KEYS], np.int64)
+_NUM_EVENTS = NUM_SPECIAL_MELODY_EVENTS + MAX_MIDI_PITCH + 1
+# For each pitch (rows), 1 at the major keys (columns) that have it: int64 [128, 12].
+_KEYS_OF_PITCH = np.zeros((MAX_MIDI_PITCH + 1, NOTES_PER_OCTAVE), np.int64)
+for _pitch in range(MAX_MIDI_PITCH + 1):
+    _KEYS_OF_PITCH[_pitch, NOTE_KEYS[_pitch % NOTES_PER_OCTAVE]] = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,23 +55,19 @@ class Range:
         The key is the one with the most of the notes, and the octave the one whose middle is nearest to the range's,
         as note_seq.melodies_lib.Melody.squash has them.
         """
-        pitches = melody[melody >= MIN_MIDI_PITCH]
+        counts = np.bincount(melody + NUM_SPECIAL_MELODY_EVENTS, minlength=_NUM_EVENTS)[NUM_SPECIAL_MELODY_EVENTS:]
+        pitches = counts.nonzero()[0]
         if self.key is None or not len(pitches):
             return self.transpose(melody, 0), 0
-        histogram = np.bincount(pitches % NOTES_PER_OCTAVE, minlength=NOTES_PER_OCTAVE)
-        to_key = self.key - int((histogram @ _KEYS_OF_NOTE).argmax())
-        middle = (int(pitches.min()) + int(pitches.max())) / 2
+        to_key = self.key - int((counts @ _KEYS_OF_PITCH).argmax())
+        middle = (int(pitches[0]) + int(pitches[-1])) / 2
         octaves = round(((self.min_note + self.max_note - 1) / 2 - (middle + to_key)) / NOTES_PER_OCTAVE)
         semitones = to_key + NOTES_PER_OCTAVE * octaves
         return self.transpose(melody, semitones), semitones
 
     def transpose(self, melody: np.ndarray, semitones: int) -> np.ndarray:
         """Returns the events of a melody, transposed; notes beyond the range go to the nearest octave in it."""
-        moved = melody + semitones
-        moved = np.where(moved < self.min_note, self.min_note + (moved - self.min_note) % NOTES_PER_OCTAVE, moved)
-        top = self.max_note - NOTES_PER_OCTAVE
-        moved = np.where(moved >= self.max_note, top + (moved - self.max_note) % NOTES_PER_OCTAVE, moved)
-        return np.where(melody >= MIN_MIDI_PITCH, moved, melody)
+        return _transposed(self, semitones)[melody + NUM_SPECIAL_MELODY_EVENTS]
 
     def encode(self, melody: np.ndarray) -> np.ndarray:
         """Returns the event classes int32 [steps] of the events of a melody that fits."""
@@ -78,6 +79,16 @@ class Range:
         events = classes.astype(np.int64) - NUM_SPECIAL_MELODY_EVENTS
         events += np.where(events >= MIN_MIDI_PITCH, self.min_note, 0)
         return _MIDI.transpose(events, transpose)
+
+
+@functools.cache
+def _transposed(pitches: Range, semitones: int) -> np.ndarray:
+    """Returns what becomes of each melody event, from MELODY_NO_EVENT on: int64 [130]."""
+    low, high = pitches.min_note, pitches.max_note
+    moved = np.arange(MIN_MIDI_PITCH, MAX_MIDI_PITCH + 1) + semitones
+    moved = np.where(moved < low, low + (moved - low) % NOTES_PER_OCTAVE, moved)
+    moved = np.where(moved >= high, high - NOTES_PER_OCTAVE + (moved - high) % NOTES_PER_OCTAVE, moved)
+    return np.concatenate([[MELODY_NO_EVENT, MELODY_NOTE_OFF], moved])
 
 
 _MIDI = Range(MIN_MIDI_PITCH, MAX_MIDI_PITCH + 1, None)
@@ -112,7 +123,8 @@ class Line:
     def events(self) -> np.ndarray:
         """Returns the melody events int64 [steps]."""
         events = np.full(self.length, MELODY_NO_EVENT, np.int64)
-        events[self.ends[self.ends < np.append(self.starts[1:], self.length)]] = MELODY_NOTE_OFF
+        following = np.concatenate([self.starts[1:], [self.length]])
+        events[self.ends[self.ends < following]] = MELODY_NOTE_OFF
         events[self.starts] = self.pitches
         return events
 
@@ -177,22 +189,26 @@ def lines(section: Section, instrument: int, gap_bars: float, ignore_polyphonic_
     # What makes no sound, and drums that share the number, take part in finding the first bar: as in note-seq.
     onsets = np.sort(section.starts[of_it])
     starts, ends, pitches = section.starts[heard], section.ends[heard], pitch[heard]
-    order = np.lexsort((-pitches, starts))  # of notes that begin together the highest comes first
-    if ignore_polyphonic_notes:
-        order = order[np.diff(starts[order], prepend=-1) > 0]
-    starts, ends, pitches = starts[order], ends[order], pitches[order]
+    # Of notes that begin together the highest comes first.
+    order = (starts * (MAX_MIDI_PITCH + 1) - pitches).argsort(kind='stable')
+    starts = starts[order]
+    together = starts[1:] == starts[:-1]
+    if ignore_polyphonic_notes and together.any():
+        order, starts = (np.delete(array, together.nonzero()[0] + 1) for array in (order, starts))
+        together = np.zeros(len(starts) - 1, bool)
+    ends, pitches = ends[order], pitches[order]
     bar = section.steps_per_bar
-    gaps = np.flatnonzero(starts[1:] - ends[:-1] >= gap_bars * bar) + 1
-    stops = np.append(gaps, len(starts))
+    gaps = (starts[1:] - ends[:-1] >= gap_bars * bar).nonzero()[0] + 1
+    stops = [*gaps.tolist(), len(starts)]
     search_from = 0
     while True:
-        first = np.searchsorted(starts, search_from)
+        first = int(starts.searchsorted(search_from))
         if first == len(starts):
             return
-        last = stops[np.searchsorted(stops, first, 'right')]
-        if not np.diff(starts[first:last]).all():
+        last = stops[bisect.bisect(stops, first)]
+        if together[first : last - 1].any():
             raise PolyphonicError
-        start = int(onsets[np.searchsorted(onsets, search_from)])
+        start = int(onsets[onsets.searchsorted(search_from)])
         start -= (start - search_from) % bar
         end = int(ends[last - 1])
         yield Line(starts[first:last] - start, ends[first:last] - start, pitches[first:last], end - start, start, bar)

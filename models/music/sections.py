@@ -73,13 +73,13 @@ def quantized_sections(
     """
     rows = np.arange(len(piece.notes)) if rows is None else rows
     starts = piece.notes['start'][rows]
-    if not (np.isfinite(starts).all() and np.isfinite(piece.notes['end'][rows]).all()):
+    order = starts.argsort(kind='stable')
+    starts, rows = starts[order], rows[order]
+    if not np.isfinite(starts[[0, -1]] if len(rows) else 0.0).all():  # nan comes last
         reject(BAD_TIME)
         return
-    order = np.argsort(starts, kind='stable')
-    starts, rows = starts[order], rows[order]
     for start, end, metre, tempo in _spans(piece):
-        first, last = np.searchsorted(starts, (start, end))
+        first, last = starts.searchsorted((start, end))
         try:
             yield _quantize(piece, rows[first:last], start, end, metre, tempo, steps_per_quarter)
         except _RejectedError as rejected:
@@ -153,10 +153,10 @@ def _quantize(
     if metre.numerator < 1 or metre.denominator < 1 or metre.denominator & (metre.denominator - 1):
         raise _RejectedError(BAD_METRE, f'there is no metre {name}')
     steps_per_second = steps_per_quarter * tempo.qpm / 60.0
-    starts = _to_steps(piece.notes['start'][rows] - start, steps_per_second)
-    ends = _to_steps(np.minimum(piece.notes['end'][rows], end) - start, steps_per_second)
+    seconds = np.stack([piece.notes['start'][rows], np.minimum(piece.notes['end'][rows], end)]) - start
+    starts, ends = steps = _to_steps(seconds, steps_per_second)
     ends += ends == starts
-    if len(rows) and min(starts.min(), ends.min()) < 0:
+    if steps.min(initial=0) < 0:
         raise _RejectedError(NEGATIVE_TIME, 'it has notes before time zero')
     steps_per_bar = steps_per_quarter * (4.0 / metre.denominator * metre.numerator)
     if steps_per_bar % 1:

@@ -255,8 +255,9 @@ def test_made_music(family: str, config: Any, sequence: NoteSequence) -> None:
     check(sequence, family, config)
 
 
-@pytest.mark.parametrize('name', ['start_time', 'end_time'])
-@pytest.mark.parametrize('time', [math.nan, math.inf, 1e300])
+@pytest.mark.parametrize(
+    ('name', 'time'), [('start_time', time) for time in (math.nan, math.inf, 1e300)] + [('end_time', math.nan)]
+)
 @pytest.mark.parametrize('family', ORACLES)
 def test_times_that_are_not_are_a_reason(family: str, name: str, time: float) -> None:
     sequence = NoteSequence(total_time=1e305)
