@@ -107,15 +107,16 @@ def _notes(messages: list[bytes]) -> np.ndarray:
     """Returns NOTE [notes] of serialized Notes. Raises ValueError."""
     notes = np.zeros(len(messages), NOTE)
     sizes = np.fromiter(map(len, messages), np.intp, len(messages))
+    changes = (sizes[1:] != sizes[:-1]).nonzero()[0] + 1
     order = None
-    if np.count_nonzero(np.diff(sizes)) > _MAX_RUNS:
-        order = np.argsort(sizes, kind='stable')
+    if len(changes) > _MAX_RUNS:
+        order = sizes.argsort(kind='stable')
         sizes, messages = sizes[order], sorted(messages, key=len)
+        changes = (sizes[1:] != sizes[:-1]).nonzero()[0] + 1
     data = np.frombuffer(b''.join(messages), np.uint8)
     place = 0
-    edges = np.flatnonzero(np.diff(sizes, prepend=-1, append=-1)).tolist()
-    for first, last in itertools.pairwise(edges):
-        size = int(sizes[first])
+    for first, last in itertools.pairwise([0, *changes.tolist(), len(messages)]):
+        size = int(sizes[first]) if messages else 0
         end = place + (last - first) * size
         if size:  # else every field has its default, zero
             rows = slice(first, last) if order is None else order[first:last]
