@@ -11,7 +11,7 @@ Cost and scores to expect are in BENCHMARKS.md.
 import dataclasses
 
 from solferino.hparams.event_rnn import EventRnnHparams
-from solferino.hparams.reasons import BAD_METRE, CUT_OFF, NEGATIVE_TIME, NO_DRUMS, ODD_METRE, TOO_SHORT
+from solferino.hparams.reasons import BAD_METRE, BAD_TIME, CUT_OFF, NEGATIVE_TIME, NO_DRUMS, ODD_METRE, TOO_SHORT
 from solferino.hparams.spec import Config, FamilySpec, option
 
 
@@ -86,5 +86,6 @@ SPEC = FamilySpec(
         ODD_METRE: 'Only metres that fit the step grid of the config can be learned.',
         BAD_METRE: 'Mend the time signature in a notation program.',
         NEGATIVE_TIME: 'Mend the file in a sequencer.',
+        BAD_TIME: 'Times must be finite numbers: make the NoteSequences again.',
     },
 )

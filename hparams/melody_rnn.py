@@ -14,6 +14,7 @@ import re
 from solferino.hparams.event_rnn import EventRnnHparams
 from solferino.hparams.reasons import (
     BAD_METRE,
+    BAD_TIME,
     FEW_PITCHES,
     MELODY_CUT_OFF,
     MELODY_TOO_SHORT,
@@ -134,5 +135,6 @@ SPEC = FamilySpec(
         ODD_METRE: 'Only metres that fit the step grid of the config can be learned.',
         BAD_METRE: 'Mend the time signature in a notation program.',
         NEGATIVE_TIME: 'Mend the file in a sequencer.',
+        BAD_TIME: 'Times must be finite numbers: make the NoteSequences again.',
     },
 )

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 BAD_METRE = 'metre does not exist'
 NEGATIVE_TIME = 'notes before time zero'
+BAD_TIME = 'notes at no time that there is'
 ODD_METRE = 'bar is not a whole number of steps'
 NO_DRUMS = 'no drum notes on channel 10'
 TOO_SHORT = 'drum track too short'

@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
-from solferino.models import lazy_note_seq
-
-lazy_note_seq.install()  # before any module of ours imports note_seq
+from solferino.models.music import lean_note_seq
 
 if TYPE_CHECKING:
     from solferino.models.loading import Model
+
+lean_note_seq.install()  # before anything below imports of note_seq what it needs
 
 
 def load(path: Any, config: str | None = None) -> 'Model':

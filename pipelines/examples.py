@@ -7,14 +7,13 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from google.protobuf import message
-from note_seq.protobuf import music_pb2
-
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import Config
 from solferino.models import registry
 from solferino.models.core import sequence_examples, settings
 from solferino.models.core.family import Family
+from solferino.models.music import piece
+from solferino.models.music.piece import Piece
 from solferino.pipelines import report, split, work, writing
 from solferino.pipelines.reading import Source
 from solferino.pipelines.staging import Staging
@@ -111,41 +110,41 @@ class _MakeExamples:
     def process(self, payloads: Iterator[bytes], results: Results) -> None:
         """See work.Task."""
         for payload in payloads:
-            self._make(_parse(payload, self._job.input), results)
+            self._make(_read(payload, self._job.input), results)
             results.step()
 
-    def _make(self, sequence: music_pb2.NoteSequence, results: Results) -> None:
+    def _make(self, music: Piece, results: Results) -> None:
         job = self._job
-        name = sequence.filename or sequence.id
+        name = music.filename or music.id
         # A file's tunes (an ABC file has many) stay on one side.
-        source = f'{sequence.collection_name}/{sequence.filename}' if sequence.filename else sequence.id
+        source = f'{music.collection_name}/{music.filename}' if music.filename else music.id
         side = split.side(source, job.eval_ratio, job.seed)
         config = job.config if side == split.TRAINING else job.config.for_evaluation()
         reasons: list[str] = []
         results.count(_SEQUENCES, 1)
-        for number, example in enumerate(self._family.examples(sequence, config, reasons.append)):
+        for number, example in enumerate(self._family.examples(music, config, reasons.append)):
             if job.form == DENSE:
                 inputs, labels = self._family.to_dense(example, job.config)
                 payload = sequence_examples.serialize_dense(sequence_examples.DenseExample(inputs, labels))
             else:
                 payload = sequence_examples.serialize(example)
-            results.write(side, f'{sequence.id}/{number:06d}', payload)
+            results.write(side, f'{music.id}/{number:06d}', payload)
             results.count(_EXAMPLES[side], 1)
             results.count(_STEPS[side], max(len(array) for array in example.values()))
         for reason in reasons:
             results.count(reason, 1, name)
 
 
-def _parse(data: bytes, pattern: str) -> music_pb2.NoteSequence:
+def _read(data: bytes, pattern: str) -> Piece:
     try:
-        sequence = music_pb2.NoteSequence.FromString(data)
-    except message.DecodeError:
-        sequence = None
-    if sequence is None or not sequence.id:
+        found = piece.read(data)
+    except ValueError:
+        found = None
+    if found is None or not found.id:
         raise SolferinoError(
             f'--input={pattern} does not hold NoteSequences. Name a file that convert_dir_to_note_sequences wrote.'
         )
-    return sequence
+    return found
 
 
 def _why_none(family: Family, job: Job, done: dict[str, int], left_out: dict[str, report.Tally]) -> str:

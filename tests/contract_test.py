@@ -16,6 +16,7 @@ from solferino.models import load, registry
 from solferino.models.core import checkpoints, data, records, sequence_examples, settings
 from solferino.models.core.family import Family, GenerateOptions
 from solferino.models.loading import Model
+from solferino.models.music import piece
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +74,9 @@ def song(seed: int, bars: int) -> music_pb2.NoteSequence:
 def _examples(family: Family, config: Any) -> list:
     reasons: list[str] = []
     found = [
-        e for seed, bars in enumerate((8, 10, 12, 9)) for e in family.examples(song(seed, bars), config, reasons.append)
+        e
+        for seed, bars in enumerate((8, 10, 12, 9))
+        for e in family.examples(piece.of(song(seed, bars)), config, reasons.append)
     ]
     assert len(found) >= 4
     assert not reasons
@@ -100,7 +103,7 @@ def test_every_reason_has_a_remedy(case: tuple) -> None:
     short = song(0, 1)
     silent = music_pb2.NoteSequence(id='/id/midi/contract/silent')
     for sequence in (short, silent):
-        assert list(family.examples(sequence, config, reasons.append)) == []
+        assert list(family.examples(piece.of(sequence), config, reasons.append)) == []
     assert len(reasons) >= 2  # nothing is left out in silence
     assert all(family.spec.remedies.get(reason) for reason in reasons)
 

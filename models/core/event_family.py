@@ -16,7 +16,9 @@ from solferino.hparams.spec import FamilySpec
 from solferino.models.core import event_sampling
 from solferino.models.core.family import Example, Feature, GenerateOptions, Weights
 from solferino.models.core.forward import Forward
+from solferino.models.music import piece as pieces
 from solferino.models.music.encodings import Encoding, to_dense
+from solferino.models.music.piece import Piece
 
 DEFAULT_QPM = 120.0
 
@@ -59,12 +61,12 @@ class EventFamily(abc.ABC):
         """How the network sees the events."""
 
     @abc.abstractmethod
-    def tracks(self, sequence: music_pb2.NoteSequence, config: Any, reject: Reject) -> Iterator[Any]:
-        """Yields the event sequences of an unquantized NoteSequence, for training."""
+    def event_classes(self, piece: Piece, config: Any, reject: Reject) -> Iterator[np.ndarray]:
+        """Yields the event classes int32 [steps] of each track of a piece, for training. See Family.examples."""
 
     @abc.abstractmethod
-    def whole_track(self, sequence: music_pb2.NoteSequence, config: Any) -> Any:
-        """Returns a NoteSequence as one event sequence, up to its last note's quantized end. Raises ValueError."""
+    def whole_track(self, piece: Piece, config: Any) -> Any:
+        """Returns a piece as one event sequence, up to its last note's quantized end. Raises ValueError."""
 
     @abc.abstractmethod
     def default_primer(self, config: Any, rng: np.random.Generator) -> Any:
@@ -86,10 +88,10 @@ class EventFamily(abc.ABC):
     def browser_events(self, config: Any) -> BrowserEvents:
         """How @magenta/music makes the network's inputs. Raises SolferinoError that says why it cannot."""
 
-    def examples(self, sequence: music_pb2.NoteSequence, config: Any, reject: Reject) -> Iterator[Example]:
+    def examples(self, piece: Piece, config: Any, reject: Reject) -> Iterator[Example]:
         """See Family: the event classes of each track as 'events' int32 [steps]."""
-        for track in self.tracks(sequence, config, reject):
-            yield {'events': self.classes(track, config)}
+        for classes in self.event_classes(piece, config, reject):
+            yield {'events': classes}
 
     def to_dense(self, example: Example, config: Any) -> tuple[np.ndarray, np.ndarray]:
         """See Family."""
@@ -189,7 +191,7 @@ class EventFamily(abc.ABC):
         if not given.notes:
             raise SolferinoError('The primer has no notes.')
         try:
-            track = self.whole_track(given, config)
+            track = self.whole_track(pieces.of(given), config)
         except ValueError as error:
             raise SolferinoError(f'The primer cannot be used: {error}.') from error
         metre = given.time_signatures[0] if given.time_signatures else None

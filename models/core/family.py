@@ -13,6 +13,7 @@ import numpy as np
 
 from solferino.hparams.reasons import Reject
 from solferino.hparams.spec import Config, FamilySpec
+from solferino.models.music.piece import Piece
 
 # One training example as it is stored: a name for each array. Time, if there is any, is the first dimension.
 Example = Mapping[str, np.ndarray]
@@ -58,8 +59,8 @@ class Family(Protocol):
 
     spec: FamilySpec
 
-    def examples(self, sequence: Any, config: Config, reject: Reject) -> Iterator[Example]:
-        """Yields the examples of an unquantized NoteSequence, in order, calling `reject` for what is left out."""
+    def examples(self, piece: Piece, config: Config, reject: Reject) -> Iterator[Example]:
+        """Yields the examples of an unquantized piece of music, in order, calling `reject` for what is left out."""
 
     def to_dense(self, example: Example, config: Config) -> tuple[np.ndarray, np.ndarray]:
         """Returns Magenta's dense form: float32 inputs [steps, input_size] and int64 labels [steps]."""

@@ -14,6 +14,7 @@ from solferino.hparams.reasons import NO_DRUMS, Reject
 from solferino.models.core.event_family import BrowserEvents, EventFamily
 from solferino.models.music import drums, sections
 from solferino.models.music.encodings import EventEncoding
+from solferino.models.music.piece import Piece
 
 BASS_DRUM = 36
 _CLASSES = {'any': drums.ANY_DRUM, 'kit': drums.DRUM_KIT}
@@ -28,36 +29,35 @@ class DrumsRnn(EventFamily):
         """The combination of drums as one class, and a counter of the position."""
         return EventEncoding(_CLASSES[config.drum_classes].num_classes, config.counter_bits)
 
-    def tracks(self, sequence: music_pb2.NoteSequence, config: DrumConfig, reject: Reject) -> Iterator[DrumTrack]:
-        """The drum tracks of each section of one tempo and metre."""
+    def event_classes(self, piece: Piece, config: DrumConfig, reject: Reject) -> Iterator[np.ndarray]:
+        """Of the drum tracks of each section of one tempo and metre."""
         settings = config.extraction
-        notes = drums.only_drums(sequence, settings.ignore_is_drum)
-        if not notes.notes:
+        rows = np.flatnonzero(piece.notes['is_drum'] | settings.ignore_is_drum)
+        if not len(rows):
             reject(NO_DRUMS)
             return
-        for section in sections.quantized_sections(notes, config.steps_per_quarter, reject):
-            yield from drums.extract(
-                section,
-                reject,
-                min_bars=settings.min_bars,
-                max_steps=settings.max_steps,
-                gap_bars=settings.gap_bars,
-                ignore_is_drum=settings.ignore_is_drum,
-            )
+        for section in sections.quantized_sections(piece, config.steps_per_quarter, reject, rows):
+            for track in drums.extract(
+                section, reject, min_bars=settings.min_bars, max_steps=settings.max_steps, gap_bars=settings.gap_bars
+            ):
+                yield _CLASSES[config.drum_classes].encode(track)
 
-    def whole_track(self, sequence: music_pb2.NoteSequence, config: DrumConfig) -> DrumTrack:
+    def whole_track(self, piece: Piece, config: DrumConfig) -> DrumTrack:
         """The notes on channel 10; where there are none, all notes, so that a primer may be played on any channel."""
-        has_drums = any(note.is_drum for note in sequence.notes)
-        quantized = sections.quantize(
-            drums.only_drums(sequence, ignore_is_drum=not has_drums), config.steps_per_quarter
-        )
-        track = DrumTrack()
-        track.from_quantized_sequence(quantized, gap_bars=float('inf'), ignore_is_drum=True)
-        if not len(track):
+        is_drum = piece.notes['is_drum']
+        section = sections.quantize(piece, config.steps_per_quarter, np.flatnonzero(is_drum | ~is_drum.any()))
+        track = next(drums.tracks(section, gap_bars=float('inf')), None)
+        if track is None:
             raise ValueError('all its notes have velocity 0')
         # Up to the last note's end, which may be rests after the last hit.
-        track.set_length(max(len(track), quantized.total_quantized_steps - track.start_step))
-        return track
+        end = max(section.ends.max(), section.step(piece.total_time))
+        track = track.cut(max(track.length, end - track.start_step))
+        return DrumTrack(
+            track.events(),
+            start_step=track.start_step,
+            steps_per_bar=track.steps_per_bar,
+            steps_per_quarter=config.steps_per_quarter,
+        )
 
     def default_primer(self, config: DrumConfig, rng: np.random.Generator) -> DrumTrack:
         """One hit of the bass drum."""
@@ -65,7 +65,7 @@ class DrumsRnn(EventFamily):
 
     def classes(self, track: Iterable[frozenset[int]], config: DrumConfig) -> np.ndarray:
         """See DrumClasses."""
-        return _CLASSES[config.drum_classes].encode(track)
+        return _CLASSES[config.drum_classes].encode(drums.Hits.of(list(track)))
 
     def track(
         self, events: list[frozenset[int]], classes: np.ndarray, like: DrumTrack, config: DrumConfig

@@ -13,10 +13,10 @@ from solferino.hparams.errors import SolferinoError
 from solferino.hparams.melody_rnn import SPEC, MelodyConfig
 from solferino.hparams.reasons import NO_MELODY, Reject
 from solferino.models.core.event_family import BrowserEvents, EventFamily
-from solferino.models.core.family import Example
 from solferino.models.music import melodies, sections
 from solferino.models.music.encodings import Encoding, EventEncoding
 from solferino.models.music.key_encoding import KeyEncoding
+from solferino.models.music.piece import Piece
 
 _BARS = (16, 32)  # steps of one and two bars of 4/4: how far the repeats look back
 # What an encoding tells the network beside the last event.
@@ -41,22 +41,14 @@ class MelodyRnn(EventFamily):
             return EventEncoding(num_events, counter_bits=5, lookbacks=_BARS)
         return EventEncoding(num_events)
 
-    def examples(self, sequence: music_pb2.NoteSequence, config: MelodyConfig, reject: Reject) -> Iterator[Example]:
-        """See Family: with transposed copies where the extraction asks for them."""
-        pitches = _range(config)
-        for melody in self.tracks(sequence, config, reject):
-            fitted, _ = pitches.fit(melody)
-            for semitones in config.extraction.semitones:
-                yield {'events': pitches.encode(pitches.transpose(fitted, semitones))}
-
-    def tracks(self, sequence: music_pb2.NoteSequence, config: MelodyConfig, reject: Reject) -> Iterator[Melody]:
-        """The melodies of each section of one tempo and metre."""
-        settings = config.extraction
-        if all(note.is_drum for note in sequence.notes):
+    def event_classes(self, piece: Piece, config: MelodyConfig, reject: Reject) -> Iterator[np.ndarray]:
+        """Of the melodies of each section of one tempo and metre, transposed copies where they are asked for."""
+        settings, pitches = config.extraction, _range(config)
+        if piece.notes['is_drum'].all():
             reject(NO_MELODY)
             return
-        for section in sections.quantized_sections(sections.only_notes(sequence), config.steps_per_quarter, reject):
-            yield from melodies.extract(
+        for section in sections.quantized_sections(piece, config.steps_per_quarter, reject):
+            for line in melodies.extract(
                 section,
                 reject,
                 min_bars=settings.min_bars,
@@ -64,18 +56,22 @@ class MelodyRnn(EventFamily):
                 min_unique_pitches=settings.min_unique_pitches,
                 gap_bars=settings.gap_bars,
                 ignore_polyphonic_notes=settings.ignore_polyphonic_notes,
-            )
+            ):
+                fitted, _ = pitches.fit(line.events())
+                for semitones in settings.semitones:
+                    yield pitches.encode(pitches.transpose(fitted, semitones))
 
-    def whole_track(self, sequence: music_pb2.NoteSequence, config: MelodyConfig) -> Melody:
+    def whole_track(self, piece: Piece, config: MelodyConfig) -> Melody:
         """The first instrument that is not drums; of notes that begin together the highest."""
-        quantized = sections.quantize(sections.only_notes(sequence), config.steps_per_quarter)
-        for instrument in sorted({note.instrument for note in quantized.notes if not note.is_drum}):
-            melody = Melody()
-            melody.from_quantized_sequence(
-                quantized, instrument=instrument, gap_bars=float('inf'), ignore_polyphonic_notes=True
-            )
-            if len(melody):
-                return melody
+        section = sections.quantize(piece, config.steps_per_quarter)
+        for instrument in melodies.instruments(section):
+            for line in melodies.lines(section, instrument, gap_bars=float('inf'), ignore_polyphonic_notes=True):
+                return Melody(
+                    line.events().tolist(),
+                    start_step=line.start_step,
+                    steps_per_bar=line.steps_per_bar,
+                    steps_per_quarter=config.steps_per_quarter,
+                )
         raise ValueError('it has no notes beside drums')
 
     def default_primer(self, config: MelodyConfig, rng: np.random.Generator) -> Melody:
@@ -86,14 +82,14 @@ class MelodyRnn(EventFamily):
     def classes(self, track: Melody, config: MelodyConfig) -> np.ndarray:
         """See EventFamily: of the melody in the config's key and range."""
         pitches = _range(config)
-        return pitches.encode(pitches.fit(track)[0])
+        return pitches.encode(pitches.fit(_events(track))[0])
 
     def track(self, events: list[int], classes: np.ndarray, like: Melody, config: MelodyConfig) -> Melody:
         """See EventFamily: in the key of the melody `like`."""
         pitches = _range(config)
-        _, transposed = pitches.fit(like)
+        _, transposed = pitches.fit(_events(like))
         return Melody(
-            events + pitches.decode(classes, -transposed),
+            events + pitches.decode(classes, -transposed).tolist(),
             steps_per_bar=like.steps_per_bar,
             steps_per_quarter=config.steps_per_quarter,
         )
@@ -146,3 +142,7 @@ class MelodyRnn(EventFamily):
 
 def _range(config: MelodyConfig) -> melodies.Range:
     return melodies.Range(config.min_note, config.max_note, config.transpose_to_key)
+
+
+def _events(melody: Melody) -> np.ndarray:
+    return np.array(list(melody), np.int64)

@@ -4,20 +4,58 @@ A drum event is the frozenset of the pitches hit at a step, as in note-seq's `Dr
 bit for each kind of drum.
 """
 
+import bisect
 import dataclasses
 import functools
-from collections.abc import Iterable, Iterator
+import itertools
+from collections.abc import Collection, Iterable, Iterator
 
 import numpy as np
-from note_seq import drums_lib
 from note_seq.constants import MAX_MIDI_PITCH, MIN_MIDI_PITCH
 from note_seq.drums_encoder_decoder import DEFAULT_DRUM_TYPE_PITCHES
-from note_seq.protobuf import music_pb2
 
 from solferino.hparams.reasons import CUT_OFF, TOO_SHORT, Reject
-from solferino.models.music import sections
+from solferino.models.music.sections import Section
 
 HAND_CLAP = 39  # what a hit sounds as when all drums are one class
+_NO_PITCH = MAX_MIDI_PITCH + 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Hits:
+    """A drum track.
+
+    Attributes:
+      steps: int64 [hits], ascending, counted from the beginning of the track.
+      pitches: int32 [hits].
+      length: of the track in steps.
+      start_step: where it begins in its section: at a bar line.
+      steps_per_bar: of its metre.
+    """
+
+    steps: np.ndarray
+    pitches: np.ndarray
+    length: int
+    start_step: int = 0
+    steps_per_bar: int = 16
+
+    @classmethod
+    def of(cls, events: Collection[frozenset[int]]) -> 'Hits':
+        """Returns the hits of drum events."""
+        steps = np.repeat(np.arange(len(events)), [len(event) for event in events])
+        return cls(steps, np.array([*itertools.chain(*events)], np.int32), len(events))
+
+    def events(self) -> list[frozenset[int]]:
+        """Returns the drum event of each step."""
+        pitches: list[set[int]] = [set() for _ in range(self.length)]
+        for step, pitch in zip(self.steps.tolist(), self.pitches.tolist(), strict=True):
+            pitches[step].add(pitch)
+        return [frozenset(event) for event in pitches]
+
+    def cut(self, length: int) -> 'Hits':
+        """Returns the first `length` steps."""
+        hits = self.steps.searchsorted(length)
+        return dataclasses.replace(self, steps=self.steps[:hits], pitches=self.pitches[:hits], length=length)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,16 +73,12 @@ class DrumClasses:
         """Every combination of kinds is a class."""
         return 2 ** len(self.pitches)
 
-    def encode(self, events: Iterable[frozenset[int]]) -> np.ndarray:
+    def encode(self, track: Hits) -> np.ndarray:
         """Returns int32 [steps]. Pitches of no kind are dropped, as Magenta does."""
-        bits = {pitch: 1 << bit for bit, pitches in enumerate(self.pitches) for pitch in pitches}
-        classes = []
-        for event in events:
-            number = 0
-            for pitch in event:
-                number |= bits.get(pitch, 0)
-            classes.append(number)
-        return np.array(classes, np.int32)
+        classes = np.zeros(track.length, np.int32)
+        known = np.where((track.pitches >= MIN_MIDI_PITCH) & (track.pitches < _NO_PITCH), track.pitches, _NO_PITCH)
+        np.bitwise_or.at(classes, track.steps, self._bits[known])
+        return classes
 
     def decode(self, classes: Iterable[int]) -> list[frozenset[int]]:
         """Returns an event for each class, each kind as its first pitch."""
@@ -56,6 +90,14 @@ class DrumClasses:
         kinds = list(enumerate(self.pitches))
         return [frozenset(p[0] for bit, p in kinds if c >> bit & 1) for c in range(self.num_classes)]
 
+    @functools.cached_property
+    def _bits(self) -> np.ndarray:
+        """The bit of each MIDI pitch, and none for _NO_PITCH: int32 [129]."""
+        bits = np.zeros(_NO_PITCH + 1, np.int32)
+        for bit, pitches in enumerate(self.pitches):
+            bits[list(pitches)] = 1 << bit
+        return bits
+
 
 # A hit or none.
 ANY_DRUM = DrumClasses(((HAND_CLAP, *(p for p in range(MIN_MIDI_PITCH, MAX_MIDI_PITCH + 1) if p != HAND_CLAP)),))
@@ -63,38 +105,50 @@ ANY_DRUM = DrumClasses(((HAND_CLAP, *(p for p in range(MIN_MIDI_PITCH, MAX_MIDI_
 DRUM_KIT = DrumClasses(tuple(tuple(pitches) for pitches in DEFAULT_DRUM_TYPE_PITCHES))
 
 
-def only_drums(sequence: music_pb2.NoteSequence, ignore_is_drum: bool) -> music_pb2.NoteSequence:
-    """Returns the drum notes, with tempos and metres."""
-    return sections.only_notes(sequence, lambda note: note.is_drum or ignore_is_drum)
-
-
 def extract(
-    quantized: music_pb2.NoteSequence,
+    section: Section,
     reject: Reject,
     min_bars: int = 7,
     max_steps: int | None = 512,
     gap_bars: float = 1.0,
-    ignore_is_drum: bool = False,
-) -> Iterator[drums_lib.DrumTrack]:
-    """Yields the drum tracks of a quantized section, from first to last.
+) -> Iterator[Hits]:
+    """Yields the drum tracks of a section, all of whose notes are drums, from first to last.
 
-    A track begins with the bar of its first hit and ends where `gap_bars` of silence follow. Tracks of fewer than
-    `min_bars` bars are left out, longer ones than `max_steps` cut off there; `reject` is told of both.
+    Tracks of fewer than `min_bars` bars are left out, longer ones than `max_steps` cut off there; `reject` is told of
+    both.
     """
+    for track in tracks(section, gap_bars):
+        if track.length < min_bars * track.steps_per_bar:
+            reject(TOO_SHORT)
+        elif max_steps is not None and track.length > max_steps:
+            reject(CUT_OFF)
+            yield track.cut(max_steps)
+        else:
+            yield track
+
+
+def tracks(section: Section, gap_bars: float) -> Iterator[Hits]:
+    """Yields the drum tracks of a section, whatever their length.
+
+    A track begins with the bar of its first hit, and ends with the last one before `gap_bars` of silence.
+    """
+    sounding = section.notes('velocity') != 0
+    steps, pitches = section.starts[sounding], section.notes('pitch')[sounding]
+    order = steps.argsort(kind='stable')
+    steps, pitches = steps[order], pitches[order]
+    bar = section.steps_per_bar
+    # A hit takes a step; then silence begins.
+    gaps = (steps[1:] - steps[:-1] - 1 >= gap_bars * bar).nonzero()[0] + 1
+    stops = [*gaps.tolist(), len(steps)]
     search_from = 0
     while True:
-        track = drums_lib.DrumTrack()
-        track.from_quantized_sequence(
-            quantized, search_start_step=search_from, gap_bars=gap_bars, ignore_is_drum=ignore_is_drum
-        )
-        if not len(track):
+        first = int(steps.searchsorted(search_from))
+        if first == len(steps):
             return
+        last = stops[bisect.bisect(stops, first)]
+        start = int(steps[first])
+        start -= (start - search_from) % bar
+        end = int(steps[last - 1]) + 1
+        yield Hits(steps[first:last] - start, pitches[first:last], end - start, start, bar)
         # The next track begins at a bar line.
-        search_from = track.end_step + (search_from - track.end_step) % track.steps_per_bar
-        if len(track) < min_bars * track.steps_per_bar:
-            reject(TOO_SHORT)
-            continue
-        if max_steps is not None and len(track) > max_steps:
-            reject(CUT_OFF)
-            track.set_length(max_steps)
-        yield track
+        search_from = end + (search_from - end) % bar

@@ -3,13 +3,14 @@
 import dataclasses
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 from note_seq import sequences_lib
 from note_seq.protobuf import music_pb2
 
-from solferino.models.music import page
+from solferino.models.music import page, piece
 from solferino.models.music.drum_names import drum_height, drum_name
 from solferino.models.music.page import INK, LINE, LINE_WIDTH, MAX_BARS, Bar, Metre, Page, shade, to_png
-from solferino.models.music.sections import quantized_sections
+from solferino.models.music.sections import Section, quantized_sections
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,37 +75,45 @@ class _Score:
     reasons: list[str]
 
 
+class _Part(NamedTuple):
+    """Music of one metre: step, pitch and velocity of each hit, and its tempos."""
+
+    metre: Metre
+    hits: list[tuple[int, int, int]]
+    tempos: list[float]
+
+
 def _read(sequence: music_pb2.NoteSequence, steps_per_quarter: int, ignore_is_drum: bool) -> _Score:
     reasons: list[str] = []
     if sequences_lib.is_quantized_sequence(sequence):
-        sections = [sequence]
         steps_per_quarter = sequence.quantization_info.steps_per_quarter or steps_per_quarter
+        parts = [_quantized_part(sequence, steps_per_quarter, ignore_is_drum)]
     else:
-        sections = list(quantized_sections(sequence, steps_per_quarter, reasons.append))
+        music = piece.of(sequence)
+        rows = np.flatnonzero(music.notes['is_drum'] | ignore_is_drum)
+        sections = quantized_sections(music, steps_per_quarter, reasons.append, rows)
+        parts = [_part(section, steps_per_quarter) for section in sections]
     bars: list[Bar] = []
     hits: dict[_Place, int] = {}
     tempos: list[float] = []
     num_bars = 0
-    for section in sections:
-        notes = [note for note in section.notes if note.is_drum or ignore_is_drum]
-        if not notes:
+    for part in parts:
+        if not part.hits:
             continue
-        metre = _metre(section, steps_per_quarter)
-        steps_per_bar = int(metre.bar)
-        last_step = max(note.quantized_start_step for note in notes)
-        section_bars = last_step // steps_per_bar + 1
+        steps_per_bar = int(part.metre.bar)
+        part_bars = max(step for step, _, _ in part.hits) // steps_per_bar + 1
         first_step = int(bars[-1].end) if bars else 0
         # A damaged file may have a note years from now: no more bars than can be drawn.
-        for number in range(min(section_bars, MAX_BARS - len(bars))):
+        for number in range(min(part_bars, MAX_BARS - len(bars))):
             start = first_step + number * steps_per_bar
-            is_new = not bars or bars[-1].metre != metre
-            bars.append(Bar(len(bars) + 1, start, start + steps_per_bar, metre, is_new))
+            is_new = not bars or bars[-1].metre != part.metre
+            bars.append(Bar(len(bars) + 1, start, start + steps_per_bar, part.metre, is_new))
         if num_bars < MAX_BARS:
-            for note in notes:
-                place = first_step + note.quantized_start_step, _row_of(note.pitch)
-                hits[place] = max(note.velocity, hits.get(place, 0))
-        num_bars += section_bars
-        tempos += [tempo.qpm for tempo in section.tempos]
+            for step, pitch, velocity in part.hits:
+                place = first_step + step, _row_of(pitch)
+                hits[place] = max(velocity, hits.get(place, 0))
+        num_bars += part_bars
+        tempos += part.tempos
     if not bars:
         metre = page.metre(4, 4, steps_per_quarter)
         bars = [Bar(1, 0, metre.bar, metre, True)]
@@ -112,10 +121,21 @@ def _read(sequence: music_pb2.NoteSequence, steps_per_quarter: int, ignore_is_dr
     return _Score(bars, hits, max(num_bars, 1), steps_per_quarter, tempos, reasons)
 
 
-def _metre(section: music_pb2.NoteSequence, steps_per_quarter: int) -> Metre:
-    signature = section.time_signatures[0] if section.time_signatures else None
+def _part(section: Section, steps_per_quarter: int) -> _Part:
+    columns = section.starts, section.notes('pitch'), section.notes('velocity')
+    hits = list(zip(*(column.tolist() for column in columns), strict=True))
+    metre = page.metre(section.metre.numerator, section.metre.denominator, steps_per_quarter)
+    return _Part(metre, hits, [section.tempo.qpm])
+
+
+def _quantized_part(sequence: music_pb2.NoteSequence, steps_per_quarter: int, ignore_is_drum: bool) -> _Part:
+    signature = sequence.time_signatures[0] if sequence.time_signatures else None
     numerator, denominator = (signature.numerator, signature.denominator) if signature else (4, 4)
-    return page.metre(numerator, denominator, steps_per_quarter)
+    return _Part(
+        page.metre(numerator, denominator, steps_per_quarter),
+        [(n.quantized_start_step, n.pitch, n.velocity) for n in sequence.notes if n.is_drum or ignore_is_drum],
+        [tempo.qpm for tempo in sequence.tempos],
+    )
 
 
 def _row_of(pitch: int) -> _Row:

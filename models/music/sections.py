@@ -1,74 +1,166 @@
-"""From seconds to steps: music cut where its tempo or metre changes, each section on a grid of its own."""
+"""From seconds to steps: music cut where its tempo or metre changes, each section on a grid of its own.
 
-from collections.abc import Callable, Iterator
-from typing import Any
+The rules, and the order of floating-point operations, are those of note_seq.sequences_lib: the same note is on the
+same step.
+"""
 
-from note_seq import events_lib, sequences_lib
-from note_seq.protobuf import music_pb2
+import dataclasses
+import itertools
+import operator
+from collections.abc import Iterator
 
-from solferino.hparams.reasons import BAD_METRE, NEGATIVE_TIME, ODD_METRE, Reject
+import numpy as np
+
+from solferino.hparams.reasons import BAD_METRE, BAD_TIME, NEGATIVE_TIME, ODD_METRE, Reject
+from solferino.models.music.piece import Metre, Piece, Tempo
+
+# What holds before a file says something else.
+_FIRST_METRE, _FIRST_TEMPO = Metre(0.0, 4, 4), Tempo(0.0, 120.0)
+_MAX_STEP = 2.0**62  # int64 ends beyond it
 
 
-def only_notes(
-    sequence: music_pb2.NoteSequence, wanted: Callable[[Any], bool] = lambda note: True
-) -> music_pb2.NoteSequence:
-    """Returns the wanted notes with tempos and metres: all that extraction reads, and quicker to cut."""
-    notes = music_pb2.NoteSequence(ticks_per_quarter=sequence.ticks_per_quarter, total_time=sequence.total_time)
-    notes.tempos.extend(sequence.tempos)
-    notes.time_signatures.extend(sequence.time_signatures)
-    notes.notes.extend(note for note in sequence.notes if wanted(note))
-    return notes
+@dataclasses.dataclass(frozen=True)
+class Section:
+    """Quantized music of one tempo and one metre, from step 0 on.
+
+    Attributes:
+      starts, ends: int64 [notes], steps; every note has one at least.
+      steps_per_bar: a whole number.
+      steps_per_second: at its tempo.
+      metre, tempo: what holds in it.
+    """
+
+    starts: np.ndarray
+    ends: np.ndarray
+    steps_per_bar: int
+    steps_per_second: float
+    metre: Metre
+    tempo: Tempo
+    _piece: Piece
+    _rows: np.ndarray
+
+    def notes(self, field: str) -> np.ndarray:
+        """Returns a field of NOTE for each of its notes."""
+        return self._piece.notes[field][self._rows]
+
+    def step(self, seconds: float) -> int:
+        """Returns the step of an instant, counted from the section's beginning. Raises ValueError if there is none."""
+        return int(_to_steps(np.array([seconds]), self.steps_per_second)[0])
+
+
+class _RejectedError(ValueError):
+    """Says to people why music cannot be quantized; `reason` is one of `hparams.reasons`."""
+
+    def __init__(self, reason: str, text: str):
+        super().__init__(text)
+        self.reason = reason
 
 
 def quantized_sections(
-    sequence: music_pb2.NoteSequence, steps_per_quarter: int, reject: Reject
-) -> Iterator[music_pb2.NoteSequence]:
-    """Yields each section of one tempo and one metre, quantized and starting at step 0.
+    piece: Piece, steps_per_quarter: int, reject: Reject, rows: np.ndarray | None = None
+) -> Iterator[Section]:
+    """Yields each section of one tempo and one metre, with the notes that begin in it, in the order of time.
 
-    Sections whose bar is not a whole number of steps, whose metre does not exist, or whose notes begin before time
-    zero are left out and reported to `reject`.
+    Notes end where the section ends. What begins before time zero or after the piece's end is in no section. Sections
+    whose bar is not a whole number of steps, whose metre does not exist, or whose notes end before the section begins
+    are left out and reported to `reject`, and so are notes at times that there are not.
+
+    Args:
+      piece: the music.
+      steps_per_quarter: the grid.
+      reject: called with reasons.
+      rows: which of the notes to take; all if not given.
     """
-    for section in sequences_lib.split_note_sequence_on_time_changes(sequence):
+    rows = np.arange(len(piece.notes)) if rows is None else rows
+    starts = piece.notes['start'][rows]
+    order = starts.argsort(kind='stable')
+    starts, rows = starts[order], rows[order]
+    if not np.isfinite(starts[[0, -1]] if len(rows) else 0.0).all():  # nan comes last
+        reject(BAD_TIME)
+        return
+    for start, end, metre, tempo in _spans(piece):
+        first, last = starts.searchsorted((start, end))
         try:
-            quantized = sequences_lib.quantize_note_sequence(section, steps_per_quarter)
-        except sequences_lib.BadTimeSignatureError:
-            reject(BAD_METRE)
-        except sequences_lib.NegativeTimeError:
-            reject(NEGATIVE_TIME)
-        else:
-            if sequences_lib.steps_per_bar_in_quantized_sequence(quantized) % 1:
-                reject(ODD_METRE)
-            else:
-                yield quantized
+            yield _quantize(piece, rows[first:last], start, end, metre, tempo, steps_per_quarter)
+        except _RejectedError as rejected:
+            reject(rejected.reason)
 
 
-def quantize(sequence: music_pb2.NoteSequence, steps_per_quarter: int) -> music_pb2.NoteSequence:
-    """Quantizes music of one tempo and one metre.
+def quantize(piece: Piece, steps_per_quarter: int, rows: np.ndarray | None = None) -> Section:
+    """Quantizes music of one tempo and one metre, as one section with all of the notes, or `rows` of them.
 
     Raises:
-      ValueError: it has several tempos or metres, a metre that does not exist, or a bar that is not a whole number of
-        steps.
+      ValueError: it has several tempos or metres, a metre that does not exist, a bar that is not a whole number of
+        steps, or notes at times that there are not.
     """
-    try:
-        quantized = sequences_lib.quantize_note_sequence(sequence, steps_per_quarter)
-    except (
-        sequences_lib.MultipleTempoError,
-        sequences_lib.MultipleTimeSignatureError,
-        sequences_lib.BadTimeSignatureError,
-        sequences_lib.NegativeTimeError,
-        events_lib.NonIntegerStepsPerBarError,
-    ) as error:
-        raise ValueError(str(error)) from error
-    steps_per_bar = sequences_lib.steps_per_bar_in_quantized_sequence(quantized)
+    metres = sorted(piece.metres, key=operator.attrgetter('time'))
+    tempos = sorted(piece.tempos, key=operator.attrgetter('time'))
+    if not metres or metres[0].time != 0:
+        metres.insert(0, _FIRST_METRE)
+    if not tempos or tempos[0].time != 0:
+        tempos.insert(0, _FIRST_TEMPO)
+    for before, after in itertools.pairwise(metres):
+        if not _same_metre(before, after):
+            raise ValueError(
+                f'its metre changes from {before.numerator}/{before.denominator} to '
+                f'{after.numerator}/{after.denominator}'
+            )
+    for old, new in itertools.pairwise(tempos):
+        if old.qpm != new.qpm:
+            raise ValueError(f'its tempo changes from {old.qpm:g} to {new.qpm:g} quarters a minute')
+    rows = np.arange(len(piece.notes)) if rows is None else rows
+    return _quantize(piece, rows, 0.0, np.inf, metres[0], tempos[0], steps_per_quarter)
+
+
+def _to_steps(seconds: np.ndarray, steps_per_second: float) -> np.ndarray:
+    """Returns the int64 steps that instants belong to. Raises ValueError for instants that there are not."""
+    with np.errstate(all='ignore'):
+        steps = seconds * steps_per_second + 0.5
+        if not (abs(steps) < _MAX_STEP).all():
+            raise _RejectedError(BAD_TIME, 'it has a time that is no number of seconds')
+    return steps.astype(np.int64)  # towards zero, where int() goes
+
+
+def _spans(piece: Piece) -> Iterator[tuple[float, float, Metre, Tempo]]:
+    """Yields from and to when, in seconds, one metre and tempo hold; the first from zero on."""
+    start, metre, tempo = 0.0, _FIRST_METRE, _FIRST_TEMPO
+    changes: list[Metre | Tempo] = sorted([*piece.metres, *piece.tempos], key=operator.attrgetter('time'))
+    for change in changes:
+        if not change.time < piece.total_time:
+            continue
+        if _same_metre(metre, change) if isinstance(change, Metre) else tempo.qpm == change.qpm:
+            continue
+        if change.time > start:
+            yield start, change.time, metre, tempo
+            start = change.time
+        if isinstance(change, Metre):
+            metre = change
+        else:
+            tempo = change
+    if piece.total_time > start:
+        yield start, piece.total_time, metre, tempo
+
+
+def _same_metre(one: Metre, other: Metre) -> bool:
+    return (one.numerator, one.denominator) == (other.numerator, other.denominator)
+
+
+def _quantize(
+    piece: Piece, rows: np.ndarray, start: float, end: float, metre: Metre, tempo: Tempo, steps_per_quarter: int
+) -> Section:
+    """Quantizes rows of a piece's notes that begin between two instants. Raises _RejectedError."""
+    name = f'{metre.numerator}/{metre.denominator}'
+    if metre.numerator < 1 or metre.denominator < 1 or metre.denominator & (metre.denominator - 1):
+        raise _RejectedError(BAD_METRE, f'there is no metre {name}')
+    steps_per_second = steps_per_quarter * tempo.qpm / 60.0
+    seconds = np.stack([piece.notes['start'][rows], np.minimum(piece.notes['end'][rows], end)]) - start
+    starts, ends = steps = _to_steps(seconds, steps_per_second)
+    ends += ends == starts
+    if steps.min(initial=0) < 0:
+        raise _RejectedError(NEGATIVE_TIME, 'it has notes before time zero')
+    steps_per_bar = steps_per_quarter * (4.0 / metre.denominator * metre.numerator)
     if steps_per_bar % 1:
-        metre = quantized.time_signatures[0]
-        raise ValueError(
-            f'a bar of {metre.numerator}/{metre.denominator} is {steps_per_bar:g} steps, not a whole number of them'
-        )
-    return quantized
-
-
-def time_to_step(seconds: float, qpm: float, steps_per_quarter: int) -> int:
-    """The step that an instant belongs to, rounded as note onsets are."""
-    steps_per_second = sequences_lib.steps_per_quarter_to_steps_per_second(steps_per_quarter, qpm)
-    return sequences_lib.quantize_to_step(seconds, steps_per_second)
+        raise _RejectedError(ODD_METRE, f'a bar of {name} is {steps_per_bar:g} steps, not a whole number of them')
+    # A note that ends before it begins is heard for a step.
+    ends = np.maximum(ends, starts + 1)
+    return Section(starts, ends, int(steps_per_bar), steps_per_second, metre, tempo, piece, rows)

@@ -13,6 +13,7 @@ from solferino.hparams.errors import SolferinoError
 from solferino.hparams.melody_rnn import SPEC, MelodyExtraction
 from solferino.models import registry
 from solferino.models.core import records, sequence_examples
+from solferino.models.music import piece
 from solferino.pipelines import examples
 
 CONFIGS = ['basic_rnn', 'mono_rnn', 'lookback_rnn', 'attention_rnn']
@@ -129,8 +130,8 @@ def test_transposed_copies_are_for_training_alone(notes: Path, tmp_path: Path) -
 def test_transposed_copies_are_the_melody_in_other_keys() -> None:
     family = registry.get('melody_rnn')
     config = dataclasses.replace(SPEC.config('basic_rnn'), extraction=MelodyExtraction(transpose_augment='0:2'))
-    rows = [example['events'] for example in family.examples(tune(0), config, lambda reason: None)]
-    (plain,) = family.examples(tune(0), config.for_evaluation(), lambda reason: None)
+    rows = [example['events'] for example in family.examples(piece.of(tune(0)), config, lambda reason: None)]
+    (plain,) = family.examples(piece.of(tune(0)), config.for_evaluation(), lambda reason: None)
     notes = plain['events'] >= 2
     for semitones, row in enumerate(rows):
         np.testing.assert_array_equal(row, plain['events'] + semitones * notes)
@@ -170,4 +171,6 @@ def test_stored_examples_become_music_again(notes: Path, tmp_path: Path) -> None
     for example in parsed(tmp_path / 'training_melodies.tfrecord'):
         sequence = family.to_sequence(example, config)
         assert {note.pitch % 12 for note in sequence.notes} <= {pitch % 12 for pitch in SCALE}
-        np.testing.assert_array_equal(family.classes(family.whole_track(sequence, config), config), example['events'])
+        np.testing.assert_array_equal(
+            family.classes(family.whole_track(piece.of(sequence), config), config), example['events']
+        )

@@ -1,0 +1,107 @@
+"""NoteSequences read from their bytes are what protobuf reads."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from note_seq.protobuf import music_pb2
+
+from solferino.models.music import piece
+
+INT32 = st.one_of(st.sampled_from([0, 1, 60, 127, 128, 300, -1]), st.integers(-(2**31), 2**31 - 1))
+SECONDS = st.floats(allow_nan=False)
+NOTES = st.builds(
+    music_pb2.NoteSequence.Note,
+    pitch=INT32,
+    velocity=INT32,
+    start_time=SECONDS,
+    end_time=SECONDS,
+    instrument=INT32,
+    program=INT32,
+    is_drum=st.booleans(),
+    # What is not read.
+    voice=st.sampled_from([0, 1, 200]),
+    quantized_start_step=st.integers(0, 2**62),
+    pitch_name=st.integers(0, 30),
+)
+SEQUENCES = st.builds(
+    music_pb2.NoteSequence,
+    id=st.text(),
+    filename=st.text(),
+    collection_name=st.text(),
+    total_time=SECONDS,
+    notes=st.lists(NOTES, max_size=40),
+    tempos=st.lists(st.builds(music_pb2.NoteSequence.Tempo, time=SECONDS, qpm=SECONDS), max_size=3),
+    time_signatures=st.lists(
+        st.builds(music_pb2.NoteSequence.TimeSignature, time=SECONDS, numerator=INT32, denominator=INT32), max_size=3
+    ),
+    control_changes=st.lists(st.builds(music_pb2.NoteSequence.ControlChange, control_value=INT32), max_size=3),
+)
+
+
+def rows(sequence: music_pb2.NoteSequence) -> list[tuple]:
+    return [(n.start_time, n.end_time, n.pitch, n.velocity, n.instrument, n.program, n.is_drum) for n in sequence.notes]
+
+
+@given(SEQUENCES)
+def test_every_field_is_that_of_protobuf(sequence: music_pb2.NoteSequence) -> None:
+    music = piece.read(sequence.SerializeToString())
+    assert music.notes.tolist() == rows(sequence)
+    assert (music.id, music.filename, music.collection_name) == (
+        sequence.id,
+        sequence.filename,
+        sequence.collection_name,
+    )
+    assert music.total_time == sequence.total_time
+    assert music.tempos == tuple(piece.Tempo(t.time, t.qpm) for t in sequence.tempos)
+    assert music.metres == tuple(piece.Metre(m.time, m.numerator, m.denominator) for m in sequence.time_signatures)
+
+
+def test_notes_of_many_sizes_keep_their_order() -> None:
+    sequence = music_pb2.NoteSequence()
+    for number in range(300):
+        sequence.notes.add(pitch=number % 128, start_time=number % 3, is_drum=number % 2 == 0, program=number % 5)
+    assert piece.of(sequence).notes.tolist() == rows(sequence)
+
+
+@given(st.binary())
+def test_bytes_that_are_no_note(data: bytes) -> None:
+    """What is not protobuf is refused, and what is means the same to both."""
+    damaged = b'\x42' + bytes([len(data)]) + data if len(data) < 128 else data
+    try:
+        expected = rows(music_pb2.NoteSequence.FromString(damaged))
+    except Exception:
+        expected = None
+    try:
+        found = piece.read(damaged).notes.tolist()
+    except ValueError:
+        return
+    assert expected is None or found == expected
+
+
+@pytest.mark.parametrize(
+    'note',
+    [
+        b'\x08',  # a field without its value
+        b'\x19\0\0',  # a number cut short
+        b'\x08' + b'\xff' * 10,  # a varint without end
+        b'\x02',  # no such field
+        b'\x5a\x05ab',  # a string beyond the end
+        b'\x0f\x01',  # no such wire type
+    ],
+)
+def test_damaged_notes_are_refused(note: bytes) -> None:
+    with pytest.raises(ValueError, match='damaged'):
+        piece.read(b'\x42' + bytes([len(note)]) + note)
+
+
+@pytest.mark.parametrize('data', [b'not a proto', b'\x0a\xff', b'\x42\x05\x08'])
+def test_other_bytes_are_refused(data: bytes) -> None:
+    with pytest.raises(ValueError, match='not a NoteSequence'):
+        piece.read(data)
+
+
+def test_the_last_of_several_values_counts_and_unknown_fields_are_passed_over() -> None:
+    note = b'\x08\x3c' + b'\xba\x06\x02ab' + b'\xbd\x06\0\0\0\0' + b'\x08\x40'
+    sequence = music_pb2.NoteSequence.FromString(b'\x42' + bytes([len(note)]) + note)
+    assert piece.of(sequence).notes.tolist() == rows(sequence)
+    assert piece.read(b'\x42' + bytes([len(note)]) + note).notes['pitch'].tolist() == [0x40]
