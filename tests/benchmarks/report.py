@@ -71,13 +71,14 @@ def _with_rates(medians: Mapping[str, float]) -> dict[str, float]:
     """
     numbers = {what: medians[what] for what in (START, WHOLE) if what in medians}
     if START in medians:
-        numbers[AFTER] = medians[WHOLE] - medians[START]
+        seconds = medians[WHOLE] - medians[START]
+        numbers[AFTER] = seconds if seconds > 0 else math.nan
     amounts = _amounts(medians)
     numbers |= {what: value for what, value in medians.items() if what not in amounts}
     for what in amounts:
         numbers[f'{what}/s'] = medians[what] / medians[WHOLE]
         if START in medians:
-            numbers[after(what)] = medians[what] / numbers[AFTER] if numbers[AFTER] > 0 else math.nan
+            numbers[after(what)] = medians[what] / numbers[AFTER]
     return numbers
 
 

@@ -22,7 +22,9 @@ Numbers = dict[str, float]
 
 # The machine itself, beside ours and Magenta.
 MACHINE = Side('This machine', Path(sys.executable).parent)
-FALLBACKS = 'read with note-seq, files'
+FALLBACKS = 'read with note-seq, share of files'
+# What a manifest calls them.
+WITH_NOTE_SEQ = 'files read with note-seq'
 RECORD_BYTES = 'size of a record, bytes'
 EVENTS, STEPS, PADDING = 'events/s', 'steps/s', 'padding, share'
 PYTHON, PYTHON_NUMPY = 'Python alone, s', 'Python with NumPy, s'
@@ -133,16 +135,16 @@ def convert(workers: int) -> Callable[[Side, Material], Numbers]:
         whole = side.run(CONVERT, input_dir=corpus.folder_of(side), recursive=True, output_file=path, **flags)
         files, notes = material.count_notes(path)
         numbers = {START: one.seconds, WHOLE: whole.seconds, PEAK: whole.peak_mb, 'files': files, 'notes': notes}
-        return numbers | _fallbacks(path)
+        return numbers | _fallbacks(path, files)
 
     return run
 
 
-def _fallbacks(path: Path) -> Numbers:
-    """How many files were read more slowly, as the manifest says."""
+def _fallbacks(path: Path, files: int) -> Numbers:
+    """How many files were read in the slower way, if a manifest tells."""
     manifest = path.with_suffix('.manifest.json')
-    head = json.loads(manifest.read_text(encoding='utf-8')) if manifest.exists() else {}
-    return {FALLBACKS: head['read_by']['note_seq']} if 'read_by' in head else {}
+    told = json.loads(manifest.read_text(encoding='utf-8'))['converted'] if manifest.exists() else {}
+    return {FALLBACKS: told[WITH_NOTE_SEQ] / files} if WITH_NOTE_SEQ in told else {}
 
 
 def create_dataset(config: str) -> Callable[[Side, Material], Numbers]:

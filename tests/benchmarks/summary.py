@@ -146,7 +146,7 @@ def _conversion(look: _Look) -> Iterator[Row]:
     limit = f'{number(protos)} notes/s to serialize and write ready NoteSequences: {percent(one / protos)}'
     slow = look('convert', OURS, stages.FALLBACKS)
     if not math.isnan(slow):
-        limit += f'; {slow:.0f} of {look("convert", OURS, "files"):.0f} files were read with note-seq'
+        limit += f'; {percent(slow)} of the files were read with note-seq'
     yield look.row('MIDI to NoteSequence, one process, start-up apart', 'convert', notes, at_least=20, limit=limit)
     for what, work in ((notes, 'start-up apart'), ('notes/s', 'whole command')):
         one, two = look('convert', OURS, what), look('convert 2', OURS, what)
@@ -165,7 +165,7 @@ def _datasets(look: _Look) -> Iterator[Row]:
         limit = f'{number(parsed)} notes/s to read and parse NoteSequences alone: {percent(share)}'
         work = f'NoteSequence to SequenceExample, {config}'
         yield look.row(work, stage, after('records'), at_least=times, limit=limit)
-        yield look.row('the same: bytes a record', stage, stages.RECORD_BYTES, at_least=smaller)
+        yield look.row(f'bytes of an example, {config}', stage, stages.RECORD_BYTES, at_least=smaller)
 
 
 def _training(look: _Look, config: Config) -> Iterator[Row]:
@@ -188,12 +188,14 @@ def _training(look: _Look, config: Config) -> Iterator[Row]:
     work = f'training, {config.name} defaults'
     yield look.row(work, stage, stages.EVENTS, at_least=goal, limit=limit(stage))
     if config.name not in stages.HALF_PRECISION:
-        yield Row("the same: share of the matrix products' speed", '', math.nan, shares[stage], math.nan, share=0.5)
-        yield look.row('the same: memory', stage, PEAK)
+        yield Row(
+            f'{work}: share of the speed of large matrix products', '', math.nan, shares[stage], math.nan, share=0.5
+        )
+        yield look.row(f'{work}: memory', stage, PEAK)
         return
-    yield look.row('the same: memory', stage, PEAK, at_least=2)
+    yield look.row(f'{work}: memory', stage, PEAK, at_least=2)
     half = f'{stage} bfloat16'
-    yield look.row(f'{work}, bfloat16', half, stages.EVENTS, beside=stage, at_least=3, limit=limit(half))
+    yield look.row(f'{work}: bfloat16', half, stages.EVENTS, beside=stage, at_least=3, limit=limit(half))
 
 
 def _generation(look: _Look, config: Config) -> Iterator[Row]:
