@@ -4,12 +4,14 @@
 
 The train command is run on tracks of random events, all of one length, a batch of them. Time is that of a step after
 the first, memory the peak of the process. Where a step's time is proportional to the work, the slope of the line in
-the log-log plot is 1 and the time of an event stays the same; a slope below 1 says that larger is cheaper.
+the log-log plot is 1 and the time of an event stays the same; a slope below 1 says that larger is cheaper. Of the
+memory, that of training on a single event is taken off first: most of it is TensorFlow itself.
 """
 
 import argparse
 import dataclasses
 import json
+import math
 import statistics
 import sys
 from collections.abc import Iterator, Sequence
@@ -40,7 +42,7 @@ class Point:
 
     Attributes:
       config: its name.
-      varied: 'length' or 'batch'.
+      varied: 'length', 'batch' or '', the least there can be.
       length: events that are predicted of each track.
       batch: tracks.
       seconds: of a step.
@@ -86,15 +88,22 @@ def main() -> None:
             args.work.mkdir(parents=True, exist_ok=True)
             (args.work / 'growth_training.json').write_text(json.dumps(found, indent=1) + '\n', encoding='utf-8')
     draw(points, args.picture)
+    print(tables(points), machine, sep='\n\n')
+
+
+def tables(points: Sequence[Point]) -> str:
+    """The points and the slopes in words."""
     rows = [
         [p.config, str(p.length), str(p.batch), *map(report.number, (p.seconds, p.microseconds, p.peak_mb))]
         for p in points
     ]
-    print(report.table(('config', 'length', 'batch', 's a step', 'µs an event', 'peak memory, MB'), rows))
-    print(report.table(('config', 'by', 'slope of time', 'slope of memory'), [
-        [s['config'], s['by'], f'{s["seconds"]:.2f}', f'{s["peak_mb"]:.2f}'] for s in slopes(points)
-    ]))  # fmt: skip
-    print(machine)
+    lines = [[s['config'], s['by'], f'{s["seconds"]:.2f}', f'{s["peak_mb"]:.2f}'] for s in slopes(points)]
+    return '\n\n'.join(
+        [
+            report.table(('config', 'length', 'batch', 's a step', 'µs an event', 'peak memory, MB'), rows),
+            report.table(('config', 'by', 'slope of time', 'slope of memory'), lines),
+        ]
+    )
 
 
 def point(config: str, varied: str, length: int, batch: int, hparams: str, work: Path, runs: int) -> Point:
@@ -124,15 +133,19 @@ def point(config: str, varied: str, length: int, batch: int, hparams: str, work:
 
 def slopes(points: Sequence[Point]) -> list[dict[str, str | float]]:
     """Returns the slopes of the straight lines through the logarithms; nothing for a line with one point."""
-    return [
-        {'config': config, 'by': varied}
-        | {
-            what: float(np.polyfit(np.log([p.at for p in line]), np.log([getattr(p, what) for p in line]), 1)[0])
-            for what in ('seconds', 'peak_mb')
-        }
-        for config, varied, line in _lines(points)
-        if len(line) > 1
-    ]
+    found: list[dict[str, str | float]] = []
+    for config, varied, line in _lines(points):
+        base = next(p.peak_mb for p in points if p.config == config and not p.varied)
+        if len(line) > 1:
+            time = _slope([p.at for p in line], [p.seconds for p in line])
+            memory = _slope([p.at for p in line], [p.peak_mb - base for p in line])
+            found.append({'config': config, 'by': varied, 'seconds': time, 'peak_mb': memory})
+    return found
+
+
+def _slope(xs: Sequence[float], ys: Sequence[float]) -> float:
+    """Of the straight line through the logarithms; nan if there is nothing to see but scatter."""
+    return float(np.polyfit(np.log(xs), np.log(ys), 1)[0]) if min(ys) > 0 else math.nan
 
 
 def draw(points: Sequence[Point], path: Path) -> None:
@@ -157,13 +170,14 @@ def draw(points: Sequence[Point], path: Path) -> None:
 
 
 def _grid(lengths: Sequence[int], batches: Sequence[int]) -> Iterator[tuple[str, int, int]]:
+    yield '', 1, 1
     yield from (('length', length, BATCH) for length in lengths)
     yield from (('batch', LENGTH, batch) for batch in batches)
 
 
 def _lines(points: Sequence[Point]) -> Iterator[tuple[str, str, list[Point]]]:
     """Yields the points of each line of the plot."""
-    for config, varied in dict.fromkeys((p.config, p.varied) for p in points):
+    for config, varied in dict.fromkeys((p.config, p.varied) for p in points if p.varied):
         yield config, varied, [p for p in points if (p.config, p.varied) == (config, varied)]
 
 

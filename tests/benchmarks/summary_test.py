@@ -104,12 +104,14 @@ def test_every_stage_has_its_name_and_group_once() -> None:
 
 
 def test_slopes_of_growth(tmp_path) -> None:
-    points = [Point('a', 'length', n, 128, 0.5 * n, 100.0) for n in (64, 128, 256)]
-    points += [Point('a', 'batch', 128, n, n**0.5, 2.0 * n**2) for n in (16, 64)]
+    points = [Point('a', '', 1, 1, 0.1, 70.0)]
+    points += [Point('a', 'length', n, 128, 0.5 * n, 70.0 + n) for n in (64, 128, 256)]
+    points += [Point('a', 'batch', 128, n, n**0.5, 70.0 + 2 * n**2) for n in (16, 64)]
+    points += [Point('b', '', 1, 1, 0.1, 70.0), Point('b', 'batch', 128, 16, 1.0, 60.0)]
     lines = growth_training.slopes(points)
-    assert [(s['by'], s['seconds'], s['peak_mb']) for s in lines] == [
-        ('length', pytest.approx(1), pytest.approx(0, abs=1e-9)),
-        ('batch', pytest.approx(0.5), pytest.approx(2)),
+    assert [(s['config'], s['by'], s['seconds'], s['peak_mb']) for s in lines] == [
+        ('a', 'length', pytest.approx(1), pytest.approx(1)),
+        ('a', 'batch', pytest.approx(0.5), pytest.approx(2)),
     ]
     growth_training.draw(points, tmp_path / 'growth.png')
     assert (tmp_path / 'growth.png').read_bytes().startswith(b'\x89PNG')
