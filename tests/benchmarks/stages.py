@@ -206,12 +206,8 @@ def train_on_all_lengths(config: str) -> Callable[[Side, Material], Numbers]:
             events = sum(e.value / s.value for e, s in speeds if e.step > losses[0].step)
         else:  # its queue goes round and round: a batch has as many events as others in the mean
             events = steps * music.config(config).hparams.batch_size * float(everything.lengths.mean())
-        return {
-            PEAK: usage.peak_mb,
-            PADDING: _padding(everything, music.config(config).hparams.batch_size, side),
-            STEPS: steps / seconds,
-            EVENTS: events / seconds,
-        }
+        padding = _padding(everything, music.config(config).hparams.batch_size, side)
+        return {PEAK: usage.peak_mb, PADDING: padding, EVENTS: events / seconds}
 
     return run
 

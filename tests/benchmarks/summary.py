@@ -48,14 +48,14 @@ class Row:
     def goal(self) -> str:
         """In words, and whether it is reached."""
         if self.at_least:
-            text, reached, known = f'{self.at_least:g} times', self.times >= self.at_least, self.times
+            text, is_reached, known = f'{self.at_least:g} times', self.times >= self.at_least, self.times
         elif self.at_most:
-            text, reached, known = f'at most {self.at_most:g} {self.unit}', self.ours <= self.at_most, self.ours
+            text, is_reached, known = f'at most {self.at_most:g} {self.unit}', self.ours <= self.at_most, self.ours
         elif self.share:
-            text, reached, known = f'at least {percent(self.share)}', self.ours >= self.share, self.ours
+            text, is_reached, known = f'at least {percent(self.share)}', self.ours >= self.share, self.ours
         else:
             return ''
-        return text if math.isnan(known) else f'{text}: {"reached" if reached else "**not reached**"}'
+        return text if math.isnan(known) else f'{text}: {"reached" if is_reached else "**not reached**"}'
 
     @property
     def cells(self) -> list[str]:
@@ -96,13 +96,18 @@ def rows(medians: Medians, configs: Mapping[str, Config]) -> Iterator[Row]:
         name = f'{question.split("=")[0]}, the slowest of {len(stages.ANSWERING)} commands'
         theirs, ours = (look.slowest('answers', side, f' {question}, s') for side in (THEIRS, OURS))
         alone = look.machine(stages.PYTHON)
-        limit = f'{number(alone)} s for Python alone'
+        limit = reached(alone, 's for Python alone', alone / ours)
         yield Row(name, 's', theirs, ours, theirs / ours, at_most=0.5, limit=limit)
 
 
 def percent(share: float) -> str:
     """Two digits."""
-    return f'{share:.0%}' if not share < 0.1 else f'{share:.1%}'
+    return f'{share:.0%}' if share >= 0.1 else f'{share:.1%}'
+
+
+def reached(limit: float, unit: str, share: float) -> str:
+    """A limit, what it is the limit of, and how much of it is reached; nothing if one of them was not measured."""
+    return '' if math.isnan(limit * share) else f'{number(limit)} {unit}: {percent(share)}'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,7 +148,7 @@ def _conversion(look: _Look) -> Iterator[Row]:
     notes = after('notes')
     one, two = look('convert', OURS, notes), look('convert 2', OURS, notes)
     protos = look.machine(limits.PROTOS)
-    limit = f'{number(protos)} notes/s to serialize and write ready NoteSequences: {percent(one / protos)}'
+    limit = reached(protos, 'notes/s to serialize and write ready NoteSequences', one / protos)
     slow = look('convert', OURS, stages.FALLBACKS)
     if not math.isnan(slow):
         limit += f'; {percent(slow)} of the files were read with note-seq'
@@ -153,7 +158,7 @@ def _conversion(look: _Look) -> Iterator[Row]:
         goal = 1.8 if what == notes else None
         yield Row(
             f'the same with 2 workers beside ours with one, {work}', 'notes/s', math.nan, two, two / one, goal,
-            limit=f'2 times with two cores: {percent(two / one / 2)}',
+            limit=reached(2, 'times with two cores', two / one / 2),
         )  # fmt: skip
 
 
@@ -162,7 +167,7 @@ def _datasets(look: _Look) -> Iterator[Row]:
         stage = f'dataset {config}'
         parsed = look.machine(limits.PARSED)
         share = look(stage, OURS, after('notes')) / parsed
-        limit = f'{number(parsed)} notes/s to read and parse NoteSequences alone: {percent(share)}'
+        limit = reached(parsed, 'notes/s to read and parse NoteSequences alone', share)
         work = f'NoteSequence to SequenceExample, {config}'
         yield look.row(work, stage, after('records'), at_least=times, limit=limit)
         yield look.row(f'bytes of an example, {config}', stage, stages.RECORD_BYTES, at_least=smaller)
@@ -180,10 +185,11 @@ def _training(look: _Look, config: Config) -> Iterator[Row]:
     shares = {name: look(name, OURS, stages.EVENTS) * flop / 1e9 / speed for name, speed in speeds.items()}
 
     def limit(name: str) -> str:
-        return (
-            f'{number(speeds[name] * 1e9 / flop)} events/s if all of the {speeds[name]:.0f} GFLOP/s of large matrix '
-            f'products could be had ({flop / 1e6:.2f} MFLOP an event): {percent(shares[name])}'
+        unit = (
+            f'events/s if all of the {speeds[name]:.0f} GFLOP/s of large matrix products could be had '
+            f'({flop / 1e6:.2f} MFLOP an event)'
         )
+        return reached(speeds[name] * 1e9 / flop, unit, shares[name])
 
     work = f'training, {config.name} defaults'
     yield look.row(work, stage, stages.EVENTS, at_least=goal, limit=limit(stage))
@@ -202,7 +208,7 @@ def _generation(look: _Look, config: Config) -> Iterator[Row]:
     started = look.machine(stages.PYTHON_NUMPY)
     yield look.row(
         '10 outputs of 128 steps, drum_kit defaults, whole process', 'generate', WHOLE, at_most=2,
-        limit=f'{number(started)} s for Python and NumPy to start',
+        limit=reached(started, 's for Python and NumPy to start', started / look('generate', OURS, WHOLE)),
     )  # fmt: skip
     speed = look.machine(limits.NUMPY, limits.TENSORFLOW) * 1e9
     num_classes = registry.family_of_config(config.name).encoding(config).num_classes
@@ -210,9 +216,7 @@ def _generation(look: _Look, config: Config) -> Iterator[Row]:
 
     def limit(stage: str) -> str:
         share = look(stage, OURS, after('outputs')) / outputs
-        return (
-            f'{number(outputs)} outputs/s if all of the speed of large matrix products could be had: {percent(share)}'
-        )
+        return reached(outputs, 'outputs/s if all of the speed of large matrix products could be had', share)
 
     yield look.row('the same, generation alone', 'generate', AFTER, at_least=20, limit=limit('generate'))
     many = 'generate many'
