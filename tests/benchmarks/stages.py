@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import statistics
 import sys
 from collections.abc import Callable
@@ -33,8 +34,8 @@ OUTPUTS = 1000
 TRAINED = {'drum_kit': 4, 'attention_rnn': 8, 'basic_rnn': 31, 'lookback_rnn': 31}
 BFLOAT16 = 'precision=bfloat16'
 HALF_PRECISION = ('drum_kit', 'attention_rnn')  # those of them that this is measured for, too
-# On tracks of all lengths: steps that are not counted, steps that are, for ours (whole epochs) and for Magenta.
-REAL = {'drum_kit': ((2, 20), (1, 10)), 'attention_rnn': ((5, 30), (1, 20))}
+# On tracks of all lengths: the least steps of ours that count, in whole epochs after the first, and those of Magenta.
+REAL = {'drum_kit': (20, 10), 'attention_rnn': (30, 20)}
 DATASETS = ('drum_kit', 'attention_rnn')
 ANSWERING = (CONVERT, 'drums_rnn_create_dataset', 'drums_rnn_train', 'drums_rnn_generate')
 QUESTIONS = ('--help', '--no_such_flag=1')
@@ -194,19 +195,22 @@ def train_on_all_lengths(config: str) -> Callable[[Side, Material], Numbers]:
     """Training with the config's defaults on tracks as they come; events that are padding do not count."""
 
     def run(side: Side, music: Material) -> Numbers:
-        before, counted = REAL[config][0 if side.is_ours else 1]
+        everything, batch_size = music.examples(config), music.config(config).hparams.batch_size
+        ours, theirs = REAL[config]
+        before, counted = 1, theirs
+        if side.is_ours:
+            before = data.Batches(everything, batch_size, seed=0).per_epoch
+            counted = before * math.ceil(ours / before)
         usage, run_dir = _train(side, music, config, music.dataset(config, side), before + counted)
         written = measure.scalars(run_dir / 'train')
         losses = [point for point in written['loss'] if point.step >= before]
         seconds = losses[-1].time - losses[0].time
-        steps = losses[-1].step - losses[0].step
-        everything = music.examples(config)
         if side.is_ours:
             speeds = zip(written['events_per_second'], written['global_step/sec'], strict=True)
             events = sum(e.value / s.value for e, s in speeds if e.step > losses[0].step)
         else:  # its queue goes round and round: a batch has as many events as others in the mean
-            events = steps * music.config(config).hparams.batch_size * float(everything.lengths.mean())
-        padding = _padding(everything, music.config(config).hparams.batch_size, side)
+            events = (losses[-1].step - losses[0].step) * batch_size * float(everything.lengths.mean())
+        padding = _padding(everything, batch_size, side)
         return {PEAK: usage.peak_mb, PADDING: padding, EVENTS: events / seconds}
 
     return run
