@@ -2,7 +2,8 @@
 # make test    the same if it is missing, then the tests
 # make demo    the same if it is missing, then the whole road: grooves, dataset, training, new drum tracks
 # make lint    style, format and types
-# make bench   the benchmarks, on DATA=<folder of drum MIDI files>; REFERENCE=<environment of Magenta 2.1.4> beside
+# make bench   the benchmarks, on DATA=<folder with drums/groove and melodies>; REFERENCE=<environment of Magenta 2.1.4>
+#              beside; ONLY=convert,training measures these stages again and keeps the results of the others
 # make lock    choose all versions anew
 # make clean   remove what these commands made
 #
@@ -32,7 +33,7 @@ lint: setup
 
 bench: setup
 	$(IN_VENV) python tests/benchmarks/road.py $(if $(DATA),--data="$(DATA)") \
-		$(if $(REFERENCE),--reference="$(REFERENCE)")
+		$(if $(REFERENCE),--reference="$(REFERENCE)") $(if $(ONLY),--only="$(ONLY)")
 
 # The lock must serve Python 3.11, 3.12 and 3.13 alike: uv resolves for all of them at once.
 lock: setup

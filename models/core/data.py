@@ -23,7 +23,7 @@ Batch = dict[str, np.ndarray]
 # Batches hold examples of similar length, found among this many batches' worth of shuffled examples.
 _WINDOW = 50
 # Lengths count as similar up to this share; without it a small dataset's batches would be the same in each epoch.
-_SIMILAR = 0.2
+SIMILAR = 0.1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +98,8 @@ class Batches:
 
     Args:
       dataset: at least one example.
-      batch_size: examples in a batch; the last one of an epoch has what is left.
+      batch_size: the most examples in a batch. An epoch has as few batches as that allows, all of nearly the same size:
+        a small one that is left over would take nearly as long and count as much as a full one.
       seed: of the order.
     """
 
@@ -124,21 +125,18 @@ class Batches:
 
     def _order(self, epoch: int) -> list[np.ndarray]:
         rng = np.random.default_rng([self._seed, epoch])
-        shuffled = rng.permutation(len(self._dataset))
-        batches = []
-        for start in range(0, len(shuffled), _WINDOW * self._batch_size):
-            window = shuffled[start : start + _WINDOW * self._batch_size]
-            blurred = self._dataset.lengths[window] * rng.uniform(1 - _SIMILAR, 1, len(window))
-            batches += self._cut(window[np.argsort(blurred, kind='stable')], rng)
+        shuffled = np.array_split(rng.permutation(len(self._dataset)), self.per_epoch)
+        batches: list[np.ndarray] = []
+        for start in range(0, self.per_epoch, _WINDOW):
+            batches += self._by_length(shuffled[start : start + _WINDOW], rng)
         return [batches[i] for i in rng.permutation(len(batches))]
 
-    def _cut(self, window: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
-        """Cuts into batches; a partial one may be any, not always the one with the longest examples."""
-        whole, rest = divmod(len(window), self._batch_size)
-        sizes = [self._batch_size] * whole
-        if rest:
-            sizes.insert(int(rng.integers(whole + 1)), rest)
-        return np.split(window, np.cumsum(sizes)[:-1])
+    def _by_length(self, shuffled: list[np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:
+        """Deals the examples of some batches out anew, those of similar length together."""
+        window = np.concatenate(shuffled)
+        blurred = self._dataset.lengths[window] * rng.uniform(1 - SIMILAR, 1, len(window))
+        ends = np.cumsum([len(batch) for batch in shuffled])
+        return np.split(window[np.argsort(blurred, kind='stable')], ends[:-1])
 
 
 def evaluation_order(dataset: Dataset, batch_size: int) -> list[np.ndarray]:

@@ -44,8 +44,10 @@ class Usage:
     output: str
 
 
-def run(command: Sequence[str], timeout_s: float, environment: Mapping[str, str] | None = None) -> Usage:
-    """Runs a command to its end. Raises Failed if it fails or is not done after `timeout_s` seconds."""
+def run(
+    command: Sequence[str], timeout_s: float, environment: Mapping[str, str] | None = None, may_fail: bool = False
+) -> Usage:
+    """Runs a command to its end. Raises Failed if it is not done after `timeout_s` seconds, or fails and may not."""
     reader, writer = os.pipe()
     with tempfile.TemporaryFile('w+', errors='replace') as printed, open(reader) as told:
         launcher = subprocess.Popen(
@@ -70,7 +72,7 @@ def run(command: Sequence[str], timeout_s: float, environment: Mapping[str, str]
         printed.seek(0)
         output = printed.read()
     seconds, peak, code = map(float, answer or (timeout_s, 0, math.nan))
-    if code:
+    if not answer or (code and not may_fail):
         how = f'gave exit code {code:.0f}' if answer else f'was not done after {timeout_s:.0f} s'
         raise Failed(f'{shlex.join(command)} {how}. Its last words:\n{output[-2000:]}')
     return Usage(seconds, peak * _RSS_UNIT / 1e6, output)
@@ -94,15 +96,21 @@ class Side:
 
     def run(self, command: str, **flags: object) -> Usage:
         """Runs a command with --flag=value for each of `flags`."""
-        words = [f'--{flag}={value}' for flag, value in flags.items()]
+        for flag in ('output_dir', 'run_dir'):
+            if flag in flags:  # Magenta wants them to be there
+                Path(str(flags[flag])).mkdir(parents=True, exist_ok=True)
+        return self._run(command, [f'--{flag}={value}' for flag, value in flags.items()], may_fail=False)
+
+    def ask(self, command: str, question: str) -> Usage:
+        """Runs a command with one word, such as --help, that it answers with any exit code."""
+        return self._run(command, [question], may_fail=True)
+
+    def _run(self, command: str, words: list[str], may_fail: bool) -> Usage:
         line = shlex.join([command, *words])
         if line not in self.typed:
             self.typed.append(line)
         print(f'{self.name}: {line}', file=sys.stderr, flush=True)
-        for flag in ('output_dir', 'run_dir'):
-            if flag in flags:  # Magenta wants them to be there
-                Path(str(flags[flag])).mkdir(parents=True, exist_ok=True)
-        return run([str(self.bin / command), *words], TIMEOUT_S, {'TF_CPP_MIN_LOG_LEVEL': '2'})
+        return run([str(self.bin / command), *words], TIMEOUT_S, {'TF_CPP_MIN_LOG_LEVEL': '2'}, may_fail)
 
     def versions(self) -> str:
         """Its Python and its packages, in words."""

@@ -34,6 +34,16 @@ def test_a_command_that_fails() -> None:
         measure.run(python('import sys; print("here is why"); sys.exit(3)'), timeout_s=30)
 
 
+def test_a_command_that_may_fail(tmp_path: Path) -> None:
+    (tmp_path / 'complain').write_text(f'#!{sys.executable}\nimport sys; sys.exit(f"no {{sys.argv[1]}}")')
+    (tmp_path / 'complain').chmod(0o755)
+    side = measure.Side('Ours', tmp_path)
+    assert side.ask('complain', '--help').output == 'no --help\n'
+    assert side.typed == ['complain --help']
+    with pytest.raises(measure.Failed):
+        side.run('complain', help=True)
+
+
 def test_a_command_that_hangs_is_stopped_with_its_children() -> None:
     started = time.monotonic()
     child = python('import time; time.sleep(50)')
@@ -63,4 +73,20 @@ def test_comparison() -> None:
         '| after start-up, s | 4.00 | ? |  |',
         '| files/s | 1.60 | 0.889 | 1.80 times |',
         '| files/s after start-up | 2.00 | ? |  |',
+    ]
+
+
+def test_comparison_of_unequal_amounts() -> None:
+    """Times of different work are not compared; rates are."""
+    measured = {
+        'Ours': [{report.START: 1, report.WHOLE: 5, 'files': 80, 'fallbacks, files': 0}],
+        'Theirs': [{report.START: 3, report.WHOLE: 5, 'files': 8}],
+    }
+    assert report.comparison(measured).splitlines()[2:] == [
+        '| start-up, s | 1.00 | 3.00 | 3.00 times |',
+        '| whole command, s | 5.00 | 5.00 |  |',
+        '| after start-up, s | 4.00 | 2.00 |  |',
+        '| fallbacks, files | 0 | ? |  |',
+        '| files/s | 16.0 | 1.60 | 10.0 times |',
+        '| files/s after start-up | 20.0 | 4.00 | 5.00 times |',
     ]

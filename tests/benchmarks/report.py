@@ -20,26 +20,48 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
 
 
+def medians(measured: Mapping[str, Sequence[Mapping[str, float]]]) -> dict[str, dict[str, float]]:
+    """Returns the medians of what was measured, and the rates that follow: side -> number by what it is.
+
+    Args:
+      measured: side -> runs -> number by what it is. Those without a unit are amounts of work.
+    """
+    return {
+        side: _with_rates({what: statistics.median(run[what] for run in runs) for what in runs[0]})
+        for side, runs in measured.items()
+    }
+
+
 def comparison(measured: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
     """Returns the medians of what was measured as a Markdown table.
 
     Args:
       measured: side -> runs -> number by what it is; Magenta, if it is there, comes second. Of numbers a second more
-        is better, of all others less.
+        is better, of all others less. If the sides did not do the same amount of work, their times are not compared.
     """
-    sides = {
-        side: _with_rates({what: statistics.median(run[what] for run in runs) for what in runs[0]})
-        for side, runs in measured.items()
-    }
+    sides = medians(measured)
     ours, *others = sides.values()
+    amounts = [{what: runs[0][what] for what in _amounts(runs[0])} for runs in measured.values()]
+    not_compared = () if all(amount == amounts[0] for amount in amounts) else (WHOLE, AFTER)
     rows = []
     for what, value in ours.items():
-        values = [value, *(other[what] for other in others)]
+        values = [value, *(other.get(what, math.nan) for other in others)]
         rows.append([what, *map(number, values)])
         if others:
-            times = values[0] / values[1] if '/s' in what else values[1] / values[0]
-            rows[-1].append(f'{number(times)} times' if all(v > 0 for v in values) else '')
+            times = ratio(what, *values) if what not in not_compared else math.nan
+            rows[-1].append(f'{number(times)} times' if times > 0 else '')
     return table(['', *sides, *(f'better than {other}' for other in list(sides)[1:])], rows)
+
+
+def ratio(what: str, ours: float, theirs: float) -> float:
+    """How many times better ours is; nan where that cannot be said."""
+    if not (ours > 0 and theirs > 0):
+        return math.nan
+    return ours / theirs if '/s' in what else theirs / ours
+
+
+def _amounts(numbers: Mapping[str, float]) -> list[str]:
+    return [what for what in numbers if ',' not in what and '/' not in what]
 
 
 def _with_rates(medians: Mapping[str, float]) -> dict[str, float]:
@@ -49,18 +71,26 @@ def _with_rates(medians: Mapping[str, float]) -> dict[str, float]:
     """
     numbers = {what: medians[what] for what in (START, WHOLE) if what in medians}
     if START in medians:
-        numbers[AFTER] = medians[WHOLE] - medians[START]
-    numbers |= {what: value for what, value in medians.items() if ',' in what or '/' in what}
-    amounts = {what: value for what, value in medians.items() if what not in numbers}
-    for what, value in amounts.items():
-        numbers[f'{what}/s'] = value / medians[WHOLE]
+        seconds = medians[WHOLE] - medians[START]
+        numbers[AFTER] = seconds if seconds > 0 else math.nan
+    amounts = _amounts(medians)
+    numbers |= {what: value for what, value in medians.items() if what not in amounts}
+    for what in amounts:
+        numbers[f'{what}/s'] = medians[what] / medians[WHOLE]
         if START in medians:
-            numbers[f'{what}/s after start-up'] = value / numbers[AFTER] if numbers[AFTER] > 0 else math.nan
+            numbers[after(what)] = medians[what] / numbers[AFTER]
     return numbers
+
+
+def after(amount: str) -> str:
+    """The name of the rate that leaves start-up out."""
+    return f'{amount}/s after start-up'
 
 
 def number(value: float) -> str:
     """Three digits, as much as such measurements are good for."""
+    if value == 0:
+        return '0'
     if not value > 0:  # lost in the scatter
         return '?'
     digits = max(0, 2 - math.floor(math.log10(value)))

@@ -1,157 +1,118 @@
 """Measures the whole road in whole commands, as a user types them: `make bench`.
 
     .venv/bin/python tests/benchmarks/road.py [--data=FOLDER] [--reference=ENVIRONMENT OF MAGENTA 2.1.4]
+        [--only=convert,training] [--runs=5]
 
 With --reference, each command is run in turn with Magenta's of the same name, on the same music. A command's start-up,
-which is measured on one file, is reported apart from what it does afterwards. bench/results.md and .json say the
-medians and all that was measured.
+which is measured on one file, is reported apart from what it does afterwards. After each stage bench/results.md tells
+the medians, beside what was wanted, and bench/results.json all that was measured; with --only, they keep what they told
+of the other stages.
 """
 
 import argparse
+import datetime
+import json
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import material
-import measure
 import report
+import stages
+import summary
+from material import Material
 from measure import Side
-from report import PEAK, START, WHOLE
+from stages import Numbers, Stage
 
 ROOT = Path(__file__).parent.parent.parent
-# Training steps: the first is not counted, as TensorFlow compiles in it.
-STEPS = {'drum_kit': 4, 'one_drum': 31}
-
-# What one run of a stage gives: numbers by what they are.
-Numbers = dict[str, float]
-Stage = Callable[[Side, material.Material], Numbers]
-
-
-def convert(side: Side, music: material.Material) -> Numbers:
-    """Files to NoteSequences."""
-    one = side.run('convert_dir_to_note_sequences', input_dir=music.one_file, output_file=music.out / 'one.tfrecord')
-    path = music.out / 'notes.tfrecord'
-    whole = side.run('convert_dir_to_note_sequences', input_dir=music.folder, recursive=True, output_file=path)
-    files, notes = material.count_notes(path)
-    return {START: one.seconds, WHOLE: whole.seconds, PEAK: whole.peak_mb, 'files': files, 'notes': notes}
-
-
-def convert_in_two(side: Side, music: material.Material) -> Numbers:
-    """The same in two processes."""
-    path = music.out / 'two.tfrecord'
-    flags = {'input_dir': music.folder, 'recursive': True, 'output_file': path, 'num_workers': 2}
-    whole = side.run('convert_dir_to_note_sequences', **flags)
-    files, notes = material.count_notes(path)
-    return {WHOLE: whole.seconds, PEAK: whole.peak_mb, 'files': files, 'notes': notes}
-
-
-def create_dataset(side: Side, music: material.Material) -> Numbers:
-    """NoteSequences to examples."""
-    folder = music.out / 'dataset'
-    one = side.run('drums_rnn_create_dataset', input=music.one_sequence, output_dir=music.out / 'one', eval_ratio=0.0)
-    whole = side.run('drums_rnn_create_dataset', input=music.sequences, output_dir=folder, eval_ratio=0.0)
-    examples, size = material.count_examples(folder)
-    return {
-        START: one.seconds,
-        WHOLE: whole.seconds,
-        PEAK: whole.peak_mb,
-        'size on disk, MB': size / 1e6,
-        'records': examples,
-    }
-
-
-def train(config: str) -> Stage:
-    """Returns the stage that trains a config with its defaults; every batch holds all examples."""
-
-    def stage(side: Side, music: material.Material) -> Numbers:
-        examples = music.training[config]
-        run_dir = material.fresh(music.out / f'run_{config}')
-        whole = side.run(
-            'drums_rnn_train',
-            config=config,
-            **({'hparams': music.hparams} if music.hparams else {}),
-            sequence_example_file=examples.compact if side.is_ours else examples.dense,
-            run_dir=run_dir,
-            num_training_steps=STEPS[config],
-            summary_frequency=1,
-        )
-        losses = measure.scalars(run_dir / 'train')['loss']
-        steady = losses[-1].time - losses[0].time
-        steps = losses[-1].step - losses[0].step
-        return {
-            'start-up, first step and end, s': whole.seconds - steady,
-            PEAK: whole.peak_mb,
-            'events/s': examples.events * steps / steady,
-        }
-
-    return stage
-
-
-def generate(side: Side, music: material.Material) -> Numbers:
-    """New drum tracks with the model that was just trained."""
-    flags = {'config': 'drum_kit', 'run_dir': music.out / 'run_drum_kit', 'output_dir': music.out / 'midi'}
-    if music.hparams:
-        flags['hparams'] = music.hparams
-    one = side.run('drums_rnn_generate', **flags, num_outputs=1, num_steps=2)
-    whole = side.run('drums_rnn_generate', **flags, num_outputs=10, num_steps=128)
-    return {START: one.seconds, WHOLE: whole.seconds, PEAK: whole.peak_mb}
 
 
 def main() -> None:
-    """Prepares the material, measures stage after stage, reports after each."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        '--data', type=Path, default=ROOT / '../shared/data/drums/groove', help='folder of drum MIDI files'
-    )
-    parser.add_argument('--reference', type=Path, help="Magenta's environment, made by ../shared/reference/setup.sh")
-    parser.add_argument('--runs', type=int, default=3, help='how often each command is measured')
-    parser.add_argument('--max_steps', type=int, default=512, help='length of the longest track to train on')
-    parser.add_argument('--hparams', default='', help='smaller models, to try the tool out')
-    parser.add_argument('--work', type=Path, default=ROOT / 'bench', help='folder for all that is written')
-    args = parser.parse_args()
-    if not args.data.is_dir():
-        parser.error(f'--data: there is no folder {args.data}; solferino_write_grooves can write one')
-    if args.reference and not (args.reference / 'bin/drums_rnn_train').exists():
-        parser.error(f'--reference: there is no Magenta in {args.reference}')
-    ours = Side('Solferino', Path(sys.executable).parent, is_ours=True)
-    sides = [ours] + ([Side('Magenta', args.reference / 'bin', is_ours=False)] if args.reference else [])
-    machine = report.machine()  # before the load is our own
-    music = material.prepare(ours, args.data.resolve(), args.work.resolve() / 'road', args.max_steps, args.hparams)
-    stages: list[tuple[str, Stage, list[Side]]] = [
-        (f'Convert {music.files} MIDI files with {music.notes:,} notes', convert, sides),
-        ('The same with --num_workers=2', convert_in_two, [ours]),
-        (f'Create the drum_kit dataset of {music.files} NoteSequences', create_dataset, sides),
-        *((f'Train {config}, {music.training[config]}', train(config), sides) for config in STEPS),
-        ('Generate 10 tracks of 128 steps, drum_kit', generate, sides),
-    ]
-    pages, results = [], {}
-    for title, stage, able in stages:
-        print(title, flush=True)
-        results[title] = _measure(stage, able, music, args.runs)
-        pages += [f'**{title}**', report.comparison(results[title])]
-        print(pages[-1], flush=True)
-        about = [machine, *(side.versions() for side in sides), f'Medians of {args.runs} runs.', _typed(sides, music)]
-        report.write(args.work / 'results', {'machine': machine, 'runs': results}, '\n\n'.join(pages + about))
+    """Measures stage after stage, and reports after each."""
+    args = _arguments()
+    ours = Side(summary.OURS, Path(sys.executable).parent, is_ours=True)
+    sides = (ours, Side(summary.THEIRS, args.reference / 'bin', is_ours=False)) if args.reference else (ours,)
+    music = Material(ours, args.data.resolve(), args.work.resolve() / 'road', args.repeat, args.max_steps, args.hparams)
+    path = args.work / 'results.json'
+    results: dict[str, Any] = json.loads(path.read_text(encoding='utf-8')) if args.only and path.exists() else {}
+    versions = [side.versions() for side in sides]
+    for stage in stages.all_stages(sides):
+        if args.only and stage.group not in args.only:
+            continue
+        reason = stages.skipped(stage)
+        if reason:
+            print(f'{stage.name} is left out: {reason}', flush=True)
+            results.pop(stage.name, None)
+            continue
+        results[stage.name] = _entry(stage, music, min(args.runs, stage.runs or args.runs))
+        configs = {name: music.config(name) for name in stages.TRAINED}
+        report.write(args.work / 'results', results, _page(results, configs, versions))
+        print(f'{results[stage.name]["title"]}\n{report.comparison(results[stage.name]["measured"])}', flush=True)
     print(f'Written: {args.work / "results.md"} and .json')
 
 
-def _measure(stage: Stage, sides: list[Side], music: material.Material, runs: int) -> dict[str, list[Numbers]]:
-    """Runs the sides in turn, so that what else the machine does meets all alike."""
-    measured: dict[str, list[Numbers]] = {side.name: [] for side in sides}
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    folders = ' and '.join(material.FOLDERS.values())
+    parser.add_argument('--data', type=Path, default=ROOT / '../shared/data', help=f'folder with {folders} in it')
+    parser.add_argument('--reference', type=Path, help="Magenta's environment, made by ../shared/reference/setup.sh")
+    groups = list(dict.fromkeys(stage.group for stage in stages.all_stages(())))
+    parser.add_argument('--only', default='', help=f'stages to measure, with commas, of {", ".join(groups)}')
+    parser.add_argument('--runs', type=int, default=5, help='how often each command is measured')
+    parser.add_argument('--repeat', type=int, default=20, help='how often our commands are given each file')
+    parser.add_argument('--max_steps', type=int, default=128, help='length of the tracks to train on')
+    parser.add_argument('--hparams', default='', help='smaller models, to try the tool out')
+    parser.add_argument('--work', type=Path, default=ROOT / 'bench', help='folder for all that is written')
+    args = parser.parse_args()
+    args.only = [group for group in args.only.split(',') if group]
+    if not set(args.only) <= set(groups):
+        parser.error(f'--only: the stages are {", ".join(groups)}')
+    for folder in material.FOLDERS.values():
+        if not (args.data / folder).is_dir():
+            parser.error(f'--data: there is no folder {args.data / folder}')
+    if args.reference and not (args.reference / 'bin/drums_rnn_train').exists():
+        parser.error(f'--reference: there is no Magenta in {args.reference}')
+    return args
+
+
+def _entry(stage: Stage, music: Material, runs: int) -> dict[str, Any]:
+    """Measures a stage: its entry in the results. The sides take turns, as the machine may do other work beside."""
+    title = stage.title(music)  # makes what the stage needs
+    for side in stage.sides:
+        side.typed.clear()
+    entry: dict[str, Any] = {
+        'title': title,
+        'begun': f'{datetime.datetime.now():%Y-%m-%d %H:%M}',
+        'machine': report.machine(),
+    }
+    measured: dict[str, list[Numbers]] = {side.name: [] for side in stage.sides}
     for _ in range(runs):
-        for side in sides:
-            measured[side.name].append(stage(side, music.of(side)))
-    return measured
+        for side in stage.sides:
+            measured[side.name].append(stage.measure(side, music))
+    return {
+        **entry,
+        'measured': measured,
+        'commands': [_short(line, music) for side in stage.sides for line in side.typed],
+    }
 
 
-def _typed(sides: list[Side], music: material.Material) -> str:
-    """The command lines, with short names for folders; most are the same for both sides."""
-    lines = {}
-    for side in sides:
-        for line in side.typed:
-            line = line.replace(str(music.folder), 'DATA').replace(str(music.work / side.name), 'OUT')
-            lines[line.replace(str(music.work), 'IN')] = None
-    return 'Commands:\n\n' + '\n'.join(f'- `{line}`' for line in lines)
+def _short(line: str, music: Material) -> str:
+    """A command line with short names for folders."""
+    return line.replace(str(music.work), 'WORK').replace(str(music.folder), 'DATA')
+
+
+def _page(results: Mapping[str, Any], configs: Mapping[str, Any], versions: list[str]) -> str:
+    order = [stage.name for stage in stages.all_stages(()) if stage.name in results]
+    medians = {name: report.medians(results[name]['measured']) for name in order}
+    parts = [summary.markdown(medians, configs), *versions]
+    for name in order:
+        entry = results[name]
+        runs = max(map(len, entry['measured'].values()))
+        about = f'{entry["begun"]}, {runs} runs. {entry["machine"]}'
+        commands = '\n'.join(f'- `{line}`' for line in dict.fromkeys(entry['commands']))
+        parts += [f'**{entry["title"]}**', report.comparison(entry['measured']), about, commands]
+    return '\n\n'.join(part for part in parts if part)
 
 
 if __name__ == '__main__':

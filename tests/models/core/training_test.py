@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import toy_family
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from toy_family import FAMILY
+from toy_family import FAMILY, SPEC
 
 from solferino.hparams.errors import SolferinoError
-from solferino.models.core import checkpoints, jobs, status
+from solferino.models.core import checkpoints, data, jobs, status
 from solferino.models.core.settings import Given
 
 
@@ -75,6 +75,19 @@ def test_a_run_from_start_to_end(tmp_path, examples, capsys, caplog):
     said = capsys.readouterr().out
     assert 'model.ckpt-60.safetensors on the 7 examples' in said and 'metrics/perplexity' in said
     assert 'toy_rnn_generate' in said
+
+
+def test_padding_is_said_and_does_not_count_as_events(tmp_path, caplog):
+    path = toy_family.write(tmp_path / 'train.tfrecord', 7)
+    dataset = data.load(FAMILY, SPEC.configs['small'], path)
+    with caplog.at_level(logging.INFO):
+        jobs.train(FAMILY, jobs.Request(str(tmp_path / 'run'), examples=path, num_steps=6, summary_frequency=2))
+    padding = data.Batches(dataset, 4, seed=0).padding()
+    assert padding > 0.02
+    assert f'7 examples, 2 steps an epoch, {padding:.0%} padding' in caplog.text
+    written = scalars(tmp_path / 'run/train')
+    for step, speed in written['events_per_second'].items():  # each summary is of one epoch
+        assert 2 * speed / written['global_step/sec'][step] == pytest.approx(dataset.lengths.sum(), rel=1e-5)
 
 
 @pytest.mark.parametrize('stop_at', [1, 8, 13])
