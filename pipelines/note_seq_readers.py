@@ -1,10 +1,7 @@
 """note-seq's readers of MIDI, MusicXML and ABC. To import this takes the better part of a second."""
 
-import importlib.util
 import os
-import sys
 import tempfile
-import types
 import warnings
 import zipfile
 from typing import Any
@@ -12,17 +9,6 @@ from typing import Any
 from solferino.pipelines import parsing
 from solferino.pipelines.parsing import Request
 
-
-def _without_package_code(name: str) -> None:
-    """Makes `import name.x` run only x: note_seq's own __init__ loads pandas, bokeh and IPython."""
-    found = importlib.util.find_spec(name)
-    if found and found.submodule_search_locations:  # else the import below says what is missing
-        package = types.ModuleType(name)
-        package.__path__ = found.submodule_search_locations
-        sys.modules[name] = package
-
-
-_without_package_code('note_seq')
 warnings.simplefilter('ignore')  # pretty_midi's remarks about odd files, one a file
 
 from note_seq import abc_parser, midi_io, musicxml_parser, musicxml_reader  # noqa: E402 after the line above

@@ -17,6 +17,8 @@ class _Lean(types.ModuleType):
     """A package whose __init__ has not run."""
 
     def __getattr__(self, name: str) -> Any:  # called for what is missing
+        if name in ('__wrapped__', '__warningregistry__'):  # Python asks every module for these
+            raise AttributeError(f'module {self.__name__!r} has no attribute {name!r}')
         if importlib.util.find_spec(f'{self.__name__}.{name}'):
             return importlib.import_module(f'{self.__name__}.{name}')
         _run(self)

@@ -8,10 +8,11 @@ import pytest
 from solferino.pipelines.imports import absent
 
 
-def test_absent():
+def test_absent(monkeypatch):
+    monkeypatch.delitem(sys.modules, 'wave', raising=False)
     with absent('wave', 'os'):
         with pytest.raises(ImportError):
-            import wave  # not loaded before
+            import wave
         import os
     import wave
 

@@ -31,6 +31,15 @@ def test_the_helpers_are_not_loaded(module: str) -> None:
     assert run(code) == '\n'
 
 
+def test_looking_at_all_modules_loads_nothing() -> None:
+    code = (
+        'import sys, warnings, inspect, solferino.models.loading, note_seq.protobuf.music_pb2\n'
+        'inspect.unwrap(note_seq)\nfor module in [*sys.modules.values()]: getattr(module, "__warningregistry__", 0)\n'
+        f'print(*(m for m in {ITS_NOTEBOOK_HELPERS} if m in sys.modules))'
+    )
+    assert run(code) == '\n'
+
+
 @pytest.mark.parametrize('before', ['', 'import solferino.models.loading', 'import solferino.models.music.sections'])
 def test_the_package_is_whole_for_others(names: str, before: str) -> None:
     assert run(f'{before}\nimport note_seq\n{ALL_NAMES}') == names
