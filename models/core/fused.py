@@ -75,11 +75,11 @@ def add_rows_gradient(d_sums: Any, ones: Any, d_matrix: Any) -> None:
 
 
 @_compile
-def lstm(given: Any, recurrent: Any, bias: Any, gates: Any, last_cell: Any, cell: Any, hidden: Any) -> None:
+def lstm(sums: Any, bias: Any, gates: Any, last_cell: Any, cell: Any, hidden: Any) -> None:
     """The LSTM's equations after its products (Hochreiter and Schmidhuber 1997, with forget gate).
 
     Args:
-      given, recurrent: [R, 4u]; the gates' parts from the input and from the step before.
+      sums: [R, 4u]; what the input and the step before add to the gates.
       bias: [4u].
       gates: [R, 4u]; filled with input gate, forget gate, candidate and output gate after their activation.
       last_cell: [R, u].
@@ -89,13 +89,13 @@ def lstm(given: Any, recurrent: Any, bias: Any, gates: Any, last_cell: Any, cell
     for r in range(rows):
         for part in range(4):
             begin, end = part * units, (part + 1) * units
-            z, x, y, b = gates[r, begin:end], given[r, begin:end], recurrent[r, begin:end], bias[begin:end]
+            z, x, b = gates[r, begin:end], sums[r, begin:end], bias[begin:end]
             if part == 2:
                 for j in range(units):
-                    z[j] = _tanh(x[j] + y[j] + b[j])
+                    z[j] = _tanh(x[j] + b[j])
             else:
                 for j in range(units):
-                    z[j] = _sigmoid(x[j] + y[j] + b[j])
+                    z[j] = _sigmoid(x[j] + b[j])
         z, before, now, out = gates[r], last_cell[r], cell[r], hidden[r]
         i, f, g, o = z[:units], z[units : 2 * units], z[2 * units : 3 * units], z[3 * units :]
         for j in range(units):
@@ -112,7 +112,7 @@ def lstm_gradient(gates: Any, last_cell: Any, cell: Any, d_hidden: Any, d_cell: 
       gates, last_cell, cell: as `lstm` had and left them.
       d_hidden: [R, u].
       d_cell: [R, u]; that of `cell` from elsewhere than `hidden`, replaced by that of `last_cell`.
-      d_gates: [R, 4u]; filled with that of `given`.
+      d_gates: [R, 4u]; filled with that of `sums`.
     """
     rows, units = cell.shape
     for r in range(rows):

@@ -129,16 +129,12 @@ def lstm(inputs: Inputs, p: LstmParameters) -> Lstm:
     kept = Lstm(_empty(steps, batch, units), _empty(steps, batch, units), _empty(steps, batch, 4 * units))
 
     def run(rows: slice) -> None:
-        read = _reader(inputs, p.kernel, rows)
-        zeros = np.zeros_like(kept.cell[0, rows])
-        from_last = np.zeros_like(kept.gates[0, rows])
+        sums = _sums(inputs, p.kernel, p.recurrent, rows)
+        hidden = cell = np.zeros_like(kept.cell[0, rows])
         for t in range(steps):
-            if t:
-                np.matmul(kept.hidden[t - 1, rows], p.recurrent, out=from_last)
-            last_cell = kept.cell[t - 1, rows] if t else zeros
-            fused.lstm(
-                read(t), from_last, p.bias, kept.gates[t, rows], last_cell, kept.cell[t, rows], kept.hidden[t, rows]
-            )
+            last_hidden, last_cell = hidden, cell
+            hidden, cell = kept.hidden[t, rows], kept.cell[t, rows]
+            fused.lstm(sums(t, last_hidden), p.bias, kept.gates[t, rows], last_cell, cell, hidden)
 
     _in_slices(batch, run)
     return kept
@@ -149,19 +145,17 @@ def lstm_gradient(
 ) -> tuple[tuple[np.ndarray, np.ndarray], LstmParameters]:
     """The gradients of the inputs and of the parameters in `lstm`, from that of the hidden states [T, B, u]."""
     steps, batch, _ = d_hidden.shape
-    d_gates, d_inputs = _empty(*kept.gates.shape), _InputGradient(inputs, p.kernel)
-    transposed = np.ascontiguousarray(p.recurrent.T)
+    d_gates, d_inputs = _empty(*kept.gates.shape), _SumsGradient(inputs, p.kernel, p.recurrent)
 
     def run(rows: slice) -> None:
-        write = d_inputs.writer(rows)
+        back = d_inputs.of_slice(rows)
         zeros = np.zeros_like(kept.cell[0, rows])
-        d_state, d_cell = np.zeros_like(zeros), np.zeros_like(zeros)
+        d_last, d_state, d_cell = zeros, np.empty_like(zeros), np.zeros_like(zeros)
         for t in reversed(range(steps)):
-            d_state += d_hidden[t, rows]
+            np.add(d_last, d_hidden[t, rows], out=d_state)
             last_cell, d_z = kept.cell[t - 1, rows] if t else zeros, d_gates[t, rows]
             fused.lstm_gradient(kept.gates[t, rows], last_cell, kept.cell[t, rows], d_state, d_cell, d_z)
-            np.matmul(d_z, transposed, out=d_state)
-            write(t, d_z)
+            d_last = back(t, d_z)
 
     _in_slices(batch, run)
     return d_inputs.of(d_gates), LstmParameters(
@@ -185,17 +179,15 @@ def attention(inputs: Inputs, p: AttentionParameters, length: int) -> Attention:
     )
 
     def run(rows: slice) -> None:
-        read = _reader(inputs, p.kernel, rows)
+        sums = _sums(inputs, p.kernel, p.recurrent, rows)
         memory, keys = kept.memory[rows], kept.keys[rows]
         memory[:, :length] = keys[:, :length] = 0
         last = np.zeros_like(kept.state[0, rows])
-        from_last = np.empty_like(kept.gates[0, rows])
         output, key = np.empty_like(kept.query[0, rows]), np.empty_like(kept.query[0, rows])
         for t in range(steps):
             state, query = kept.state[t, rows], kept.query[t, rows]
             cell, hidden, context = np.split(state, 3, axis=1)
-            np.matmul(last[:, units:], p.recurrent, out=from_last)
-            fused.lstm(read(t), from_last, p.bias, kept.gates[t, rows], last[:, :units], cell, hidden)
+            fused.lstm(sums(t, last[:, units:]), p.bias, kept.gates[t, rows], last[:, :units], cell, hidden)
             np.matmul(state[:, : 2 * units], p.query_kernel, out=query)
             query += p.query_bias
             fused.attend(query, p.score, keys, memory, kept.weights[t, rows], context, t)
@@ -220,37 +212,38 @@ def attention_gradient(
     steps, batch, units = d_outputs.shape
     length = kept.weights.shape[2]
     d_gates, d_query, d_output = (_empty(*array.shape) for array in (kept.gates, kept.query, d_outputs))
-    d_keys, d_inputs = _empty(*kept.keys.shape), _InputGradient(inputs, p.kernel)
+    d_keys, d_inputs = _empty(*kept.keys.shape), _SumsGradient(inputs, p.kernel, p.recurrent)
     d_scores: list[tuple[int, np.ndarray]] = []
-    transposed = AttentionParameters(*(np.ascontiguousarray(part.T) for part in p))
+    output_back, query_back, memory_back = (
+        np.ascontiguousarray(part.T) for part in (p.output_kernel, p.query_kernel, p.memory_kernel)
+    )
 
     def run(rows: slice) -> None:
-        write = d_inputs.writer(rows)
+        back = d_inputs.of_slice(rows)
         memory, keys, d_key = kept.memory[rows], kept.keys[rows], d_keys[rows]
         d_memory = np.zeros_like(memory)
         d_key[:] = 0
         d_score, zeros = np.zeros_like(p.score), np.zeros_like(d_outputs[0, rows])
-        d_cell, d_both = np.zeros_like(zeros), np.zeros_like(kept.state[0, rows, units:])
-        d_hidden, d_context = np.split(d_both, 2, axis=1)
-        product = np.empty_like(d_both)
+        d_cell, product = np.zeros_like(zeros), np.empty_like(kept.state[0, rows, units:])
+        d_last = np.zeros_like(product)
         for t in reversed(range(steps)):
             cell = kept.state[t, rows, :units]
             last_cell = kept.state[t - 1, rows, :units] if t else zeros
             d_out, d_q, d_z = d_output[t, rows], d_query[t, rows], d_gates[t, rows]
-            np.matmul(d_key[:, length + t], transposed.memory_kernel, out=d_out)
+            np.matmul(d_key[:, length + t], memory_back, out=d_out)
             d_out += d_memory[:, length + t]
             d_out += d_outputs[t, rows]
-            d_both += np.matmul(d_out, transposed.output_kernel, out=product)
+            d_last += np.matmul(d_out, output_back, out=product)
+            d_hidden, d_context = np.split(d_last, 2, axis=1)
             fused.attend_gradient(
                 kept.query[t, rows], p.score, keys, memory, kept.weights[t, rows], t,
                 d_context, d_q, d_key, d_memory, d_score,
             )  # fmt: skip
-            np.matmul(d_q, transposed.query_kernel, out=product)
+            np.matmul(d_q, query_back, out=product)
             d_cell += product[:, :units]
             d_hidden += product[:, units:]
             fused.lstm_gradient(kept.gates[t, rows], last_cell, cell, d_hidden, d_cell, d_z)
-            np.matmul(d_z, transposed.recurrent, out=d_both)
-            write(t, d_z)
+            d_last = back(t, d_z)
         d_scores.append((rows.start, d_score))
 
     _in_slices(batch, run)
@@ -267,61 +260,78 @@ def attention_gradient(
     )
 
 
-def _reader(inputs: Inputs, kernel: np.ndarray, rows: slice) -> Callable[[int], np.ndarray]:
-    """Returns a function from a step to its inputs' part of the gates, [R, 4u], which holds until the next call."""
-    given, dense, ones = (part[:, rows] for part in inputs)
-    of_dense = kernel[len(kernel) - dense.shape[2] :]
-    result = np.zeros((dense.shape[1], kernel.shape[1]), np.float32)
+def _sums(
+    inputs: Inputs, kernel: np.ndarray, recurrent: np.ndarray, rows: slice
+) -> Callable[[int, np.ndarray], np.ndarray]:
+    """Returns a function from a step and what it has of the one before, [R, len(recurrent)], to the sums of its gates.
 
-    def read(t: int) -> np.ndarray:
+    They, [R, 4u], hold until the next call.
+    """
+    given, dense, ones = (part[:, rows] for part in inputs)
+    matrix, size = _together(kernel, recurrent, dense.shape[2]), len(recurrent)
+    both = np.empty((dense.shape[1], len(matrix)), np.float32)
+    result = np.empty((dense.shape[1], kernel.shape[1]), np.float32)
+
+    def sums(t: int, last: np.ndarray) -> np.ndarray:
         if dense.shape[2]:
-            np.matmul(dense[t], of_dense, out=result)
-        else:
-            result[:] = 0
+            both[:, :size], both[:, size:] = last, dense[t]
+        np.matmul(both if dense.shape[2] else last, matrix, out=result)
         if given.shape[2]:
             np.add(result, given[t], out=result)
         if ones.shape[2]:
             fused.add_rows(kernel, ones[t], result)
         return result
 
-    return read
+    return sums
 
 
-class _InputGradient:
-    """Gathers the gradients of the inputs and of the kernel."""
+class _SumsGradient:
+    """The gradient of `_sums`: gathers those of the inputs and of the kernel."""
 
-    def __init__(self, inputs: Inputs, kernel: np.ndarray) -> None:
+    def __init__(self, inputs: Inputs, kernel: np.ndarray, recurrent: np.ndarray) -> None:
         self._inputs = inputs
         self._shape = kernel.shape
-        self._transposed = np.ascontiguousarray(kernel[len(kernel) - inputs.dense.shape[2] :].T)
+        self._size = len(recurrent)
+        self._transposed = np.ascontiguousarray(_together(kernel, recurrent, inputs.dense.shape[2]).T)
         self._of_ones: list[tuple[int, np.ndarray]] = []
         self._dense = _empty(*inputs.dense.shape)
 
-    def writer(self, rows: slice) -> Callable[[int, np.ndarray], None]:
-        """Returns a function that is to be told of each step of a slice and the gradient of its gates [R, 4u]."""
+    def of_slice(self, rows: slice) -> Callable[[int, np.ndarray], np.ndarray]:
+        """Returns a function from a step and the gradient of its sums, [R, 4u], to that of the step before.
+
+        That, [R, len(recurrent)], holds until the next call, and may be written to.
+        """
         ones, d_dense = self._inputs.ones[:, rows], self._dense[:, rows]
         d_kernel = np.zeros(self._shape, np.float32)
         self._of_ones.append((rows.start, d_kernel))
+        d_both = np.empty((d_dense.shape[1], self._transposed.shape[1]), np.float32)
 
-        def write(t: int, d_gates: np.ndarray) -> None:
-            if ones.shape[2]:
-                fused.add_rows_gradient(d_gates, ones[t], d_kernel)
+        def back(t: int, d_sums: np.ndarray) -> np.ndarray:
+            np.matmul(d_sums, self._transposed, out=d_both)
             if d_dense.shape[2]:
-                np.matmul(d_gates, self._transposed, out=d_dense[t])
+                d_dense[t] = d_both[:, self._size :]
+            if ones.shape[2]:
+                fused.add_rows_gradient(d_sums, ones[t], d_kernel)
+            return d_both[:, : self._size]
 
-        return write
+        return back
 
     def of(self, d_gates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The gradients of `given` and `dense`, when all is written."""
+        """The gradients of `given` and `dense`, when all steps are done."""
         return d_gates[:, :, : self._inputs.given.shape[2]], self._dense
 
     def kernel(self, d_gates: np.ndarray) -> np.ndarray:
-        """The kernel's gradient, when all is written."""
+        """The kernel's gradient, when all steps are done."""
         d_kernel = _in_order(self._of_ones)
         size = self._dense.shape[2]
         if size:
             d_kernel[len(d_kernel) - size :] += _rows(self._inputs.dense).T @ _rows(d_gates)
         return d_kernel
+
+
+def _together(kernel: np.ndarray, recurrent: np.ndarray, size: int) -> np.ndarray:
+    """What multiplies the state and `size` dense inputs behind it: one product takes less than two."""
+    return np.concatenate([recurrent, kernel[len(kernel) - size :]]) if size else recurrent
 
 
 def _in_slices(batch: int, run: Callable[[slice], None]) -> None:
