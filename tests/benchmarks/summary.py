@@ -187,7 +187,7 @@ def _training(look: _Look, config: Config) -> Iterator[Row]:
     def limit(name: str) -> str:
         unit = (
             f'events/s if all of the {speeds[name]:.0f} GFLOP/s of large matrix products could be had '
-            f'({flop / 1e6:.2f} MFLOP an event)'
+            f'({number(flop / 1e6)} MFLOP an event)'
         )
         return reached(speeds[name] * 1e9 / flop, unit, shares[name])
 
