@@ -25,7 +25,7 @@ Numbers = dict[str, float]
 MACHINE = Side('This machine', Path(sys.executable).parent)
 FALLBACKS = 'read with note-seq, share of files'
 # What a manifest calls them.
-WITH_NOTE_SEQ = 'files read with note-seq'
+WITH_NOTE_SEQ = 'odd MIDI files read by note-seq'
 RECORD_BYTES = 'size of a record, bytes'
 EVENTS, STEPS, PADDING = 'events/s', 'steps/s', 'padding, share'
 PYTHON, PYTHON_NUMPY = 'Python alone, s', 'Python with NumPy, s'
