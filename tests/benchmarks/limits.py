@@ -9,6 +9,7 @@ import itertools
 import json
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 
@@ -84,7 +85,7 @@ def _protos(path: str) -> dict[str, float]:
         return [music_pb2.NoteSequence.FromString(data) for data in records.read(path)]
 
     def write() -> None:
-        with records.Writer(os.devnull) as writer:
+        with tempfile.TemporaryDirectory() as folder, records.Writer(os.path.join(folder, 'notes')) as writer:
             for sequence in sequences:
                 writer.write(sequence.SerializeToString())
 
