@@ -11,7 +11,7 @@ from solferino.pipelines.parsing import Request
 
 warnings.simplefilter('ignore')  # pretty_midi's remarks about odd files, one a file
 
-from note_seq import abc_parser, midi_io, musicxml_parser, musicxml_reader  # noqa: E402 after the line above
+from note_seq import abc_parser, midi_io, musicxml_parser, musicxml_reader  # noqa: E402 their imports warn too
 
 # The tunes of a file, as what is added to its name for the id, and the NoteSequence; and errors of single tunes.
 Tunes = tuple[list[tuple[str, Any]], list[Exception]]
