@@ -2,7 +2,6 @@
 
 import contextlib
 import math
-import os
 from collections.abc import Sequence
 from concurrent import futures
 from typing import Any
@@ -12,6 +11,7 @@ import threadpoolctl
 
 from solferino.models.core.family import GenerateOptions
 from solferino.models.core.forward import Forward, State, log_softmax
+from solferino.models.core.processors import num_cores
 from solferino.models.music.encodings import Encoding, Inputs
 
 # Rows of a batch that a core takes from the first step to the last while the caches hold their memory, in drum_kit
@@ -41,7 +41,7 @@ def sample(
     how many are sampled beside it, nor on `threads`, which is as many as there are cores to be had if None.
     """
     tracks = len(primers)
-    threads = threads or _num_cores()
+    threads = threads or num_cores()
     at_once = _ROWS_AT_ONCE // math.gcd(_ROWS_AT_ONCE, options.beam_size)  # tracks
     groups = _filled(np.arange(tracks), at_once).reshape(-1, at_once)
     slices = np.array_split(groups, _num_slices(len(groups), at_once * _width(options), threads))
@@ -72,11 +72,6 @@ def log_likelihood(forward: Forward, encoding: Encoding, events: np.ndarray) -> 
 def one_thread() -> contextlib.AbstractContextManager[object]:
     """Within this, NumPy starts no threads: they wait for one another at each product, on a busy machine for long."""
     return threadpoolctl.threadpool_limits(1, 'blas')
-
-
-def _num_cores() -> int:
-    """Those that this process may run on, where the system tells."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
 
 
 def _width(options: GenerateOptions) -> int:

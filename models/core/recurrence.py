@@ -12,7 +12,6 @@ Gates are in the order input, forget, cell, output.
 import concurrent.futures
 import functools
 import itertools
-import os
 import sys
 import threading
 from collections.abc import Callable
@@ -22,6 +21,7 @@ import numpy as np
 import threadpoolctl
 
 from solferino.models.core import fused
+from solferino.models.core.processors import num_cores
 
 
 class Inputs(NamedTuple):
@@ -336,7 +336,7 @@ def _together(kernel: np.ndarray, recurrent: np.ndarray, size: int) -> np.ndarra
 
 def _in_slices(batch: int, run: Callable[[slice], None]) -> None:
     """Calls `run` for slices that make up the batch, each in a thread of its own with products in that thread alone."""
-    number = max(1, min(_cores(), batch))
+    number = max(1, min(num_cores(), batch))
     ends = [batch * i // number for i in range(number + 1)]
     slices = [slice(*pair) for pair in itertools.pairwise(ends)]
     with _one_at_a_time, _libraries().limit(limits=1, user_api='blas'):
@@ -386,14 +386,8 @@ _one_at_a_time = threading.Lock()  # two calls at once would set each other's li
 
 
 @functools.cache
-def _cores() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
-
-
-@functools.cache
 def _threads() -> concurrent.futures.ThreadPoolExecutor:
-    return concurrent.futures.ThreadPoolExecutor(_cores(), thread_name_prefix='recurrence')
+    return concurrent.futures.ThreadPoolExecutor(num_cores(), thread_name_prefix='recurrence')
 
 
 @functools.cache

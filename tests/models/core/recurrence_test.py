@@ -109,7 +109,7 @@ def test_a_track_does_not_depend_on_those_beside_it(monkeypatch: pytest.MonkeyPa
     upstream = rng.normal(size=(5, 8, UNITS)).astype(np.float32)
     results = []
     for cores in (1, 3, 8):
-        monkeypatch.setattr(recurrence, '_cores', lambda cores=cores: cores)
+        monkeypatch.setattr(recurrence, 'num_cores', lambda cores=cores: cores)
         kept = recurrence.attention(inputs, p, 4)
         d_inputs, d_parameters = recurrence.attention_gradient(upstream, inputs, p, kept)
         results.append([kept.memory.copy(), *d_inputs, *d_parameters])
