@@ -108,6 +108,8 @@ _DEFINE: dict[Any, Callable[..., Any]] = {
     int: flags.DEFINE_integer,
     float: flags.DEFINE_float,
     str: flags.DEFINE_string,
+    float | None: flags.DEFINE_float,
+    Any: flags.DEFINE_string,  # the path of a file
 }
 
 

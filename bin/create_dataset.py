@@ -46,8 +46,8 @@ def define(fv: flags.FlagValues, spec: FamilySpec) -> None:
     flags.DEFINE_enum(
         'format',
         'compact',
-        ['compact', 'dense'],
-        "compact: small, encoded when it is read. dense: Magenta's, for its tools.",
+        ['compact', 'dense'] if spec.has_dense_form else ['compact'],
+        "compact: small, encoded when it is read. dense: Magenta's, for its tools, where it has such a model.",
         flag_values=fv,
     )
     flags.DEFINE_integer('num_workers', 1, 'Processes on this machine.', flag_values=fv)

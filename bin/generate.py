@@ -1,15 +1,18 @@
 """The generate command of every family: `<family>_generate`."""
 
+import dataclasses
 import secrets
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from absl import flags, logging
 
 from solferino.bin import command
-from solferino.hparams import overrides
+from solferino.hparams import generation, overrides
 from solferino.hparams.errors import SolferinoError
+from solferino.hparams.generation import GenerateOptions
 from solferino.hparams.spec import FamilySpec
 
 if TYPE_CHECKING:
@@ -51,24 +54,15 @@ def define(fv: flags.FlagValues, spec: FamilySpec) -> None:
     text('bundle_description', None, 'What to say about the model in the bundle: its training data, for example.')
     text('output_dir', f'/tmp/{spec.name}/generated', 'Directory for the MIDI files.')
     number('num_outputs', 10, 'How many MIDI files to generate.')
-    number('num_steps', 128, 'Length of each in steps, the primer included.')
     for name, help in spec.primer_flags.items():
         text(name, '', help)
     text('primer_midi', '', 'A MIDI file to begin with.')
-    flags.DEFINE_float(
-        'qpm', None, 'Tempo in quarters a minute (120 if not given); a primer MIDI brings its own.', flag_values=fv
-    )
-    flags.DEFINE_float(
-        'temperature', 1.0, 'Randomness: above 1.0 more than the model has learned, below 1.0 less.', flag_values=fv
-    )
-    number('top_k', 0, 'Choose among this many likeliest events; 0 for all.')
-    number('beam_size', 1, 'Beam search: how many candidates are kept.')
-    number('branch_factor', 1, 'Beam search: how many ways each candidate is continued.')
-    number('steps_per_iteration', 1, 'Beam search: steps between two choices of the best candidates.')
+    command.define_option_flags(fv, spec.generation)
+    for name, help in spec.plots.items():
+        flags.DEFINE_bool(name, False, help, flag_values=fv)
     flags.DEFINE_integer(
         'seed', None, 'The same seed gives the same music; chosen at random if not given.', flag_values=fv
     )
-    flags.DEFINE_bool('exclude_primer', False, 'Leave the primer out of the files.', flag_values=fv)
 
 
 def main(fv: flags.FlagValues, spec: FamilySpec) -> None:
@@ -119,8 +113,6 @@ def _check_model(model: 'Model', fv: flags.FlagValues, spec: FamilySpec) -> None
 
 
 def _save_bundle(model: 'Model', fv: flags.FlagValues) -> None:
-    import dataclasses
-
     named = dataclasses.replace(
         model,
         generator_id=fv.generator_id or model.generator_id,
@@ -137,33 +129,47 @@ def _generate(model: 'Model', fv: flags.FlagValues, spec: FamilySpec) -> None:
     from solferino.models.core import midi_files
 
     primer = _primer(model, fv, spec)
-    seed = secrets.randbelow(1 << 31) if fv.seed is None else fv.seed
+    options = _options(fv, spec)
     if fv.primer_midi and fv.qpm and primer.tempos and abs(primer.tempos[0].qpm - fv.qpm) > 0.01:
         logging.warning(
             '--qpm=%g is not used: %s has its own tempo, %.4g.', fv.qpm, fv.primer_midi, primer.tempos[0].qpm
         )
     began = time.monotonic()
     sequences = model.generate(
-        primer,
-        num_outputs=fv.num_outputs,
-        num_steps=fv.num_steps,
-        temperature=fv.temperature,
-        top_k=fv.top_k,
-        beam_size=fv.beam_size,
-        branch_factor=fv.branch_factor,
-        steps_per_iteration=fv.steps_per_iteration,
-        seed=seed,
-        qpm=fv.qpm,
-        exclude_primer=fv.exclude_primer,
+        primer, fv.num_outputs, **{field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
     )
     seconds = time.monotonic() - began
     paths = midi_files.write_all(sequences, Path(fv.output_dir).expanduser())
     silent = sum(not sequence.notes for sequence in sequences)
     if silent:
         logging.warning('%d of the %d outputs have no notes; try a higher --temperature.', silent, len(sequences))
-    print(f'Generated {len(paths)} MIDI files of {fv.num_steps} steps in {seconds:.1f} s:')
+    print(f'Generated {len(paths)} MIDI files of {options.num_steps} steps in {seconds:.1f} s:')
     print(f'{paths[0]} to {paths[-1].name}' if len(paths) > 1 else paths[0])
-    print(f'--seed={seed} makes the same music again.')
+    for path in _plot(model, [name for name in spec.plots if fv[name].value], dict(zip(paths, sequences, strict=True))):
+        print(path)
+    print(f'--seed={options.seed} makes the same music again.')
+
+
+def _options(fv: flags.FlagValues, spec: FamilySpec) -> GenerateOptions:
+    """Reads the flags of `spec.generation`, and the MIDI files that they name."""
+    options = command.options_from_flags(fv, spec.generation)
+    midi = [field.name for field in dataclasses.fields(options) if field.metadata.get('midi')]
+    read = {name: _read_midi(name, getattr(options, name)) for name in midi if getattr(options, name)}
+    seed = secrets.randbelow(1 << 31) if fv.seed is None else fv.seed
+    return generation.replace(options, seed=seed, **read)
+
+
+def _plot(model: 'Model', plots: list[str], music: dict[Path, Any]) -> Iterator[Path]:
+    """Writes the pictures that the flags `plots` ask for beside each MIDI file; yields their paths."""
+    for name in plots:
+        from solferino.models.core.files import atomic_write
+        from solferino.models.music.page import to_png  # imports matplotlib
+
+        for path, sequence in music.items():
+            for part, figure in model.family.plot(name, model.weights, model.config, sequence).items():
+                picture = path.with_name(f'{path.stem}_{part}.png')
+                atomic_write(str(picture), to_png(figure))
+                yield picture
 
 
 def _primer(model: 'Model', fv: flags.FlagValues, spec: FamilySpec) -> Any:
@@ -174,12 +180,12 @@ def _primer(model: 'Model', fv: flags.FlagValues, spec: FamilySpec) -> Any:
         logging.info('No primer was given: beginning with %s.', model.family.spec.default_primer)
         return None
     if given[0] == 'primer_midi':
-        return _read_midi(fv.primer_midi)
+        return _read_midi('primer_midi', fv.primer_midi)
     return model.family.parse_primer(given[0], str(fv[given[0]].value), model.config)
 
 
-def _read_midi(path: str) -> Any:
-    """Reads a primer as the pipelines read files: apart from this process, so that it cannot take all memory."""
+def _read_midi(flag: str, path: str) -> Any:
+    """Reads music as the pipelines read files: apart from this process, so that it cannot take all memory."""
     from note_seq.protobuf import music_pb2
 
     from solferino.pipelines import parsing
@@ -187,5 +193,5 @@ def _read_midi(path: str) -> Any:
     with parsing.Parser(parsing.Limits()) as parser:
         answer = parser.parse_midi(Path(path).expanduser())
     if isinstance(answer, parsing.LeftOut):
-        raise SolferinoError(f'--primer_midi={path}: {answer.reason} ({answer.detail}).')
+        raise SolferinoError(f'--{flag}={path}: {answer.reason} ({answer.detail}).')
     return music_pb2.NoteSequence.FromString(answer.data)

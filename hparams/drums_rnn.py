@@ -10,7 +10,7 @@ Cost and scores to expect are in BENCHMARKS.md.
 
 import dataclasses
 
-from solferino.hparams.event_rnn import EventRnnHparams
+from solferino.hparams.event_rnn import EventGeneration, EventRnnHparams
 from solferino.hparams.reasons import BAD_METRE, BAD_TIME, CUT_OFF, NEGATIVE_TIME, NO_DRUMS, ODD_METRE, TOO_SHORT
 from solferino.hparams.spec import Config, FamilySpec, option
 
@@ -88,4 +88,6 @@ SPEC = FamilySpec(
         NEGATIVE_TIME: 'Mend the file in a sequencer.',
         BAD_TIME: 'Times must be finite numbers: make the NoteSequences again.',
     },
+    generation=EventGeneration(),
+    has_dense_form=True,
 )

@@ -2,7 +2,8 @@
 
 import dataclasses
 
-from solferino.hparams.spec import architecture
+from solferino.hparams.generation import GenerateOptions
+from solferino.hparams.spec import architecture, option
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,3 +46,18 @@ class EventRnnHparams:
             raise ValueError(f'precision={self.precision} must be float32 or bfloat16.')
         if self.learning_rate <= 0:
             raise ValueError(f'learning_rate={self.learning_rate} must be above 0.')
+
+
+@dataclasses.dataclass(frozen=True)
+class EventGeneration(GenerateOptions):
+    """With Magenta's beam search; 1, 1, 1 is plain sampling."""
+
+    top_k: int = option(0, 'Choose among this many likeliest events; 0 for all.')
+    beam_size: int = option(1, 'Beam search: how many candidates are kept.')
+    branch_factor: int = option(1, 'Beam search: how many ways each candidate is continued.')
+    steps_per_iteration: int = option(1, 'Beam search: steps between two choices of the best candidates.')
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require_at_least(0, 'top_k')
+        self.require_at_least(1, 'beam_size', 'branch_factor', 'steps_per_iteration')

@@ -11,7 +11,7 @@ Cost and scores to expect are in BENCHMARKS.md.
 import dataclasses
 import re
 
-from solferino.hparams.event_rnn import EventRnnHparams
+from solferino.hparams.event_rnn import EventGeneration, EventRnnHparams
 from solferino.hparams.reasons import (
     BAD_METRE,
     BAD_TIME,
@@ -137,4 +137,6 @@ SPEC = FamilySpec(
         NEGATIVE_TIME: 'Mend the file in a sequencer.',
         BAD_TIME: 'Times must be finite numbers: make the NoteSequences again.',
     },
+    generation=EventGeneration(),
+    has_dense_form=True,
 )

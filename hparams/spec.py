@@ -20,6 +20,8 @@ class Config:
       steps_per_quarter: time resolution, steps to a quarter note.
       hparams: the model's hyperparameters, a frozen dataclass; `--hparams` overrides its fields.
       extraction: how examples are taken from music, a frozen dataclass; create_dataset has a flag for each field.
+      learned: what the model must know of the training examples before it is made (a vocabulary), a frozen dataclass;
+        `Family.learn` fills it in, and it is stored with the config. None if there is nothing.
     """
 
     name: str
@@ -27,6 +29,7 @@ class Config:
     steps_per_quarter: int
     hparams: Any
     extraction: Any
+    learned: Any = dataclasses.field(default=None, kw_only=True)
 
     def for_evaluation(self) -> Self:
         """The config for the examples to evaluate on: without what only multiplies training examples."""
@@ -45,6 +48,9 @@ class FamilySpec:
       primer_flags: name and help of each flag that holds a primer as text.
       default_primer: in words, what generation begins with when no primer is given.
       remedies: what to do about each reason for which music is left out, by reason.
+      generation: how to generate, a `generation.GenerateOptions`; generate has a flag for each field.
+      plots: name and help of each flag of generate that draws how a model sees a piece of music; see `Family.plot`.
+      has_dense_form: whether Magenta's tools can read its examples (`--format=dense`).
     """
 
     name: str
@@ -54,6 +60,9 @@ class FamilySpec:
     primer_flags: Mapping[str, str]
     default_primer: str
     remedies: Mapping[str, str]
+    generation: Any
+    plots: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    has_dense_form: bool = False
 
     def config(self, name: str | None) -> Config:
         """Returns the config called `name` (None: the default). Raises SolferinoError that lists the valid names."""
@@ -68,6 +77,11 @@ class FamilySpec:
 def option(default: Any, help: str) -> Any:
     """A dataclass field that a binary also offers as a flag with this help text."""
     return dataclasses.field(default=default, metadata={'help': help})
+
+
+def midi_option(help: str) -> Any:
+    """A field for a piece of music, None if there is none; its flag takes the path of a MIDI file."""
+    return dataclasses.field(default=None, metadata={'help': help, 'midi': True})
 
 
 def architecture(default: Any) -> Any:

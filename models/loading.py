@@ -11,13 +11,13 @@ import dataclasses
 import pathlib
 from typing import Any
 
-from solferino.hparams import overrides
+from solferino.hparams import generation, overrides
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import Config
 from solferino.models import registry
 from solferino.models.core import bundles, checkpoints, forward, magenta, settings
 from solferino.models.core.event_family import EventFamily
-from solferino.models.core.family import Family, GenerateOptions, Weights
+from solferino.models.core.family import Family, Weights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Model:
           primer: what every output begins with: a NoteSequence, an event sequence of note-seq, or None for the
             family's default.
           num_outputs: how many.
-          **options: fields of GenerateOptions: num_steps, temperature, seed, top_k, ...
+          **options: fields of the family's GenerateOptions: num_steps, temperature, seed, ...
 
         Returns:
           A list of NoteSequences.
@@ -55,7 +55,8 @@ class Model:
         """
         if num_outputs < 1:
             raise SolferinoError(f'--num_outputs={num_outputs} must be at least 1.')
-        return self.family.generate(self.weights, self.config, [primer] * num_outputs, GenerateOptions(**options))
+        chosen = generation.replace(self.family.spec.generation, **options)
+        return self.family.generate(self.weights, self.config, [primer] * num_outputs, chosen)
 
     def log_likelihood(self, sequence: Any) -> float:
         """Returns the log-probability in nats of the events after the first of a NoteSequence or an event sequence.

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from solferino.hparams.errors import SolferinoError
@@ -25,6 +25,8 @@ COMPACT, DENSE = 'compact', 'dense'
 _SEQUENCES = 'NoteSequences read'
 _EXAMPLES = {split.TRAINING: 'training examples', split.EVAL: 'evaluation examples'}
 _STEPS = {split.TRAINING: 'steps in training examples', split.EVAL: 'steps in evaluation examples'}
+# The family's traits are counted under their own names after these words.
+_TRAIT = {split.TRAINING: 'trait of training: ', split.EVAL: 'trait of evaluation: '}
 _DONE = (_SEQUENCES, *_EXAMPLES.values(), *_STEPS.values())
 
 _log = logging.getLogger(__name__)
@@ -73,21 +75,27 @@ def create(job: Job) -> str:
         made = work.run(_MakeExamples(job), source, staging, 'NoteSequences', job.beam_args, job.num_workers)
         tallies = made.tallies
         done = {name: tallies.get(name, report.Tally()).count for name in _DONE}
-        left_out = {name: tally for name, tally in tallies.items() if name not in _DONE}
+        traits = {side: _with_prefix(tallies, prefix) for side, prefix in _TRAIT.items()}
+        left_out = {
+            name: tally
+            for name, tally in tallies.items()
+            if name not in _DONE and not name.startswith(tuple(_TRAIT.values()))
+        }
         if not done[_EXAMPLES[split.TRAINING]]:
             raise SolferinoError(_why_none(family, job, done, left_out))
         for side, path in outputs.items():
             writing.assemble(staging, made.runs.get(side, []), path)
+        config, learned = family.learn(job.config, traits[split.TRAINING], traits[split.EVAL])
         sidecar = settings.sidecar_path(outputs[split.TRAINING])
         with open(staging.output(sidecar), 'w', encoding='utf-8') as file:
-            json.dump(_sidecar(family, job, done, left_out), file, indent=1)
+            json.dump(_sidecar(family, config, job, {**done, **learned}, left_out), file, indent=1)
         staging.commit()
     if job.eval_ratio and not done[_EXAMPLES[split.EVAL]]:
         _log.warning('There is no evaluation example. A larger --eval_ratio or another --seed may give some.')
     bytes_written = sum(os.path.getsize(path) for path in outputs.values())
     return '\n'.join(
         [
-            report.table({**done, 'bytes written': bytes_written}, left_out, family.spec.remedies),
+            report.table({**done, **learned, 'bytes written': bytes_written}, left_out, family.spec.remedies),
             '',
             f'Training examples are in {outputs[split.TRAINING]}, evaluation examples beside them.',
         ]
@@ -130,7 +138,9 @@ class _MakeExamples:
                 payload = sequence_examples.serialize(example)
             results.write(side, f'{music.id}/{number:06d}', payload)
             results.count(_EXAMPLES[side], 1)
-            results.count(_STEPS[side], max(len(array) for array in example.values()))
+            results.count(_STEPS[side], self._family.num_steps(example, config))
+            for trait, times in self._family.traits(example, config).items():
+                results.count(_TRAIT[side] + trait, times)
         for reason in reasons:
             results.count(reason, 1, name)
 
@@ -165,11 +175,17 @@ def _why_none(family: Family, job: Job, done: dict[str, int], left_out: dict[str
     return '\n'.join(['There is no training example. Nothing was written. What was left out:', *rows])
 
 
-def _sidecar(family: Family, job: Job, done: dict[str, int], left_out: dict[str, report.Tally]) -> dict[str, Any]:
+def _with_prefix(tallies: Mapping[str, report.Tally], prefix: str) -> dict[str, int]:
+    return {name.removeprefix(prefix): tally.count for name, tally in tallies.items() if name.startswith(prefix)}
+
+
+def _sidecar(
+    family: Family, config: Config, job: Job, done: Mapping[str, float], left_out: dict[str, report.Tally]
+) -> dict[str, Any]:
     return {
-        **settings.record_of(family.spec, job.config),
-        'steps_per_quarter': job.config.steps_per_quarter,
-        'encoding': {name: dataclasses.asdict(f) for name, f in family.features(job.config).items()},
+        **settings.record_of(family.spec, config),
+        'steps_per_quarter': config.steps_per_quarter,
+        'encoding': {name: dataclasses.asdict(f) for name, f in family.features(config).items()},
         'format': job.form,
         'seed': job.seed,
         'eval_ratio': job.eval_ratio,

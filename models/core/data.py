@@ -139,9 +139,14 @@ class Batches:
         return np.split(window[np.argsort(blurred, kind='stable')], ends[:-1])
 
 
-def evaluation_order(dataset: Dataset, batch_size: int) -> list[np.ndarray]:
-    """All examples once, shortest first, as the indices of each batch; the last batch has what is left."""
-    order = np.argsort(dataset.lengths, kind='stable')
+def evaluation_order(dataset: Dataset, batch_size: int, chosen: np.ndarray | None = None) -> list[np.ndarray]:
+    """All examples once, shortest first, as the indices of each batch; the last batch has what is left.
+
+    Args:
+      chosen: indices of those to take instead of all.
+    """
+    chosen = np.arange(len(dataset)) if chosen is None else chosen
+    order = chosen[np.argsort(dataset.lengths[chosen], kind='stable')]
     return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
 
 

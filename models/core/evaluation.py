@@ -8,15 +8,19 @@ import logging
 import math
 from collections.abc import Callable, Mapping
 
+import numpy as np
+import tensorflow as tf
+
 from solferino.hparams.spec import Config
 from solferino.models.core import checkpoints, monitor
 from solferino.models.core.checkpoints import Checkpoint
 from solferino.models.core.data import Dataset, evaluation_order
-from solferino.models.core.family import Family, GenerateOptions
+from solferino.models.core.family import Family
 from solferino.models.core.steps import compiled
 from solferino.models.core.trainable import Trainable
 
 PICTURE = 'generated'
+_COMPARED = 500  # training examples
 _log = logging.getLogger(__name__)
 
 
@@ -31,6 +35,8 @@ class Evaluator:
       train_dir: where the best checkpoint is kept; None keeps none.
       seed: of the tracks in the pictures.
       stop: whether the user wants to end.
+      training: the training examples, if they are at hand; some are for the model to compare with the held-out ones.
+      is_thorough: report also what takes long.
     """
 
     model: Trainable
@@ -39,19 +45,43 @@ class Evaluator:
     train_dir: str | None
     seed: int
     stop: Callable[[], bool] = lambda: False
+    training: Dataset | None = None
+    is_thorough: bool = False
 
     def __post_init__(self) -> None:
         self._test_step = compiled(self.model.test_step, self.dataset.family, self.dataset.config)
 
     def values(self) -> dict[str, float] | None:
         """The metrics, by TensorBoard name; None if the user stopped."""
+        values = self._values_of(self.dataset, len(self.dataset))
+        if values is None:
+            return None
+        if self.training and self.model.compares:
+            sample = self._values_of(self.training, min(len(self.training), len(self.dataset), _COMPARED))
+            if sample is None:
+                return None
+            values |= self.model.compare(sample, values)
+        return values | (self.model.thorough(values) if self.is_thorough else {})
+
+    def _values_of(self, dataset: Dataset, number: int) -> dict[str, float] | None:
+        """The metrics of that many examples, spread over all; None if the user stopped."""
         meter = monitor.Meter()
-        for indices in evaluation_order(self.dataset, self.dataset.config.hparams.batch_size):
+        chosen = np.linspace(0, len(dataset) - 1, number).astype(int)
+        for indices in evaluation_order(dataset, dataset.config.hparams.batch_size, chosen):
             if self.stop():
                 return None
-            meter.add(self._test_step(self.dataset.batch(indices)))
+            meter.add(self._test_step(dataset.batch(indices)))
         means = meter.means()
         return means | self.model.derived(means)
+
+    def _show(self, checkpoint: Checkpoint) -> None:
+        """Writes pictures and distributions."""
+        dataset = self.dataset
+        first = evaluation_order(dataset, dataset.config.hparams.batch_size)[0]
+        batch = {name: tf.constant(array) for name, array in dataset.batch(first).items()}
+        for name, array in self.model.histograms(batch).items():
+            self.board.histogram(checkpoint.step, name, array.numpy())
+        draw(dataset.family, dataset.config, checkpoint, self.board, self.seed)
 
     def report(self, checkpoint: Checkpoint) -> dict[str, float] | None:
         """Evaluates the model, which is in the state of `checkpoint`; writes the values, a picture and the best."""
@@ -59,7 +89,7 @@ class Evaluator:
         if values is None:
             return None
         self.board.scalars(checkpoint.step, values)
-        draw(self.dataset.family, self.dataset.config, checkpoint, self.board, self.seed)
+        self._show(checkpoint)
         self.board.flush()
         loss = values['loss']
         if self.train_dir and math.isfinite(loss):
@@ -73,10 +103,14 @@ class Evaluator:
 
 
 def draw(family: Family, config: Config, checkpoint: Checkpoint, board: monitor.Board, seed: int) -> None:
-    """Writes the picture of a track that the model generates. The same seed makes the pictures of a run comparable."""
+    """Writes pictures of music that the model generates. The same seed makes the pictures of a run comparable."""
     try:
-        sequence = family.generate(checkpoint.weights, config, [None], GenerateOptions(seed=seed))[0]
+        options = dataclasses.replace(family.spec.generation, seed=seed)
+        sequence = family.generate(checkpoint.weights, config, [None], options)[0]
         board.picture(checkpoint.step, PICTURE, family.draw(sequence, config))
+        for plot in family.spec.plots:
+            for name, figure in family.plot(plot, checkpoint.weights, config, sequence).items():
+                board.picture(checkpoint.step, name, figure)
     except Exception as error:  # a picture is not worth hours of training
         _log.warning('No picture of a generated track at step %d: %r', checkpoint.step, error)
 

@@ -11,10 +11,11 @@ from note_seq import events_lib
 from note_seq.protobuf import music_pb2
 
 from solferino.hparams.errors import SolferinoError
+from solferino.hparams.event_rnn import EventGeneration
 from solferino.hparams.reasons import Reject
 from solferino.hparams.spec import FamilySpec
 from solferino.models.core import event_sampling
-from solferino.models.core.family import Example, Feature, GenerateOptions, Weights
+from solferino.models.core.family import Example, Family, Feature, Weights
 from solferino.models.core.forward import Forward
 from solferino.models.music import piece as pieces
 from solferino.models.music.encodings import Encoding, to_dense
@@ -51,7 +52,7 @@ class Primer:
     metre: tuple[int, int] | None = None
 
 
-class EventFamily(abc.ABC):
+class EventFamily(Family):
     """Implements `solferino.models.core.family.Family` for event sequences (note-seq's DrumTrack, Melody, ...)."""
 
     spec: FamilySpec
@@ -135,10 +136,9 @@ class EventFamily(abc.ABC):
         return EventRnn(config.hparams, self.encoding(config), seed)
 
     def generate(
-        self, weights: Weights, config: Any, primers: Sequence[Any], options: GenerateOptions
+        self, weights: Weights, config: Any, primers: Sequence[Any], options: EventGeneration
     ) -> list[music_pb2.NoteSequence]:
         """See Family. Raises SolferinoError for a primer that is silent, too long, or does not fit the config."""
-        _check(options)
         known = [
             self._primer(given, config, np.random.default_rng([options.seed, k])) for k, given in enumerate(primers)
         ]
@@ -201,7 +201,7 @@ class EventFamily(abc.ABC):
             (metre.numerator, metre.denominator) if metre else None,
         )
 
-    def _sample(self, weights: Weights, config: Any, tracks: list[Any], options: GenerateOptions) -> list[np.ndarray]:
+    def _sample(self, weights: Weights, config: Any, tracks: list[Any], options: EventGeneration) -> list[np.ndarray]:
         """Returns the event classes that follow each of `tracks`; those of one length are sampled in one batch."""
         forward, encoding = self._forward(weights, config), self.encoding(config)
         sampled: list[np.ndarray] = [np.empty(0)] * len(tracks)
@@ -217,7 +217,7 @@ class EventFamily(abc.ABC):
         return sampled
 
     def _sequence(
-        self, primer: Primer, classes: np.ndarray, config: Any, options: GenerateOptions
+        self, primer: Primer, classes: np.ndarray, config: Any, options: EventGeneration
     ) -> music_pb2.NoteSequence:
         events = [] if options.exclude_primer else list(primer.track)
         track = self.track(events, classes, primer.track, config)
@@ -229,17 +229,3 @@ class EventFamily(abc.ABC):
             numerator, denominator = primer.metre
             sequence.time_signatures.add(numerator=numerator, denominator=denominator)
         return sequence
-
-
-def _check(options: GenerateOptions) -> None:
-    for name in ('num_steps', 'beam_size', 'branch_factor', 'steps_per_iteration'):
-        if getattr(options, name) < 1:
-            raise SolferinoError(f'--{name}={getattr(options, name)} must be at least 1.')
-    if not 0 < options.temperature < float('inf'):
-        raise SolferinoError(f'--temperature={options.temperature} must be above 0.')
-    if options.top_k < 0:
-        raise SolferinoError(f'--top_k={options.top_k} must be 0 (sample among all events) or more.')
-    if options.seed < 0:
-        raise SolferinoError(f'--seed={options.seed} must be 0 or more.')
-    if options.qpm is not None and not 0 < options.qpm < float('inf'):
-        raise SolferinoError(f'--qpm={options.qpm} must be above 0.')

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import threadpoolctl
 
-from solferino.models.core.family import GenerateOptions
+from solferino.hparams.event_rnn import EventGeneration
 from solferino.models.core.forward import Forward, State, log_softmax
 from solferino.models.core.processors import num_cores
 from solferino.models.music.encodings import Encoding, Inputs
@@ -29,7 +29,7 @@ def sample(
     encoding: Encoding,
     primers: np.ndarray,
     length: int,
-    options: GenerateOptions,
+    options: EventGeneration,
     streams: Sequence[int],
     threads: int | None = None,
 ) -> np.ndarray:
@@ -74,7 +74,7 @@ def one_thread() -> contextlib.AbstractContextManager[object]:
     return threadpoolctl.threadpool_limits(1, 'blas')
 
 
-def _width(options: GenerateOptions) -> int:
+def _width(options: EventGeneration) -> int:
     """Hypotheses of a track."""
     return options.beam_size * options.branch_factor
 
@@ -96,7 +96,7 @@ def _sample(
     encoding: Encoding,
     primers: np.ndarray,
     length: int,
-    options: GenerateOptions,
+    options: EventGeneration,
     streams: Sequence[int],
 ) -> np.ndarray:
     """See `sample`."""
@@ -151,7 +151,7 @@ def _best(score: np.ndarray, tracks: int, keep: int) -> np.ndarray:
     return (order + np.arange(tracks)[:, None] * per_track.shape[1]).reshape(-1)
 
 
-def _draw(logits: np.ndarray, uniform: np.ndarray, options: GenerateOptions) -> tuple[np.ndarray, np.ndarray]:
+def _draw(logits: np.ndarray, uniform: np.ndarray, options: EventGeneration) -> tuple[np.ndarray, np.ndarray]:
     """Draws a label [rows] from each of `logits` [rows, classes]; returns its log-probability beside it."""
     scaled = logits - logits.max(axis=1, keepdims=True)
     scaled /= np.float32(np.clip(options.temperature, *_TEMPERATURES))

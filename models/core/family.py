@@ -4,13 +4,15 @@ A family is one object, held by `solferino.models.registry`. Its module imports 
 that pipelines and generation need not pay for it.
 """
 
+import abc
 import dataclasses
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
+from solferino.hparams.errors import SolferinoError
 from solferino.hparams.reasons import Reject
 from solferino.hparams.spec import Config, FamilySpec
 from solferino.models.music.piece import Piece
@@ -29,72 +31,91 @@ class Feature:
     dtype: str
 
 
-@dataclasses.dataclass(frozen=True)
-class GenerateOptions:
-    """How to generate; each family ignores none of these silently: it raises SolferinoError for one it cannot follow.
+class Family(abc.ABC):
+    """See the module's docstring; every method takes the config whose hparams and extraction are in force.
 
-    Attributes:
-      num_steps: length of each output in steps, the primer included.
-      temperature: logits are divided by it.
-      top_k: sample among this many likeliest events; 0 for all.
-      beam_size, branch_factor, steps_per_iteration: Magenta's beam search; 1, 1, 1 is plain sampling.
-      seed: makes the outputs repeat.
-      qpm: tempo of the outputs in quarters a minute for a primer that has none of its own; None is 120.
-      exclude_primer: outputs hold only what follows the primer.
+    What is not abstract here, some families do not have.
     """
-
-    num_steps: int = 128
-    temperature: float = 1.0
-    top_k: int = 0
-    beam_size: int = 1
-    branch_factor: int = 1
-    steps_per_iteration: int = 1
-    seed: int = 0
-    qpm: float | None = None
-    exclude_primer: bool = False
-
-
-class Family(Protocol):
-    """See the module's docstring; every method takes the config whose hparams and extraction are in force."""
 
     spec: FamilySpec
 
-    def examples(self, piece: Piece, config: Config, reject: Reject) -> Iterator[Example]:
+    @abc.abstractmethod
+    def examples(self, piece: Piece, config: Any, reject: Reject) -> Iterator[Example]:
         """Yields the examples of an unquantized piece of music, in order, calling `reject` for what is left out."""
 
-    def to_dense(self, example: Example, config: Config) -> tuple[np.ndarray, np.ndarray]:
+    def to_dense(self, example: Example, config: Any) -> tuple[np.ndarray, np.ndarray]:
         """Returns Magenta's dense form: float32 inputs [steps, input_size] and int64 labels [steps]."""
+        raise SolferinoError(f'The examples of {self.spec.name} have no dense form: Magenta has no such model.')
 
-    def from_dense(self, inputs: np.ndarray, labels: np.ndarray, config: Config) -> Example:
+    def from_dense(self, inputs: np.ndarray, labels: np.ndarray, config: Any) -> Example:
         """Inverse of `to_dense`. Raises ValueError if the arrays are not of this config's encoding."""
+        raise ValueError('it is an example for Magenta')
 
-    def to_sequence(self, example: Example, config: Config) -> Any:
+    def num_steps(self, example: Example, config: Any) -> int:
+        """Length of a stored example in steps, for the table of create_dataset."""
+        return max(len(array) for array in example.values())
+
+    def traits(self, example: Example, config: Any) -> Mapping[str, int]:
+        """What is counted in each example for `learn`: how often each thing occurs."""
+        return {}
+
+    def learn(
+        self, config: Any, training: Mapping[str, int], evaluation: Mapping[str, int]
+    ) -> tuple[Config, Mapping[str, float]]:
+        """Fills in `config.learned`, of the training side alone.
+
+        Args:
+          config: with nothing in `learned` yet.
+          training, evaluation: the traits of the examples of each side, added up.
+
+        Returns:
+          The config, and what to tell the user about it, numbers by what they count.
+        """
+        return config, {}
+
+    @abc.abstractmethod
+    def to_sequence(self, example: Example, config: Any) -> Any:
         """Returns the music of a stored example as a NoteSequence; its tempo, which no example has, is made up."""
 
-    def features(self, config: Config) -> Mapping[str, Feature]:
+    @abc.abstractmethod
+    def features(self, config: Any) -> Mapping[str, Feature]:
         """The arrays that `encode` returns and the model takes."""
 
-    def encode(self, example: Example, config: Config) -> Example:
+    @abc.abstractmethod
+    def encode(self, example: Example, config: Any) -> Example:
         """Turns a stored example into the arrays that the model takes."""
 
-    def model(self, config: Config, seed: int) -> Any:
+    @abc.abstractmethod
+    def model(self, config: Any, seed: int) -> Any:
         """Returns a new `solferino.models.core.trainable.Trainable` (this imports TensorFlow)."""
 
-    def parse_primer(self, flag: str, text: str, config: Config) -> Any:
+    @abc.abstractmethod
+    def parse_primer(self, flag: str, text: str, config: Any) -> Any:
         """Reads the text of one of the spec's primer flags. Raises SolferinoError that says what is wrong with it."""
 
-    def generate(self, weights: Weights, config: Config, primers: Sequence[Any], options: GenerateOptions) -> list[Any]:
+    @abc.abstractmethod
+    def generate(self, weights: Weights, config: Any, primers: Sequence[Any], options: Any) -> list[Any]:
         """Returns a NoteSequence for each primer (a NoteSequence, an event sequence, None for the default)."""
 
-    def log_likelihood(self, weights: Weights, config: Config, sequence: Any) -> float:
+    @abc.abstractmethod
+    def log_likelihood(self, weights: Weights, config: Any, sequence: Any) -> float:
         """Natural log of the probability of the events after the first, of a NoteSequence or an event sequence."""
 
-    def export(self, weights: Weights, config: Config, format: str, folder: pathlib.Path) -> None:
+    def export(self, weights: Weights, config: Any, format: str, folder: pathlib.Path) -> None:
         """Writes a model for other programs into the empty `folder`.
 
         `format` is 'magentajs', for web pages with @magenta/music, or 'savedmodel', for TensorFlow without Solferino
         (this imports TensorFlow). Raises SolferinoError that says why a model cannot be had in a format.
         """
+        raise SolferinoError(f'A model of {self.spec.name} cannot be exported: other programs have no such model.')
 
-    def draw(self, sequence: Any, config: Config) -> Any:
+    @abc.abstractmethod
+    def draw(self, sequence: Any, config: Any) -> Any:
         """Returns a matplotlib Figure of a NoteSequence."""
+
+    def plot(self, name: str, weights: Weights, config: Any, sequence: Any) -> Mapping[str, Any]:
+        """Returns matplotlib Figures by name of how a model sees a piece of music, a NoteSequence.
+
+        `name` is one of the spec's `plots`.
+        """
+        return {}

@@ -168,7 +168,9 @@ def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> No
         evaluator = None
         if held_out:
             eval_board = stack.enter_context(monitor.Board(run.eval_dir, step))
-            evaluator = evaluation.Evaluator(model, held_out, eval_board, run.train_dir, run.seed, stop)
+            evaluator = evaluation.Evaluator(
+                model, held_out, eval_board, run.train_dir, run.seed, stop, session.dataset
+            )
         names = [field.name for field in dataclasses.fields(training.Options)]
         trainer = training.Trainer(
             model=model,
@@ -219,7 +221,7 @@ def _evaluate(family: Family, run: Run, request: Request, found: Iterator[Checkp
     # One evaluation of examples of any kind, such as a test set, does not choose the best checkpoint.
     train_dir = None if once or status.keeps_best(run.path) else run.train_dir
     with monitor.Board(run.eval_dir) as board:
-        evaluator = evaluation.Evaluator(model, held_out, board, train_dir, run.seed)
+        evaluator = evaluation.Evaluator(model, held_out, board, train_dir, run.seed, is_thorough=once)
         for checkpoint in found:
             checkpoints.restore(model, checkpoint)
             values = evaluator.report(checkpoint)

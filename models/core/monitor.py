@@ -9,12 +9,14 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
-from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.compat.proto.summary_pb2 import HistogramProto, Summary
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 # The metric that counts what was trained on: reported as a rate, not as a mean.
 EVENTS = 'events'
+_BINS = 30
 
 
 class Meter:
@@ -68,6 +70,17 @@ class Board:
         width, height = (int(size) for size in figure.get_size_inches() * figure.dpi)
         image = Summary.Image(height=height, width=width, colorspace=4, encoded_image_string=png.getvalue())
         self._add(step, summary=Summary(value=[Summary.Value(tag=name, image=image)]))
+
+    def histogram(self, step: int, name: str, values: np.ndarray) -> None:
+        """Writes the distribution of numbers."""
+        values = np.asarray(values, np.float64).ravel()
+        counts, edges = np.histogram(values, bins=_BINS)
+        histogram = HistogramProto(
+            min=values.min(), max=values.max(), num=values.size, sum=values.sum(), sum_squares=np.square(values).sum()
+        )
+        histogram.bucket_limit.extend(edges[1:].tolist())
+        histogram.bucket.extend(counts.tolist())
+        self._add(step, summary=Summary(value=[Summary.Value(tag=name, histo=histogram)]))
 
     def flush(self) -> None:
         """Makes what was written visible."""

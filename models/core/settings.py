@@ -38,6 +38,7 @@ def record_of(spec: FamilySpec, config: Config) -> dict[str, Any]:
         'config': config.name,
         'hparams': overrides.as_dict(config.hparams),
         'extraction': overrides.as_dict(config.extraction),
+        **({} if config.learned is None else {'learned': overrides.as_dict(config.learned)}),
     }
 
 
@@ -59,12 +60,22 @@ def config_of(spec: FamilySpec, record: Mapping[str, Any], source: str) -> Confi
         config,
         hparams=overrides.replace(config.hparams, _values(record, 'hparams', source), source),
         extraction=overrides.replace(config.extraction, _values(record, 'extraction', source), source),
+        learned=config.learned and overrides.replace(config.learned, _values(record, 'learned', source), source),
     )
 
 
 def choose(spec: FamilySpec, given: Given) -> Config:
-    """Returns the config of the command line alone. Raises SolferinoError if there is no such config or hparam."""
+    """Returns the config of the command line alone.
+
+    Raises:
+      SolferinoError: there is no such config or hparam, or the config needs what is learned of a dataset.
+    """
     config = spec.config(given.config)
+    if config.learned is not None:
+        raise SolferinoError(
+            f'--config={config.name} needs what {spec.name}_create_dataset learned: {spec.records}.json '
+            'must be in the folder of the examples.'
+        )
     return dataclasses.replace(config, hparams=overrides.parse(config.hparams, given.hparams))
 
 

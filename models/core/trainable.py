@@ -19,6 +19,7 @@ class Trainable(keras.Model):
     """
 
     optimizer: keras.optimizers.Optimizer
+    compares = False
 
     def train_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
         """One update from a batch: the family's features, padded, and 'length' [B] int32. Runs in a tf.function.
@@ -31,6 +32,21 @@ class Trainable(keras.Model):
     def test_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
         """The metrics of a batch without dropout and without an update; 'loss' must be among them."""
         raise NotImplementedError
+
+    def histograms(self, batch: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
+        """Values to show the distribution of, by TensorBoard name, for a batch of held-out examples."""
+        return {}
+
+    def compare(self, training: Mapping[str, float], held_out: Mapping[str, float]) -> dict[str, float]:
+        """More values to report, from those of a sample of the training examples and of the held-out ones.
+
+        Only asked for where `compares` is True, as it takes an evaluation of the sample.
+        """
+        return {}
+
+    def thorough(self, values: Mapping[str, float]) -> dict[str, float]:
+        """More values that take too long to be had at each evaluation, for `--eval_once`; `values` are the others."""
+        return {}
 
     def derived(self, values: Mapping[str, float]) -> dict[str, float]:
         """More values to report, from the metrics' values (such as perplexity from loss)."""

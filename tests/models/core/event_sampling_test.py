@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
+from solferino.hparams.event_rnn import EventGeneration
 from solferino.models.core import event_sampling
-from solferino.models.core.family import GenerateOptions
 from solferino.models.core.forward import Forward, log_softmax
 from solferino.models.music.encodings import EventEncoding
 
@@ -39,7 +39,7 @@ def forward() -> Forward:
 
 def _sample(forward: Forward, tracks: int = 4, length: int = 20, **options) -> np.ndarray:
     primers = np.repeat(PRIMER, tracks, axis=0)
-    return event_sampling.sample(forward, ENCODING, primers, length, GenerateOptions(**options), range(tracks))
+    return event_sampling.sample(forward, ENCODING, primers, length, EventGeneration(**options), range(tracks))
 
 
 def _greedy(forward: Forward, length: int) -> list[int]:
@@ -65,7 +65,7 @@ def test_slices_and_threads_do_not_show(forward: Forward, options: dict) -> None
     primers[::2] = primers[0]
 
     def tracks(rows: np.ndarray, threads: int | None) -> np.ndarray:
-        given = GenerateOptions(seed=3, temperature=10, **options)
+        given = EventGeneration(seed=3, temperature=10, **options)
         return event_sampling.sample(forward, ENCODING, primers[rows], 24, given, rows.tolist(), threads=threads)
 
     together = tracks(np.arange(160), threads=1)
@@ -79,7 +79,7 @@ def test_slices_and_threads_do_not_show(forward: Forward, options: dict) -> None
 def test_an_error_in_a_thread_is_told(forward: Forward) -> None:
     primers = np.full((100, 3), 99, np.int32)  # there are five classes
     with pytest.raises(IndexError):
-        event_sampling.sample(forward, ENCODING, primers, 9, GenerateOptions(), range(100), threads=2)
+        event_sampling.sample(forward, ENCODING, primers, 9, EventGeneration(), range(100), threads=2)
 
 
 @pytest.mark.parametrize('temperature', [1e-300, 1e-30, 1e30, 1e300])

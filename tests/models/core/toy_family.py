@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from solferino.hparams.generation import GenerateOptions
 from solferino.hparams.spec import Config, FamilySpec, architecture, option
 from solferino.models.core import records, sequence_examples
-from solferino.models.core.family import Example, Feature, GenerateOptions, Weights
+from solferino.models.core.family import Example, Feature, Weights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +51,8 @@ SPEC = FamilySpec(
     default_primer='nothing',
     primer_flags={},
     remedies={},
+    generation=GenerateOptions(),
+    has_dense_form=True,
 )
 
 

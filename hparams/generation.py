@@ -1,0 +1,55 @@
+"""How to generate: what every family understands. A family that understands more has a subclass in its hparams file."""
+
+import dataclasses
+import difflib
+from typing import Any, TypeVar
+
+from solferino.hparams.errors import SolferinoError
+from solferino.hparams.spec import option
+
+Options = TypeVar('Options', bound='GenerateOptions')
+
+
+@dataclasses.dataclass(frozen=True)
+class GenerateOptions:
+    """The generate command has a flag for each field that has a help text.
+
+    A family ignores none of these silently: it raises SolferinoError for one that it cannot follow.
+
+    Attributes:
+      seed: makes the outputs repeat.
+    """
+
+    num_steps: int = option(128, 'Length of each output in steps, the primer included.')
+    temperature: float = option(1.0, 'Randomness: above 1.0 more than the model has learned, below 1.0 less.')
+    qpm: float | None = option(None, 'Tempo in quarters a minute (120 if not given); a primer MIDI brings its own.')
+    exclude_primer: bool = option(False, 'Leave the primer out of the files.')
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        self.require_at_least(1, 'num_steps')
+        self.require_at_least(0, 'seed')
+        if not 0 < self.temperature < float('inf'):
+            raise ValueError(f'--temperature={self.temperature} must be above 0.')
+        if self.qpm is not None and not 0 < self.qpm < float('inf'):
+            raise ValueError(f'--qpm={self.qpm} must be above 0.')
+
+    def require_at_least(self, lowest: int, *names: str) -> None:
+        """Raises ValueError if one of the fields is lower."""
+        for name in names:
+            if getattr(self, name) < lowest:
+                raise ValueError(f'--{name}={getattr(self, name)} must be {lowest} or more.')
+
+
+def replace(defaults: Options, **given: Any) -> Options:
+    """Returns `defaults` with the fields `given`. Raises SolferinoError for a name or a value that cannot be."""
+    valid = [field.name for field in dataclasses.fields(defaults)]
+    for name in given:
+        if name not in valid:
+            nearest = difflib.get_close_matches(name, valid, n=1)
+            hint = f'Did you mean {nearest[0]}?' if nearest else f'There are: {", ".join(valid)}.'
+            raise SolferinoError(f'This model has no option {name!r} for generating. {hint}')
+    try:
+        return dataclasses.replace(defaults, **given)
+    except ValueError as error:  # raised by __post_init__, which checks ranges
+        raise SolferinoError(str(error)) from error
