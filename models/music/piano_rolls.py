@@ -1,7 +1,7 @@
 """Piano rolls: which keys sound in each step, and which are struck; from notes, and back to notes.
 
-A step is a frame of so many to the second (`by_time`), or one of a grid of quarters (`by_metre`). What is not heard at a
-pitch is in no roll: drums, and notes of velocity 0.
+A step is a frame of so many to the second (`by_time`), or one of a grid of quarters (`by_metre`). What is not heard at
+a pitch is in no roll: drums, and notes of velocity 0.
 """
 
 import dataclasses
@@ -38,8 +38,8 @@ def of_notes(
 ) -> PianoRoll:
     """Returns the roll of notes: each sounds from its first step up to, not including, its end, and at least a step.
 
-    What of a note is before step 0 or from `num_steps` on is left out; one that begins before step 0 sounds there and is
-    not struck. Notes of other pitches are left out.
+    What of a note is before step 0 or from `num_steps` on is left out; one that begins before step 0 sounds there and
+    is not struck. Notes of other pitches are left out.
 
     Args:
       starts, ends: int [notes], steps.
@@ -83,7 +83,7 @@ def by_time(notes: np.ndarray, total_time: float, frames_per_second: float, lowe
     Raises:
       ValueError: it would be more than MAX_STEPS, or a time is no number of seconds.
     """
-    notes = notes[_heard(notes)]
+    notes = notes[heard(notes)]
     with np.errstate(all='ignore'):
         times = np.stack([notes['start'], notes['end']]) * frames_per_second + _EARLY
         frames = float(np.ceil(total_time * frames_per_second - _EARLY))
@@ -155,11 +155,12 @@ def _runs(roll: PianoRoll) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def num_outside(notes: np.ndarray, lowest: int, highest: int) -> int:
     """Returns how many of NOTE [notes] are heard at pitches beyond a range."""
-    pitches = notes['pitch'][_heard(notes)]
+    pitches = notes['pitch'][heard(notes)]
     return int(((pitches < lowest) | (pitches > highest)).sum())
 
 
-def _heard(notes: np.ndarray) -> np.ndarray:
+def heard(notes: np.ndarray) -> np.ndarray:
+    """Returns which of NOTE [notes] are heard at their pitch, bool [notes]: no drums, and none of velocity 0."""
     return ~notes['is_drum'] & (notes['velocity'] > 0)
 
 
