@@ -13,7 +13,7 @@ from note_seq.protobuf import music_pb2
 from solferino.models.music.piece import Piece
 from solferino.models.music.sections import Section
 
-MAX_STEPS = 1 << 20  # of a roll; at five frames a second more than two days
+MAX_STEPS = 1 << 19  # of a roll; at five frames a second more than a day
 _DOWN = 64  # the sustain pedal: values from here on
 _EARLY = 0.02  # of a frame
 
@@ -56,14 +56,14 @@ def of_notes(
     seen = (pitches >= lowest) & (pitches <= highest) & (ends > 0) & (starts < num_steps)
     starts, ends, columns = starts[seen], ends[seen], pitches[seen] - lowest
     shape = num_steps, highest - lowest + 1
-    begun, ended = (
-        np.bincount(steps * shape[1] + columns, minlength=(num_steps + 1) * shape[1])
-        for steps in (np.maximum(starts, 0), np.minimum(ends, num_steps))
-    )
-    sounding = np.cumsum((begun - ended).reshape(-1, shape[1])[:-1], axis=0) > 0
+    changes = np.zeros((num_steps + 1) * shape[1], np.int32)  # of how many notes sound
+    np.add.at(changes, np.maximum(starts, 0) * shape[1] + columns, 1)
+    np.subtract.at(changes, np.minimum(ends, num_steps) * shape[1] + columns, 1)
+    counts = changes.reshape(-1, shape[1])[:-1]
+    np.cumsum(counts, axis=0, out=counts)
     struck = np.zeros(shape, bool)
     struck[starts[starts >= 0], columns[starts >= 0]] = True
-    return PianoRoll(sounding, struck, lowest)
+    return PianoRoll(counts > 0, struck, lowest)
 
 
 def by_time(notes: np.ndarray, total_time: float, frames_per_second: float, lowest: int, highest: int) -> PianoRoll:
