@@ -1,11 +1,13 @@
 """The numbers by which music is described, of music whose numbers can be counted by hand."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from note_seq import midi_io
 from note_seq.protobuf import music_pb2
 
 from solferino.models.music import piano_rolls, piece, statistics
@@ -123,9 +125,7 @@ def test_side_by_side() -> None:
     ]
 
 
-def test_real_music_is_within_what_can_be(shared) -> None:
-    from note_seq import midi_io
-
+def test_real_music_is_within_what_can_be(shared: Path) -> None:
     paths = sorted((shared / 'data' / 'chorales' / 'hymns_satb').glob('*.mid'))[:20]
     found = statistics.of_sequences([midi_io.midi_file_to_note_sequence(str(path)) for path in paths])
     assert found.silent == 0
