@@ -16,5 +16,8 @@ FEW_PITCHES = 'melody of too few pitches'
 MELODY_CUT_OFF = 'rest of a melody that was cut off'
 NO_MELODY = 'no notes beside drums'
 
+NO_INSTRUMENT = 'no notes of the chosen instruments'
+FRAMES_TOO_SHORT = 'too few frames'
+
 # Called with one of the reasons for each piece of music that is left out.
 Reject = Callable[[str], None]
