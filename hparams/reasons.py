@@ -18,6 +18,10 @@ NO_MELODY = 'no notes beside drums'
 
 NO_INSTRUMENT = 'no notes of the chosen instruments'
 FRAMES_TOO_SHORT = 'too few frames'
+OTHER_METRE = 'metre is neither 2/4 nor 4/4'
+FEW_STEPS = 'too few steps for a window'
+OUT_OF_RANGE = 'notes outside the range of pitches'
+TOO_MANY_STEPS = 'too many steps for a piano roll'
 
 # Called with one of the reasons for each piece of music that is left out.
 Reject = Callable[[str], None]
