@@ -158,7 +158,8 @@ SPEC = FamilySpec(
     },
     default_config='gru_attention',
     primer_flags={
-        'start_note': 'Note to begin with, after silence: its MIDI pitch from 21 to 108 (60) or its name (C4, F#3, Bb5).'
+        'start_note': 'Note to begin with, after silence: its MIDI pitch, from 21 to 108, or its name, such as C4, F#3 '
+        'or Bb5.'
     },
     default_primer='the note C4 after silence',
     remedies={

@@ -152,9 +152,7 @@ def _best(score: np.ndarray, tracks: int, keep: int) -> np.ndarray:
     return (order + np.arange(tracks)[:, None] * per_track.shape[1]).reshape(-1)
 
 
-def draw(
-    logits: np.ndarray, uniform: np.ndarray, temperature: float, top_k: int
-) -> tuple[np.ndarray, np.ndarray]:
+def draw(logits: np.ndarray, uniform: np.ndarray, temperature: float, top_k: int) -> tuple[np.ndarray, np.ndarray]:
     """Draws a label [rows] from each of `logits` [rows, classes]; returns its log-probability beside it.
 
     Args:

@@ -1,4 +1,4 @@
-"""piano_rnn: piano music as frames, each the set of keys that sound; after TensorFlow's tutorials of GRUs with attention."""
+"""piano_rnn: piano music as frames, each the set of keys that sound, predicted from those before."""
 
 from solferino.models.piano_rnn.family import PianoRnn
 

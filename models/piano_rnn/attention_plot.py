@@ -46,14 +46,13 @@ def draw(weights: np.ndarray, frames: np.ndarray, number: int, layers: int) -> '
         spine.set_linewidth(0.6)
     axes.set_xlabel('is looked at', fontsize=8.5, color=FAINT)
     axes.set_ylabel('looks', fontsize=8.5, color=FAINT)
-    figure.text(
-        left / width, 1 - 0.36 / height, f'Self-attention {number} of {layers}', fontsize=14, fontweight='bold', color=INK
-    )
+    title = f'Self-attention {number} of {layers}'
+    figure.text(left / width, 1 - 0.36 / height, title, fontsize=14, fontweight='bold', color=INK)
     facts = f'the last {len(frames)} frames, oldest first; each row sums to 1'
     figure.text(left / width, 1 - 0.58 / height, facts, fontsize=8.5, color=FAINT)
     bar = figure.add_axes(((left + size + 0.15) / width, bottom / height, 0.14 / width, size / height))
     scale = figure.colorbar(image, cax=bar)
-    scale.outline.set_visible(False)  # type: ignore[operator]  # matplotlib's types call it a list
+    scale.outline.set_visible(False)
     scale.ax.tick_params(length=0, labelsize=7, labelcolor=FAINT)
     return figure
 

@@ -1,6 +1,7 @@
 """From a piece of music to the frames of a piano, and to examples."""
 
 import dataclasses
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -42,7 +43,7 @@ def cut(frames: np.ndarray, window: int, most: int) -> Iterator[Example]:
     """
     count = -(-(len(frames) - 1) // most)
     bounds = np.linspace(1, len(frames), count + 1).astype(int).tolist()
-    for start, end in zip(bounds[:-1], bounds[1:], strict=True):
+    for start, end in itertools.pairwise(bounds):
         first = max(0, start - window)
         yield frame_tools.to_example(frames[first:end], start - first)
 
@@ -58,10 +59,11 @@ def music(piece: Piece, settings: PianoExtraction, reject: Reject) -> Iterator[n
         return
     if piano_rolls.num_outside(chosen.notes, LOWEST, HIGHEST):
         reject(OUT_OF_RANGE)
-    for frames in _by_metre(chosen, settings, reject) if settings.steps_per_quarter else _by_time(chosen, settings, reject):
-        sounds = frames.any(axis=1).nonzero()[0]
-        if len(sounds):
-            yield frames[sounds[0] : sounds[-1] + 1]
+    by = _by_metre if settings.steps_per_quarter else _by_time
+    for frames in by(chosen, settings, reject):
+        if frames.any():
+            first, end = _sounding(frames)
+            yield frames[first:end]
 
 
 def whole(piece: Piece, settings: PianoExtraction) -> np.ndarray:
@@ -81,7 +83,7 @@ def whole(piece: Piece, settings: PianoExtraction) -> np.ndarray:
         raise ValueError(f'it has {reasons[0]}')
     if not found or not found[0].any():
         raise ValueError(f'it has no notes of --instruments={settings.instruments} on the keys of a piano')
-    return found[0][: found[0].any(axis=1).nonzero()[0][-1] + 1]
+    return found[0][: _sounding(found[0])[1]]
 
 
 def _chosen(piece: Piece, settings: PianoExtraction) -> Piece:
@@ -110,6 +112,12 @@ def _by_metre(piece: Piece, settings: PianoExtraction, reject: Reject) -> Iterat
             reject(TOO_MANY_STEPS)
         elif len(section.starts):
             yield piano_rolls.by_metre(section, LOWEST, HIGHEST).sounding
+
+
+def _sounding(frames: np.ndarray) -> tuple[int, int]:
+    """The first frame that is not silent, and the one after the last."""
+    sounding = np.flatnonzero(frames.any(axis=1))
+    return int(sounding[0]), int(sounding[-1]) + 1
 
 
 def _transpose(frames: np.ndarray, semitones: int) -> np.ndarray | None:

@@ -102,8 +102,8 @@ class PianoRnn(Family):
         longest = max(len(frames) for frames, _ in known)
         if longest >= options.num_steps:
             raise SolferinoError(
-                f'The primer takes {longest} frames and --num_steps={options.num_steps} counts them: nothing is left to '
-                f'generate. Give a shorter primer or --num_steps={longest + 100}.'
+                f'The primer takes {longest} frames and --num_steps={options.num_steps} counts them: nothing is left '
+                f'to generate. Give a shorter primer or --num_steps={longest + 100}.'
             )
         sampled = _network(config).sample(weights, config, [frames for frames, _ in known], options.num_steps, options)
         return [

@@ -67,20 +67,18 @@ class Forward:
     def _run(self, windows: np.ndarray, kept: list[np.ndarray]) -> np.ndarray:
         """Returns the last state [N, u] of the last layer; puts the weights of each self-attention into `kept`."""
         w = self._weights
-        given = self._table[windows.T]  # [W, N, 3u]
-        for i in range(self._num_layers):
-            if i:
-                given = hidden @ w[f'gru_{i}/kernel'] + w[f'gru_{i}/bias'][0]
-            hidden = self._gru(given, w[f'gru_{i}/recurrent_kernel'], w[f'gru_{i}/bias'][1])
-            if i + 1 < self._num_layers:
-                weights = self._attend(i, hidden)
-                kept.append(weights)
-                hidden = (weights @ hidden.swapaxes(0, 1)).swapaxes(0, 1)
+        hidden = self._gru(0, self._table[windows.T])
+        for i in range(1, self._num_layers):
+            weights = self._attend(i - 1, hidden)
+            kept.append(weights)
+            mixed = (weights @ hidden.swapaxes(0, 1)).swapaxes(0, 1)
+            hidden = self._gru(i, mixed @ w[f'gru_{i}/kernel'] + w[f'gru_{i}/bias'][0])
         return hidden[-1]
 
     @np.errstate(over='ignore')  # of a gate: 1 / (1 + inf) is the 0 that it should be
-    def _gru(self, given: np.ndarray, recurrent: np.ndarray, bias: np.ndarray) -> np.ndarray:
-        """Returns the states [W, N, u]; `given` [W, N, 3u] is what the inputs add to the gates."""
+    def _gru(self, i: int, given: np.ndarray) -> np.ndarray:
+        """Returns the states [W, N, u] of layer i; `given` [W, N, 3u] is what the inputs add to the gates."""
+        recurrent, bias = self._weights[f'gru_{i}/recurrent_kernel'], self._weights[f'gru_{i}/bias'][1]
         units = len(recurrent)
         states = np.empty((*given.shape[:2], units), np.float32)
         state = np.zeros_like(states[0])

@@ -1,7 +1,7 @@
 """Frames: which keys of a piano sound, bool [steps, KEYS]; as they are stored, and as tokens.
 
-A stored example is `pitches` int32 [notes], MIDI pitches ascending within each frame, `sizes` int32 [steps], how many of
-them belong to each frame, and `context` int32 [1], how many of the first frames are only seen and not predicted.
+A stored example is `pitches` int32 [notes], MIDI pitches ascending within each frame, `sizes` int32 [steps], how many
+of them belong to each frame, and `context` int32 [1], how many of the first frames are only seen and not predicted.
 """
 
 from collections.abc import Iterator

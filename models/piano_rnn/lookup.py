@@ -36,8 +36,8 @@ def of(vocabulary: Vocabulary) -> 'Lookup':
 class Lookup:
     """Finds frames in a vocabulary; one that is not in it is taken for the nearest that is.
 
-    The nearest is the one with the fewest notes to add or to take away; of equals the one that adds fewest, then one with
-    the same bass, then the most frequent.
+    The nearest is the one with the fewest notes to add or to take away; of equals the one that adds fewest, then one
+    with the same bass, then the most frequent.
 
     Attributes:
       frames: bool [tokens, KEYS].

@@ -13,7 +13,7 @@ _SIGNS = {'': 0, '#': 1, 'b': -1}
 
 
 def parse(flag: str, text: str) -> np.ndarray:
-    """Returns the frame, bool [1, KEYS], of '60' or 'C4'. Raises SolferinoError that says what is wrong with the text."""
+    """Returns the frame, bool [1, KEYS], of '60' or 'C4'. Raises SolferinoError for a text that is no key."""
     number = re.fullmatch(r'\d{1,3}', text.strip())
     name = re.fullmatch(r'([A-G])([#b]?)(-?\d)', text.strip()[:1].upper() + text.strip()[1:])
     if not number and not name:
