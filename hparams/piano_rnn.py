@@ -1,6 +1,7 @@
 """piano_rnn: which keys sound in the next frame, given the frames before.
 
-Train `gru_attention` on the piano music of a folder of MIDI files:
+`gru_attention` chooses among the sets of keys that it knows, `gru_nade` gives every set a probability. Train on the
+piano music of a folder of MIDI files:
 
     piano_rnn_create_dataset --input=notes.tfrecord --output_dir=data
     piano_rnn_train --sequence_example_file=data/training_frames.tfrecord --run_dir=run --num_training_steps=2000
@@ -12,6 +13,7 @@ import dataclasses
 
 from solferino.hparams import instruments, transposition
 from solferino.hparams.generation import GenerateOptions
+from solferino.hparams.gru_nade import GruNadeHparams
 from solferino.hparams.reasons import (
     BAD_METRE,
     BAD_TIME,
@@ -154,6 +156,13 @@ SPEC = FamilySpec(
             hparams=GruAttentionHparams(),
             extraction=PianoExtraction(),
             learned=Vocabulary(),
+        ),
+        'gru_nade': PianoConfig(
+            name='gru_nade',
+            description='Piano RNN: a GRU over all frames before, and a NADE of the keys of the next.',
+            steps_per_quarter=0,
+            hparams=GruNadeHparams(),
+            extraction=PianoExtraction(steps_per_example=100),
         ),
     },
     default_config='gru_attention',

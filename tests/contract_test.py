@@ -5,6 +5,7 @@ To add a family, add one row to `ROWS`; a family without one fails.
 
 import dataclasses
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,13 @@ class Row:
     """What the contract test must be told of a family.
 
     Attributes:
-      hparams: makes any of its configs tiny.
+      hparams: makes any of its configs tiny; where their hyperparameters differ, by config.
       primer: a primer flag and a text for it.
       bad_primer: a text that the flag must refuse.
       bad_options: of generating, each of which must be refused.
     """
 
-    hparams: str
+    hparams: str | Mapping[str, str]
     primer: tuple[str, str]
     bad_primer: str
     bad_options: tuple[dict[str, Any], ...]
@@ -50,7 +51,12 @@ ROWS = {
         'batch_size=3,rnn_layer_sizes=[6,5],learning_rate=0.02', ('primer_melody', '[60,-2,62,-1]'), '[60,200]', _BAD
     ),
     'piano_rnn': Row(
-        'batch_size=3,embedding_size=9,rnn_layer_sizes=[8,7],attention_size=4,dropout_keep_prob=1.0,learning_rate=0.05',
+        {
+            'gru_attention': 'batch_size=3,embedding_size=9,rnn_layer_sizes=[8,7],attention_size=4,dropout_keep_prob=1.0,'
+            'learning_rate=0.05',
+            'gru_nade': 'batch_size=3,rnn_layer_sizes=[6,5],nade_size=7,key_size=4,lags=[1,2],span=2,'
+            'dropout_keep_prob=1.0,learning_rate=0.02',
+        },
         ('start_note', 'F#4'),
         'H4',
         ({'top_k': -1}, {'velocity': 128}, {'random_frames': 8}, {'frames_per_second': 0.0}),
@@ -66,7 +72,8 @@ def case(request: pytest.FixtureRequest) -> tuple[Family, Any, Row]:
     assert name in ROWS, f'add a row for {name} to ROWS'
     family, row = registry.get(name), ROWS[name]
     config = family.spec.configs[config_name]
-    config = dataclasses.replace(config, hparams=overrides.parse(config.hparams, row.hparams))
+    hparams = row.hparams if isinstance(row.hparams, str) else row.hparams[config_name]
+    config = dataclasses.replace(config, hparams=overrides.parse(config.hparams, hparams))
     return family, _taught(family, config), row
 
 
