@@ -12,6 +12,7 @@ import dataclasses
 
 from solferino.hparams import instruments, transposition
 from solferino.hparams.generation import GenerateOptions
+from solferino.hparams.gru_nade import GruNadeHparams
 from solferino.hparams.reasons import (
     BAD_METRE,
     BAD_TIME,
@@ -154,6 +155,13 @@ SPEC = FamilySpec(
             hparams=GruAttentionHparams(),
             extraction=PianoExtraction(),
             learned=Vocabulary(),
+        ),
+        'gru_nade': PianoConfig(
+            name='gru_nade',
+            description='Piano RNN: the keys of a frame one after another, from a GRU over the frames before.',
+            steps_per_quarter=0,
+            hparams=GruNadeHparams(),
+            extraction=PianoExtraction(window=64, steps_per_example=128),
         ),
     },
     default_config='gru_attention',

@@ -5,6 +5,7 @@ To add a family, add one row to `ROWS`; a family without one fails.
 
 import dataclasses
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,14 @@ class Row:
       primer: a primer flag and a text for it.
       bad_primer: a text that the flag must refuse.
       bad_options: of generating, each of which must be refused.
+      other_hparams: instead of `hparams`, by config, for configs that have others.
     """
 
     hparams: str
     primer: tuple[str, str]
     bad_primer: str
     bad_options: tuple[dict[str, Any], ...]
+    other_hparams: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 _BAD = ({'beam_size': 0}, {'branch_factor': 0}, {'top_k': -1})
@@ -54,6 +57,10 @@ ROWS = {
         ('start_note', 'F#4'),
         'H4',
         ({'top_k': -1}, {'velocity': 128}, {'random_frames': 8}, {'frames_per_second': 0.0}),
+        {
+            'gru_nade': 'batch_size=3,rnn_layer_sizes=[6,5],nade_size=5,key_size=4,lags=[1,2],span=3,'
+            'dropout_keep_prob=1.0,key_keep_prob=1.0,learning_rate=0.03,averaging=0.0'
+        },
     ),
 }
 
@@ -66,7 +73,9 @@ def case(request: pytest.FixtureRequest) -> tuple[Family, Any, Row]:
     assert name in ROWS, f'add a row for {name} to ROWS'
     family, row = registry.get(name), ROWS[name]
     config = family.spec.configs[config_name]
-    config = dataclasses.replace(config, hparams=overrides.parse(config.hparams, row.hparams))
+    config = dataclasses.replace(
+        config, hparams=overrides.parse(config.hparams, row.other_hparams.get(config_name, row.hparams))
+    )
     return family, _taught(family, config), row
 
 

@@ -100,7 +100,9 @@ class Piece:
     @functools.cached_property
     def pedal(self) -> np.ndarray:
         """What the sustain pedal does: PEDAL [control changes], in the order of the file. Raises ValueError."""
-        controls = _table(_message_class('Controls').FromString(self._data).control_changes[:], _CONTROL, _CONTROL_FIELDS)
+        controls = _table(
+            _message_class('Controls').FromString(self._data).control_changes[:], _CONTROL, _CONTROL_FIELDS
+        )
         return controls[controls['number'] == _SUSTAIN][list(PEDAL.names)].astype(PEDAL)
 
 

@@ -16,7 +16,7 @@ from solferino.models.music import piano_rolls
 from solferino.models.music import piece as pieces
 from solferino.models.music.piano_rolls import PianoRoll
 from solferino.models.music.piece import Piece
-from solferino.models.piano_rnn import extraction, gru_attention, lookup, primers
+from solferino.models.piano_rnn import extraction, gru_attention, gru_nade, lookup, primers
 from solferino.models.piano_rnn import frames as frame_tools
 
 DEFAULT_QPM = 120.0
@@ -25,7 +25,7 @@ _DEFAULT_PITCH = 60
 # sample(weights, config, primers bool [steps, KEYS], length, options) -> bool [primers, length, KEYS];
 # log_likelihood(weights, config, frames bool [steps, KEYS]) -> float;
 # and, if there is something to see, plot(name, weights, config, frames bool [steps, KEYS]) -> figures by name.
-_NETWORKS: Mapping[str, ModuleType] = {'gru_attention': gru_attention}
+_NETWORKS: Mapping[str, ModuleType] = {'gru_attention': gru_attention, 'gru_nade': gru_nade}
 
 
 class PianoRnn(Family):

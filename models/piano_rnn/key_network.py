@@ -166,9 +166,7 @@ def gradient(
             np.add(d.matrix, d_matrix, out=d.matrix)
             d_z = np.empty_like(z[:n])
             _multiply(y[:n], transposed, d_z)
-            key_passes.see_gradient(
-                t, *(part[b] for part in o), keeps[0, b], lags, z[:n], d_z, d_given[b], *d[:6]
-            )
+            key_passes.see_gradient(t, *(part[b] for part in o), keeps[0, b], lags, z[:n], d_z, d_given[b], *d[:6])
         d_parts.append((rows.start, d))
 
     in_slices(batch, run)

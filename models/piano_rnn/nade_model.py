@@ -82,7 +82,9 @@ class NadeModel(Trainable):
         for name, (shape, scale) in scales.items():
             value = rng.normal(0, scale, shape) if scale else np.full(shape, _USUAL if name == 'nade/key_bias' else 0)
             self._trained[name] = self.add_weight(
-                name=name.replace('/', '_'), shape=shape, initializer=lambda *_, value=value, **__: tf.constant(value, tf.float32)
+                name=name.replace('/', '_'),
+                shape=shape,
+                initializer=lambda *_, value=value, **__: tf.constant(value, tf.float32),
             )
 
     def logits(self, batch: Mapping[str, tf.Tensor], training: bool) -> tf.Tensor:
@@ -107,9 +109,7 @@ class NadeModel(Trainable):
         shared = _shared(observed, Extent(first, batch['length']), given, keeps, p, self._lags)
         return nade + tf.tensordot(h, w['nade/key_kernel'], 1) + w['nade/key_bias'] + shared
 
-    def _past(
-        self, frames: tf.Tensor, first: tf.Tensor, w: Mapping[str, tf.Tensor], training: bool
-    ) -> tf.Tensor:
+    def _past(self, frames: tf.Tensor, first: tf.Tensor, w: Mapping[str, tf.Tensor], training: bool) -> tf.Tensor:
         """What the GRUs make of the frames before each, [B, T, sum of the layers' units]."""
         before = tf.transpose(tf.cast(frames[:, :-1], tf.float32), [1, 0, 2])
         if training:
@@ -210,7 +210,9 @@ def _shared(
         flat = [*fixed, given, *parameters]
 
         def differentiate(upstream: tf.Tensor) -> list[tf.Tensor]:
-            gradients = tf.numpy_function(backwards, [upstream, *flat], [tf.float32] * (1 + len(parameters)), stateful=False)
+            gradients = tf.numpy_function(
+                backwards, [upstream, *flat], [tf.float32] * (1 + len(parameters)), stateful=False
+            )
             return [tf.ensure_shape(g, v.shape) for g, v in zip(gradients, (given, *parameters), strict=True)]
 
         result = tf.numpy_function(forwards, flat, tf.float32, stateful=False)

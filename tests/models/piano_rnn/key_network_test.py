@@ -33,9 +33,7 @@ def _durations(frames: np.ndarray) -> np.ndarray:
     return places
 
 
-def _dense(
-    frames: np.ndarray, extent: Extent, given: tf.Tensor, keeps: np.ndarray, p: KeyParameters
-) -> tf.Tensor:
+def _dense(frames: np.ndarray, extent: Extent, given: tf.Tensor, keeps: np.ndarray, p: KeyParameters) -> tf.Tensor:
     """The module's docstring, term by term."""
     x = tf.constant(frames, tf.float32)
     batch, steps, _ = frames.shape
