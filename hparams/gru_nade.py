@@ -1,4 +1,4 @@
-"""Hyperparameters of gru_nade: the keys of a frame predicted jointly, from a recurrent network over the frames before."""
+"""Hyperparameters of gru_nade: the keys of a frame jointly, from a recurrent network over the frames before."""
 
 import dataclasses
 

@@ -29,9 +29,11 @@ NOTE = np.dtype(
     ],
     align=True,
 )
-# time: seconds; value: 64 or more is down.
-PEDAL = np.dtype([('time', np.float64), ('instrument', np.int32), ('value', np.int32)], align=True)
-_SUSTAIN = 64  # the number of the control change, https://midi.org/midi-1-0-control-change-messages
+# A MIDI control change. time: seconds.
+CONTROL = np.dtype(
+    [('time', np.float64), ('number', np.int32), ('value', np.int32), ('instrument', np.int32)], align=True
+)
+_SUSTAIN = 64  # its number, https://midi.org/midi-1-0-control-change-messages
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # wire types
 # Fields by their tags: the number in music.proto, and the wire type.
@@ -44,7 +46,6 @@ _NOTE_FIELDS = {
     8 << 3 | _VARINT: 'program',
     9 << 3 | _VARINT: 'is_drum',
 }
-_CONTROL = np.dtype([*PEDAL.descr, ('number', np.int32)], align=True)
 _CONTROL_FIELDS = {
     1 << 3 | _FIXED64: 'time',
     2 << 3 | _VARINT: 'number',
@@ -99,11 +100,10 @@ class Piece:
 
     @functools.cached_property
     def pedal(self) -> np.ndarray:
-        """What the sustain pedal does: PEDAL [control changes], in the order of the file. Raises ValueError."""
-        controls = _table(
-            _message_class('Controls').FromString(self._data).control_changes[:], _CONTROL, _CONTROL_FIELDS
-        )
-        return controls[controls['number'] == _SUSTAIN][list(PEDAL.names)].astype(PEDAL)
+        """What the sustain pedal does: CONTROL [changes], in the order of the file. Raises ValueError."""
+        messages = _message_class('Controls').FromString(self._data).control_changes[:]
+        controls = _table(messages, CONTROL, _CONTROL_FIELDS)
+        return controls[controls['number'] == _SUSTAIN]
 
 
 def read(data: bytes) -> Piece:

@@ -74,10 +74,10 @@ class NadeModel(Trainable):
             'nade/key_kernel': ((size, keys), 0.02),
             'nade/key_bias': ((keys,), 0.0),
             'nade/given_kernel': ((hidden, channels), hidden**-0.5),
-            **{f'keys/{name}': (shape, 0.1) for name, shape in parts._asdict().items()},
-            'keys/matrix': (parts.matrix, (2 / channels) ** 0.5),
-            'keys/bias': (parts.bias, 0.0),
-            'keys/output': (parts.output, 0.5 * channels**-0.5),
+            **{f'keys/{name}': (shape, 0.1) for name, shape in parts.items()},
+            'keys/matrix': (parts['matrix'], (2 / channels) ** 0.5),
+            'keys/bias': (parts['bias'], 0.0),
+            'keys/output': (parts['output'], 0.5 * channels**-0.5),
         }
         for name, (shape, scale) in scales.items():
             value = rng.normal(0, scale, shape) if scale else np.full(shape, _USUAL if name == 'nade/key_bias' else 0)
