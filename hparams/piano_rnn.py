@@ -128,7 +128,7 @@ class PianoGeneration(GenerateOptions):
         'Tempo in quarters a minute (120 if not given); a primer MIDI brings its own. Where frames are parts of a '
         'second, it says where bars and beats are and not how fast the music is: see --frames_per_second.',
     )
-    top_k: int = option(0, 'Choose among this many likeliest frames; 0 for all.')
+    top_k: int = option(0, 'Choose among this many likeliest frames (gru_nade: next keys of a frame); 0 for all.')
     random_frames: int = option(0, 'Begin each output with this many frames that the model knows, 50 for example.')
     frames_per_second: float | None = option(
         None, 'Play so many frames a second instead of as many as the examples had: faster or slower music.'
@@ -162,7 +162,7 @@ SPEC = FamilySpec(
             description='Piano RNN: a GRU over all frames before, and a NADE of the keys of the next.',
             steps_per_quarter=0,
             hparams=GruNadeHparams(),
-            extraction=PianoExtraction(steps_per_example=100),
+            extraction=PianoExtraction(window=64, steps_per_example=128),
         ),
     },
     default_config='gru_attention',

@@ -93,7 +93,13 @@ def see(
         for k in range(keys):
             while t > 0 and before < counts[t - 1] and notes[t - 1, before] <= k:
                 before += 1
-            a, b, c, d, e = key[k], given[t, below], rank[min(below, RANKS - 1), min(before, RANKS - 1)], run[runs[t, k]], classes[k % 12]
+            a, b, c, d, e = (
+                key[k],
+                given[t, below],
+                rank[min(below, RANKS - 1), min(before, RANKS - 1)],
+                run[runs[t, k]],
+                classes[k % 12],
+            )
             total = z[i, k]
             for j in range(channels):
                 total[j] = a[j] + b[j] + c[j] + d[j] + e[j]
@@ -138,7 +144,13 @@ def see_gradient(
         for k in range(keys):
             while t > 0 and before < counts[t - 1] and notes[t - 1, before] <= k:
                 before += 1
-            a, b, c, d, e = d_key[k], d_given[t, below], d_rank[min(below, RANKS - 1), min(before, RANKS - 1)], d_run[runs[t, k]], classes[k % 12]
+            a, b, c, d, e = (
+                d_key[k],
+                d_given[t, below],
+                d_rank[min(below, RANKS - 1), min(before, RANKS - 1)],
+                d_run[runs[t, k]],
+                classes[k % 12],
+            )
             total, seen, mask = d_z[i, k], z[i, k], keep[t]
             for j in range(channels):
                 value = total[j] * mask[j] if seen[j] > _F(0) else _F(0)
@@ -196,9 +208,7 @@ def decide(first: int, y: Any, bias: Any, keep: Any, output: Any, logits: Any) -
 
 
 @compile_pass
-def decide_gradient(
-    first: int, y: Any, keep: Any, output: Any, d_logits: Any, d_bias: Any, d_output: Any
-) -> None:
+def decide_gradient(first: int, y: Any, keep: Any, output: Any, d_logits: Any, d_bias: Any, d_output: Any) -> None:
     """The gradient of `decide`: y as it left it is replaced by its gradient; d_bias and d_output are added to."""
     rows, keys, channels = y.shape
     for i in range(rows):

@@ -58,7 +58,11 @@ class NadeModel(Trainable):
         }
         for name, average in self._averages.items():
             average.assign(self._trained[name])
-        self.optimizer = keras.optimizers.Adam(hparams.learning_rate, beta_2=0.99)
+        decay = hparams.weight_decay or None
+        self.optimizer = keras.optimizers.Adam(hparams.learning_rate, beta_2=0.99, weight_decay=decay)
+        if decay:
+            biases = [v for name, v in self._trained.items() if name.endswith('bias')]
+            self.optimizer.exclude_from_weight_decay(var_list=biases)
         self.optimizer.build(list(self._trained.values()))
         self.built = True
 
@@ -74,15 +78,17 @@ class NadeModel(Trainable):
             'nade/key_kernel': ((size, keys), 0.02),
             'nade/key_bias': ((keys,), 0.0),
             'nade/given_kernel': ((hidden, channels), hidden**-0.5),
-            **{f'keys/{name}': (shape, 0.1) for name, shape in parts._asdict().items()},
-            'keys/matrix': (parts.matrix, (2 / channels) ** 0.5),
-            'keys/bias': (parts.bias, 0.0),
-            'keys/output': (parts.output, 0.5 * channels**-0.5),
+            **{f'keys/{name}': (shape, 0.1) for name, shape in parts.items()},
+            'keys/matrix': (parts['matrix'], (2 / channels) ** 0.5),
+            'keys/bias': (parts['bias'], 0.0),
+            'keys/output': (parts['output'], 0.5 * channels**-0.5),
         }
         for name, (shape, scale) in scales.items():
             value = rng.normal(0, scale, shape) if scale else np.full(shape, _USUAL if name == 'nade/key_bias' else 0)
             self._trained[name] = self.add_weight(
-                name=name.replace('/', '_'), shape=shape, initializer=lambda *_, value=value, **__: tf.constant(value, tf.float32)
+                name=name.replace('/', '_'),
+                shape=shape,
+                initializer=lambda *_, value=value, **__: tf.constant(value, tf.float32),
             )
 
     def logits(self, batch: Mapping[str, tf.Tensor], training: bool) -> tf.Tensor:
@@ -107,9 +113,7 @@ class NadeModel(Trainable):
         shared = _shared(observed, Extent(first, batch['length']), given, keeps, p, self._lags)
         return nade + tf.tensordot(h, w['nade/key_kernel'], 1) + w['nade/key_bias'] + shared
 
-    def _past(
-        self, frames: tf.Tensor, first: tf.Tensor, w: Mapping[str, tf.Tensor], training: bool
-    ) -> tf.Tensor:
+    def _past(self, frames: tf.Tensor, first: tf.Tensor, w: Mapping[str, tf.Tensor], training: bool) -> tf.Tensor:
         """What the GRUs make of the frames before each, [B, T, sum of the layers' units]."""
         before = tf.transpose(tf.cast(frames[:, :-1], tf.float32), [1, 0, 2])
         if training:
@@ -210,7 +214,9 @@ def _shared(
         flat = [*fixed, given, *parameters]
 
         def differentiate(upstream: tf.Tensor) -> list[tf.Tensor]:
-            gradients = tf.numpy_function(backwards, [upstream, *flat], [tf.float32] * (1 + len(parameters)), stateful=False)
+            gradients = tf.numpy_function(
+                backwards, [upstream, *flat], [tf.float32] * (1 + len(parameters)), stateful=False
+            )
             return [tf.ensure_shape(g, v.shape) for g, v in zip(gradients, (given, *parameters), strict=True)]
 
         result = tf.numpy_function(forwards, flat, tf.float32, stateful=False)

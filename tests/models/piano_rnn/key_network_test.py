@@ -19,7 +19,7 @@ def _frames(rng: np.random.Generator, batch: int, steps: int) -> np.ndarray:
 
 def _parameters(rng: np.random.Generator) -> KeyParameters:
     shapes = key_network.shapes(KEYS, CHANNELS, len(LAGS), SPAN)
-    return KeyParameters(*(rng.normal(0, 0.5, shape).astype(np.float32) for shape in shapes))
+    return KeyParameters(*(rng.normal(0, 0.5, shape).astype(np.float32) for shape in shapes.values()))
 
 
 def _durations(frames: np.ndarray) -> np.ndarray:
@@ -33,9 +33,7 @@ def _durations(frames: np.ndarray) -> np.ndarray:
     return places
 
 
-def _dense(
-    frames: np.ndarray, extent: Extent, given: tf.Tensor, keeps: np.ndarray, p: KeyParameters
-) -> tf.Tensor:
+def _dense(frames: np.ndarray, extent: Extent, given: tf.Tensor, keeps: np.ndarray, p: KeyParameters) -> tf.Tensor:
     """The module's docstring, term by term."""
     x = tf.constant(frames, tf.float32)
     batch, steps, _ = frames.shape
