@@ -36,9 +36,7 @@ def markov(training: Sequence[np.ndarray]) -> np.ndarray:
     return np.clip(np.stack(found), _MARGIN, 1 - _MARGIN)
 
 
-def markov_nats(
-    transitions: np.ndarray, rolls: Sequence[np.ndarray], beginnings: np.ndarray | None
-) -> float:
+def markov_nats(transitions: np.ndarray, rolls: Sequence[np.ndarray], beginnings: np.ndarray | None) -> float:
     """The negative log-likelihood of `rolls`, nats per step.
 
     Args:

@@ -101,19 +101,23 @@ class Cutting:
     Attributes:
       crop: steps of an example, cut at random places; 0 leaves sequences whole.
       context: how many steps before it an example is given to see, without having to predict them.
-      transpose: each sequence is moved by a random number of semitones, at most this many down or up and so that
-        all of its notes stay on the piano.
+      transpose: a sequence is moved by a random number of semitones, at most this many down or up and so that all of
+        its notes stay on the piano.
+      share: of the sequences that are moved. All are in C major or C minor, those to be predicted too, so that moving
+        them shows more music but hides its key.
     """
 
     crop: int = 0
     context: int = 0
     transpose: int = 0
+    share: float = 1.0
 
     def pieces(self, rolls: Sequence[np.ndarray], rng: np.random.Generator) -> Iterator[tuple[np.ndarray, int]]:
         """Yields (roll, how many of its first steps are only seen). Each step is to be predicted exactly once."""
         for keys in rolls:
-            down, up = (min(self.transpose, limit) for limit in room(keys))
-            keys = transposed(keys, int(rng.integers(-down, up + 1)))
+            if self.transpose and rng.random() < self.share:
+                down, up = (min(self.transpose, limit) for limit in room(keys))
+                keys = transposed(keys, int(rng.integers(-down, up + 1)))
             for start, end in self._cuts(len(keys), rng):
                 seen = min(self.context, start)
                 yield keys[start - seen : end], seen
