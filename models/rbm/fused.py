@@ -56,17 +56,18 @@ def draw(sums: Any, bias: Any, which: Any, scale: Any, streams: Any, states: Any
 
 @_compile
 def anneal_hidden(
-    sums: Any, bias: Any, which: Any, before: Any, now: Any, streams: Any, states: Any, log_weights: Any
+    sums: Any, bias: Any, base: Any, which: Any, before: Any, now: Any, streams: Any, states: Any, log_weights: Any
 ) -> None:
     """A chain's weight when the inverse temperature rises from `before` to `now`, and its hidden units at `now`.
 
-    The weight's factor is prod_j (1 + exp(now x_j)) / (1 + exp(before x_j)), with x = sums + bias. With p =
-    sigmoid(before x) that is prod_j (1 + p_j (exp((now - before) x_j) - 1)), which for a small rise takes neither an
-    exponential nor a logarithm for each unit.
+    The weight's factor is prod_j (1 + exp(y_j(now))) / (1 + exp(y_j(before))), with y(beta) = base + beta x and x =
+    sums + bias - base. With p = sigmoid(y(before)) that is prod_j (1 + p_j (exp((now - before) x_j) - 1)), which for a
+    small rise takes neither an exponential nor a logarithm for each unit.
 
     Args:
       sums: [R, H]; v.W.
-      bias, which, streams, states: see `draw`.
+      bias, base: [rows of biases, H]; of the machine and of the base-rate machine that annealing began with.
+      which, streams, states: see `draw`.
       before, now: float32.
       log_weights: float64 [R]; added to.
     """
@@ -74,19 +75,19 @@ def anneal_hidden(
     units = states.shape[1]
     excess = np.empty(units, np.float32)  # factor - 1
     for r in range(len(states)):
-        total, b, words, state = sums[r], bias[which[r]], streams[r], states[r]
+        total, b, a, words, state = sums[r], bias[which[r]], base[which[r]], streams[r], states[r]
         for j in range(units):
-            x = total[j] + b[j]
+            x = total[j] + b[j] - a[j]
             # exp(y) - 1 by five terms for an eighth of y, squared three times.
             y = rise * x * _F(0.125)
             grown = y * (_F(1) + y * (_F(1 / 2) + y * (_F(1 / 6) + y * (_F(1 / 24) + y * _F(1 / 120)))))
             grown = grown * (_F(2) + grown)
             grown = grown * (_F(2) + grown)
             grown = grown * (_F(2) + grown)
-            excess[j] = _sigmoid(before * x) * grown
+            excess[j] = _sigmoid(a[j] + before * x) * grown
             word = _advance(words[j])
             words[j] = word
-            state[j] = _F(1) if _uniform(word) < _sigmoid(now * x) else _F(0)
+            state[j] = _F(1) if _uniform(word) < _sigmoid(a[j] + now * x) else _F(0)
         logarithm = np.float64(0)
         for begin in range(0, units, _BLOCK):
             factor = np.float64(1)
