@@ -71,7 +71,7 @@ def pseudo_log_likelihood(visible: tf.Tensor, parameters: Parameters, work: int,
 
     Args:
       visible: [R, V].
-      parameters: biases are shared by all rows.
+      parameters: see above.
       work: at most this many softplus, if that is enough for a unit a row.
       seed: of the places.
     """
@@ -83,6 +83,7 @@ def pseudo_log_likelihood(visible: tf.Tensor, parameters: Parameters, work: int,
     sums = hidden_sums(visible, parameters)[:, None]
     flipped = sums + turn[..., None] * tf.gather(parameters.weights, places)  # [R, each, H]
     gained = tf.reduce_sum(tf.nn.softplus(flipped) - tf.nn.softplus(sums), axis=-1)
-    gained += turn * tf.gather(parameters.visible_bias, places)  # F(v) - F(flipped)
+    bias = tf.broadcast_to(parameters.visible_bias, tf.shape(visible))
+    gained += turn * tf.gather(bias, places, batch_dims=1)  # F(v) - F(flipped)
     scale = units / tf.cast(each, tf.float32)
     return -scale * tf.reduce_sum(tf.nn.softplus(gained), axis=-1)
