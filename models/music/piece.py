@@ -2,7 +2,8 @@
 
 The generated class of NoteSequence makes a Python object of each note, for which a tenth of a microsecond is paid at
 each field that is asked for. Here a note stays the bytes it is in the file (to protobuf a message within a message
-and a string of bytes are the same), and notes of one layout, which is nearly all of them, are columns of a table.
+and a string of bytes are the same), and notes of one layout, which is nearly all of them, are columns of a table. The
+sustain pedal is read likewise, but only when it is asked for.
 
 Encoding: https://protobuf.dev/programming-guides/encoding/. Fields: note_seq/protobuf/music.proto.
 """
@@ -28,9 +29,14 @@ NOTE = np.dtype(
     ],
     align=True,
 )
+# A MIDI control change. time: seconds.
+CONTROL = np.dtype(
+    [('time', np.float64), ('number', np.int32), ('value', np.int32), ('instrument', np.int32)], align=True
+)
+_SUSTAIN = 64  # its number, https://midi.org/midi-1-0-control-change-messages
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # wire types
-# A note's fields by their tags: the number in music.proto, and the wire type.
+# Fields by their tags: the number in music.proto, and the wire type.
 _NOTE_FIELDS = {
     1 << 3 | _VARINT: 'pitch',
     2 << 3 | _VARINT: 'velocity',
@@ -40,8 +46,14 @@ _NOTE_FIELDS = {
     8 << 3 | _VARINT: 'program',
     9 << 3 | _VARINT: 'is_drum',
 }
+_CONTROL_FIELDS = {
+    1 << 3 | _FIXED64: 'time',
+    2 << 3 | _VARINT: 'number',
+    3 << 3 | _VARINT: 'value',
+    4 << 3 | _VARINT: 'instrument',
+}
 _MAX_VARINT = 10  # bytes
-_MAX_RUNS = 16  # of notes of one size; where sizes change more often the notes are sorted by size first
+_MAX_RUNS = 16  # of messages of one size; where sizes change more often they are sorted by size first
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +63,11 @@ class Metre:
     time: float
     numerator: int
     denominator: int
+
+    @property
+    def name(self) -> str:
+        """As musicians write it in a line, '4/4'."""
+        return f'{self.numerator}/{self.denominator}'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,12 +96,20 @@ class Piece:
     metres: tuple[Metre, ...]
     tempos: tuple[Tempo, ...]
     notes: np.ndarray
+    _data: bytes = dataclasses.field(repr=False)
+
+    @functools.cached_property
+    def pedal(self) -> np.ndarray:
+        """What the sustain pedal does: CONTROL [changes], in the order of the file. Raises ValueError."""
+        messages = _message_class('Controls').FromString(self._data).control_changes[:]
+        controls = _table(messages, CONTROL, _CONTROL_FIELDS)
+        return controls[controls['number'] == _SUSTAIN]
 
 
 def read(data: bytes) -> Piece:
     """Reads a serialized NoteSequence. Raises ValueError if it is none."""
     try:
-        proto = _sequence_class().FromString(data)
+        proto = _message_class('NoteSequence').FromString(data)
     except message.DecodeError:
         raise ValueError('it is not a NoteSequence') from None
     return Piece(
@@ -94,7 +119,8 @@ def read(data: bytes) -> Piece:
         proto.total_time,
         tuple(Metre(m.time, m.numerator, m.denominator) for m in proto.time_signatures),
         tuple(Tempo(t.time, t.qpm) for t in proto.tempos),
-        _notes(proto.notes[:]),
+        _table(proto.notes[:], NOTE, _NOTE_FIELDS),
+        data,
     )
 
 
@@ -103,9 +129,9 @@ def of(sequence: Any) -> Piece:
     return read(sequence.SerializeToString())
 
 
-def _notes(messages: list[bytes]) -> np.ndarray:
-    """Returns NOTE [notes] of serialized Notes. Raises ValueError."""
-    notes = np.zeros(len(messages), NOTE)
+def _table(messages: list[bytes], dtype: np.dtype, fields: dict[int, str]) -> np.ndarray:
+    """Returns dtype [messages] of serialized messages, of which `fields` names those to read. Raises ValueError."""
+    table = np.zeros(len(messages), dtype)
     sizes = np.fromiter(map(len, messages), np.intp, len(messages))
     changes = (sizes[1:] != sizes[:-1]).nonzero()[0] + 1
     order = None
@@ -120,24 +146,24 @@ def _notes(messages: list[bytes]) -> np.ndarray:
         end = place + (last - first) * size
         if size:  # else every field has its default, zero
             rows = slice(first, last) if order is None else order[first:last]
-            _read(data[place:end].reshape(-1, size), notes, rows)
+            _read(data[place:end].reshape(-1, size), fields, table, rows)
         place = end
-    return notes
+    return table
 
 
-def _read(table: np.ndarray, notes: np.ndarray, rows: slice | np.ndarray) -> None:
-    """Sets notes[rows] to messages of one size, uint8 [rows, bytes]. Raises ValueError."""
+def _read(data: np.ndarray, fields: dict[int, str], table: np.ndarray, rows: slice | np.ndarray) -> None:
+    """Sets table[rows] to messages of one size, uint8 [rows, bytes]. Raises ValueError."""
     while True:  # once for each layout
-        layout = _layout(table[0].tobytes())
-        differs = (table ^ table[0]) & layout.mask
+        layout = _layout(data[0].tobytes(), fields)
+        differs = (data ^ data[0]) & layout.mask
         if not differs.any():
-            _read_columns(layout, table, notes, rows)
+            _read_columns(layout, data, table, rows)
             return
         if isinstance(rows, slice):
             rows = np.arange(rows.start, rows.stop)
         fits = ~differs.any(axis=1)
-        _read_columns(layout, table[fits], notes, rows[fits])
-        table, rows = table[~fits], rows[~fits]
+        _read_columns(layout, data[fits], table, rows[fits])
+        data, rows = data[~fits], rows[~fits]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,39 +172,39 @@ class _Layout:
 
     Attributes:
       mask: uint8 [bytes], the bits that all messages of the layout have in common: tags, lengths and where varints end.
-      columns: first byte, and byte after the last, of each field by its name in NOTE.
+      columns: first byte, and byte after the last, of each field by its name.
     """
 
     mask: np.ndarray
     columns: dict[str, tuple[int, int]]
 
 
-def _layout(note: bytes) -> _Layout:
-    """Reads one Note. Raises ValueError if it is damaged."""
-    mask = bytearray(len(note))
+def _layout(message: bytes, fields: dict[int, str]) -> _Layout:
+    """Reads one message. Raises ValueError if it is damaged."""
+    mask = bytearray(len(message))
     columns = {}
     place = 0
-    while place < len(note):
-        tag, start = _varint(note, place)
+    while place < len(message):
+        tag, start = _varint(message, place)
         mask[place:start] = b'\xff' * (start - place)
         kind = tag & 7
         if kind == _VARINT:
-            _, end = _varint(note, start)
+            _, end = _varint(message, start)
             mask[start:end] = b'\x80' * (end - start)
         elif kind == _FIXED64:
             end = start + 8
         elif kind == _BYTES:
-            length, end = _varint(note, start)
+            length, end = _varint(message, start)
             mask[start:end] = b'\xff' * (end - start)
             end += length
         elif kind == _FIXED32:
             end = start + 4
         else:
-            raise ValueError('a note of it is damaged')
-        if not tag >> 3 or end > len(note):
-            raise ValueError('a note of it is damaged')
-        if tag in _NOTE_FIELDS:
-            columns[_NOTE_FIELDS[tag]] = start, end  # the last one counts
+            raise ValueError('a note or control change of it is damaged')
+        if not tag >> 3 or end > len(message):
+            raise ValueError('a note or control change of it is damaged')
+        if tag in fields:
+            columns[fields[tag]] = start, end  # the last one counts
         place = end
     return _Layout(np.frombuffer(mask, np.uint8), columns)
 
@@ -190,24 +216,27 @@ def _varint(data: bytes, place: int) -> tuple[int, int]:
         value |= (byte & 0x7F) << 7 * shift
         if byte < 0x80:
             return value, place + shift + 1
-    raise ValueError('a note of it is damaged')
+    raise ValueError('a note or control change of it is damaged')
 
 
-def _read_columns(layout: _Layout, table: np.ndarray, notes: np.ndarray, rows: slice | np.ndarray) -> None:
-    """Sets notes[rows] to messages that all have the layout, uint8 [rows, bytes]."""
+def _read_columns(layout: _Layout, data: np.ndarray, table: np.ndarray, rows: slice | np.ndarray) -> None:
+    """Sets table[rows] to messages that all have the layout, uint8 [rows, bytes]."""
     for name, (start, end) in layout.columns.items():
-        if NOTE[name] == np.float64:
-            notes[name][rows] = np.ndarray(len(table), '<f8', table, start, table.strides[:1])
+        if table.dtype[name] == np.float64:
+            table[name][rows] = np.ndarray(len(data), '<f8', data, start, data.strides[:1])
         elif end - start == 1:
-            notes[name][rows] = table[:, start]
+            table[name][rows] = data[:, start]
         else:
-            sevens = (table[:, start:end] & 0x7F).astype(np.int64)
-            notes[name][rows] = np.bitwise_or.reduce(sevens << np.arange(0, 7 * (end - start), 7), axis=1)
+            sevens = (data[:, start:end] & 0x7F).astype(np.int64)
+            table[name][rows] = np.bitwise_or.reduce(sevens << np.arange(0, 7 * (end - start), 7), axis=1)
 
 
 @functools.cache
-def _sequence_class() -> Any:
-    """Declares the fields of NoteSequence that are read, in a pool of their own, apart from note_seq's."""
+def _message_class(name: str) -> Any:
+    """Declares the fields of NoteSequence that are read, in a pool of their own, apart from note_seq's.
+
+    'NoteSequence' has what is read at once, and 'Controls' what is read later.
+    """
     field = descriptor_pb2.FieldDescriptorProto
     file = descriptor_pb2.FileDescriptorProto(name='solferino/piece.proto', package='solferino.piece', syntax='proto3')
 
@@ -236,6 +265,7 @@ def _sequence_class() -> Any:
         notes=(8, field.TYPE_BYTES, 'bytes'),
         total_time=(9, field.TYPE_DOUBLE, ''),
     )
+    declare('Controls', control_changes=(11, field.TYPE_BYTES, 'bytes'))
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName('solferino.piece.NoteSequence'))
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(f'solferino.piece.{name}'))

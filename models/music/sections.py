@@ -101,10 +101,7 @@ def quantize(piece: Piece, steps_per_quarter: int, rows: np.ndarray | None = Non
         tempos.insert(0, _FIRST_TEMPO)
     for before, after in itertools.pairwise(metres):
         if not _same_metre(before, after):
-            raise ValueError(
-                f'its metre changes from {before.numerator}/{before.denominator} to '
-                f'{after.numerator}/{after.denominator}'
-            )
+            raise ValueError(f'its metre changes from {before.name} to {after.name}')
     for old, new in itertools.pairwise(tempos):
         if old.qpm != new.qpm:
             raise ValueError(f'its tempo changes from {old.qpm:g} to {new.qpm:g} quarters a minute')
@@ -149,9 +146,8 @@ def _quantize(
     piece: Piece, rows: np.ndarray, start: float, end: float, metre: Metre, tempo: Tempo, steps_per_quarter: int
 ) -> Section:
     """Quantizes rows of a piece's notes that begin between two instants. Raises _RejectedError."""
-    name = f'{metre.numerator}/{metre.denominator}'
     if metre.numerator < 1 or metre.denominator < 1 or metre.denominator & (metre.denominator - 1):
-        raise _RejectedError(BAD_METRE, f'there is no metre {name}')
+        raise _RejectedError(BAD_METRE, f'there is no metre {metre.name}')
     steps_per_second = steps_per_quarter * tempo.qpm / 60.0
     seconds = np.stack([piece.notes['start'][rows], np.minimum(piece.notes['end'][rows], end)]) - start
     starts, ends = steps = _to_steps(seconds, steps_per_second)
@@ -160,7 +156,7 @@ def _quantize(
         raise _RejectedError(NEGATIVE_TIME, 'it has notes before time zero')
     steps_per_bar = steps_per_quarter * (4.0 / metre.denominator * metre.numerator)
     if steps_per_bar % 1:
-        raise _RejectedError(ODD_METRE, f'a bar of {name} is {steps_per_bar:g} steps, not a whole number of them')
+        raise _RejectedError(ODD_METRE, f'a bar of {metre.name} is {steps_per_bar:g} steps, not a whole number of them')
     # A note that ends before it begins is heard for a step.
     ends = np.maximum(ends, starts + 1)
     return Section(starts, ends, int(steps_per_bar), steps_per_second, metre, tempo, piece, rows)

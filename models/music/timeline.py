@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ def read(sequence: music_pb2.NoteSequence) -> Timeline:
     """Returns the timeline of a sequence, quantized or not."""
     notes = sequence.notes
     tempos = {t.time: t.qpm for t in sequence.tempos if 0 < t.qpm < math.inf and 0 <= t.time < math.inf}
-    to_quarters = _Clock(tempos)
+    to_quarters = Clock(tempos)
     if sequences_lib.is_relative_quantized_sequence(sequence):
         steps = [(note.quantized_start_step, note.quantized_end_step) for note in notes]
         times = np.array(steps, float).reshape(-1, 2) / sequence.quantization_info.steps_per_quarter
@@ -53,10 +54,11 @@ def read(sequence: music_pb2.NoteSequence) -> Timeline:
     return Timeline(times[:, 0], times[:, 1], bars, num_bars, list(tempos.values()), reasons)
 
 
-class _Clock:
-    """From seconds to quarters."""
+class Clock:
+    """From seconds to quarters: called with the one, it returns the other."""
 
-    def __init__(self, tempos: dict[float, float]) -> None:
+    def __init__(self, tempos: Mapping[float, float]) -> None:
+        """Takes quarters a minute by the time in seconds from which they hold; they are above 0."""
         times = sorted(tempos)
         # The first tempo holds from the beginning on.
         self._times = np.array([0.0, *times[1:]])
@@ -68,7 +70,7 @@ class _Clock:
         return self._quarters[last] + (seconds - self._times[last]) * self._rates[last]
 
 
-def _metres(signatures: Any, to_quarters: _Clock, reasons: list[str]) -> list[tuple[float, page.Metre]]:
+def _metres(signatures: Any, to_quarters: Clock, reasons: list[str]) -> list[tuple[float, page.Metre]]:
     """Where each metre begins; the first one holds from the beginning on."""
     found: dict[float, page.Metre] = {}
     for signature in sorted(signatures, key=lambda s: s.time):

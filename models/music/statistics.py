@@ -1,0 +1,147 @@
+"""What music is like in numbers, to hold generated music beside what a model was trained on.
+
+The measures are those by which generated music is commonly described: H.-W. Dong et al., MusPy: a toolkit for symbolic
+music generation, ISMIR 2020; S.-L. Wu, Y.-H. Yang, The Jazz Transformer on the front line, ISMIR 2020. Time is not cut
+into frames here: the share of the time in which nothing sounds is the share of empty frames, however short they are.
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from solferino.models.music import piano_rolls, piece
+from solferino.models.music.piece import Piece
+from solferino.models.music.timeline import Clock
+
+_OCTAVE = 12
+
+
+@dataclasses.dataclass(frozen=True)
+class Statistics:
+    """Of a collection of music; drums and notes of velocity 0 are not heard.
+
+    All but the first four are means over the pieces that have notes, in which each piece counts the same; nan if there
+    is no such piece.
+
+    Attributes:
+      pieces: all of them.
+      silent: those without a note.
+      lowest, highest: MIDI pitches of the collection; None without notes.
+      pitch_range: semitones from a piece's lowest note to its highest (MusPy's pitch_range).
+      polyphony: how many keys sound at once, while any sounds (MusPy's polyphony); a key counts once.
+      notes_per_second: notes begun in a second of the piece.
+      notes_per_quarter: notes begun in a quarter of the piece, at its tempos.
+      pitch_class_entropy: bits, from 0 to log2(12) = 3.58, of how a piece's notes are spread over the twelve pitch
+        classes (MusPy's; Wu and Yang's H, taken over whole pieces).
+      empty: share of a piece's time in which nothing sounds.
+    """
+
+    pieces: int
+    silent: int
+    lowest: int | None
+    highest: int | None
+    pitch_range: float
+    polyphony: float
+    notes_per_second: float
+    notes_per_quarter: float
+    pitch_class_entropy: float
+    empty: float
+
+
+_MEANS = tuple(field.name for field in dataclasses.fields(Statistics))[4:]
+# How a table calls them, and with how many decimals.
+_ROWS = {
+    'pieces': ('pieces', 0),
+    'silent': ('of them without a note', 0),
+    'lowest': ('lowest pitch (MIDI)', 0),
+    'highest': ('highest pitch (MIDI)', 0),
+    'pitch_range': ('range of a piece (semitones)', 1),
+    'polyphony': ('keys at once', 2),
+    'notes_per_second': ('notes a second', 2),
+    'notes_per_quarter': ('notes a quarter', 2),
+    'pitch_class_entropy': ('pitch-class entropy (bits)', 2),
+    'empty': ('share of empty frames', 3),
+}
+
+
+def of_sequences(music: Iterable[Any]) -> Statistics:
+    """Returns the statistics of unquantized NoteSequences or Pieces.
+
+    A piece lasts from time zero to its `total_time`, or to the end of its last note if that comes later. Notes end
+    where they say: where the sustain pedal is to count, replace a Piece's notes by `piano_rolls.sustained` first.
+
+    Raises:
+      ValueError: a note is at no time that there is.
+    """
+    pieces, measured, pitches = 0, [], []
+    for each in music:
+        pieces += 1
+        one = each if isinstance(each, Piece) else piece.of(each)
+        notes = one.notes[piano_rolls.heard(one.notes)]
+        if len(notes):
+            measured.append(_measure(one, notes))
+            pitches += [int(notes['pitch'].min()), int(notes['pitch'].max())]
+    means = np.mean(measured, axis=0).tolist() if measured else [math.nan] * len(_MEANS)
+    return Statistics(
+        pieces=pieces,
+        silent=pieces - len(measured),
+        lowest=min(pitches, default=None),
+        highest=max(pitches, default=None),
+        **dict(zip(_MEANS, means, strict=True)),
+    )
+
+
+def side_by_side(collections: Mapping[str, Statistics]) -> str:
+    """Returns a table of text, a row for each measure and a column for each collection, by its name."""
+    rows = [['', *collections]]
+    for field, (name, decimals) in _ROWS.items():
+        values = [getattr(statistics, field) for statistics in collections.values()]
+        rows.append([name, *(_number(value, decimals) for value in values)])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return '\n'.join(
+        '  '.join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
+        for row in rows
+    )
+
+
+def _number(value: float | None, decimals: int) -> str:
+    return '-' if value is None or math.isnan(value) else f'{value:,.{decimals}f}'
+
+
+def _measure(music: Piece, notes: np.ndarray) -> list[float]:
+    """Returns the _MEANS of one piece with notes. Raises ValueError."""
+    starts, ends, pitches = notes['start'], notes['end'], notes['pitch']
+    length = max(music.total_time, float(ends.max()))
+    if not (np.isfinite(starts).all() and np.isfinite(ends).all() and math.isfinite(length)):
+        raise ValueError('it has a time that is no number of seconds')
+    counts = np.bincount(pitches % _OCTAVE, minlength=_OCTAVE)
+    shares = counts[counts > 0] / len(notes)
+    tempos = {t.time: t.qpm for t in music.tempos if 0 < t.qpm < math.inf and 0 <= t.time < math.inf}
+    quarters = float(Clock(tempos)(np.array([length]))[0])
+    sounding = _covered(starts, ends, np.zeros_like(pitches))
+    return [
+        float(pitches.max() - pitches.min()),
+        _ratio(_covered(starts, ends, pitches), sounding),
+        _ratio(len(notes), length),
+        _ratio(len(notes), quarters),
+        float(-(shares * np.log2(shares)).sum()) + 0.0,
+        1 - _ratio(sounding, length),
+    ]
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole > 0 else math.nan
+
+
+def _covered(starts: np.ndarray, ends: np.ndarray, voices: np.ndarray) -> float:
+    """Returns for how long each voice sounds, in seconds from time zero on, added up over the voices."""
+    order = np.lexsort((starts, voices))
+    starts, ends, voices = np.maximum(starts[order], 0.0), np.maximum(ends[order], 0.0), voices[order]
+    # Voices one after the other in time, so that the latest end so far is that of the same voice.
+    shift = np.cumsum(np.diff(voices, prepend=voices[0]) != 0) * (max(ends.max(), starts.max()) + 1.0)
+    reached = np.maximum.accumulate(ends + shift)
+    before = np.concatenate([[0.0], reached[:-1]]) - shift
+    return float(np.maximum(ends - np.maximum(starts, before), 0.0).sum())
