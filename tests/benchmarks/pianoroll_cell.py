@@ -53,18 +53,22 @@ def run(model: str, data_set: DataSet, folder: Path, settings: Settings, seed: i
     import pianoroll_training
 
     begun, machine, started = datetime.datetime.now(), report.machine(), time.monotonic()
-    entrant = pianoroll_entrants.entrant(model, settings.hparams)
     training, validation = data_set.read(folder, TRAIN), data_set.read(folder, VALID)
+    entrant = pianoroll_entrants.entrant(model, settings.hparams, training)
     if quick:
         validation = some(validation, _ROUGH_STEPS)
     print(f'{model} on {data_set.title}: {settings}', flush=True)
     trained = pianoroll_training.train(
         entrant, training, validation, settings.schedule, seed, lambda line: print(line, flush=True)
     )
-    scores = {VALID: entrant.score(trained.model, entrant.whole(validation), not quick)}
+    weights = pianoroll_training.copied(trained.model)
+    evaluated = entrant if quick else pianoroll_entrants.entrant(model, settings.all_hparams, training)
+    best = evaluated.family.model(evaluated.config, seed)
+    pianoroll_training.restore(best, weights)
+    scores = {VALID: pianoroll_training.evaluate(best, evaluated.whole(validation), is_thorough=True)}
     print(f'{VALID}: {scores[VALID]}', flush=True)
     if not quick:
-        scores[TEST] = final(entrant, trained.model, data_set, folder)
+        scores[TEST] = final(evaluated, best, data_set, folder)
         print(f'{TEST}: {scores[TEST]}', flush=True)
     return {
         'model': model,
@@ -73,7 +77,7 @@ def run(model: str, data_set: DataSet, folder: Path, settings: Settings, seed: i
         'hparams': dataclasses.asdict(entrant.config.hparams),
         'seed': seed,
         'quick': quick,
-        'weights': sum(v.size for v in pianoroll_training.copied(trained.model).values()),
+        'weights': sum(v.size for v in weights.values()),
         'scores': {split: dataclasses.asdict(score) for split, score in scores.items()},
         'epochs': trained.curve[-1].epochs,
         'best': dataclasses.asdict(trained.best),
@@ -89,7 +93,9 @@ def run(model: str, data_set: DataSet, folder: Path, settings: Settings, seed: i
 
 def final(entrant: Any, model: Any, data_set: DataSet, folder: Path) -> Any:
     """Predicts the test data. Nothing else reads them, and nothing is chosen by what this returns."""
-    return entrant.score(model, entrant.whole(data_set.read(folder, TEST)), True)
+    import pianoroll_training
+
+    return pianoroll_training.evaluate(model, entrant.whole(data_set.read(folder, TEST)), is_thorough=True)
 
 
 def some(rolls: Sequence[np.ndarray], steps: int) -> list[np.ndarray]:

@@ -14,6 +14,7 @@ class Schedule:
       epochs_per_validation: how often the validation data are predicted; may be a part of an epoch.
       patience: validations without a better result after which the rate is halved.
       halvings: after one more than so many training ends.
+      epochs: training ends after so many; 0 for no such end.
       seconds: training ends after so long in any case.
     """
 
@@ -21,6 +22,7 @@ class Schedule:
     epochs_per_validation: float = 1
     patience: int = 4
     halvings: int = 3
+    epochs: float = 0
     seconds: float = 3000
 
 
@@ -31,10 +33,17 @@ class Settings:
     Attributes:
       hparams: that differ from the config's, as for `--hparams`.
       schedule: how long and on what it is trained.
+      evaluation: more hyperparameters for the evaluation at the end, those of estimates.
     """
 
     hparams: str
     schedule: Schedule
+    evaluation: str = ''
+
+    @property
+    def all_hparams(self) -> str:
+        """For the evaluation at the end."""
+        return ','.join(filter(None, (self.hparams, self.evaluation)))
 
 
 # Chosen by the validation data alone.

@@ -1,8 +1,8 @@
 """One training loop for all models of the piano-roll benchmark.
 
-In each epoch the training sequences are cut and transposed anew. Adam's rate is halved, from the best weights on, when
-the validation data have not been predicted better for a while, and training ends after a number of halvings or when
-its time is up. The best weights are kept in memory.
+In each epoch the training sequences are cut and transposed anew. The learning rate is halved when the validation data
+have not been predicted better for a while, and training ends after a number of halvings or when its time is up. The
+best weights are kept in memory.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from pianoroll_settings import Schedule
 
-from solferino.models.core import steps
+from solferino.models.core import monitor, steps
 from solferino.models.core.data import Batches, Dataset
 from solferino.models.core.family import Example
 
@@ -27,7 +27,7 @@ class Score:
 
     Attributes:
       nats: per step.
-      low, high: where it is with 95% confidence, if it is estimated; None if it is exact.
+      low, high: where it is within three standard errors, if it is estimated; None if it is exact.
     """
 
     nats: float
@@ -42,23 +42,21 @@ class Entrant:
     Attributes:
       family: of which `encode`, `features` and `model` are asked for.
       config: its config, with the hyperparameters.
-      examples: turns a roll, of whose first steps so many are only seen, into stored examples.
-      score: predicts a dataset: (model, dataset, whether it is for the table and may take its time).
+      example: turns a roll, of whose first steps so many are only seen, into a stored example.
+      is_cheap: whether validations can afford a thorough evaluation.
     """
 
     family: Any
     config: Any
-    examples: Callable[[np.ndarray, int], Sequence[Example]]
-    score: Callable[[Any, Dataset, bool], Score]
+    example: Callable[[np.ndarray, int], Example]
+    is_cheap: bool = True
 
     def dataset(self, pieces: Iterable[tuple[np.ndarray, int]]) -> Dataset:
         """Makes examples of rolls."""
-        has_time = any(None in feature.shape for feature in self.family.features(self.config).values())
         found, lengths = [], []
         for keys, seen in pieces:
-            new = self.examples(keys, seen)
-            found += new
-            lengths += [len(keys) if has_time else 1] * len(new)
+            found.append(self.example(keys, seen))
+            lengths.append(len(keys))
         return Dataset(self.family, self.config, '', found, np.array(lengths, np.int32), '')
 
     def whole(self, rolls: Sequence[np.ndarray]) -> Dataset:
@@ -121,7 +119,7 @@ def train(
     curve: list[Validation] = []
     best, since_best, halvings = np.inf, 0, 0
     for epochs, losses in _stretches(entrant, training, schedule, seed, step, elapsed):
-        score = entrant.score(model, held_out, False)
+        score = evaluate(model, held_out, entrant.is_cheap)
         rate = float(model.optimizer.learning_rate.numpy())
         seconds = elapsed()
         curve.append(Validation(epochs, seconds, float(np.mean(losses)), score.nats, rate))
@@ -136,9 +134,8 @@ def train(
             if halvings == schedule.halvings:
                 return _end(model, best_weights, curve, elapsed(), 'no better validation')
             halvings, since_best = halvings + 1, 0
-            restore(model, best_weights)
             model.optimizer.learning_rate.assign(rate / 2)
-    return _end(model, best_weights, curve, elapsed(), 'time')
+    return _end(model, best_weights, curve, elapsed(), 'time or epochs')
 
 
 def _end(model: Any, weights: Mapping[str, np.ndarray], curve: list[Validation], seconds: float, why: str) -> Trained:
@@ -165,7 +162,7 @@ def _stretches(
             total, weight = step(batches.batch(epoch * batches.per_epoch + i))['loss']
             losses.append(total / weight)
             now = epoch + (i + 1) / batches.per_epoch
-            is_over = elapsed() > schedule.seconds
+            is_over = elapsed() > schedule.seconds or (0 < schedule.epochs <= now)
             if now >= due or is_over:
                 yield now, losses
                 losses, due = [], now + schedule.epochs_per_validation
@@ -185,15 +182,25 @@ def restore(model: Any, weights: Mapping[str, np.ndarray]) -> None:
         variable.assign(weights[name])
 
 
-def mean_loss(model: Any, dataset: Dataset, is_final: bool) -> Score:
-    """The mean 'loss' of the model's test step: exact, for models that give every step its likelihood.
+def evaluate(model: Any, dataset: Dataset, is_thorough: bool) -> Score:
+    """Predicts a dataset; each step of each example counts the same, whatever batch it is in.
 
-    Each step of each example counts the same, whatever batch it is in.
+    Args:
+      model: a Trainable. It tells 'metrics/log_likelihood' per step if its 'loss' is another thing.
+      dataset: what to predict.
+      is_thorough: whether it may take its time to estimate the likelihood. Otherwise the score may be of another
+        kind, good for comparing the same model at different times.
     """
-    test_step = steps.compiled(model.test_step, dataset.family, dataset.config)
-    sums = np.array([test_step(dataset.batch(chosen))['loss'] for chosen in evaluation_batches(dataset)])
-    total, number = sums.sum(axis=0)
-    return Score(total / number)
+    step = steps.compiled(model.thorough_step if is_thorough else model.test_step, dataset.family, dataset.config)
+    meter = monitor.Meter()
+    for chosen in evaluation_batches(dataset):
+        meter.add(step(dataset.batch(chosen)))
+    values = meter.means()
+    if is_thorough:
+        values |= model.thorough(values)
+    likelihood, low, high = (values.get(f'metrics/log_likelihood{end}') for end in ('', '_low', '_high'))
+    nats = values['loss'] if likelihood is None else -likelihood
+    return Score(nats, None if high is None else -high, None if low is None else -low)
 
 
 def evaluation_batches(dataset: Dataset, limit: int = _EVALUATED_STEPS) -> Iterator[np.ndarray]:

@@ -12,7 +12,7 @@ import pytest
 from pianoroll_data import DATA_SETS, KEYS, Cutting
 from pianoroll_entrants import entrant
 from pianoroll_settings import SETTINGS, Schedule, Settings
-from pianoroll_training import copied, evaluation_batches, mean_loss, train
+from pianoroll_training import Entrant, copied, evaluate, evaluation_batches, train
 
 SMALL = 'batch_size=3,rnn_layer_sizes=[12],dropout=0.0,input_dropout=0.0,learning_rate=0.05'
 
@@ -29,6 +29,11 @@ def songs(number: int, seed: int) -> list[np.ndarray]:
     return found
 
 
+def lstm(hparams: str = SMALL) -> Entrant:
+    """A tiny one."""
+    return entrant('lstm', hparams, [])
+
+
 def quiet(line: str) -> None:
     """Tells nobody."""
 
@@ -41,7 +46,7 @@ def clock() -> Callable[[], float]:
 @pytest.fixture(scope='module')
 def trained():
     schedule = Schedule(Cutting(crop=8, context=2), epochs_per_validation=4, seconds=120)
-    return train(entrant('lstm', SMALL), songs(6, 0), songs(3, 1), schedule, 0, quiet, clock())
+    return train(lstm(), songs(6, 0), songs(3, 1), schedule, 0, quiet, clock())
 
 
 def test_learns_what_is_there_to_learn(trained):
@@ -49,13 +54,13 @@ def test_learns_what_is_there_to_learn(trained):
 
 
 def test_ends_with_the_best_weights(trained):
-    mine = entrant('lstm', SMALL)
-    again = mean_loss(trained.model, mine.whole(songs(3, 1)), True)
+    mine = lstm()
+    again = evaluate(trained.model, mine.whole(songs(3, 1)), True)
     assert again.nats == pytest.approx(trained.best.nats, rel=1e-5)
 
 
 def test_rate_is_halved_when_nothing_gets_better_and_then_training_ends():
-    mine = entrant('lstm', SMALL.replace('0.05', '0.5'))  # far too high
+    mine = lstm(SMALL.replace('0.05', '0.5'))  # far too high
     ended = train(mine, songs(4, 0), songs(2, 1), Schedule(patience=0, halvings=2), 0, quiet)
     assert ended.ended == 'no better validation'
     rates = [v.rate for v in ended.curve]
@@ -64,7 +69,7 @@ def test_rate_is_halved_when_nothing_gets_better_and_then_training_ends():
 
 
 def test_mean_is_over_all_steps_of_all_sequences_first_steps_included():
-    mine = entrant('lstm', SMALL)
+    mine = lstm()
     model = mine.family.model(mine.config, 0)
     for name, variable in model.named_weights().items():
         if name != 'keys/bias':
@@ -74,46 +79,46 @@ def test_mean_is_over_all_steps_of_all_sequences_first_steps_included():
     rolls = [*songs(4, 2), np.ones((1, KEYS), bool)]  # a sequence with nothing but a first step
     steps = np.concatenate(rolls)
     expected = np.where(steps, np.logaddexp(0, -logits), np.logaddexp(0, logits)).sum(axis=1).mean()
-    assert mean_loss(model, mine.whole(rolls), True).nats == pytest.approx(expected, rel=1e-5)
+    assert evaluate(model, mine.whole(rolls), True).nats == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_step_is_predicted_from_the_steps_before_alone():
-    mine = entrant('lstm', SMALL)
+    mine = lstm()
     model = mine.family.model(mine.config, 0)
     rng = np.random.default_rng(0)
     for variable in model.named_weights().values():
         variable.assign(rng.normal(size=variable.shape))
     keys = rng.random((9, KEYS)) < 0.3
-    whole, beginning = (mean_loss(model, mine.whole([k]), True).nats * len(k) for k in (keys, keys[:6]))
-    rest = mean_loss(model, mine.dataset([(keys, 6)]), True).nats * 3  # its first six steps only seen
+    whole, beginning = (evaluate(model, mine.whole([k]), True).nats * len(k) for k in (keys, keys[:6]))
+    rest = evaluate(model, mine.dataset([(keys, 6)]), True).nats * 3  # its first six steps only seen
     assert beginning + rest == pytest.approx(whole, rel=1e-5)
 
 
 def test_padding_does_not_count():
-    mine = entrant('lstm', SMALL)
+    mine = lstm()
     model = mine.family.model(mine.config, 0)
     long, short = songs(2, 3)
-    one_by_one = [mean_loss(model, mine.whole([keys]), True).nats * len(keys) for keys in (long, short)]
-    together = mean_loss(model, mine.whole([long, short]), True).nats * (len(long) + len(short))
+    one_by_one = [evaluate(model, mine.whole([keys]), True).nats * len(keys) for keys in (long, short)]
+    together = evaluate(model, mine.whole([long, short]), True).nats * (len(long) + len(short))
     assert together == pytest.approx(sum(one_by_one), rel=1e-5)
 
 
 def test_evaluation_batches_hold_every_example_once():
-    data = entrant('lstm', SMALL).whole(songs(20, 4))
+    data = lstm().whole(songs(20, 4))
     batches = list(evaluation_batches(data, limit=60))
     assert sorted(np.concatenate(batches)) == list(range(20))
     assert all(len(b) == 1 or len(b) * data.lengths[b].max() <= 60 for b in batches)
 
 
 def test_training_ends_when_its_time_is_up_after_a_validation():
-    ended = train(entrant('lstm', SMALL), songs(6, 0), songs(2, 1), Schedule(seconds=0), 0, quiet, clock())
-    assert ended.ended == 'time'
+    ended = train(lstm(), songs(6, 0), songs(2, 1), Schedule(seconds=0), 0, quiet, clock())
+    assert ended.ended == 'time or epochs'
     assert [v.epochs for v in ended.curve] == [0.5]
 
 
 def test_training_repeats_with_its_seed():
     schedule = Schedule(Cutting(crop=8, transpose=3), epochs_per_validation=2, seconds=12)
-    mine = entrant('lstm', SMALL.replace('dropout=0.0', 'dropout=0.3'))
+    mine = lstm(SMALL.replace('dropout=0.0', 'dropout=0.3'))
     first, same = (copied(train(mine, songs(4, 0), songs(2, 1), schedule, 1, quiet, clock()).model) for _ in range(2))
     assert all((first[name] == same[name]).all() for name in first)
 
@@ -163,4 +168,4 @@ def test_every_run_has_settings_that_its_model_knows():
     for (model, data_set), settings in SETTINGS.items():
         assert model in pianoroll.MODELS and data_set in DATA_SETS
         assert settings.schedule.seconds <= 3600
-        entrant(model, settings.hparams)
+        entrant(model, settings.all_hparams, songs(2, 0))
