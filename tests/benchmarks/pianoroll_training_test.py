@@ -14,6 +14,8 @@ from pianoroll_entrants import entrant
 from pianoroll_settings import SETTINGS, Schedule, Settings
 from pianoroll_training import Entrant, copied, evaluate, evaluation_batches, train
 
+from solferino.models.rbm import equations
+
 SMALL = 'batch_size=3,rnn_layer_sizes=[12],dropout=0.0,input_dropout=0.0,learning_rate=0.05'
 
 
@@ -169,3 +171,30 @@ def test_every_run_has_settings_that_its_model_knows():
         assert model in pianoroll.MODELS and data_set in DATA_SETS
         assert settings.schedule.seconds <= 3600
         entrant(model, settings.all_hparams, songs(2, 0))
+
+
+TINY = {'frame': 'batch_size=2,hidden_units=5,chains=8', 'rnn_rbm': 'batch_size=2,hidden_units=5,rnn_units=4'}
+
+
+@pytest.mark.parametrize('model', TINY)
+def test_families_of_the_benchmark_train_by_the_loop(model):
+    mine = entrant(model, TINY[model], songs(4, 0))
+    schedule = Schedule(Cutting(crop=8), seconds=3)
+    ended = train(mine, songs(4, 0), songs(2, 1), schedule, 0, quiet, clock())
+    score = evaluate(ended.model, mine.whole(songs(2, 1)), is_thorough=True)
+    assert 0 < score.nats < 61
+
+
+def test_rbm_is_scored_by_its_likelihood_per_step():
+    mine = entrant('frame', TINY['frame'], songs(4, 0))
+    model = mine.family.model(mine.config, 0)
+    rolls = songs(3, 1)
+    weights = {name: v.astype(np.float64) for name, v in copied(model).items()}
+    log_z = equations.exact_log_partition(weights['weights'], weights['visible_bias'], weights['hidden_bias'])
+    expected = log_z + equations.free_energy(np.concatenate(rolls), *weights.values()).mean()
+    assert evaluate(model, mine.whole(rolls), is_thorough=True).nats == pytest.approx(expected, rel=1e-4)
+
+
+def test_models_that_predict_all_that_they_see_refuse_a_context():
+    with pytest.raises(ValueError, match='predicts all steps'):
+        entrant('frame', TINY['frame'], songs(4, 0)).dataset([(songs(1, 0)[0], 2)])
