@@ -209,7 +209,7 @@ def _published(name: str) -> list[str]:
 def _settings(settings: Mapping[str, Any]) -> str:
     schedule = {**settings['schedule'], **settings['schedule']['cutting']}
     del schedule['cutting']
-    return f'`{settings["hparams"]}`; ' + ', '.join(f'{name} {value:g}' for name, value in schedule.items())
+    return f'`{settings["hparams"]}`; ' + ', '.join(f'{name} {value}' for name, value in schedule.items())
 
 
 if __name__ == '__main__':

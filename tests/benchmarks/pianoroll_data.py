@@ -89,9 +89,9 @@ def transposed(keys: np.ndarray, semitones: int) -> np.ndarray:
 
 
 def room(keys: np.ndarray) -> tuple[int, int]:
-    """How many semitones down and up a roll can be moved so that no note leaves the piano, both at least 0."""
+    """By how many semitones a roll can be moved with no note leaving the piano: from (at most 0) and to (at least 0)."""
     sounding = np.flatnonzero(keys.any(axis=0))
-    return (int(sounding[0]), int(KEYS - 1 - sounding[-1])) if len(sounding) else (0, 0)
+    return (-int(sounding[0]), int(KEYS - 1 - sounding[-1])) if len(sounding) else (0, 0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,23 +101,23 @@ class Cutting:
     Attributes:
       crop: steps of an example, cut at random places; 0 leaves sequences whole.
       context: how many steps before it an example is given to see, without having to predict them.
-      transpose: a sequence is moved by a random number of semitones, at most this many down or up and so that all of
-        its notes stay on the piano.
+      transpose: a sequence is moved by a random number of semitones from the first to the second of these, so that
+        all of its notes stay on the piano.
       share: of the sequences that are moved. All are in C major or C minor, those to be predicted too, so that moving
         them shows more music but hides its key.
     """
 
     crop: int = 0
     context: int = 0
-    transpose: int = 0
+    transpose: tuple[int, int] = (0, 0)
     share: float = 1.0
 
     def pieces(self, rolls: Sequence[np.ndarray], rng: np.random.Generator) -> Iterator[tuple[np.ndarray, int]]:
         """Yields (roll, how many of its first steps are only seen). Each step is to be predicted exactly once."""
         for keys in rolls:
-            if self.transpose and rng.random() < self.share:
-                down, up = (min(self.transpose, limit) for limit in room(keys))
-                keys = transposed(keys, int(rng.integers(-down, up + 1)))
+            if any(self.transpose) and rng.random() < self.share:
+                lowest, highest = (int(n) for n in np.clip(self.transpose, *room(keys)))
+                keys = transposed(keys, int(rng.integers(lowest, highest + 1)))
             for start, end in self._cuts(len(keys), rng):
                 seen = min(self.context, start)
                 yield keys[start - seen : end], seen

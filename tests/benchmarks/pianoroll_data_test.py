@@ -51,9 +51,9 @@ def test_an_example_holds_the_roll(keys):
 
 @given(ROLLS, st.integers(0, 12), st.integers(0, 2**32 - 1))
 def test_transposing_keeps_every_note_on_the_piano(keys, most, seed):
-    ((moved, seen),) = Cutting(transpose=most).pieces([keys], np.random.default_rng(seed))
-    down, up = room(keys)
-    by = [n for n in range(-min(most, down), min(most, up) + 1) if (transposed(keys, n) == moved).all()]
+    ((moved, seen),) = Cutting(transpose=(-most, most)).pieces([keys], np.random.default_rng(seed))
+    lowest, highest = room(keys)
+    by = [n for n in range(max(-most, lowest), min(most, highest) + 1) if (transposed(keys, n) == moved).all()]
     assert by and not seen
     assert (moved.sum(axis=1) == keys.sum(axis=1)).all()
 
@@ -74,7 +74,7 @@ def test_cutting_predicts_every_step_once_and_in_order(steps, crop, context, see
 def test_only_a_share_is_transposed():
     keys = np.zeros((1, KEYS), bool)
     keys[0, 40] = True
-    pieces = Cutting(transpose=5, share=0.5).pieces([keys] * 1000, np.random.default_rng(0))
+    pieces = Cutting(transpose=(-5, 5), share=0.5).pieces([keys] * 1000, np.random.default_rng(0))
     unmoved = sum(bool(piece[0, 40]) for piece, _ in pieces)
     assert abs(unmoved - 1000 * (0.5 + 0.5 / 11)) < 60
 

@@ -1,8 +1,7 @@
 """One training loop for all models of the piano-roll benchmark.
 
-In each epoch the training sequences are cut and transposed anew. The learning rate is halved when the validation data
-have not been predicted better for a while, and training ends after a number of halvings or when its time is up. The
-best weights are kept in memory.
+In each epoch the training sequences are cut and transposed anew. The learning rate falls as the schedule says, and the
+weights that predict the validation data best are kept in memory.
 """
 
 import dataclasses
@@ -11,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from pianoroll_settings import Schedule
+from pianoroll_settings import HALVING, Schedule
 
 from solferino.models.core import monitor, steps
 from solferino.models.core.data import Batches, Dataset
@@ -113,12 +112,11 @@ def train(
         return clock() - started
 
     model = entrant.family.model(entrant.config, seed)
-    step = steps.compiled(model.train_step, entrant.family, entrant.config)
     held_out = entrant.whole(validation)
     best_weights = copied(model)
     curve: list[Validation] = []
     best, since_best, halvings = np.inf, 0, 0
-    for epochs, losses in _stretches(entrant, training, schedule, seed, step, elapsed):
+    for epochs, losses in _stretches(model, entrant, training, schedule, seed, elapsed):
         score = evaluate(model, held_out, entrant.is_cheap)
         rate = float(model.optimizer.learning_rate.numpy())
         seconds = elapsed()
@@ -130,12 +128,12 @@ def train(
             best, since_best, best_weights = score.nats, 0, copied(model)
         else:
             since_best += 1
-        if since_best > schedule.patience:
+        if schedule.rate == HALVING and since_best > schedule.patience:
             if halvings == schedule.halvings:
                 return _end(model, best_weights, curve, elapsed(), 'no better validation')
             halvings, since_best = halvings + 1, 0
             model.optimizer.learning_rate.assign(rate / 2)
-    return _end(model, best_weights, curve, elapsed(), 'time or epochs')
+    return _end(model, best_weights, curve, elapsed(), 'time' if elapsed() > schedule.seconds else 'epochs')
 
 
 def _end(model: Any, weights: Mapping[str, np.ndarray], curve: list[Validation], seconds: float, why: str) -> Trained:
@@ -144,29 +142,34 @@ def _end(model: Any, weights: Mapping[str, np.ndarray], curve: list[Validation],
 
 
 def _stretches(
+    model: Any,
     entrant: Entrant,
     training: Sequence[np.ndarray],
     schedule: Schedule,
     seed: int,
-    step: steps.Step,
     elapsed: Callable[[], float],
 ) -> Iterator[tuple[float, list[float]]]:
-    """Trains from one validation to the next; yields (epochs so far, losses of the steps) until the time is up."""
+    """Trains from one validation to the next; yields (epochs so far, losses of the steps) until training is done."""
+    train_step = steps.compiled(model.train_step, entrant.family, entrant.config)
+    highest = float(model.optimizer.learning_rate.numpy())
     losses: list[float] = []
-    epoch, due = 0, schedule.epochs_per_validation
+    epoch, step, progress, due = 0, 0, 0.0, schedule.epochs_per_validation
     while True:
         rng = np.random.default_rng([seed, epoch])
         dataset = entrant.dataset(schedule.cutting.pieces(training, rng))
         batches = Batches(dataset, entrant.config.hparams.batch_size, seed)
         for i in range(batches.per_epoch):
-            total, weight = step(batches.batch(epoch * batches.per_epoch + i))['loss']
+            if schedule.rate != HALVING:
+                model.optimizer.learning_rate.assign(highest * schedule.factor(step, progress))
+            total, weight = train_step(batches.batch(epoch * batches.per_epoch + i))['loss']
             losses.append(total / weight)
+            step += 1
             now = epoch + (i + 1) / batches.per_epoch
-            is_over = elapsed() > schedule.seconds or (0 < schedule.epochs <= now)
-            if now >= due or is_over:
+            progress = schedule.progress(now, elapsed())
+            if now >= due or progress == 1:
                 yield now, losses
-                losses, due = [], now + schedule.epochs_per_validation
-            if is_over:
+                losses, due = [], due + schedule.epochs_per_validation
+            if progress == 1:
                 return
         epoch += 1
 

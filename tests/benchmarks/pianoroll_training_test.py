@@ -11,7 +11,7 @@ import pianoroll_cell
 import pytest
 from pianoroll_data import DATA_SETS, KEYS, Cutting
 from pianoroll_entrants import entrant
-from pianoroll_settings import SETTINGS, Schedule, Settings
+from pianoroll_settings import COSINE, LINEAR, SETTINGS, Schedule, Settings
 from pianoroll_training import Entrant, copied, evaluate, evaluation_batches, train
 
 from solferino.models.rbm import equations
@@ -113,13 +113,35 @@ def test_evaluation_batches_hold_every_example_once():
 
 
 def test_training_ends_when_its_time_is_up_after_a_validation():
-    ended = train(lstm(), songs(6, 0), songs(2, 1), Schedule(seconds=0), 0, quiet, clock())
-    assert ended.ended == 'time or epochs'
+    ended = train(lstm(), songs(6, 0), songs(2, 1), Schedule(seconds=1), 0, quiet, clock())
+    assert ended.ended == 'time'
     assert [v.epochs for v in ended.curve] == [0.5]
 
 
+@pytest.mark.parametrize(('rate', 'last'), [(COSINE, 0.02), (LINEAR, 0.0)])
+def test_rate_falls_over_all_of_training(rate, last):
+    schedule = Schedule(epochs=3, seconds=1e9, rate=rate)
+    ended = train(lstm(), songs(3, 0), songs(2, 1), schedule, 0, quiet, clock())
+    assert ended.ended == 'epochs'
+    assert [v.epochs for v in ended.curve] == [1, 2, 3]
+    assert schedule.factor(10**6, 0) == 1
+    assert schedule.factor(10**6, 1) == pytest.approx(last)
+    factors = [schedule.factor(10**6, progress) for progress in np.linspace(0, 1, 50)]
+    assert factors == sorted(factors, reverse=True)
+    for place, validation in enumerate(ended.curve):  # an epoch is a step here
+        assert validation.rate == pytest.approx(0.05 * schedule.factor(place, place / 3), rel=1e-5)
+
+
+def test_training_is_as_far_as_its_epochs_or_its_time():
+    schedule = Schedule(epochs=10, seconds=100)
+    assert schedule.progress(5, 20) == 0.5
+    assert schedule.progress(5, 70) == 0.7
+    assert schedule.progress(5, 700) == 1
+    assert Schedule(seconds=100).progress(5, 20) == 0.2
+
+
 def test_training_repeats_with_its_seed():
-    schedule = Schedule(Cutting(crop=8, transpose=3), epochs_per_validation=2, seconds=12)
+    schedule = Schedule(Cutting(crop=8, transpose=(-3, 3)), epochs_per_validation=2, seconds=12)
     mine = lstm(SMALL.replace('dropout=0.0', 'dropout=0.3'))
     first, same = (copied(train(mine, songs(4, 0), songs(2, 1), schedule, 1, quiet, clock()).model) for _ in range(2))
     assert all((first[name] == same[name]).all() for name in first)
@@ -142,20 +164,20 @@ def test_test_data_are_read_once_and_after_training(folder, monkeypatch):
         'pianoroll_data.DataSet.read', lambda self, where, split: (happened.append(split), read(where, split))[1]
     )
     monkeypatch.setattr('pianoroll_training.train', lambda *args: (train(*args), happened.append('trained'))[0])
-    result = pianoroll_cell.run('lstm', DATA_SETS['jsb'], folder, Settings(SMALL, Schedule(seconds=0)), 0, quick=False)
+    result = pianoroll_cell.run('lstm', DATA_SETS['jsb'], folder, Settings(SMALL, Schedule(seconds=1)), 0, quick=False)
     assert happened == ['train', 'valid', 'trained', 'test']
     assert set(result['scores']) == {'valid', 'test'}
 
 
 def test_a_quick_run_leaves_test_data_alone(folder, monkeypatch):
     monkeypatch.setattr(pianoroll_cell, 'final', None)
-    result = pianoroll_cell.run('lstm', DATA_SETS['jsb'], folder, Settings(SMALL, Schedule(seconds=0)), 0, quick=True)
+    result = pianoroll_cell.run('lstm', DATA_SETS['jsb'], folder, Settings(SMALL, Schedule(seconds=1)), 0, quick=True)
     assert set(result['scores']) == {'valid'}
     json.dumps(result)
 
 
 def test_page_has_a_row_for_each_model_and_the_published_figures(folder):
-    settings = Settings(SMALL, Schedule(seconds=0))
+    settings = Settings(SMALL, Schedule(seconds=1))
     result = pianoroll_cell.run('lstm', DATA_SETS['piano'], folder, settings, 0, quick=False)
     result['scores']['test'] |= {'low': 1.0, 'high': 2.5}
     simple = {d.name: pianoroll.without_training(d, folder, quick=False) for d in DATA_SETS.values()}
