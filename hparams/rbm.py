@@ -24,6 +24,7 @@ from solferino.hparams.reasons import (
     PART_OF_WINDOW,
     TOO_MANY_STEPS,
 )
+from solferino.hparams.rnn_rbm import RnnRbmHparams
 from solferino.hparams.spec import Config, FamilySpec, architecture, midi_option, option
 
 
@@ -207,6 +208,15 @@ SPEC = FamilySpec(
                 batch_size=16, num_timesteps=1, hidden_units=200, persistent=True, cd_steps=5, chains=256
             ),
             extraction=RbmExtraction(lowest_pitch=21, highest_pitch=108, articulation=False, example_windows=16),
+            learned=RbmLearned(),
+        ),
+        # The same steps, each given all before it. Generation goes on after a primer.
+        'rnn_rbm': RbmConfig(
+            name='rnn_rbm',
+            description='Restricted Boltzmann machine of the keys that sound together, given those before.',
+            steps_per_quarter=4,
+            hparams=RnnRbmHparams(),
+            extraction=RbmExtraction(lowest_pitch=21, highest_pitch=108, articulation=False, example_windows=128),
             learned=RbmLearned(),
         ),
     },

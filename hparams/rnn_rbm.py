@@ -11,7 +11,7 @@ class RnnRbmHparams:
 
     Attributes:
       batch_size: sequences in a batch.
-      num_timesteps: steps that a machine models at once.
+      num_timesteps: 1: a machine is given the frames before its own.
       cell: of the recurrent network: 'tanh' as in the paper, or 'gru'.
       rnn_units: of the recurrent network.
       dropout_keep_prob: probability that a unit of the recurrent network's state is kept where it gives the biases, in
@@ -36,12 +36,14 @@ class RnnRbmHparams:
     ais_chains: int = 2
 
     def __post_init__(self) -> None:
-        for name in ('batch_size', 'num_timesteps', 'hidden_units', 'rnn_units', 'cd_steps'):
+        for name in ('batch_size', 'hidden_units', 'rnn_units', 'cd_steps'):
             if getattr(self, name) < 1:
                 raise ValueError(f'{name}={getattr(self, name)} must be at least 1.')
         for name in ('ais_steps', 'ais_chains'):
             if getattr(self, name) < 2:
                 raise ValueError(f'{name}={getattr(self, name)} must be at least 2.')
+        if self.num_timesteps != 1:
+            raise ValueError(f'num_timesteps={self.num_timesteps} must be 1.')
         if self.cell not in ('tanh', 'gru'):
             raise ValueError(f'cell={self.cell} must be tanh or gru.')
         if not 0 < self.dropout_keep_prob <= 1:

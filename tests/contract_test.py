@@ -5,6 +5,7 @@ To add a family, add one row to `ROWS`; a family without one fails.
 
 import dataclasses
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ class Row:
     """What the contract test must be told of a family.
 
     Attributes:
-      hparams: makes any of its configs tiny.
+      hparams: makes any of its configs tiny, unless
+      hparams_of: has something for the config of this name.
       primer: a primer flag and a text for it; None where there is no such flag.
       bad_primer: a text that the flag must refuse.
       bad_options: of generating, each of which must be refused.
@@ -38,6 +40,7 @@ class Row:
     bad_primer: str
     bad_options: tuple[dict[str, Any], ...]
     keeps_primer: bool = True
+    hparams_of: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def given(self, family: Family, config: Any) -> Any:
         """The primer as generation takes it; a piece of music where there is no text for it."""
@@ -67,6 +70,7 @@ ROWS = {
         '',
         ({'gibbs_steps': 0}, {'start': 'ones'}, {'clamp': 'bars'}, {'last_step': 'mean'}, {'exclude_primer': True}),
         keeps_primer=False,
+        hparams_of={'rnn_rbm': 'batch_size=3,hidden_units=6,rnn_units=5,learning_rate=0.05,cd_steps=1,ais_steps=50'},
     ),
 }
 
@@ -79,7 +83,9 @@ def case(request: pytest.FixtureRequest) -> tuple[Family, Any, Row]:
     assert name in ROWS, f'add a row for {name} to ROWS'
     family, row = registry.get(name), ROWS[name]
     config = family.spec.configs[config_name]
-    config = dataclasses.replace(config, hparams=overrides.parse(config.hparams, row.hparams))
+    config = dataclasses.replace(
+        config, hparams=overrides.parse(config.hparams, row.hparams_of.get(config_name, row.hparams))
+    )
     return family, _taught(family, config), row
 
 

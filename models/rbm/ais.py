@@ -6,9 +6,9 @@ through machines that lie between it and the one in question, p_k(v) with the in
 
     log p*_k(v) = (1 - beta_k) a.v + beta_k b.v + sum_j softplus((1 - beta_k) d_j + beta_k (c_j + (v.W)_j))
 
-with the base-rate machine's biases a and d. The mean of the chains' weights, prod_k p*_k(v_k) / p*_{k-1}(v_k), estimates
-the quotient of the two partition functions without bias. Its logarithm is too low on average (Jensen), which flatters
-the model: by little where there are many temperatures or chains, and `LogPartition.bias` says by about how much.
+with the base-rate machine's biases a and d. The mean of the chains' weights, prod_k p*_k(v_k) / p*_{k-1}(v_k), is an
+unbiased estimate of the quotient of the two partition functions. Its logarithm is too low on average (Jensen), which
+flatters the model: little where there are many temperatures or chains, and `LogPartition.bias` says by about how much.
 """
 
 import dataclasses

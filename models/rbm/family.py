@@ -14,9 +14,8 @@ from solferino.models.core.family import Example, Family, Feature, Weights
 from solferino.models.music import piano_rolls, sections
 from solferino.models.music import piece as pieces
 from solferino.models.music.piece import Piece
-from solferino.models.rbm import ais, equations, generating
+from solferino.models.rbm import networks
 from solferino.models.rbm.generating import Given
-from solferino.models.rbm.gibbs import Machine
 from solferino.models.rbm.note_states import NoteStates, cut
 
 _METRES = ('2/4', '4/4')
@@ -81,9 +80,7 @@ class RbmFamily(Family):
 
     def model(self, config: RbmConfig, seed: int) -> Any:
         """See Family."""
-        from solferino.models.rbm.network import Rbm  # imports TensorFlow
-
-        return Rbm(config.hparams, base_bias(config), seed)
+        return networks.of(config).model(config.hparams, base_bias(config), seed)
 
     def parse_primer(self, flag: str, text: str, config: RbmConfig) -> Any:
         """See Family: there is no such flag."""
@@ -96,9 +93,7 @@ class RbmFamily(Family):
         layout = NoteStates.of(config.extraction)
         began = [None if primer is None else _given(primer, config, 'The primer') for primer in primers]
         clamped = None if options.clamp_midi is None else _given(options.clamp_midi, config, '--clamp_midi')
-        matrices = generating.generate(
-            Machine.of(weights), layout, config.hparams.num_timesteps, began, clamped, options
-        )
+        matrices = networks.of(config).generate(weights, config, began, clamped, options)
         made = []
         for primer, matrix in zip(began, matrices, strict=True):
             source = primer or clamped
@@ -115,12 +110,7 @@ class RbmFamily(Family):
         The partition function is an estimate by annealed importance sampling, always with the same random numbers.
         """
         matrix = _given(sequence, config, 'The music').matrix
-        runs = list(cut(matrix, config.hparams.num_timesteps, len(matrix), 0, True, lambda reason: None))
-        windows = np.concatenate(runs).reshape(-1, _visible_units(config))
-        machine = Machine.of(weights)
-        parameters = machine.weights, machine.visible_bias, machine.hidden_bias
-        log_z = ais.best_log_partition(*parameters, base_bias(config)).value[0]
-        return float(-(equations.free_energy(windows, *parameters) + log_z).sum())
+        return networks.of(config).log_likelihood(weights, config, matrix, base_bias(config))
 
     def draw(self, sequence: music_pb2.NoteSequence, config: RbmConfig) -> Any:
         """A piano roll."""
@@ -132,14 +122,10 @@ class RbmFamily(Family):
         """See Family: the filters, with the mean probability of each hidden unit over the windows of the music."""
         from solferino.models.rbm import filters  # imports matplotlib
 
-        layout, machine = NoteStates.of(config.extraction), Machine.of(weights)
-        activity = np.zeros(len(machine.hidden_bias))
+        activity = np.zeros(weights['weights'].shape[1])
         if sequence.notes:
-            matrix = _given(sequence, config, 'The music').matrix
-            runs = list(cut(matrix, config.hparams.num_timesteps, len(matrix), 0, True, lambda reason: None))
-            windows = np.concatenate(runs).reshape(-1, _visible_units(config))
-            activity = equations.sigmoid(windows @ machine.weights + machine.hidden_bias).mean(axis=0)
-        return {'filters': filters.draw(machine.weights, layout, activity)}
+            activity = networks.of(config).activity(weights, config, _given(sequence, config, 'The music').matrix)
+        return {'filters': filters.draw(weights['weights'], NoteStates.of(config.extraction), activity)}
 
     def _matrices(self, piece: Piece, config: RbmConfig, reject: Reject) -> Iterator[np.ndarray]:
         """Yields the matrix of each section of one tempo and metre that has notes."""

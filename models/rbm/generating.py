@@ -54,20 +54,15 @@ def generate(
     """
     if options.start != 'zeros' and any(primers):
         raise SolferinoError(f'--start={options.start} and a primer both say what the chain begins with. Give one.')
-    steps = _num_steps(window, primers, clamped, options.num_steps)
+    steps = num_steps(window, primers, clamped, options.num_steps)
     overlap = window // 2
     num_windows = 1 + max(0, -(-(steps - window) // (window - overlap)))
     length = window + (num_windows - 1) * (window - overlap)
-    state = np.zeros((len(primers), length, layout.width), bool)
+    state = beginning(len(primers), length, layout.width, options)
     for k, primer in enumerate(primers):
         if primer:
             state[k, : len(primer.matrix)] = primer.matrix
-        elif options.start == 'noise':
-            state[k] = np.random.default_rng([options.seed, k]).random(state.shape[1:]) < 0.5
-    held = np.zeros((length, layout.width), bool)
-    if clamped:
-        held[: len(clamped.matrix)] = _held(clamped.matrix, layout, options.clamp)
-        state[:, held] = clamped.matrix[held[: len(clamped.matrix)]]
+    held = hold(state, clamped, layout, options.clamp)
 
     def fill(state: np.ndarray, held: np.ndarray, number: int) -> np.ndarray:
         """Samples windows [chains, window, width], all at once."""
@@ -92,7 +87,23 @@ def generate(
     return state[:, :steps]
 
 
-def _num_steps(window: int, primers: Sequence[Given | None], clamped: Given | None, wanted: int) -> int:
+def beginning(chains: int, steps: int, width: int, options: RbmGeneration) -> np.ndarray:
+    """What chains begin with that are given nothing, bool [chains, steps, width]."""
+    if options.start == 'zeros':
+        return np.zeros((chains, steps, width), bool)
+    return np.stack([np.random.default_rng([options.seed, k]).random((steps, width)) < 0.5 for k in range(chains)])
+
+
+def hold(state: np.ndarray, clamped: Given | None, layout: NoteStates, clamp: str) -> np.ndarray:
+    """Writes what is kept of given music into `state` [chains, steps, width]; returns which cells, [steps, width]."""
+    held = np.zeros(state.shape[1:], bool)
+    if clamped:
+        held[: len(clamped.matrix)] = _held(clamped.matrix, layout, clamp)
+        state[:, held] = clamped.matrix[held[: len(clamped.matrix)]]
+    return held
+
+
+def num_steps(window: int, primers: Sequence[Given | None], clamped: Given | None, wanted: int) -> int:
     """The length of the outputs."""
     named = [('The primer', primer) for primer in primers] + [('--clamp_midi', clamped)]
     longest = 0

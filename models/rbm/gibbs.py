@@ -18,7 +18,10 @@ _ROWS_AT_ONCE = 12
 
 @dataclasses.dataclass(frozen=True)
 class Machine:
-    """A restricted Boltzmann machine's weights [V, H], visible bias [V] and hidden bias [H], float32."""
+    """A restricted Boltzmann machine's weights [V, H], visible bias [V] and hidden bias [H], float32.
+
+    Or machines that share their weights, one for each chain: visible biases [chains, V] and hidden biases [chains, H].
+    """
 
     weights: np.ndarray
     visible_bias: np.ndarray
@@ -29,6 +32,12 @@ class Machine:
         """Of a model's weights by name."""
         names = ('weights', 'visible_bias', 'hidden_bias')
         return cls(*(np.ascontiguousarray(weights[name], np.float32) for name in names))
+
+    def of_chains(self, rows: np.ndarray) -> 'Machine':
+        """The machine that all chains have, or those of the chains `rows`."""
+        if self.visible_bias.ndim == 1:
+            return self
+        return Machine(self.weights, self.visible_bias[rows], self.hidden_bias[rows])
 
 
 def sample(
@@ -62,7 +71,9 @@ def sample(
     def run(rows: np.ndarray) -> np.ndarray:
         rows = rows.reshape(-1)
         words = np.stack([_words(machine, [*seed, k]) for k in rows.tolist()])
-        return _run(machine, start[rows], held[rows], steps, np.float32(1 / temperature), mean_field, words)
+        return _run(
+            machine.of_chains(rows), start[rows], held[rows], steps, np.float32(1 / temperature), mean_field, words
+        )
 
     with one_thread(), futures.ThreadPoolExecutor(len(slices)) as pool:
         return np.concatenate(list(pool.map(run, slices)))[:chains]
@@ -85,10 +96,10 @@ def _run(
     units = machine.weights.shape[0]
     visible_words, hidden_words = (np.ascontiguousarray(part) for part in (words[:, :units], words[:, units:]))
     transposed = np.ascontiguousarray(machine.weights.T)
-    visible_bias, hidden_bias = machine.visible_bias[None], machine.hidden_bias[None]
-    which = np.zeros(len(start), np.int32)  # they all have the same biases
+    visible_bias, hidden_bias = np.atleast_2d(machine.visible_bias), np.atleast_2d(machine.hidden_bias)
+    which = np.arange(len(start), dtype=np.int32) % len(visible_bias)  # all have the same biases, or each its own
     visible = start.astype(np.float32)
-    hidden = np.empty((len(start), len(machine.hidden_bias)), np.float32)
+    hidden = np.empty((len(start), machine.weights.shape[1]), np.float32)
     visible_sums, hidden_sums = np.empty_like(visible), np.empty_like(hidden)
     holds = bool(held.any())
     for _ in range(steps):

@@ -51,11 +51,15 @@ class Recurrence:
     Args:
       weights: by name, as listed above.
       cell: one of CELLS.
+
+    Attributes:
+      weights: those of all machines, [V, H].
     """
 
     def __init__(self, weights: Weights, cell: str) -> None:
         self._weights = {name: np.asarray(value, np.float32) for name, value in weights.items()}
         self._cell = CELLS[cell]
+        self.weights = np.ascontiguousarray(self._weights['weights'])
         self._cell_weights = {
             name.removeprefix(CELL_WEIGHTS): value
             for name, value in self._weights.items()

@@ -121,7 +121,8 @@ class RnnRbm(Trainable):
         log_partition, bias = tf.numpy_function(self._log_partitions, parameters, [tf.float64] * 2)
         likelihood = -contrastive.free_energy(data, parameters) - tf.cast(log_partition, tf.float32)
         steps = tf.cast(tf.shape(data)[0], tf.float32)
-        return self.test_step(batch) | {
+        return {
+            **self.test_step(batch),
             'metrics/log_likelihood': (tf.reduce_sum(likelihood), steps),
             'metrics/flattery': (tf.cast(tf.reduce_sum(bias), tf.float32), steps),
         }
