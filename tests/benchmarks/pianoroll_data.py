@@ -89,7 +89,7 @@ def transposed(keys: np.ndarray, semitones: int) -> np.ndarray:
 
 
 def room(keys: np.ndarray) -> tuple[int, int]:
-    """By how many semitones a roll can be moved with no note leaving the piano: from (at most 0) and to (at least 0)."""
+    """Returns from (at most 0) and to (at least 0) how many semitones a roll can be moved within the piano's keys."""
     sounding = np.flatnonzero(keys.any(axis=0))
     return (-int(sounding[0]), int(KEYS - 1 - sounding[-1])) if len(sounding) else (0, 0)
 

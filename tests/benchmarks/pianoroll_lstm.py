@@ -15,7 +15,7 @@ import tensorflow as tf
 from pianoroll_data import KEYS, LOWEST
 
 from solferino.models.core.family import Example, Feature
-from solferino.models.core.lstm_layers import Lstm
+from solferino.models.core.recurrent_layers import Lstm
 from solferino.models.core.trainable import Metrics, Trainable
 
 
