@@ -4,6 +4,8 @@
 # make lint    style, format and types
 # make bench   the benchmarks, on DATA=<folder with drums/groove and melodies>; REFERENCE=<environment of Magenta 2.1.4>
 #              beside; ONLY=convert,training measures these stages again and keeps the results of the others
+# make benchmark-pianoroll  the models of piano rolls on DATA=<folder of the piano-roll benchmark>, hours; QUICK=1 takes
+#              five minutes, ONLY=rnn_rbm:jsb,lstm some of the runs, SECONDS=600 shorter ones, JOBS=2 two side by side
 # make lock    choose all versions anew
 # make clean   remove what these commands made
 #
@@ -15,7 +17,7 @@ export PYTHON TENSORFLOW REFERENCE
 # Commands that call one another find those of .venv first.
 IN_VENV := PATH="$(CURDIR)/.venv/bin:$$PATH"
 
-.PHONY: setup test demo lint bench lock clean
+.PHONY: setup test demo lint bench benchmark-pianoroll lock clean
 
 setup:
 	@bin/setup.sh
@@ -34,6 +36,10 @@ lint: setup
 bench: setup
 	$(IN_VENV) python tests/benchmarks/road.py $(if $(DATA),--data="$(DATA)") \
 		$(if $(REFERENCE),--reference="$(REFERENCE)") $(if $(ONLY),--only="$(ONLY)")
+
+benchmark-pianoroll: setup
+	$(IN_VENV) python tests/benchmarks/pianoroll.py --data="$(DATA)" $(if $(QUICK),--quick) \
+		$(if $(ONLY),--only="$(ONLY)") $(if $(SECONDS),--seconds="$(SECONDS)") $(if $(JOBS),--jobs="$(JOBS)")
 
 # The lock must serve Python 3.11, 3.12 and 3.13 alike: uv resolves for all of them at once.
 lock: setup

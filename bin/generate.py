@@ -18,6 +18,8 @@ from solferino.hparams.spec import FamilySpec
 if TYPE_CHECKING:
     from solferino.models.loading import Model
 
+_ADVICE = 'Try a higher --temperature.'  # about outputs without notes
+
 
 def run(spec: FamilySpec) -> None:
     """Runs the command of the family that `spec` describes."""
@@ -139,11 +141,17 @@ def _generate(model: 'Model', fv: flags.FlagValues, spec: FamilySpec) -> None:
         primer, fv.num_outputs, **{field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
     )
     seconds = time.monotonic() - began
-    paths = midi_files.write_all(sequences, Path(fv.output_dir).expanduser())
     silent = sum(not sequence.notes for sequence in sequences)
+    if silent and not spec.keeps_silence:
+        sequences = [sequence for sequence in sequences if sequence.notes]
+    if not sequences:
+        raise SolferinoError(f'None of the {silent} outputs has notes, so nothing was written. {_ADVICE}')
+    paths = midi_files.write_all(sequences, Path(fv.output_dir).expanduser())
     if silent:
-        logging.warning('%d of the %d outputs have no notes; try a higher --temperature.', silent, len(sequences))
-    print(f'Generated {len(paths)} MIDI files of {options.num_steps} steps in {seconds:.1f} s:')
+        told = 'have no notes' if spec.keeps_silence else 'have no notes and were not written'
+        logging.warning('%d of the %d outputs %s. %s', silent, fv.num_outputs, told, _ADVICE)
+    length = f' of {options.num_steps} steps' if options.num_steps else ''
+    print(f'Generated {len(paths)} MIDI files{length} in {seconds:.1f} s:')
     print(f'{paths[0]} to {paths[-1].name}' if len(paths) > 1 else paths[0])
     for path in _plot(model, [name for name in spec.plots if fv[name].value], dict(zip(paths, sequences, strict=True))):
         print(path)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import difflib
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import option
@@ -18,7 +18,10 @@ class GenerateOptions:
 
     Attributes:
       seed: makes the outputs repeat.
+      least_num_steps: the lowest that `num_steps` may be; 0 where this stands for as many as it takes.
     """
+
+    least_num_steps: ClassVar[int] = 1
 
     num_steps: int = option(128, 'Length of each output in steps, the primer included.')
     temperature: float = option(1.0, 'Randomness: above 1.0 more than the model has learned, below 1.0 less.')
@@ -27,7 +30,7 @@ class GenerateOptions:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        self.require_at_least(1, 'num_steps')
+        self.require_at_least(self.least_num_steps, 'num_steps')
         self.require_at_least(0, 'seed')
         if not 0 < self.temperature < float('inf'):
             raise ValueError(f'--temperature={self.temperature} must be above 0.')

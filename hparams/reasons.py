@@ -22,6 +22,8 @@ OTHER_METRE = 'metre is neither 2/4 nor 4/4'
 FEW_STEPS = 'too few steps for a window'
 OUT_OF_RANGE = 'notes outside the range of pitches'
 TOO_MANY_STEPS = 'too many steps for a piano roll'
+EMPTY_WINDOW = 'window without notes'
+PART_OF_WINDOW = 'end of the music that does not fill a window'
 
 # Called with one of the reasons for each piece of music that is left out.
 Reject = Callable[[str], None]

@@ -51,6 +51,7 @@ class FamilySpec:
       generation: how to generate, a `generation.GenerateOptions`; generate has a flag for each field.
       plots: name and help of each flag of generate that draws how a model sees a piece of music; see `Family.plot`.
       has_dense_form: whether Magenta's tools can read its examples (`--format=dense`).
+      keeps_silence: whether generate writes a file for an output without notes, instead of only counting it.
     """
 
     name: str
@@ -63,6 +64,7 @@ class FamilySpec:
     generation: Any
     plots: Mapping[str, str] = dataclasses.field(default_factory=dict)
     has_dense_form: bool = False
+    keeps_silence: bool = True
 
     def config(self, name: str | None) -> Config:
         """Returns the config called `name` (None: the default). Raises SolferinoError that lists the valid names."""

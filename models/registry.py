@@ -10,6 +10,7 @@ FAMILIES = {
     'drums_rnn': 'solferino.models.drums_rnn',
     'melody_rnn': 'solferino.models.melody_rnn',
     'piano_rnn': 'solferino.models.piano_rnn',
+    'rbm': 'solferino.models.rbm',
 }
 
 

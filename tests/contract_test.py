@@ -27,19 +27,27 @@ class Row:
     """What the contract test must be told of a family.
 
     Attributes:
-      hparams: makes any of its configs tiny; where their hyperparameters differ, by config.
-      primer: a primer flag and a text for it.
+      hparams: makes any of its configs tiny, unless
+      hparams_of: has something for the config of this name.
+      primer: a primer flag and a text for it; None where there is no such flag.
       bad_primer: a text that the flag must refuse.
       bad_options: of generating, each of which must be refused.
+      keeps_primer: whether outputs begin with the primer, so that it can be left out of them.
     """
 
-    hparams: str | Mapping[str, str]
-    primer: tuple[str, str]
+    hparams: str
+    primer: tuple[str, str] | None
     bad_primer: str
     bad_options: tuple[dict[str, Any], ...]
+    keeps_primer: bool = True
+    hparams_of: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def given(self, family: Family, config: Any) -> Any:
+        """The primer as generation takes it; a piece of music where there is no text for it."""
+        return family.parse_primer(*self.primer, config) if self.primer else song(3, 1)
 
 
-_BAD = ({'beam_size': 0}, {'branch_factor': 0}, {'top_k': -1})
+_BAD = ({'num_steps': 0}, {'beam_size': 0}, {'branch_factor': 0}, {'top_k': -1})
 ROWS = {
     'drums_rnn': Row(
         'batch_size=3,rnn_layer_sizes=[6,5],learning_rate=0.02',
@@ -51,15 +59,22 @@ ROWS = {
         'batch_size=3,rnn_layer_sizes=[6,5],learning_rate=0.02', ('primer_melody', '[60,-2,62,-1]'), '[60,200]', _BAD
     ),
     'piano_rnn': Row(
-        {
-            'gru_attention': 'batch_size=3,embedding_size=9,rnn_layer_sizes=[8,7],attention_size=4,dropout_keep_prob=1.0,'
-            'learning_rate=0.05',
-            'gru_nade': 'batch_size=3,rnn_layer_sizes=[6,5],nade_size=7,key_size=4,lags=[1,2],span=2,'
-            'dropout_keep_prob=1.0,learning_rate=0.02',
-        },
+        'batch_size=3,embedding_size=9,rnn_layer_sizes=[8,7],attention_size=4,dropout_keep_prob=1.0,learning_rate=0.05',
         ('start_note', 'F#4'),
         'H4',
-        ({'top_k': -1}, {'velocity': 128}, {'random_frames': 8}, {'frames_per_second': 0.0}),
+        ({'num_steps': 0}, {'top_k': -1}, {'velocity': 128}, {'random_frames': 8}, {'frames_per_second': 0.0}),
+        hparams_of={
+            'gru_nade': 'batch_size=3,rnn_layer_sizes=[6,5],nade_size=5,key_size=4,lags=[1,2],span=3,'
+            'dropout_keep_prob=1.0,key_keep_prob=1.0,learning_rate=0.03,averaging=0.0'
+        },
+    ),
+    'rbm': Row(
+        'batch_size=3,hidden_units=6,learning_rate=0.01,persistent=false,cd_steps=1',
+        None,
+        '',
+        ({'gibbs_steps': 0}, {'start': 'ones'}, {'clamp': 'bars'}, {'last_step': 'mean'}, {'exclude_primer': True}),
+        keeps_primer=False,
+        hparams_of={'rnn_rbm': 'batch_size=3,hidden_units=6,rnn_units=5,learning_rate=0.05,cd_steps=1,ais_steps=50'},
     ),
 }
 
@@ -72,8 +87,9 @@ def case(request: pytest.FixtureRequest) -> tuple[Family, Any, Row]:
     assert name in ROWS, f'add a row for {name} to ROWS'
     family, row = registry.get(name), ROWS[name]
     config = family.spec.configs[config_name]
-    hparams = row.hparams if isinstance(row.hparams, str) else row.hparams[config_name]
-    config = dataclasses.replace(config, hparams=overrides.parse(config.hparams, hparams))
+    config = dataclasses.replace(
+        config, hparams=overrides.parse(config.hparams, row.hparams_of.get(config_name, row.hparams))
+    )
     return family, _taught(family, config), row
 
 
@@ -90,6 +106,14 @@ def song(seed: int, bars: int) -> music_pb2.NoteSequence:
         for drum in rng.choice([36, 38, 42, 46, 49], size=2, replace=False):
             sequence.notes.add(pitch=int(drum), instrument=9, is_drum=True, **common)
     sequence.total_time = bars * 16 * step
+    return sequence
+
+
+def _part(sequence: music_pb2.NoteSequence, is_drum: bool) -> music_pb2.NoteSequence:
+    """The drums of a piece of music, or all but its drums."""
+    notes = [note for note in sequence.notes if note.is_drum == is_drum]
+    del sequence.notes[:]
+    sequence.notes.extend(notes)
     return sequence
 
 
@@ -130,11 +154,13 @@ def test_spec_and_registry_agree(case: tuple) -> None:
 def test_every_reason_has_a_remedy(case: tuple) -> None:
     family, config, _ = case
     reasons: list[str] = []
-    short = song(0, 1)
     silent = music_pb2.NoteSequence(id='/id/midi/contract/silent')
-    for sequence in (short, silent):
-        assert list(family.examples(piece.of(sequence), config, reasons.append)) == []
-    assert len(reasons) >= 2  # nothing is left out in silence
+    assert list(family.examples(piece.of(silent), config, reasons.append)) == []
+    assert reasons
+    for sequence in (song(0, 1), _part(song(0, 4), is_drum=True), _part(song(0, 4), is_drum=False)):
+        before = len(reasons)
+        found = list(family.examples(piece.of(sequence), config, reasons.append))
+        assert found or len(reasons) > before  # nothing is left out in silence
     assert all(family.spec.remedies.get(reason) for reason in reasons)
 
 
@@ -221,7 +247,7 @@ def test_train_save_load_generate(case: tuple, tmp_path: Path) -> None:
     trained.save_bundle(tmp_path / 'x.mag', 'A tiny one.')
     loaded = load(tmp_path / 'x.mag')
     assert (loaded.config, loaded.description) == (config, 'A tiny one.')
-    primer = family.parse_primer(*row.primer, config)
+    primer = row.given(family, config)
     options = {'num_outputs': 3, 'num_steps': 24, 'seed': 5}
     outputs = loaded.generate(primer, **options)
     assert len(outputs) == 3
@@ -229,7 +255,7 @@ def test_train_save_load_generate(case: tuple, tmp_path: Path) -> None:
     assert outputs == trained.generate(primer, **options)
     assert outputs != trained.generate(primer, **{**options, 'seed': 6})
     assert len(loaded.generate()) == 1  # a default primer
-    continued = loaded.generate(song(1, 1), num_steps=40, exclude_primer=True)[0]
+    continued = loaded.generate(song(1, 1), num_steps=40, exclude_primer=row.keeps_primer)[0]
     assert all(0 <= note.start_time < note.end_time for note in continued.notes)
     score = loaded.log_likelihood(song(2, 4))
     assert np.isfinite(score) and score < 0
@@ -238,20 +264,21 @@ def test_train_save_load_generate(case: tuple, tmp_path: Path) -> None:
 
 def test_bad_primers_are_refused(case: tuple) -> None:
     family, config, row = case
-    flag, good = row.primer
+    assert bool(row.primer) == bool(family.spec.primer_flags)
+    flag = row.primer[0] if row.primer else 'primer_text'
     for text in ('', '[', 'abc', '[]', '3', '[[[]]]', row.bad_primer, '__import__("os")'):
         with pytest.raises(SolferinoError, match=flag):
             family.parse_primer(flag, text, config)
     weights = _weights(family.model(config, seed=1))
-    primer = family.parse_primer(flag, good, config)
+    primer = row.given(family, config)
     silent = music_pb2.NoteSequence()
     model = Model(family, config, weights, 'here', config.name, config.description)
     for given, options in (
-        (primer, {'num_steps': len(primer)}),
+        *(((primer, {'num_steps': len(primer)}),) if row.primer else ()),
         (song(0, 4), {'num_steps': 8}),
         (silent, {}),
         (primer, {'temperature': 0}),
-        (primer, {'num_steps': 0}),
+        (primer, {'num_steps': -1}),
         (primer, {'seed': -1}),
         (primer, {'qpm': 0.0}),
         (primer, {'temprature': 1.0}),

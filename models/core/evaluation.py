@@ -51,7 +51,8 @@ class Evaluator:
     is_thorough: bool = False
 
     def __post_init__(self) -> None:
-        self._test_step = compiled(self.model.test_step, self.dataset.family, self.dataset.config)
+        step = self.model.thorough_step if self.is_thorough else self.model.test_step
+        self._test_step = compiled(step, self.dataset.family, self.dataset.config)
 
     def values(self) -> dict[str, float] | None:
         """The metrics, by TensorBoard name; None if the user stopped."""

@@ -33,6 +33,10 @@ class Trainable(keras.Model):
         """The metrics of a batch without dropout and without an update; 'loss' must be among them."""
         raise NotImplementedError
 
+    def thorough_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
+        """What `--eval_once` takes instead of `test_step`: the same metrics, and those that take long for a batch."""
+        return self.test_step(batch)
+
     def histograms(self, batch: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
         """Values to show the distribution of, by TensorBoard name, for a batch of held-out examples."""
         return {}

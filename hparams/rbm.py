@@ -1,0 +1,241 @@
+"""rbm: note-state matrices of a restricted Boltzmann machine, a stretch of music as one picture.
+
+Train `chords` on the music of a folder of MIDI files:
+
+    rbm_create_dataset --config=chords --input=notes.tfrecord --output_dir=data
+    rbm_train --sequence_example_file=data/training_note_states.tfrecord --run_dir=run --num_training_steps=5000
+
+Cost and scores to expect are in BENCHMARKS.md.
+"""
+
+import dataclasses
+from typing import Any, ClassVar
+
+from solferino.hparams.generation import GenerateOptions
+from solferino.hparams.reasons import (
+    BAD_METRE,
+    BAD_TIME,
+    EMPTY_WINDOW,
+    NEGATIVE_TIME,
+    NO_MELODY,
+    ODD_METRE,
+    OTHER_METRE,
+    OUT_OF_RANGE,
+    PART_OF_WINDOW,
+    TOO_MANY_STEPS,
+)
+from solferino.hparams.rnn_rbm import RnnRbmHparams
+from solferino.hparams.spec import Config, FamilySpec, architecture, midi_option, option
+
+
+@dataclasses.dataclass(frozen=True)
+class RbmHparams:
+    """Names and advice are those of Hinton 2010, "A practical guide to training restricted Boltzmann machines".
+
+    Attributes:
+      batch_size: examples in a batch.
+      num_timesteps: steps of a window, which is what the machine models at once.
+      hidden_units: of the machine.
+      learning_rate: of the optimizer.
+      optimizer: 'momentum' or 'adam'.
+      momentum: of the optimizer 'momentum'.
+      decay_steps: the learning rate falls in a straight line to zero at this step; 0 keeps it.
+      cd_steps: Gibbs steps from the data, or from the persistent chains, to what the model is taught to forget.
+      persistent: whether the chains go on from step to step (persistent contrastive divergence) or begin at the data.
+      chains: how many persistent chains.
+      weight_decay: share of the weights that is added to their gradient.
+      sparsity_target: how often a hidden unit should be on.
+      sparsity_cost: how much that counts; 0 for not at all.
+    """
+
+    batch_size: int = 64
+    num_timesteps: int = architecture(15)
+    hidden_units: int = architecture(50)
+    learning_rate: float = 0.01
+    optimizer: str = 'momentum'
+    momentum: float = 0.9
+    decay_steps: int = 0
+    cd_steps: int = 1
+    persistent: bool = False
+    chains: int = 64
+    weight_decay: float = 0.0001
+    sparsity_target: float = 0.1
+    sparsity_cost: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ('batch_size', 'num_timesteps', 'hidden_units', 'cd_steps', 'chains'):
+            if getattr(self, name) < 1:
+                raise ValueError(f'{name}={getattr(self, name)} must be at least 1.')
+        if self.learning_rate <= 0:
+            raise ValueError(f'learning_rate={self.learning_rate} must be above 0.')
+        if self.optimizer not in ('momentum', 'adam'):
+            raise ValueError(f'optimizer={self.optimizer} must be momentum or adam.')
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f'momentum={self.momentum} must be at least 0 and below 1.')
+        if not 0 < self.sparsity_target < 1:
+            raise ValueError(f'sparsity_target={self.sparsity_target} must be above 0 and below 1.')
+        for name in ('decay_steps', 'weight_decay', 'sparsity_cost'):
+            if getattr(self, name) < 0:
+                raise ValueError(f'{name}={getattr(self, name)} must be 0 or more.')
+
+
+@dataclasses.dataclass(frozen=True)
+class RbmExtraction:
+    """How note-state matrices are cut from music.
+
+    Attributes:
+      example_windows: windows that follow one another are stored as one example, up to this many.
+    """
+
+    lowest_pitch: int = option(24, 'Lowest MIDI pitch of the matrices.')
+    highest_pitch: int = option(101, 'Highest MIDI pitch of the matrices.')
+    articulation: bool = option(
+        True, 'Beside the plane of the keys that sound, one of those that are struck: a repeated note is told from a '
+        'long one.'
+    )  # fmt: skip
+    hop: int = option(
+        0, 'Steps from the beginning of one training example to the next; 0 for one right after the other.'
+    )
+    fill_last: bool = option(
+        True, 'Fill the last window of a piece with silence; otherwise it is left out and counted.'
+    )
+    other_metres: bool = option(False, 'Keep music in other metres than 2/4 and 4/4.')
+    example_windows: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.lowest_pitch <= self.highest_pitch <= 127:
+            raise ValueError(
+                f'lowest_pitch={self.lowest_pitch} and highest_pitch={self.highest_pitch} must be MIDI pitches, 0 to '
+                '127, the lower one first.'
+            )
+        if self.hop < 0:
+            raise ValueError(f'hop={self.hop} must be 0 or more.')
+        if self.example_windows < 1:
+            raise ValueError(f'example_windows={self.example_windows} must be at least 1.')
+
+
+@dataclasses.dataclass(frozen=True)
+class RbmLearned:
+    """What is known of the training examples: the share of steps in which each cell of a step is on; () before that."""
+
+    means: tuple[float, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class RbmConfig(Config):
+    """A config of rbm."""
+
+    def for_evaluation(self) -> 'RbmConfig':
+        """See Config: without windows that overlap."""
+        return dataclasses.replace(self, extraction=dataclasses.replace(self.extraction, hop=0))
+
+
+@dataclasses.dataclass(frozen=True)
+class RbmGeneration(GenerateOptions):
+    """Gibbs sampling.
+
+    Attributes:
+      clamp_midi: a NoteSequence.
+    """
+
+    least_num_steps: ClassVar[int] = 0
+
+    num_steps: int = option(
+        0, 'Length of each output in steps; 0 for one window of the model, or as many as the primer or --clamp_midi '
+        'takes. Longer music is windows of which each keeps the second half of the one before.'
+    )  # fmt: skip
+    exclude_primer: bool = option(False, 'Cannot be had: the chain begins with the primer, but does not keep it.')
+    gibbs_steps: int = option(200, 'Steps of the Gibbs chain: the more, the less is left of what it began with.')
+    start: str = option('zeros', 'What the chain begins with if there is no primer: zeros (silence) or noise.')
+    clamp_midi: Any = midi_option(  # noqa: RUF009  # its default is None
+        'A MIDI file whose notes stay as they are, on the grid of steps, while the model fills the rest; its tempo is '
+        'kept unless --qpm is given.'
+    )
+    clamp: str = option(
+        'notes', 'What of --clamp_midi stays. notes: its notes alone, while others may join them (harmonizing); steps: '
+        'also the silence of other keys, in all steps in which a note sounds (completion).'
+    )  # fmt: skip
+    last_step: str = option(
+        'sample', 'How the chain ends. sample: cells are drawn; mean_field: a cell is on if its probability is above '
+        'one half.'
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require_at_least(1, 'gibbs_steps')
+        for name, valid in (
+            ('start', ('zeros', 'noise')),
+            ('clamp', ('notes', 'steps')),
+            ('last_step', ('sample', 'mean_field')),
+        ):
+            if getattr(self, name) not in valid:
+                raise ValueError(f'--{name}={getattr(self, name)} must be {" or ".join(valid)}.')
+        if self.exclude_primer:
+            raise ValueError(
+                '--exclude_primer: the Gibbs chain begins with the primer but does not keep it, so that there is '
+                'nothing to leave out. --clamp_midi keeps given notes.'
+            )
+
+
+SPEC = FamilySpec(
+    name='rbm',
+    records='note_states',
+    configs={
+        # A bar less a step, 50 hidden units: chords and how they are broken.
+        'chords': RbmConfig(
+            name='chords',
+            description='Restricted Boltzmann machine of 15 steps of notes.',
+            steps_per_quarter=4,
+            hparams=RbmHparams(),
+            extraction=RbmExtraction(),
+            learned=RbmLearned(),
+        ),
+        # Eight bars of 4/4, 64 hidden units.
+        'phrases': RbmConfig(
+            name='phrases',
+            description='Restricted Boltzmann machine of 128 steps of notes.',
+            steps_per_quarter=4,
+            hparams=RbmHparams(num_timesteps=128, hidden_units=64),
+            extraction=RbmExtraction(),
+            learned=RbmLearned(),
+        ),
+        # Single steps, which keys sound alone: the model of the piano-roll benchmark. An example is a run of steps.
+        'frame': RbmConfig(
+            name='frame',
+            description='Restricted Boltzmann machine of the keys that sound together.',
+            steps_per_quarter=4,
+            hparams=RbmHparams(
+                batch_size=16, num_timesteps=1, hidden_units=200, persistent=True, cd_steps=5, chains=256
+            ),
+            extraction=RbmExtraction(lowest_pitch=21, highest_pitch=108, articulation=False, example_windows=16),
+            learned=RbmLearned(),
+        ),
+        # The same steps, each given all before it. Generation goes on after a primer.
+        'rnn_rbm': RbmConfig(
+            name='rnn_rbm',
+            description='Restricted Boltzmann machine of the keys that sound together, given those before.',
+            steps_per_quarter=4,
+            hparams=RnnRbmHparams(),
+            extraction=RbmExtraction(lowest_pitch=21, highest_pitch=108, articulation=False, example_windows=128),
+            learned=RbmLearned(),
+        ),
+    },
+    default_config='chords',
+    primer_flags={},
+    default_primer='silence (--start=noise for noise)',
+    remedies={
+        NO_MELODY: 'Drums have no place in note-state matrices.',
+        OTHER_METRE: '--other_metres keeps it.',
+        EMPTY_WINDOW: 'There is nothing to learn from silence.',
+        PART_OF_WINDOW: '--fill_last keeps it, filled with silence.',
+        OUT_OF_RANGE: '--lowest_pitch and --highest_pitch widen the range; other notes of the music are kept.',
+        TOO_MANY_STEPS: 'Cut the file: it is thousands of bars long.',
+        ODD_METRE: 'Only metres that fit the grid of sixteenths can be learned.',
+        BAD_METRE: 'Mend the time signature in a notation program.',
+        NEGATIVE_TIME: 'Mend the file in a sequencer.',
+        BAD_TIME: 'Times must be finite numbers: make the NoteSequences again.',
+    },
+    generation=RbmGeneration(),
+    plots={'plot_filters': 'Draw what each hidden unit is sensitive to, and how strongly the output turns it on.'},
+    keeps_silence=False,
+)

@@ -1,0 +1,56 @@
+"""Hyperparameters of the RNN-RBM, the rbm family's machine with a memory of the frames before."""
+
+import dataclasses
+
+from solferino.hparams.spec import architecture
+
+
+@dataclasses.dataclass(frozen=True)
+class RnnRbmHparams:
+    """Where a name is one of RbmHparams, it means the same.
+
+    Attributes:
+      batch_size: sequences in a batch.
+      num_timesteps: 1: a machine is given the frames before its own.
+      cell: of the recurrent network: 'tanh' as in the paper, or 'gru'.
+      rnn_units: of the recurrent network.
+      dropout_keep_prob: probability that a unit of the recurrent network's state is kept where it gives the biases, in
+        training.
+      clip_norm: gradients are scaled down to this global norm.
+      ais_steps: temperatures of the annealed importance sampling that `--eval_once` takes for each frame's likelihood.
+      ais_chains: its chains for each frame.
+    """
+
+    batch_size: int = 16
+    num_timesteps: int = architecture(1)
+    hidden_units: int = architecture(150)
+    cell: str = architecture('gru')
+    rnn_units: int = architecture(200)
+    learning_rate: float = 0.005
+    decay_steps: int = 0
+    cd_steps: int = 10
+    weight_decay: float = 0.0001
+    dropout_keep_prob: float = 0.5
+    clip_norm: float = 1.0
+    ais_steps: int = 500
+    ais_chains: int = 2
+
+    def __post_init__(self) -> None:
+        for name in ('batch_size', 'hidden_units', 'rnn_units', 'cd_steps'):
+            if getattr(self, name) < 1:
+                raise ValueError(f'{name}={getattr(self, name)} must be at least 1.')
+        for name in ('ais_steps', 'ais_chains'):
+            if getattr(self, name) < 2:
+                raise ValueError(f'{name}={getattr(self, name)} must be at least 2.')
+        if self.num_timesteps != 1:
+            raise ValueError(f'num_timesteps={self.num_timesteps} must be 1.')
+        if self.cell not in ('tanh', 'gru'):
+            raise ValueError(f'cell={self.cell} must be tanh or gru.')
+        if not 0 < self.dropout_keep_prob <= 1:
+            raise ValueError(f'dropout_keep_prob={self.dropout_keep_prob} must be above 0 and at most 1.')
+        for name in ('learning_rate', 'clip_norm'):
+            if getattr(self, name) <= 0:
+                raise ValueError(f'{name}={getattr(self, name)} must be above 0.')
+        for name in ('decay_steps', 'weight_decay'):
+            if getattr(self, name) < 0:
+                raise ValueError(f'{name}={getattr(self, name)} must be 0 or more.')

@@ -1,0 +1,89 @@
+"""The restricted Boltzmann machine in TensorFlow: what training it takes. The equations are those of `equations.py`.
+
+R rows of visible states [R, V] float32 of zeros and ones. Biases [V] and [H] are shared by all rows; [R, V] and [R, H]
+give each row its own. Random numbers are functions of `seed`, int64 [2], as in `tf.random.stateless_uniform`.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+
+class Parameters(NamedTuple):
+    """weights [V, H], visible bias and hidden bias."""
+
+    weights: tf.Tensor
+    visible_bias: tf.Tensor
+    hidden_bias: tf.Tensor
+
+
+def hidden_sums(visible: tf.Tensor, parameters: Parameters) -> tf.Tensor:
+    """The hidden units' logits [R, H] given the visible ones."""
+    return tf.matmul(visible, parameters.weights) + parameters.hidden_bias
+
+
+def visible_sums(hidden: tf.Tensor, parameters: Parameters) -> tf.Tensor:
+    """The visible units' logits [R, V] given the hidden ones."""
+    return tf.matmul(hidden, parameters.weights, transpose_b=True) + parameters.visible_bias
+
+
+def free_energy(visible: tf.Tensor, parameters: Parameters) -> tf.Tensor:
+    """F(v) = -b.v - sum_j softplus(c_j + (v.W)_j), nats [R]."""
+    hidden = tf.reduce_sum(tf.nn.softplus(hidden_sums(visible, parameters)), axis=-1)
+    return -tf.reduce_sum(visible * parameters.visible_bias, axis=-1) - hidden
+
+
+def draw(logits: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Units that are on with the probability sigmoid(logits), as zeros and ones."""
+    return tf.cast(tf.random.stateless_uniform(tf.shape(logits), seed) < tf.sigmoid(logits), tf.float32)
+
+
+def gibbs(hidden: tf.Tensor, parameters: Parameters, steps: int, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Runs a chain from each row of hidden states [R, H]: visible given hidden, hidden given visible, `steps` times.
+
+    Returns:
+      The last visible states [R, V] and, drawn from them, hidden states [R, H]; no gradient flows through them.
+    """
+    visible = tf.zeros([tf.shape(hidden)[0], parameters.weights.shape[0]])
+    for step in range(steps):
+        visible = draw(visible_sums(hidden, parameters), nth(seed, 2 * step))
+        hidden = draw(hidden_sums(visible, parameters), nth(seed, 2 * step + 1))
+    return tf.stop_gradient(visible), tf.stop_gradient(hidden)
+
+
+def seed_of_step(seed: int, iterations: tf.Variable) -> tf.Tensor:
+    """The first seed of a training step; a step may count its second number up to 2**20."""
+    return tf.stack([tf.constant(seed, tf.int64), tf.cast(iterations, tf.int64) * (1 << 20)])
+
+
+def nth(seed: tf.Tensor, number: int) -> tf.Tensor:
+    """The seed that is `number` after `seed`."""
+    return seed + tf.constant([0, number], tf.int64)
+
+
+def pseudo_log_likelihood(visible: tf.Tensor, parameters: Parameters, work: int, seed: tf.Tensor) -> tf.Tensor:
+    """log p(v_i | all others) summed over the units i, nats [R]: of all of them, or an unbiased estimate from some.
+
+    A unit's conditional takes the free energy with that unit flipped, which the hidden sums give at the cost of H
+    softplus: log sigmoid(F(flipped) - F(v)) (Marlin, Swersky, Chen, de Freitas 2010, "Inductive principles for
+    restricted Boltzmann machine learning"). The units of a row are spread evenly over it, from a place drawn for the
+    row.
+
+    Args:
+      visible: [R, V].
+      parameters: see above.
+      work: at most this many softplus, if that is enough for a unit a row.
+      seed: of the places.
+    """
+    rows, units = tf.shape(visible)[0], parameters.weights.shape[0]
+    each = tf.clip_by_value(work // (tf.maximum(rows, 1) * parameters.weights.shape[1]), 1, units)
+    offsets = tf.random.stateless_uniform([rows, 1], seed) + tf.range(tf.cast(each, tf.float32))
+    places = tf.minimum(tf.cast(offsets * (units / tf.cast(each, tf.float32)), tf.int32), units - 1)  # [R, each]
+    turn = 1 - 2 * tf.gather(visible, places, batch_dims=1)  # what flipping adds to the unit
+    sums = hidden_sums(visible, parameters)[:, None]
+    flipped = sums + turn[..., None] * tf.gather(parameters.weights, places)  # [R, each, H]
+    gained = tf.reduce_sum(tf.nn.softplus(flipped) - tf.nn.softplus(sums), axis=-1)
+    bias = tf.broadcast_to(parameters.visible_bias, tf.shape(visible))
+    gained += turn * tf.gather(bias, places, batch_dims=1)  # F(v) - F(flipped)
+    scale = units / tf.cast(each, tf.float32)
+    return -scale * tf.reduce_sum(tf.nn.softplus(gained), axis=-1)

@@ -1,0 +1,185 @@
+"""What only rbm knows: a window of a note-state matrix is a vector of binary visible units."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from note_seq.protobuf import music_pb2
+
+from solferino.hparams.errors import SolferinoError
+from solferino.hparams.rbm import SPEC, RbmConfig, RbmExtraction, RbmGeneration, RbmLearned
+from solferino.hparams.reasons import NO_MELODY, OTHER_METRE, OUT_OF_RANGE, TOO_MANY_STEPS, Reject
+from solferino.models.core.family import Example, Family, Feature, Weights
+from solferino.models.music import piano_rolls, sections
+from solferino.models.music import piece as pieces
+from solferino.models.music.piece import Piece
+from solferino.models.rbm import networks
+from solferino.models.rbm.generating import Given
+from solferino.models.rbm.note_states import NoteStates, cut
+
+_METRES = ('2/4', '4/4')
+_STEPS = 'steps'  # the trait that counts them; the others count how often a cell is on, by its number
+_UNKNOWN = 0.02  # share of cells that are taken to be on before any music was seen
+_QPM, _VELOCITY = 120.0, 80
+
+
+class RbmFamily(Family):
+    """See Family."""
+
+    spec = SPEC
+
+    def examples(self, piece: Piece, config: RbmConfig, reject: Reject) -> Iterator[Example]:
+        """See Family: runs of windows, 'ones' int32 [n] and 'steps' int32 [1]; see `NoteStates.pack`."""
+        options, layout = config.extraction, NoteStates.of(config.extraction)
+        if not piano_rolls.heard(piece.notes).any():
+            reject(NO_MELODY)
+            return
+        if piano_rolls.num_outside(piece.notes, layout.lowest, layout.highest):
+            reject(OUT_OF_RANGE)
+        for matrix in self._matrices(piece, config, reject):
+            window = config.hparams.num_timesteps
+            for run in cut(matrix, window, options.example_windows, options.hop, options.fill_last, reject):
+                yield layout.pack(run)
+
+    def num_steps(self, example: Example, config: RbmConfig) -> int:
+        """See Family."""
+        return int(example['steps'][0])
+
+    def traits(self, example: Example, config: RbmConfig) -> Mapping[str, int]:
+        """See Family: how many steps there are, and in how many of them each cell is on."""
+        cells, counts = np.unique(example['ones'] % NoteStates.of(config.extraction).width, return_counts=True)
+        on = {str(cell): count for cell, count in zip(cells.tolist(), counts.tolist(), strict=True)}
+        return {_STEPS: self.num_steps(example, config), **on}
+
+    def learn(
+        self, config: RbmConfig, training: Mapping[str, int], evaluation: Mapping[str, int]
+    ) -> tuple[RbmConfig, Mapping[str, float]]:
+        """See Family: how often each cell is on, as if it had been on once more and off once more."""
+        layout, steps = NoteStates.of(config.extraction), training[_STEPS]
+        counts = np.array([training.get(str(cell), 0) for cell in range(layout.width)])
+        means = tuple(((counts + 1) / (steps + 2)).tolist())
+        told = {'mean number of keys that sound': float(counts[: layout.pitches].sum() / steps)}
+        return dataclasses.replace(config, learned=RbmLearned(means)), told
+
+    def to_sequence(self, example: Example, config: RbmConfig) -> music_pb2.NoteSequence:
+        """See Family."""
+        layout = NoteStates.of(config.extraction)
+        return _sequence(layout, layout.unpack(example), config, _QPM)
+
+    def features(self, config: RbmConfig) -> Mapping[str, Feature]:
+        """See Family: the windows of an example; what is 'length' in a batch is their number."""
+        return {'visible': Feature((None, _visible_units(config)), 'uint8')}
+
+    def encode(self, example: Example, config: RbmConfig) -> Example:
+        """See Family. Raises ValueError if the example is not of this config's matrices."""
+        matrix = NoteStates.of(config.extraction).unpack(example)
+        if len(matrix) % config.hparams.num_timesteps:
+            raise ValueError(f'its {len(matrix)} steps are no windows of {config.hparams.num_timesteps}')
+        return {'visible': matrix.reshape(-1, _visible_units(config))}
+
+    def model(self, config: RbmConfig, seed: int) -> Any:
+        """See Family."""
+        return networks.of(config).model(config.hparams, base_bias(config), seed)
+
+    def parse_primer(self, flag: str, text: str, config: RbmConfig) -> Any:
+        """See Family: there is no such flag."""
+        raise SolferinoError(f'--{flag}: rbm has no primer in words. --primer_midi takes a MIDI file.')
+
+    def generate(
+        self, weights: Weights, config: RbmConfig, primers: Sequence[Any], options: RbmGeneration
+    ) -> list[music_pb2.NoteSequence]:
+        """See Family: what the Gibbs chains begin with; None for what `options.start` says."""
+        layout = NoteStates.of(config.extraction)
+        began = [None if primer is None else _given(primer, config, 'The primer') for primer in primers]
+        clamped = None if options.clamp_midi is None else _given(options.clamp_midi, config, '--clamp_midi')
+        matrices = networks.of(config).generate(weights, config, began, clamped, options)
+        made = []
+        for primer, matrix in zip(began, matrices, strict=True):
+            source = primer or clamped
+            qpm = primer.qpm if primer and primer.qpm else options.qpm or (clamped and clamped.qpm) or _QPM
+            sequence = _sequence(layout, matrix, config, qpm)
+            if source and source.metre not in (None, (4, 4)):
+                sequence.time_signatures.add(numerator=source.metre[0], denominator=source.metre[1])
+            made.append(sequence)
+        return made
+
+    def log_likelihood(self, weights: Weights, config: RbmConfig, sequence: Any) -> float:
+        """See Family: of all windows of a NoteSequence, its first included, the last one filled with silence.
+
+        The partition function is an estimate by annealed importance sampling, always with the same random numbers.
+        """
+        matrix = _given(sequence, config, 'The music').matrix
+        return networks.of(config).log_likelihood(weights, config, matrix, base_bias(config))
+
+    def draw(self, sequence: music_pb2.NoteSequence, config: RbmConfig) -> Any:
+        """A piano roll."""
+        from solferino.models.music import roll_pictures  # imports matplotlib
+
+        return roll_pictures.draw_notes(sequence, config.steps_per_quarter)
+
+    def plot(self, name: str, weights: Weights, config: RbmConfig, sequence: Any) -> Mapping[str, Any]:
+        """See Family: the filters, with the mean probability of each hidden unit over the windows of the music."""
+        from solferino.models.rbm import filters  # imports matplotlib
+
+        activity = np.zeros(weights['weights'].shape[1])
+        if sequence.notes:
+            activity = networks.of(config).activity(weights, config, _given(sequence, config, 'The music').matrix)
+        return {'filters': filters.draw(weights['weights'], NoteStates.of(config.extraction), activity)}
+
+    def _matrices(self, piece: Piece, config: RbmConfig, reject: Reject) -> Iterator[np.ndarray]:
+        """Yields the matrix of each section of one tempo and metre that has notes."""
+        layout = NoteStates.of(config.extraction)
+        rows = piano_rolls.heard(piece.notes).nonzero()[0]
+        for section in sections.quantized_sections(piece, config.steps_per_quarter, reject, rows):
+            if not len(section.starts):
+                continue
+            if section.metre.name not in _METRES and not config.extraction.other_metres:
+                reject(OTHER_METRE)
+                continue
+            try:
+                yield layout.of_roll(piano_rolls.by_metre(section, layout.lowest, layout.highest))
+            except ValueError:
+                reject(TOO_MANY_STEPS)
+
+
+def base_bias(config: RbmConfig) -> np.ndarray:
+    """The log-odds of each visible unit in the training examples, float32 [V]; a guess where these are not known."""
+    means = np.array(config.learned.means or [_UNKNOWN] * NoteStates.of(config.extraction).width)
+    return np.tile(np.log(means / (1 - means)), config.hparams.num_timesteps).astype(np.float32)
+
+
+def _visible_units(config: RbmConfig) -> int:
+    extraction: RbmExtraction = config.extraction
+    return int(config.hparams.num_timesteps) * NoteStates.of(extraction).width
+
+
+def _given(sequence: Any, config: RbmConfig, what: str) -> Given:
+    """Reads a NoteSequence that the user gave; `what` is its name in messages. Raises SolferinoError."""
+    if not isinstance(sequence, music_pb2.NoteSequence):
+        raise TypeError(f'{what} is a NoteSequence, not {type(sequence).__name__}.')
+    layout, piece = NoteStates.of(config.extraction), pieces.of(sequence)
+    outside = piano_rolls.num_outside(piece.notes, layout.lowest, layout.highest)
+    if outside:
+        raise SolferinoError(
+            f'{what} has {outside} notes outside the pitches {layout.lowest} to {layout.highest}, which are all that '
+            'this model knows. Transpose it, or leave them out.'
+        )
+    rows = piano_rolls.heard(piece.notes).nonzero()[0]
+    if not len(rows):
+        raise SolferinoError(f'{what} has no notes beside drums.')
+    try:
+        section = sections.quantize(piece, config.steps_per_quarter, rows)
+        matrix = layout.of_roll(piano_rolls.by_metre(section, layout.lowest, layout.highest))
+    except ValueError as error:
+        raise SolferinoError(f'{what} cannot be used: {error}.') from error
+    metre = sequence.time_signatures[0] if sequence.time_signatures else None
+    return Given(
+        matrix,
+        sequence.tempos[0].qpm if sequence.tempos else None,
+        (metre.numerator, metre.denominator) if metre else None,
+    )
+
+
+def _sequence(layout: NoteStates, matrix: np.ndarray, config: RbmConfig, qpm: float) -> music_pb2.NoteSequence:
+    return piano_rolls.to_sequence(layout.roll(matrix), 60 / qpm / config.steps_per_quarter, qpm, _VELOCITY)

@@ -1,0 +1,126 @@
+"""Generation: note-state matrices that Gibbs chains end in.
+
+A window is sampled as a whole. Longer music is windows that begin half a window after one another, each with its first
+half held to what the window before it ended in.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from solferino.hparams.errors import SolferinoError
+from solferino.hparams.rbm import RbmGeneration
+from solferino.models.rbm import gibbs
+from solferino.models.rbm.gibbs import Machine
+from solferino.models.rbm.note_states import NoteStates
+
+
+@dataclasses.dataclass(frozen=True)
+class Given:
+    """Music to begin with or to keep.
+
+    Attributes:
+      matrix: bool [steps, width].
+      qpm: its tempo, if it has one.
+      metre: its time signature (numerator, denominator), if it has one.
+    """
+
+    matrix: np.ndarray
+    qpm: float | None = None
+    metre: tuple[int, int] | None = None
+
+
+def generate(
+    machine: Machine,
+    layout: NoteStates,
+    window: int,
+    primers: Sequence[Given | None],
+    clamped: Given | None,
+    options: RbmGeneration,
+) -> np.ndarray:
+    """Returns a matrix for each primer, bool [primers, steps, width].
+
+    Args:
+      machine: of windows.
+      layout: of a step.
+      window: steps of a window.
+      primers: what each chain begins with; None for what `options.start` says.
+      clamped: what is kept, as `options.clamp` says.
+      options: the others.
+
+    Raises:
+      SolferinoError: music that is given is longer than `options.num_steps`, or contradicts another option.
+    """
+    if options.start != 'zeros' and any(primers):
+        raise SolferinoError(f'--start={options.start} and a primer both say what the chain begins with. Give one.')
+    steps = num_steps(window, primers, clamped, options.num_steps)
+    overlap = window // 2
+    num_windows = 1 + max(0, -(-(steps - window) // (window - overlap)))
+    length = window + (num_windows - 1) * (window - overlap)
+    state = beginning(len(primers), length, layout.width, options)
+    for k, primer in enumerate(primers):
+        if primer:
+            state[k, : len(primer.matrix)] = primer.matrix
+    held = hold(state, clamped, layout, options.clamp)
+
+    def fill(state: np.ndarray, held: np.ndarray, number: int) -> np.ndarray:
+        """Samples windows [chains, window, width], all at once."""
+        return gibbs.sample(
+            machine,
+            state.reshape(len(state), -1),
+            options.gibbs_steps,
+            held=held.reshape(-1, window * layout.width),
+            temperature=options.temperature,
+            mean_field=options.last_step == 'mean_field',
+            seed=(options.seed, number),
+        ).reshape(state.shape)
+
+    if not overlap:  # no window depends on another: they are one batch
+        chains = state.reshape(-1, window, layout.width)
+        state = fill(chains, np.tile(held, (len(primers), 1)), 0).reshape(state.shape)
+    else:
+        for number in range(num_windows):
+            here = slice(number * (window - overlap), number * (window - overlap) + window)
+            state[:, here] = fill(state[:, here], held[here], number)
+            held[: here.stop] = True
+    return state[:, :steps]
+
+
+def beginning(chains: int, steps: int, width: int, options: RbmGeneration) -> np.ndarray:
+    """What chains begin with that are given nothing, bool [chains, steps, width]."""
+    if options.start == 'zeros':
+        return np.zeros((chains, steps, width), bool)
+    return np.stack([np.random.default_rng([options.seed, k]).random((steps, width)) < 0.5 for k in range(chains)])
+
+
+def hold(state: np.ndarray, clamped: Given | None, layout: NoteStates, clamp: str) -> np.ndarray:
+    """Writes what is kept of given music into `state` [chains, steps, width]; returns which cells, [steps, width]."""
+    held = np.zeros(state.shape[1:], bool)
+    if clamped:
+        held[: len(clamped.matrix)] = _held(clamped.matrix, layout, clamp)
+        state[:, held] = clamped.matrix[held[: len(clamped.matrix)]]
+    return held
+
+
+def num_steps(window: int, primers: Sequence[Given | None], clamped: Given | None, wanted: int) -> int:
+    """The length of the outputs."""
+    named = [('The primer', primer) for primer in primers] + [('--clamp_midi', clamped)]
+    longest = 0
+    for name, given in named:
+        taken = len(given.matrix) if given else 0
+        if wanted and taken > wanted:
+            raise SolferinoError(
+                f'{name} takes {taken} steps, more than --num_steps={wanted}. Give shorter music or leave --num_steps '
+                'out.'
+            )
+        longest = max(longest, taken)
+    return wanted or max(window, longest)
+
+
+def _held(matrix: np.ndarray, layout: NoteStates, clamp: str) -> np.ndarray:
+    """Which cells [steps, width] of given music are kept."""
+    sounding = matrix[:, : layout.pitches]
+    if clamp == 'steps':
+        return np.repeat(sounding.any(axis=1, keepdims=True), layout.width, axis=1)
+    return np.tile(sounding, (1, layout.planes))  # sounds on, and is struck where it was and nowhere else

@@ -1,0 +1,180 @@
+"""The restricted Boltzmann machine as it is trained: contrastive divergence, plain or persistent.
+
+The gradient of -log p(v) is that of F(v) at the data less its mean under the model. Contrastive divergence takes for
+that mean states that `cd_steps` of Gibbs sampling reach from the data (Hinton 2002), persistent contrastive divergence
+those of chains that are never begun anew (Tieleman 2008, "Training restricted Boltzmann machines using approximations
+to the likelihood gradient").
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from solferino.hparams.rbm import RbmHparams
+from solferino.models.core.trainable import Metrics, Trainable
+from solferino.models.rbm import ais, contrastive
+from solferino.models.rbm.contrastive import Parameters
+
+_WEIGHTS = 0.01  # standard deviation of the first weights (Hinton 2010, section 8)
+_ACTIVITY_KEPT = 0.99  # of the running mean of how often hidden units are on
+# Softplus that an estimate of the pseudo-likelihood takes: few while training, all or many of the units otherwise.
+_TRAINING_WORK, _TEST_WORK = 1 << 18, 1 << 22
+
+
+class Rbm(Trainable):
+    """Trains on batches of `visible` [B, W, V] uint8, the windows of each example, and `length` [B], their number.
+
+    'loss' is the pseudo-negative-log-likelihood in nats a step: it falls as the likelihood rises, and unlike this can
+    be had at every evaluation. The likelihood itself is in `thorough`.
+
+    Args:
+      hparams: sizes, and how to train.
+      visible_bias: [V]; to begin with, best the log-odds of each unit in the data.
+      seed: of the first weights and of the Gibbs chains.
+    """
+
+    compares = True
+
+    def __init__(self, hparams: RbmHparams, visible_bias: np.ndarray, seed: int) -> None:
+        super().__init__(name='rbm')
+        self._hparams = hparams
+        self._seed = seed
+        self._base_bias = visible_bias
+        units, hidden = len(visible_bias), hparams.hidden_units
+        normal = keras.initializers.RandomNormal(stddev=_WEIGHTS, seed=seed)
+        self._weights = self.add_weight(name='weights', shape=(units, hidden), initializer=normal)
+        self._visible_bias = self.add_weight(name='visible_bias', shape=(units,), initializer='zeros')
+        self._visible_bias.assign(visible_bias)
+        self._hidden_bias = self.add_weight(name='hidden_bias', shape=(hidden,), initializer='zeros')
+        # Of a chain the hidden states are enough to go on from, and far fewer than the visible ones.
+        self._state: dict[str, Any] = {}
+        if hparams.persistent:
+            self._keep('chains', (hparams.chains, hidden))
+        if hparams.sparsity_cost:
+            self._keep('activity', (hidden,))
+        self.optimizer = _optimizer(hparams)
+        self.optimizer.build(self._variables)
+        self.built = True
+
+    def _keep(self, name: str, shape: tuple[int, ...]) -> None:
+        self._state[name] = self.add_weight(name=name, shape=shape, initializer='zeros', trainable=False)
+
+    @property
+    def _variables(self) -> list[Any]:
+        return [self._weights, self._visible_bias, self._hidden_bias]
+
+    @property
+    def parameters(self) -> Parameters:
+        """The weights and biases as tensors."""
+        return Parameters(*(tf.convert_to_tensor(variable) for variable in self._variables))
+
+    def named_weights(self) -> dict[str, Any]:
+        """See Trainable."""
+        return {'weights': self._weights, 'visible_bias': self._visible_bias, 'hidden_bias': self._hidden_bias}
+
+    def named_optimizer_state(self) -> dict[str, Any]:
+        """See Trainable: with the persistent chains and the running mean of the hidden units' activity."""
+        return super().named_optimizer_state() | self._state
+
+    def train_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
+        """See Trainable."""
+        seed = contrastive.seed_of_step(self._seed, self.optimizer.iterations)
+        data, parameters = _windows(batch), self.parameters
+        probabilities = tf.sigmoid(contrastive.hidden_sums(data, parameters))
+        if self._hparams.persistent:
+            begin = tf.convert_to_tensor(self._state['chains'])
+        else:
+            begin = tf.cast(tf.random.stateless_uniform(tf.shape(probabilities), seed) < probabilities, tf.float32)
+        model, hidden = contrastive.gibbs(begin, parameters, self._hparams.cd_steps, contrastive.nth(seed, 2))
+        if self._hparams.persistent:
+            self._state['chains'].assign(hidden)
+        learned = _statistics(data, probabilities)
+        forgotten = _statistics(model, tf.sigmoid(contrastive.hidden_sums(model, parameters)))
+        gradients = [of_model - of_data for of_data, of_model in zip(learned, forgotten, strict=True)]
+        gradients[0] += self._hparams.weight_decay * parameters.weights
+        if self._hparams.sparsity_cost:
+            too_often = self._hparams.sparsity_cost * (self._activity(learned[2]) - self._hparams.sparsity_target)
+            gradients[0] += learned[1][:, None] * too_often
+            gradients[2] += too_often
+        norm = tf.linalg.global_norm(gradients)
+        metrics = self._measure(data, parameters, _TRAINING_WORK, contrastive.nth(seed, 1))
+        self.optimizer.apply(gradients, self._variables)
+        one, steps = tf.ones([]), metrics['loss'][1]
+        return {**metrics, 'gradient_norm': (norm, one), 'events': (steps, one)}
+
+    def test_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
+        """See Trainable: the pseudo-likelihood's units are the same at each evaluation."""
+        return self._measure(_windows(batch), self.parameters, _TEST_WORK, tf.constant([self._seed, 0], tf.int64))
+
+    def histograms(self, batch: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
+        """See Trainable: the probability that a hidden unit is on, for each unit and window."""
+        return {'hidden_activation': tf.sigmoid(contrastive.hidden_sums(_windows(batch), self.parameters))}
+
+    def compare(self, training: Mapping[str, float], held_out: Mapping[str, float]) -> dict[str, float]:
+        """See Trainable: a gap that widens is overfitting (Hinton 2010, section 6). log Z cancels out."""
+        return {'metrics/free_energy_gap': held_out['metrics/free_energy'] - training['metrics/free_energy']}
+
+    def thorough(self, values: Mapping[str, float]) -> dict[str, float]:
+        """See Trainable: the log-likelihood in nats a step, with its confidence interval."""
+        weights, visible_bias, hidden_bias = (variable.numpy() for variable in self._variables)
+        z = ais.best_log_partition(weights, visible_bias, hidden_bias, self._base_bias)
+        steps = self._hparams.num_timesteps
+        likelihood = {
+            f'metrics/log_likelihood{end}': -values['metrics/free_energy'] - float(log_z[0]) / steps
+            for end, log_z in (('', z.value), ('_low', z.high), ('_high', z.low))
+        }
+        return {**likelihood, 'metrics/log_partition': float(z.value[0])}
+
+    def _activity(self, mean: tf.Tensor) -> tf.Tensor:
+        """The running mean of how often each hidden unit is on, which begins with the first batch's."""
+        activity = self._state['activity']
+        kept = tf.where(self.optimizer.iterations > 0, _ACTIVITY_KEPT, 0.0)
+        activity.assign(kept * activity + (1 - kept) * mean)
+        return tf.convert_to_tensor(activity)
+
+    def _measure(self, data: tf.Tensor, parameters: Parameters, work: int, seed: tf.Tensor) -> Metrics:
+        """Everything is added up over windows and counts for their steps, so that values are a step's."""
+        probabilities = tf.sigmoid(contrastive.hidden_sums(data, parameters))
+        reconstruction = tf.sigmoid(contrastive.visible_sums(probabilities, parameters))
+        sums = {
+            'loss': -contrastive.pseudo_log_likelihood(data, parameters, work, seed),
+            'metrics/reconstruction_error': tf.reduce_sum(tf.square(data - reconstruction), axis=-1),
+            'metrics/free_energy': contrastive.free_energy(data, parameters),
+        }
+        windows = tf.cast(tf.shape(data)[0], tf.float32)
+        steps = windows * self._hparams.num_timesteps
+        metrics = {name: (tf.reduce_sum(values), steps) for name, values in sums.items()}
+        active = tf.reduce_sum(tf.reduce_mean(probabilities, axis=-1))
+        return {
+            **metrics,
+            'metrics/pseudo_log_likelihood': (-metrics['loss'][0], steps),
+            'metrics/hidden_activation': (active, windows),
+        }
+
+
+def _windows(batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    """The windows of all examples, one after the other, without the padding: float32 [R, V]."""
+    visible = batch['visible']
+    return tf.cast(tf.boolean_mask(visible, tf.sequence_mask(batch['length'], tf.shape(visible)[1])), tf.float32)
+
+
+def _statistics(visible: tf.Tensor, hidden: tf.Tensor) -> list[tf.Tensor]:
+    """Means over rows of v h' [V, H], v [V] and h [H]: minus the gradient of the mean free energy."""
+    rows = tf.cast(tf.shape(visible)[0], tf.float32)
+    return [
+        tf.matmul(visible, hidden, transpose_a=True) / rows,
+        tf.reduce_mean(visible, axis=0),
+        tf.reduce_mean(hidden, axis=0),
+    ]
+
+
+def _optimizer(hparams: RbmHparams) -> keras.optimizers.Optimizer:
+    rate: Any = hparams.learning_rate
+    if hparams.decay_steps:
+        rate = keras.optimizers.schedules.PolynomialDecay(rate, hparams.decay_steps, end_learning_rate=0.0)
+    if hparams.optimizer == 'adam':
+        return keras.optimizers.Adam(rate)
+    return keras.optimizers.SGD(rate, hparams.momentum)

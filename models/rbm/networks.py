@@ -1,0 +1,142 @@
+"""The two kinds of network that a config of rbm can have, told apart by its hyperparameters.
+
+`of` is the one place that knows: a machine of windows that know nothing of one another (`Windows`), or a machine for
+each frame, given all frames before it (`Frames`). A note-state matrix is bool [steps, width].
+"""
+
+import abc
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from solferino.hparams.rbm import RbmConfig, RbmGeneration, RbmHparams
+from solferino.hparams.rnn_rbm import RnnRbmHparams
+from solferino.models.core.family import Weights
+from solferino.models.rbm import ais, equations, generating, rnn_generating
+from solferino.models.rbm.generating import Given
+from solferino.models.rbm.gibbs import Machine
+from solferino.models.rbm.note_states import NoteStates, cut
+from solferino.models.rbm.recurrence import Recurrence
+
+
+class Network(abc.ABC):
+    """What the family asks of each kind."""
+
+    @abc.abstractmethod
+    def model(self, hparams: Any, visible_bias: np.ndarray, seed: int) -> Any:
+        """Returns a new Trainable (this imports TensorFlow); `visible_bias` [V] is that of a machine of means alone."""
+
+    @abc.abstractmethod
+    def generate(
+        self,
+        weights: Weights,
+        config: RbmConfig,
+        primers: Sequence[Given | None],
+        clamped: Given | None,
+        options: RbmGeneration,
+    ) -> np.ndarray:
+        """Returns a matrix for each primer, bool [primers, steps, width].
+
+        Raises:
+          SolferinoError: music or options that it cannot follow.
+        """
+
+    @abc.abstractmethod
+    def machines(self, weights: Weights, config: RbmConfig, matrix: np.ndarray) -> tuple[np.ndarray, Machine]:
+        """The visible states [R, V] that a matrix is to the network, and the machine of all or of each."""
+
+    @abc.abstractmethod
+    def log_partition(self, machine: Machine, visible_bias: np.ndarray, hparams: Any) -> np.ndarray:
+        """log Z [R] or [1] of what `machines` returned, always from the same random numbers."""
+
+    def log_likelihood(
+        self, weights: Weights, config: RbmConfig, matrix: np.ndarray, visible_bias: np.ndarray
+    ) -> float:
+        """Natural log of a matrix's probability, its first step included."""
+        states, machine = self.machines(weights, config, matrix)
+        free_energy = equations.free_energy(states, machine.weights, machine.visible_bias, machine.hidden_bias)
+        return float(-(free_energy + self.log_partition(machine, visible_bias, config.hparams)).sum())
+
+    def activity(self, weights: Weights, config: RbmConfig, matrix: np.ndarray) -> np.ndarray:
+        """The mean probability [H] of each hidden unit to be on over a matrix."""
+        states, machine = self.machines(weights, config, matrix)
+        return equations.sigmoid(states @ machine.weights + machine.hidden_bias).mean(axis=0)
+
+
+class Windows(Network):
+    """One machine for all windows."""
+
+    def model(self, hparams: RbmHparams, visible_bias: np.ndarray, seed: int) -> Any:
+        """See Network."""
+        from solferino.models.rbm.network import Rbm  # imports TensorFlow
+
+        return Rbm(hparams, visible_bias, seed)
+
+    def generate(
+        self,
+        weights: Weights,
+        config: RbmConfig,
+        primers: Sequence[Given | None],
+        clamped: Given | None,
+        options: RbmGeneration,
+    ) -> np.ndarray:
+        """See Network."""
+        layout, window = NoteStates.of(config.extraction), config.hparams.num_timesteps
+        return generating.generate(Machine.of(weights), layout, window, primers, clamped, options)
+
+    def machines(self, weights: Weights, config: RbmConfig, matrix: np.ndarray) -> tuple[np.ndarray, Machine]:
+        """See Network: the last window is filled with silence."""
+        window = config.hparams.num_timesteps
+        runs = list(cut(matrix, window, len(matrix), 0, True, lambda reason: None))
+        return np.concatenate(runs).reshape(-1, window * matrix.shape[1]), Machine.of(weights)
+
+    def log_partition(self, machine: Machine, visible_bias: np.ndarray, hparams: RbmHparams) -> np.ndarray:
+        """See Network."""
+        return ais.best_log_partition(machine.weights, machine.visible_bias, machine.hidden_bias, visible_bias).value
+
+
+class Frames(Network):
+    """A machine for each step, whose biases are those that a recurrent network gives it."""
+
+    def model(self, hparams: RnnRbmHparams, visible_bias: np.ndarray, seed: int) -> Any:
+        """See Network."""
+        from solferino.models.rbm.rnn_rbm import RnnRbm  # imports TensorFlow
+
+        return RnnRbm(hparams, visible_bias, seed)
+
+    def generate(
+        self,
+        weights: Weights,
+        config: RbmConfig,
+        primers: Sequence[Given | None],
+        clamped: Given | None,
+        options: RbmGeneration,
+    ) -> np.ndarray:
+        """See Network."""
+        recurrence = Recurrence(weights, config.hparams.cell)
+        return rnn_generating.generate(recurrence, NoteStates.of(config.extraction), primers, clamped, options)
+
+    def machines(self, weights: Weights, config: RbmConfig, matrix: np.ndarray) -> tuple[np.ndarray, Machine]:
+        """See Network."""
+        recurrence = Recurrence(weights, config.hparams.cell)
+        return matrix, Machine(recurrence.weights, *recurrence.all_biases(matrix))
+
+    def log_partition(self, machine: Machine, visible_bias: np.ndarray, hparams: RnnRbmHparams) -> np.ndarray:
+        """See Network."""
+        return ais.frame_log_partitions(
+            machine.weights,
+            machine.visible_bias,
+            machine.hidden_bias,
+            steps=hparams.ais_steps,
+            chains=hparams.ais_chains,
+            seed=0,
+        ).value
+
+
+_NETWORKS: Mapping[type, Network] = {RbmHparams: Windows(), RnnRbmHparams: Frames()}
+
+
+def of(config: RbmConfig) -> Network:
+    """The kind of network that a config has."""
+    return _NETWORKS[type(config.hparams)]

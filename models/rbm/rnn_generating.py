@@ -1,0 +1,56 @@
+"""Generation with the RNN-RBM: frame by frame, each by Gibbs chains of its own machine, given the frames before it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from solferino.hparams.rbm import RbmGeneration
+from solferino.models.rbm import generating, gibbs
+from solferino.models.rbm.generating import Given
+from solferino.models.rbm.gibbs import Machine
+from solferino.models.rbm.note_states import NoteStates
+from solferino.models.rbm.recurrence import Recurrence
+
+_STEPS = 128  # of an output whose length nothing says
+
+
+def generate(
+    recurrence: Recurrence,
+    layout: NoteStates,
+    primers: Sequence[Given | None],
+    clamped: Given | None,
+    options: RbmGeneration,
+) -> np.ndarray:
+    """Returns a matrix for each primer, bool [primers, steps, width], all sampled in one batch.
+
+    A primer's frames stay and the music goes on after them. Each later frame's chain begins as `options.start` says,
+    and it keeps what is clamped.
+
+    Raises:
+      SolferinoError: music that is given is longer than `options.num_steps`.
+    """
+    steps = generating.num_steps(_STEPS, primers, clamped, options.num_steps)
+    begin = generating.beginning(len(primers), steps, layout.width, options)
+    held = generating.hold(begin, clamped, layout, options.clamp)
+    known = np.array([len(primer.matrix) if primer else 0 for primer in primers])
+    for k, primer in enumerate(primers):
+        if primer:
+            begin[k, : known[k]] = primer.matrix
+    frames = np.zeros_like(begin)
+    state = recurrence.initial_state(len(primers))
+    for t in range(steps):
+        frames[:, t] = begin[:, t]
+        free = t >= known
+        if free.any():
+            sampled = gibbs.sample(
+                Machine(recurrence.weights, *recurrence.biases(state)),
+                begin[:, t],
+                options.gibbs_steps,
+                held=held[t],
+                temperature=options.temperature,
+                mean_field=options.last_step == 'mean_field',
+                seed=(options.seed, t),
+            )
+            frames[free, t] = sampled[free]
+        state = recurrence.advance(frames[:, t], state)
+    return frames

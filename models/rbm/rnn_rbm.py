@@ -1,0 +1,161 @@
+"""The RNN-RBM as it is trained (Boulanger-Lewandowski, Bengio, Vincent 2012; the equations are in `recurrence.py`).
+
+Given the frames before it, a frame has a restricted Boltzmann machine whose biases the recurrent network gives. All
+frames of a batch are rows of one Gibbs chain, which contrastive divergence begins at the data; the gradient of the
+biases goes on into the recurrent network.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from solferino.hparams.rnn_rbm import RnnRbmHparams
+from solferino.models.core.trainable import Metrics, Trainable
+from solferino.models.rbm import ais, contrastive
+from solferino.models.rbm.contrastive import Parameters
+from solferino.models.rbm.recurrence import CELL_WEIGHTS
+
+_SMALL = 0.01  # standard deviation of the first weights
+_LAYERS = {'tanh': keras.layers.SimpleRNN, 'gru': keras.layers.GRU}
+# Softplus that an estimate of the pseudo-likelihood takes: few while training, all or many of the units otherwise.
+_TRAINING_WORK, _TEST_WORK = 1 << 18, 1 << 22
+
+
+class RnnRbm(Trainable):
+    """Trains on batches of `visible` [B, T, V] uint8, the frames of each sequence, and `length` [B].
+
+    'loss' is the pseudo-negative-log-likelihood in nats a step, as `network.Rbm`'s.
+
+    Args:
+      hparams: sizes, and how to train.
+      visible_bias: [V]; to begin with, best the log-odds of each unit in the data.
+      seed: of the first weights, of dropout and of the Gibbs chains.
+    """
+
+    def __init__(self, hparams: RnnRbmHparams, visible_bias: np.ndarray, seed: int) -> None:
+        super().__init__(name='rnn_rbm')
+        self._hparams = hparams
+        self._seed = seed
+        visible, hidden, units = len(visible_bias), hparams.hidden_units, hparams.rnn_units
+        shapes = {
+            'weights': (visible, hidden),
+            'visible_bias': (visible,),
+            'hidden_bias': (hidden,),
+            'state_to_visible': (units, visible),
+            'state_to_hidden': (units, hidden),
+        }
+        self._own: dict[str, Any] = {}
+        for number, (name, shape) in enumerate(shapes.items()):
+            normal = keras.initializers.RandomNormal(stddev=_SMALL, seed=seed + number)
+            initializer = 'zeros' if len(shape) == 1 else normal
+            self._own[name] = self.add_weight(name=name, shape=shape, initializer=initializer)
+        self._own['visible_bias'].assign(visible_bias)
+        self._recurrent = _LAYERS[hparams.cell](
+            units,
+            return_sequences=True,
+            kernel_initializer=keras.initializers.GlorotUniform(seed=seed + len(shapes)),
+            recurrent_initializer=keras.initializers.Orthogonal(seed=seed + len(shapes) + 1),
+        )
+        self._recurrent.build((None, None, visible))
+        self.optimizer = _optimizer(hparams)
+        self.optimizer.build(self._variables)
+        self.built = True
+
+    @property
+    def _variables(self) -> list[Any]:
+        return list(self.named_weights().values())
+
+    def named_weights(self) -> dict[str, Any]:
+        """The variables under the names of `recurrence.py`."""
+        return self._own | {CELL_WEIGHTS + v.name: v for v in self._recurrent.trainable_variables}
+
+    def machines(self, batch: Mapping[str, tf.Tensor], training: bool = False) -> tuple[tf.Tensor, Parameters]:
+        """The frames of a batch without the padding, float32 [R, V], and the machine of each, given those before it."""
+        frames = tf.cast(batch['visible'], tf.float32)
+        # A frame's machine is given by the state before it, and the state that has read no frame is zero.
+        states = tf.pad(self._recurrent(frames)[:, :-1], [[0, 0], [1, 0], [0, 0]])
+        present = tf.sequence_mask(batch['length'], tf.shape(frames)[1])
+        states, frames = tf.boolean_mask(states, present), tf.boolean_mask(frames, present)
+        rate = 1 - self._hparams.dropout_keep_prob
+        if training and rate:
+            seed = contrastive.seed_of_step(self._seed, self.optimizer.iterations)
+            states = tf.nn.experimental.stateless_dropout(states, rate, seed=seed)
+        own = {name: tf.convert_to_tensor(variable) for name, variable in self._own.items()}
+        return frames, Parameters(
+            own['weights'],
+            own['visible_bias'] + tf.matmul(states, own['state_to_visible']),
+            own['hidden_bias'] + tf.matmul(states, own['state_to_hidden']),
+        )
+
+    def train_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
+        """See Trainable: contrastive divergence, Adam, clipping by global norm."""
+        seed = contrastive.seed_of_step(self._seed, self.optimizer.iterations)
+        with tf.GradientTape() as tape:
+            data, parameters = self.machines(batch, training=True)
+            hidden = contrastive.draw(contrastive.hidden_sums(data, parameters), contrastive.nth(seed, 2))
+            model, _ = contrastive.gibbs(hidden, parameters, self._hparams.cd_steps, contrastive.nth(seed, 3))
+            gap = contrastive.free_energy(data, parameters) - contrastive.free_energy(model, parameters)
+            decay = tf.nn.l2_loss(parameters.weights) * self._hparams.weight_decay
+            objective = tf.reduce_mean(gap) + decay
+        gradients = tape.gradient(objective, self._variables)
+        gradients, norm = tf.clip_by_global_norm(gradients, self._hparams.clip_norm)
+        self.optimizer.apply(gradients, self._variables)
+        metrics = _measure(data, parameters, _TRAINING_WORK, contrastive.nth(seed, 1))
+        one = tf.ones([])
+        return {**metrics, 'gradient_norm': (norm, one), 'events': (metrics['loss'][1], one)}
+
+    def test_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
+        """See Trainable: the pseudo-likelihood's units are the same at each evaluation."""
+        return _measure(*self.machines(batch), _TEST_WORK, tf.constant([self._seed, 0], tf.int64))
+
+    def thorough_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
+        """See Trainable: with the log-likelihood in nats a step, by annealed importance sampling for each frame.
+
+        Its estimate of log Z is too low on average, so that 'metrics/log_likelihood' flatters; 'metrics/flattery' is
+        by about how much, see `ais.LogPartition.bias`. It halves when `ais_steps` is doubled.
+        """
+        data, parameters = self.machines(batch)
+        log_partition, bias = tf.numpy_function(self._log_partitions, parameters, [tf.float64] * 2)
+        likelihood = -contrastive.free_energy(data, parameters) - tf.cast(log_partition, tf.float32)
+        steps = tf.cast(tf.shape(data)[0], tf.float32)
+        return {
+            **self.test_step(batch),
+            'metrics/log_likelihood': (tf.reduce_sum(likelihood), steps),
+            'metrics/flattery': (tf.cast(tf.reduce_sum(bias), tf.float32), steps),
+        }
+
+    def _log_partitions(
+        self, weights: np.ndarray, visible_bias: np.ndarray, hidden_bias: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """log Z of each frame's machine, and how much too low it may be: float64 [R]."""
+        hparams = self._hparams
+        z = ais.frame_log_partitions(
+            weights, visible_bias, hidden_bias, steps=hparams.ais_steps, chains=hparams.ais_chains, seed=self._seed
+        )
+        return z.value, z.bias
+
+    def histograms(self, batch: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
+        """See Trainable: the probability that a hidden unit is on, for each unit and frame."""
+        return {'hidden_activation': tf.sigmoid(contrastive.hidden_sums(*self.machines(batch)))}
+
+
+def _measure(data: tf.Tensor, parameters: Parameters, work: int, seed: tf.Tensor) -> Metrics:
+    probabilities = tf.sigmoid(contrastive.hidden_sums(data, parameters))
+    reconstruction = tf.sigmoid(contrastive.visible_sums(probabilities, parameters))
+    sums = {
+        'loss': -contrastive.pseudo_log_likelihood(data, parameters, work, seed),
+        'metrics/reconstruction_error': tf.reduce_sum(tf.square(data - reconstruction), axis=-1),
+        'metrics/hidden_activation': tf.reduce_mean(probabilities, axis=-1),
+    }
+    steps = tf.cast(tf.shape(data)[0], tf.float32)
+    return {name: (tf.reduce_sum(values), steps) for name, values in sums.items()}
+
+
+def _optimizer(hparams: RnnRbmHparams) -> keras.optimizers.Optimizer:
+    rate: Any = hparams.learning_rate
+    if hparams.decay_steps:
+        rate = keras.optimizers.schedules.PolynomialDecay(rate, hparams.decay_steps, end_learning_rate=0.0)
+    return keras.optimizers.Adam(rate)
