@@ -117,10 +117,12 @@ def test_filters_are_drawn() -> None:
         'visible_bias': np.zeros(4 * 156, np.float32),
         'hidden_bias': np.full(70, -1, np.float32),
     }
-    figure = FAMILY.plot('plot_filters', weights, config, _sequence((60, 0, 6)))['filters']
+    figure = FAMILY.plot('plot_filters', weights, config, _sequence((60, 0, 4)))['filters']
     assert len(figure.get_axes()) == 64
-    activity = equations.sigmoid(-1.0)
     silent = FAMILY.plot('plot_filters', weights, config, music_pb2.NoteSequence())['filters']
-    assert f'({activity:.2f})' not in figure.get_axes()[0].get_title()
+    (window,) = FAMILY.encode(_examples(_sequence((60, 0, 4)), config)[0][0], config)['visible']
+    activity = equations.sigmoid(window @ weights['weights'] - 1)
+    titles = [axes.get_title() for axes in figure.get_axes()]
+    assert titles == [f'{unit + 1}  ({activity[unit]:.2f})' for unit in range(64)]
     assert silent.get_axes()[0].get_title() == '1  (0.00)'
     assert to_png(figure) != to_png(silent)
