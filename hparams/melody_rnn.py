@@ -9,8 +9,8 @@ Cost and scores to expect are in BENCHMARKS.md.
 """
 
 import dataclasses
-import re
 
+from solferino.hparams import transposition
 from solferino.hparams.event_rnn import EventGeneration, EventRnnHparams
 from solferino.hparams.reasons import (
     BAD_METRE,
@@ -35,26 +35,19 @@ class MelodyExtraction:
     min_unique_pitches: int = option(5, 'Leave out melodies with fewer different pitches, octaves not counted.')
     gap_bars: float = option(1.0, 'Silence of this many bars ends a melody.')
     ignore_polyphonic_notes: bool = option(False, 'Of several notes that begin together, take the highest.')
-    transpose_augment: str = option(
-        '', 'Add transposed copies of each training melody, from:to in semitones, such as -5:6.'
-    )
+    transpose_augment: str = option('', transposition.HELP)
 
     def __post_init__(self) -> None:
         if self.min_bars < 0 or self.max_steps < 2 or self.gap_bars <= 0 or self.min_unique_pitches < 0:
             raise ValueError(
                 'min_bars and min_unique_pitches must be at least 0, max_steps at least 2 and gap_bars above 0.'
             )
-        if not self.semitones:
-            raise ValueError(
-                f'transpose_augment={self.transpose_augment} is not from:to in semitones of an octave, such as -5:6.'
-            )
+        transposition.semitones(self.transpose_augment)
 
     @property
     def semitones(self) -> tuple[int, ...]:
-        """The transpositions of each melody; 0 alone without augmentation, none if the text cannot be understood."""
-        match = re.fullmatch(r'([+-]?\d{1,2}):([+-]?\d{1,2})', self.transpose_augment or '0:0')
-        low, high = (int(match[1]), int(match[2])) if match else (1, 0)
-        return tuple(sorted({0, *range(low, high + 1)})) if -12 <= low <= high <= 12 else ()
+        """The transpositions of each melody; 0 alone without augmentation."""
+        return transposition.semitones(self.transpose_augment)
 
 
 @dataclasses.dataclass(frozen=True)

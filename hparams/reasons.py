@@ -16,6 +16,8 @@ FEW_PITCHES = 'melody of too few pitches'
 MELODY_CUT_OFF = 'rest of a melody that was cut off'
 NO_MELODY = 'no notes beside drums'
 
+NO_INSTRUMENT = 'no notes of the chosen instruments'
+FRAMES_TOO_SHORT = 'too few frames'
 OTHER_METRE = 'metre is neither 2/4 nor 4/4'
 FEW_STEPS = 'too few steps for a window'
 OUT_OF_RANGE = 'notes outside the range of pitches'

@@ -9,6 +9,7 @@ from solferino.models.core.family import Family
 FAMILIES = {
     'drums_rnn': 'solferino.models.drums_rnn',
     'melody_rnn': 'solferino.models.melody_rnn',
+    'piano_rnn': 'solferino.models.piano_rnn',
     'rbm': 'solferino.models.rbm',
 }
 

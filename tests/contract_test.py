@@ -63,6 +63,10 @@ ROWS = {
         ('start_note', 'F#4'),
         'H4',
         ({'num_steps': 0}, {'top_k': -1}, {'velocity': 128}, {'random_frames': 8}, {'frames_per_second': 0.0}),
+        hparams_of={
+            'gru_nade': 'batch_size=3,rnn_layer_sizes=[6,5],nade_size=5,key_size=4,lags=[1,2],span=3,'
+            'dropout_keep_prob=1.0,key_keep_prob=1.0,learning_rate=0.03,averaging=0.0'
+        },
     ),
     'rbm': Row(
         'batch_size=3,hidden_units=6,learning_rate=0.01,persistent=false,cd_steps=1',

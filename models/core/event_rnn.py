@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from solferino.hparams.event_rnn import EventRnnHparams
 from solferino.models.core import recurrent_ops
-from solferino.models.core.lstm_layers import AttentionLstm, Lstm, times, vectors
+from solferino.models.core.recurrent_layers import AttentionLstm, Lstm, times, vectors
 from solferino.models.core.trainable import Metrics, Trainable
 from solferino.models.music.encodings import Encoding
 

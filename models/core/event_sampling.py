@@ -123,7 +123,8 @@ def _sample(
     if width > 1:
         take(np.repeat(np.arange(tracks), width))
     for t in range(start, length):
-        labels, logprobs = _draw(forward.logits(output), draws[:, t - start].reshape(-1), options)
+        uniform = draws[:, t - start].reshape(-1)
+        labels, logprobs = draw(forward.logits(output), uniform, options.temperature, options.top_k)
         events[:, t] = encoding.events_of_labels(seen, labels)
         score += logprobs
         if t + 1 == length:
@@ -151,12 +152,17 @@ def _best(score: np.ndarray, tracks: int, keep: int) -> np.ndarray:
     return (order + np.arange(tracks)[:, None] * per_track.shape[1]).reshape(-1)
 
 
-def _draw(logits: np.ndarray, uniform: np.ndarray, options: EventGeneration) -> tuple[np.ndarray, np.ndarray]:
-    """Draws a label [rows] from each of `logits` [rows, classes]; returns its log-probability beside it."""
+def draw(logits: np.ndarray, uniform: np.ndarray, temperature: float, top_k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draws a label [rows] from each of `logits` [rows, classes]; returns its log-probability beside it.
+
+    Args:
+      uniform: [rows], random numbers from 0 to 1.
+      temperature, top_k: see GenerateOptions.
+    """
     scaled = logits - logits.max(axis=1, keepdims=True)
-    scaled /= np.float32(np.clip(options.temperature, *_TEMPERATURES))
-    if 0 < options.top_k < logits.shape[1]:
-        kth = np.partition(scaled, -options.top_k, axis=1)[:, -options.top_k, None]
+    scaled /= np.float32(np.clip(temperature, *_TEMPERATURES))
+    if 0 < top_k < logits.shape[1]:
+        kth = np.partition(scaled, -top_k, axis=1)[:, -top_k, None]
         scaled[scaled < kth] = -np.inf
     rows = np.arange(len(scaled))
     cumulative = np.exp(scaled).cumsum(axis=1, dtype=np.float64)

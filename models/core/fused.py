@@ -21,7 +21,8 @@ _FAST = {'reassoc', 'contract', 'nsz', 'arcp'}
 _LIMIT = _F(7.90531110763549805)  # beyond it tanh is 1 in float32
 
 
-def _compile(function: Callable[..., Any]) -> Callable[..., Any]:
+def compile_pass(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compiles a pass, in which sums may be regrouped."""
     options: dict[str, Any] = {'nogil': True, 'fastmath': _FAST, 'error_model': 'numpy'}
     try:
         return numba.njit(function, cache=True, **options)
@@ -52,7 +53,7 @@ def _sigmoid(x: Any) -> Any:
     return _F(0.5) * _tanh(_F(0.5) * x) + _F(0.5)
 
 
-@_compile
+@compile_pass
 def add_rows(matrix: Any, ones: Any, sums: Any) -> None:
     """Adds vectors of zeros and ones . matrix [n, m] to `sums` [R, m]; `ones` [R, slots] are the places of the ones."""
     for r in range(len(ones)):
@@ -63,7 +64,7 @@ def add_rows(matrix: Any, ones: Any, sums: Any) -> None:
                 total[j] += row[j]
 
 
-@_compile
+@compile_pass
 def add_rows_gradient(d_sums: Any, ones: Any, d_matrix: Any) -> None:
     """The gradient of `add_rows`, added to `d_matrix`."""
     for r in range(len(ones)):
@@ -74,7 +75,7 @@ def add_rows_gradient(d_sums: Any, ones: Any, d_matrix: Any) -> None:
                 row[j] += total[j]
 
 
-@_compile
+@compile_pass
 def lstm(sums: Any, bias: Any, gates: Any, last_cell: Any, cell: Any, hidden: Any) -> None:
     """The LSTM's equations after its products (Hochreiter and Schmidhuber 1997, with forget gate).
 
@@ -104,7 +105,7 @@ def lstm(sums: Any, bias: Any, gates: Any, last_cell: Any, cell: Any, hidden: An
             out[j] = o[j] * _tanh(now[j])
 
 
-@_compile
+@compile_pass
 def lstm_gradient(gates: Any, last_cell: Any, cell: Any, d_hidden: Any, d_cell: Any, d_gates: Any) -> None:
     """The gradient of `lstm`.
 
@@ -135,7 +136,59 @@ def lstm_gradient(gates: Any, last_cell: Any, cell: Any, d_hidden: Any, d_cell: 
             d_c[j] *= f[j]
 
 
-@_compile
+@compile_pass
+def gru(given: Any, sums: Any, bias: Any, last: Any, gates: Any, inner: Any, hidden: Any) -> None:
+    """The GRU's equations after its products (Cho et al. 2014, arXiv:1406.1078; reset after the product, as in cuDNN).
+
+    Args:
+      given, sums: [R, 3u]; what the input and the last state add to update gate, reset gate and candidate.
+      bias: [2, 3u]; of the one and of the other.
+      last: [R, u]; the last state.
+      gates: [R, 3u]; filled with update gate, reset gate and candidate after their activation.
+      inner: [R, u]; filled with what the last state gives to the candidate before the reset gate.
+      hidden: [R, u]; filled.
+    """
+    rows, units = hidden.shape
+    for r in range(rows):
+        x, s, z, a, b = given[r], sums[r], gates[r], bias[0], bias[1]
+        for j in range(2 * units):
+            z[j] = _sigmoid(x[j] + a[j] + s[j] + b[j])
+        update, reset, candidate = z[:units], z[units : 2 * units], z[2 * units :]
+        x, s, a, b = x[2 * units :], s[2 * units :], a[2 * units :], b[2 * units :]
+        before, now, kept = last[r], hidden[r], inner[r]
+        for j in range(units):
+            kept[j] = s[j] + b[j]
+            candidate[j] = _tanh(x[j] + a[j] + reset[j] * kept[j])
+            now[j] = candidate[j] + update[j] * (before[j] - candidate[j])
+
+
+@compile_pass
+def gru_gradient(gates: Any, inner: Any, last: Any, d_hidden: Any, d_given: Any, d_sums: Any) -> None:
+    """The gradient of `gru`.
+
+    Args:
+      gates, inner, last: as `gru` had and left them.
+      d_hidden: [R, u]; replaced by the gradient of `last`, but for what comes through `sums`.
+      d_given, d_sums: [R, 3u]; filled with those of `given` and `sums`.
+    """
+    rows, units = last.shape
+    for r in range(rows):
+        z, kept, before, d_h = gates[r], inner[r], last[r], d_hidden[r]
+        update, reset, candidate = z[:units], z[units : 2 * units], z[2 * units :]
+        d_update, d_reset, d_candidate = d_given[r, :units], d_given[r, units : 2 * units], d_given[r, 2 * units :]
+        for j in range(units):
+            d_c = d_h[j] * (_F(1) - update[j]) * (_F(1) - candidate[j] * candidate[j])
+            d_update[j] = d_h[j] * (before[j] - candidate[j]) * update[j] * (_F(1) - update[j])
+            d_reset[j] = d_c * kept[j] * reset[j] * (_F(1) - reset[j])
+            d_candidate[j] = d_c
+            d_h[j] *= update[j]
+        d_sums[r, : 2 * units] = d_given[r, : 2 * units]
+        d_inner = d_sums[r, 2 * units :]
+        for j in range(units):
+            d_inner[j] = d_candidate[j] * reset[j]
+
+
+@compile_pass
 def attend(query: Any, score: Any, keys: Any, memory: Any, weights: Any, context: Any, first: int) -> None:
     """Additive attention (Bahdanau et al. 2015, arXiv:1409.0473) of each row to its own window of slots.
 
@@ -174,7 +227,7 @@ def attend(query: Any, score: Any, keys: Any, memory: Any, weights: Any, context
         context[r, :] = read
 
 
-@_compile
+@compile_pass
 def attend_gradient(
     query: Any, score: Any, keys: Any, memory: Any, weights: Any, first: int,
     d_context: Any, d_query: Any, d_keys: Any, d_memory: Any, d_score: Any,

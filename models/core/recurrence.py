@@ -1,4 +1,4 @@
-"""The recurrences of the LSTM layers on a processor, forwards and backwards, in NumPy: to be called from TensorFlow.
+"""The recurrences of LSTM and GRU layers on a processor, forwards and backwards, in NumPy: called from TensorFlow.
 
 Each thread takes a slice of the batch through all steps, so that a step's state stays in the cache of its core. A step
 is a few matrix products and one or two fused passes (`fused.py`). What the gradient needs is kept for each step; the
@@ -6,7 +6,7 @@ products that give the weights' gradients are one for all steps. `attention_lstm
 GPUs and for the tests, which hold the two against each other.
 
 Shapes: T steps, B tracks, u units, L slots of the attention's memory. Time comes first, so that a step is contiguous.
-Gates are in the order input, forget, cell, output.
+An LSTM's gates are in the order input, forget, cell, output, a GRU's in the order update, reset, candidate.
 """
 
 import concurrent.futures
@@ -77,6 +77,20 @@ class AttentionParameters(NamedTuple):
     output_bias: np.ndarray
 
 
+class GruParameters(NamedTuple):
+    """What the GRU multiplies with.
+
+    Attributes:
+      kernel: [n, 3u]; the inputs to the gates.
+      recurrent: [u, 3u]; the last step's hidden state to the gates.
+      bias: [2, 3u]; of the inputs' part and of the state's part.
+    """
+
+    kernel: np.ndarray
+    recurrent: np.ndarray
+    bias: np.ndarray
+
+
 class Lstm(NamedTuple):
     """What the LSTM keeps of each step.
 
@@ -88,6 +102,20 @@ class Lstm(NamedTuple):
     hidden: np.ndarray
     cell: np.ndarray
     gates: np.ndarray
+
+
+class Gru(NamedTuple):
+    """What the GRU keeps of each step.
+
+    Attributes:
+      hidden: [T, B, u].
+      gates: after their activation, [T, B, 3u].
+      inner: what the last state gives to the candidate before the reset gate, [T, B, u].
+    """
+
+    hidden: np.ndarray
+    gates: np.ndarray
+    inner: np.ndarray
 
 
 class Attention(NamedTuple):
@@ -136,7 +164,7 @@ def lstm(inputs: Inputs, p: LstmParameters) -> Lstm:
             hidden, cell = kept.hidden[t, rows], kept.cell[t, rows]
             fused.lstm(sums(t, last_hidden), p.bias, kept.gates[t, rows], last_cell, cell, hidden)
 
-    _in_slices(batch, run)
+    in_slices(batch, run)
     return kept
 
 
@@ -157,11 +185,59 @@ def lstm_gradient(
             fused.lstm_gradient(kept.gates[t, rows], last_cell, kept.cell[t, rows], d_state, d_cell, d_z)
             d_last = back(t, d_z)
 
-    _in_slices(batch, run)
+    in_slices(batch, run)
     return d_inputs.of(d_gates), LstmParameters(
         kernel=d_inputs.kernel(d_gates),
         recurrent=_rows(kept.hidden[:-1]).T @ _rows(d_gates[1:]),
         bias=_sum(d_gates),
+    )
+
+
+def gru(dense: np.ndarray, p: GruParameters) -> Gru:
+    """Runs a GRU over `dense` [T, B, n] from a state of zeros; its reset gate comes after the product (`fused.gru`)."""
+    steps, batch, _ = dense.shape
+    units = len(p.recurrent)
+    kept = Gru(*(_empty(steps, batch, size) for size in (units, 3 * units, units)))
+    given = product(dense, p.kernel)
+
+    def run(rows: slice) -> None:
+        sums = np.empty((rows.stop - rows.start, 3 * units), np.float32)
+        last = np.zeros((len(sums), units), np.float32)
+        for t in range(steps):
+            np.matmul(last, p.recurrent, out=sums)
+            hidden = kept.hidden[t, rows]
+            fused.gru(given[t, rows], sums, p.bias, last, kept.gates[t, rows], kept.inner[t, rows], hidden)
+            last = hidden
+
+    in_slices(batch, run)
+    return kept
+
+
+def gru_gradient(
+    d_hidden: np.ndarray, dense: np.ndarray, p: GruParameters, kept: Gru
+) -> tuple[np.ndarray, GruParameters]:
+    """The gradients of `dense` and of the parameters in `gru`, from that of the hidden states [T, B, u]."""
+    steps, batch, units = d_hidden.shape
+    d_given, d_sums = _empty(*kept.gates.shape), _empty(*kept.gates.shape)
+    transposed = np.ascontiguousarray(p.recurrent.T)
+
+    def run(rows: slice) -> None:
+        zeros = np.zeros_like(kept.hidden[0, rows])
+        d_last, d_state, product = zeros, np.zeros_like(zeros), np.empty_like(zeros)
+        for t in reversed(range(steps)):
+            np.add(d_last, d_hidden[t, rows], out=d_state)
+            last = kept.hidden[t - 1, rows] if t else zeros
+            fused.gru_gradient(
+                kept.gates[t, rows], kept.inner[t, rows], last, d_state, d_given[t, rows], d_sums[t, rows]
+            )
+            d_last = np.add(d_state, np.matmul(d_sums[t, rows], transposed, out=product), out=product)
+
+    in_slices(batch, run)
+    d_dense, d_kernel = product_gradient(d_given, dense, p.kernel)
+    return d_dense, GruParameters(
+        kernel=d_kernel,
+        recurrent=_rows(kept.hidden[:-1]).T @ _rows(d_sums[1:]),
+        bias=np.stack([_sum(d_given), _sum(d_sums)]),
     )
 
 
@@ -197,7 +273,7 @@ def attention(inputs: Inputs, p: AttentionParameters, length: int) -> Attention:
             keys[:, length + t] = np.matmul(output, p.memory_kernel, out=key)
             last = state
 
-    _in_slices(batch, run)
+    in_slices(batch, run)
     return kept
 
 
@@ -246,7 +322,7 @@ def attention_gradient(
             d_last = back(t, d_z)
         d_scores.append((rows.start, d_score))
 
-    _in_slices(batch, run)
+    in_slices(batch, run)
     return d_inputs.of(d_gates), AttentionParameters(
         kernel=d_inputs.kernel(d_gates),
         recurrent=_rows(kept.state[:-1, :, units:]).T @ _rows(d_gates[1:]),
@@ -334,7 +410,7 @@ def _together(kernel: np.ndarray, recurrent: np.ndarray, size: int) -> np.ndarra
     return np.concatenate([recurrent, kernel[len(kernel) - size :]]) if size else recurrent
 
 
-def _in_slices(batch: int, run: Callable[[slice], None]) -> None:
+def in_slices(batch: int, run: Callable[[slice], None]) -> None:
     """Calls `run` for slices that make up the batch, each in a thread of its own with products in that thread alone."""
     number = max(1, min(num_cores(), batch))
     ends = [batch * i // number for i in range(number + 1)]

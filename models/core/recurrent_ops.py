@@ -8,7 +8,15 @@ import numpy as np
 import tensorflow as tf
 
 from solferino.models.core import recurrence
-from solferino.models.core.recurrence import Attention, AttentionParameters, Inputs, Lstm, LstmParameters
+from solferino.models.core.recurrence import (
+    Attention,
+    AttentionParameters,
+    Gru,
+    GruParameters,
+    Inputs,
+    Lstm,
+    LstmParameters,
+)
 
 _Gradient = Callable[[tf.Tensor], tuple[tf.Tensor | None, ...]]
 FLOAT32, BFLOAT16 = 'float32', 'bfloat16'
@@ -39,6 +47,26 @@ def product(x: tf.Tensor, matrix: tf.Tensor, precision: str = FLOAT32) -> tf.Ten
 def lstm(inputs: Inputs, parameters: LstmParameters) -> tf.Tensor:
     """The hidden states [T, B, u] of `recurrence.lstm`."""
     return _recur(recurrence.lstm, recurrence.lstm_gradient, Lstm, inputs, parameters, lambda kept: kept.hidden)
+
+
+def gru(dense: tf.Tensor, parameters: GruParameters) -> tf.Tensor:
+    """The hidden states [T, B, u] of `recurrence.gru`."""
+
+    def backwards(upstream: np.ndarray, dense: np.ndarray, *flat: np.ndarray) -> tuple[np.ndarray, ...]:
+        d_dense, d_parameters = recurrence.gru_gradient(upstream, dense, GruParameters(*flat[:3]), Gru(*flat[3:]))
+        return d_dense, *d_parameters
+
+    @tf.custom_gradient
+    def run(dense: tf.Tensor, *flat: tf.Tensor) -> tuple[tf.Tensor, _Gradient]:
+        kept = _call(lambda dense, *flat: recurrence.gru(dense, GruParameters(*flat)), [dense, *flat], 3)
+
+        def differentiate(upstream: tf.Tensor) -> tuple[tf.Tensor | None, ...]:
+            gradients = _call(backwards, [upstream, dense, *flat, *kept], 4)
+            return tuple(tf.ensure_shape(g, v.shape) for g, v in zip(gradients, (dense, *flat), strict=True))
+
+        return tf.ensure_shape(kept[0], [None, None, flat[1].shape[0]]), differentiate
+
+    return run(dense, *parameters)
 
 
 def attention(inputs: Inputs, parameters: AttentionParameters, length: int) -> tf.Tensor:

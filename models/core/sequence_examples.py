@@ -34,11 +34,13 @@ def serialize(example: Mapping[str, np.ndarray]) -> bytes:
         array = np.asarray(example[name])
         feature = proto.context.feature[name]
         if array.dtype.kind in 'iub':
-            feature.int64_list.value.extend(array.ravel().tolist())
+            values = feature.int64_list
         elif array.dtype.kind == 'f':
-            feature.float_list.value.extend(array.ravel().tolist())
+            values = feature.float_list
         else:
             raise TypeError(f'{name}: arrays of {array.dtype} cannot be stored')
+        values.SetInParent()  # an empty array has a type, too
+        values.value.extend(array.ravel().tolist())
         if array.ndim != 1:
             proto.context.feature[name + _SHAPE].int64_list.value.extend(array.shape)
     return proto.SerializeToString(deterministic=True)

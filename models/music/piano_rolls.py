@@ -13,7 +13,7 @@ from note_seq.protobuf import music_pb2
 from solferino.models.music.piece import Piece
 from solferino.models.music.sections import Section
 
-MAX_STEPS = 1 << 20  # of a roll; at five frames a second more than two days
+MAX_STEPS = 1 << 19  # of a roll; at five frames a second more than a day
 _DOWN = 64  # the sustain pedal: values from here on
 _EARLY = 0.02  # of a frame
 
@@ -56,14 +56,14 @@ def of_notes(
     seen = (pitches >= lowest) & (pitches <= highest) & (ends > 0) & (starts < num_steps)
     starts, ends, columns = starts[seen], ends[seen], pitches[seen] - lowest
     shape = num_steps, highest - lowest + 1
-    begun, ended = (
-        np.bincount(steps * shape[1] + columns, minlength=(num_steps + 1) * shape[1])
-        for steps in (np.maximum(starts, 0), np.minimum(ends, num_steps))
-    )
-    sounding = np.cumsum((begun - ended).reshape(-1, shape[1])[:-1], axis=0) > 0
+    changes = np.zeros((num_steps + 1) * shape[1], np.int32)  # of how many notes sound
+    np.add.at(changes, np.maximum(starts, 0) * shape[1] + columns, 1)
+    np.subtract.at(changes, np.minimum(ends, num_steps) * shape[1] + columns, 1)
+    counts = changes.reshape(-1, shape[1])[:-1]
+    np.cumsum(counts, axis=0, out=counts)
     struck = np.zeros(shape, bool)
     struck[starts[starts >= 0], columns[starts >= 0]] = True
-    return PianoRoll(sounding, struck, lowest)
+    return PianoRoll(counts > 0, struck, lowest)
 
 
 def by_time(notes: np.ndarray, total_time: float, frames_per_second: float, lowest: int, highest: int) -> PianoRoll:
@@ -137,7 +137,7 @@ def to_sequence(
 
 def _runs(roll: PianoRoll) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns the first step, the step after the last and the pitch of each note."""
-    sounding = roll.sounding.T  # a row for each key, and a step of silence after each
+    sounding = roll.sounding.T  # a row for each key, with a step of silence at its end
     sounding = np.concatenate([sounding, np.zeros((len(sounding), 1), bool)], axis=1)
     struck = np.zeros_like(sounding)
     struck[:, :-1] = roll.struck.T
@@ -167,12 +167,16 @@ def heard(notes: np.ndarray) -> np.ndarray:
 def sustained(piece: Piece) -> np.ndarray:
     """Returns the notes as the sustain pedal of their instrument makes them: NOTE [notes], in the order of the file.
 
+    The rules are those of note_seq.sequences_lib.apply_sustain_control_changes, which walks through the events.
     A note whose end comes while the pedal is down sounds until the pedal comes up; with the last event of the piece if
     it never does. While the pedal is down, a key that is struck again ends its earlier notes, held or not; of notes of
     one pitch that begin together then, the last one alone is kept. A note that ends before it begins sounds until the
     pedal comes up next, or is struck again, or the piece ends. Drums stay as they are.
 
     Notes may end after the piece's `total_time`: take the latest end.
+
+    Raises:
+      ValueError: the control changes are damaged.
     """
     notes = piece.notes.copy()
     keys = (~notes['is_drum']).nonzero()[0]
@@ -199,17 +203,18 @@ def _sustain(notes: np.ndarray, rows: np.ndarray, pedal: np.ndarray, last: float
         return down[times.searchsorted(instants, 'right')]
 
     starts, ends = notes['start'][rows], notes['end'][rows]
-    # A note that has ended, as long as the pedal is not up; one that ends before it begins is never ended by a key.
+    # Not ended by the key: a note whose end comes while the pedal is down, or came before the note began.
     holds = is_down(ends) | (ends < starts)
     up = np.concatenate([lifts, [last]])[lifts.searchsorted(np.maximum(starts, ends), 'right')]
     ends = np.where(holds, up, ends)
 
-    # The next note of the pitch that is struck while the pedal is down.
+    # Ended by the next note of its pitch that is struck while the pedal is down: the first one of those, by pitch and
+    # time, if it has the pitch.
     order = np.lexsort((starts, notes['pitch'][rows]))
     pitches, onsets = notes['pitch'][rows][order], starts[order]
     ending = np.where(is_down(onsets), np.arange(len(order)), len(order))
     following = np.append(np.minimum.accumulate(ending[::-1])[::-1][1:], len(order))
-    same = np.append(pitches, -1)[following] == pitches if len(order) else following
+    same = np.append(pitches, -1)[following] == pitches
     struck = np.where(same, np.append(onsets, np.inf)[following], np.inf)
     cut = np.empty(len(order))
     cut[order] = struck

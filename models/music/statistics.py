@@ -23,13 +23,13 @@ _OCTAVE = 12
 class Statistics:
     """Of a collection of music; drums and notes of velocity 0 are not heard.
 
-    All but the first four are means over the pieces that have notes, in which each piece counts the same; nan if there
-    is no such piece.
+    All but the first four are means over the pieces in which something sounds, where each piece counts the same; nan if
+    there is no such piece.
 
     Attributes:
       pieces: all of them.
-      silent: those without a note.
-      lowest, highest: MIDI pitches of the collection; None without notes.
+      silent: those in which nothing sounds.
+      lowest, highest: MIDI pitches of the others; None if there are none.
       pitch_range: semitones from a piece's lowest note to its highest (MusPy's pitch_range).
       polyphony: how many keys sound at once, while any sounds (MusPy's polyphony); a key counts once.
       notes_per_second: notes begun in a second of the piece.
@@ -55,7 +55,7 @@ _MEANS = tuple(field.name for field in dataclasses.fields(Statistics))[4:]
 # How a table calls them, and with how many decimals.
 _ROWS = {
     'pieces': ('pieces', 0),
-    'silent': ('of them without a note', 0),
+    'silent': ('of them silent', 0),
     'lowest': ('lowest pitch (MIDI)', 0),
     'highest': ('highest pitch (MIDI)', 0),
     'pitch_range': ('range of a piece (semitones)', 1),
@@ -76,21 +76,14 @@ def of_sequences(music: Iterable[Any]) -> Statistics:
     Raises:
       ValueError: a note is at no time that there is.
     """
-    pieces, measured, pitches = 0, [], []
-    for each in music:
-        pieces += 1
-        one = each if isinstance(each, Piece) else piece.of(each)
-        notes = one.notes[piano_rolls.heard(one.notes)]
-        if len(notes):
-            measured.append(_measure(one, notes))
-            pitches += [int(notes['pitch'].min()), int(notes['pitch'].max())]
-    means = np.mean(measured, axis=0).tolist() if measured else [math.nan] * len(_MEANS)
+    measured = [_measure(each if isinstance(each, Piece) else piece.of(each)) for each in music]
+    heard = [one for one in measured if one]
     return Statistics(
-        pieces=pieces,
-        silent=pieces - len(measured),
-        lowest=min(pitches, default=None),
-        highest=max(pitches, default=None),
-        **dict(zip(_MEANS, means, strict=True)),
+        pieces=len(measured),
+        silent=len(measured) - len(heard),
+        lowest=min((int(one['lowest']) for one in heard), default=None),
+        highest=max((int(one['highest']) for one in heard), default=None),
+        **{name: float(np.mean([one[name] for one in heard])) if heard else math.nan for name in _MEANS},
     )
 
 
@@ -111,29 +104,31 @@ def _number(value: float | None, decimals: int) -> str:
     return '-' if value is None or math.isnan(value) else f'{value:,.{decimals}f}'
 
 
-def _measure(music: Piece, notes: np.ndarray) -> list[float]:
-    """Returns the _MEANS of one piece with notes. Raises ValueError."""
+def _measure(music: Piece) -> dict[str, float]:
+    """Returns the lowest and the highest pitch and the _MEANS of one piece; nothing if it is silent."""
+    notes = music.notes[piano_rolls.heard(music.notes)]
     starts, ends, pitches = notes['start'], notes['end'], notes['pitch']
-    length = max(music.total_time, float(ends.max()))
+    length = max(music.total_time, float(ends.max(initial=0.0)))
     if not (np.isfinite(starts).all() and np.isfinite(ends).all() and math.isfinite(length)):
         raise ValueError('it has a time that is no number of seconds')
-    counts = np.bincount(pitches % _OCTAVE, minlength=_OCTAVE)
-    shares = counts[counts > 0] / len(notes)
+    sounding = _covered(starts, ends, np.zeros_like(pitches))
+    if not sounding:
+        return {}
     tempos = {t.time: t.qpm for t in music.tempos if 0 < t.qpm < math.inf and 0 <= t.time < math.inf}
     quarters = float(Clock(tempos)(np.array([length]))[0])
-    sounding = _covered(starts, ends, np.zeros_like(pitches))
-    return [
-        float(pitches.max() - pitches.min()),
-        _ratio(_covered(starts, ends, pitches), sounding),
-        _ratio(len(notes), length),
-        _ratio(len(notes), quarters),
-        float(-(shares * np.log2(shares)).sum()) + 0.0,
-        1 - _ratio(sounding, length),
-    ]
-
-
-def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole > 0 else math.nan
+    counts = np.bincount(pitches % _OCTAVE)
+    shares = counts[counts > 0] / len(notes)
+    lowest, highest = float(pitches.min()), float(pitches.max())
+    return {
+        'lowest': lowest,
+        'highest': highest,
+        'pitch_range': highest - lowest,
+        'polyphony': _covered(starts, ends, pitches) / sounding,
+        'notes_per_second': len(notes) / length,
+        'notes_per_quarter': len(notes) / quarters,
+        'pitch_class_entropy': float(shares @ np.log2(1 / shares)),
+        'empty': 1 - sounding / length,
+    }
 
 
 def _covered(starts: np.ndarray, ends: np.ndarray, voices: np.ndarray) -> float:
@@ -141,7 +136,8 @@ def _covered(starts: np.ndarray, ends: np.ndarray, voices: np.ndarray) -> float:
     order = np.lexsort((starts, voices))
     starts, ends, voices = np.maximum(starts[order], 0.0), np.maximum(ends[order], 0.0), voices[order]
     # Voices one after the other in time, so that the latest end so far is that of the same voice.
-    shift = np.cumsum(np.diff(voices, prepend=voices[0]) != 0) * (max(ends.max(), starts.max()) + 1.0)
+    longest = np.max([starts, ends], initial=0.0) + 1.0
+    shift = longest * np.cumsum(np.diff(voices, prepend=voices[:1]) != 0)
     reached = np.maximum.accumulate(ends + shift)
-    before = np.concatenate([[0.0], reached[:-1]]) - shift
+    before = np.append(0.0, reached)[:-1] - shift
     return float(np.maximum(ends - np.maximum(starts, before), 0.0).sum())

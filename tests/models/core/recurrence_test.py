@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from solferino.models.core import attention_lstm, recurrence, recurrent_ops
-from solferino.models.core.recurrence import AttentionParameters, Inputs, LstmParameters
+from solferino.models.core.recurrence import AttentionParameters, GruParameters, Inputs, LstmParameters
 
 UNITS, CLASSES, NUMBERS = 6, 9, 3
 
@@ -72,6 +72,50 @@ def test_lstm(steps: int, batch: int, compiled: bool) -> None:
     _check(tf.function(ours) if compiled else ours, plain, variables, _random(rng, steps, batch, UNITS))
 
 
+@pytest.mark.parametrize('steps, batch', [(7, 5), (1, 1), (2, 3)])
+@pytest.mark.parametrize('compiled', [False, True])
+def test_gru_is_that_of_keras(steps: int, batch: int, compiled: bool) -> None:
+    rng = np.random.default_rng(steps)
+    x = _random(rng, steps, batch, NUMBERS)
+    keras_gru = keras.layers.GRU(UNITS, return_sequences=True)
+    keras_gru.build((None, None, NUMBERS))
+    for variable in keras_gru.trainable_variables:
+        variable.assign(_random(rng, *variable.shape))
+    values, others = (
+        [tf.convert_to_tensor(v) for v in variables]
+        for variables in (keras_gru.trainable_variables, keras_gru.non_trainable_variables)
+    )
+
+    def theirs() -> tf.Tensor:
+        outputs, _ = keras_gru.stateless_call(values, others, tf.transpose(x, [1, 0, 2]))
+        return tf.transpose(outputs, [1, 0, 2])
+
+    ours = lambda: recurrent_ops.gru(x, GruParameters(*values))  # noqa: E731 tf.function takes it as well as a call does
+    _check(tf.function(ours) if compiled else ours, theirs, [x, *values], _random(rng, steps, batch, UNITS))
+
+
+def test_the_gradient_of_the_gru_is_the_slope() -> None:
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(6, 3, NUMBERS)).astype(np.float32)
+    p = GruParameters(*(rng.normal(0, 0.5, shape).astype(np.float32) for shape in _GRU_SHAPES))
+    upstream = rng.normal(size=(6, 3, UNITS)).astype(np.float32)
+    d_x, d_p = recurrence.gru_gradient(upstream, x, p, recurrence.gru(x, p))
+
+    def loss(x: np.ndarray, *p: np.ndarray) -> float:
+        return float((recurrence.gru(x, GruParameters(*p)).hidden.astype(np.float64) * upstream).sum())
+
+    directions = [rng.normal(size=part.shape).astype(np.float32) for part in (x, *p)]
+    step = np.float32(1e-2)
+    ahead, behind = (
+        loss(*(part + sign * step * d for part, d in zip((x, *p), directions, strict=True))) for sign in (1, -1)
+    )
+    expected = sum(float((g * d).sum()) for g, d in zip((d_x, *d_p), directions, strict=True))
+    assert (ahead - behind) / (2 * step) == pytest.approx(expected, rel=1e-2)
+
+
+_GRU_SHAPES = ((NUMBERS, 3 * UNITS), (UNITS, 3 * UNITS), (2, 3 * UNITS))
+
+
 @pytest.mark.parametrize('steps, batch, length', [(9, 4, 4), (3, 2, 5), (1, 1, 2), (12, 3, 1), (20, 5, 7), (6, 1, 6)])
 def test_attention(steps: int, batch: int, length: int) -> None:
     rng = np.random.default_rng(steps)
@@ -134,7 +178,7 @@ def test_memory_is_used_again_only_when_nobody_needs_it() -> None:
 
 
 def test_rows_of_ones_are_gathered_as_vectors_are_multiplied() -> None:
-    from solferino.models.core.lstm_layers import AttentionLstm, Lstm
+    from solferino.models.core.recurrent_layers import AttentionLstm, Lstm
 
     ones = tf.constant([[[1], [4], [0]]])
     dense = tf.constant([[[0.5, -1.0], [2.0, 0.0], [1.0, 1.0]]])
@@ -145,9 +189,23 @@ def test_rows_of_ones_are_gathered_as_vectors_are_multiplied() -> None:
         np.testing.assert_allclose(layer((ones, dense)), layer(vectors), atol=1e-6)
 
 
+def test_the_gru_of_a_gpu_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    from solferino.models.core.recurrent_layers import Gru
+
+    layer = Gru(UNITS, iter([keras.initializers.GlorotUniform(seed=s) for s in range(2)]))
+    layer.build((None, None, NUMBERS))
+    x = _random(np.random.default_rng(0), 4, 2, NUMBERS)
+    other = GruParameters(*(tf.convert_to_tensor(v) + 0.1 for v in layer.named.values()))
+    ours, of_other = layer(x), layer(x, other)
+    monkeypatch.setattr(recurrent_ops, 'on_processor', lambda: False)
+    np.testing.assert_allclose(layer(x), ours, atol=1e-6)
+    np.testing.assert_allclose(layer(x, other), of_other, atol=1e-6)
+    assert not np.allclose(ours, of_other, atol=1e-3)
+
+
 @pytest.mark.parametrize('attn_length', [0, 4])
 def test_what_a_gpu_does_is_the_same(attn_length: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    from solferino.models.core.lstm_layers import AttentionLstm, Lstm
+    from solferino.models.core.recurrent_layers import AttentionLstm, Lstm
 
     initializers = iter([keras.initializers.GlorotUniform(seed=s) for s in range(20)])
     layer = AttentionLstm(4, attn_length, 'float32', initializers) if attn_length else Lstm(4, 'float32', initializers)

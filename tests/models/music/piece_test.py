@@ -34,7 +34,19 @@ SEQUENCES = st.builds(
     time_signatures=st.lists(
         st.builds(music_pb2.NoteSequence.TimeSignature, time=SECONDS, numerator=INT32, denominator=INT32), max_size=3
     ),
-    control_changes=st.lists(st.builds(music_pb2.NoteSequence.ControlChange, control_value=INT32), max_size=3),
+    control_changes=st.lists(
+        st.builds(
+            music_pb2.NoteSequence.ControlChange,
+            time=SECONDS,
+            control_number=st.sampled_from([64, 64, 0, 1, 200]),
+            control_value=INT32,
+            instrument=INT32,
+            # What is not read.
+            program=INT32,
+            is_drum=st.booleans(),
+        ),
+        max_size=30,
+    ),
 )
 
 
@@ -54,6 +66,11 @@ def test_every_field_is_that_of_protobuf(sequence: music_pb2.NoteSequence) -> No
     assert music.total_time == sequence.total_time
     assert music.tempos == tuple(piece.Tempo(t.time, t.qpm) for t in sequence.tempos)
     assert music.metres == tuple(piece.Metre(m.time, m.numerator, m.denominator) for m in sequence.time_signatures)
+    assert music.pedal.tolist() == [
+        (c.time, c.control_number, c.control_value, c.instrument)
+        for c in sequence.control_changes
+        if c.control_number == 64
+    ]
 
 
 def test_notes_of_many_sizes_keep_their_order() -> None:
@@ -92,6 +109,16 @@ def test_bytes_that_are_no_note(data: bytes) -> None:
 def test_damaged_notes_are_refused(note: bytes) -> None:
     with pytest.raises(ValueError, match='damaged'):
         piece.read(b'\x42' + bytes([len(note)]) + note)
+
+
+def test_a_damaged_pedal_is_found_when_it_is_asked_for() -> None:
+    music = piece.read(b'\x5a\x01\x08')
+    with pytest.raises(ValueError, match='damaged'):
+        assert music.pedal.size
+
+
+def test_the_name_of_a_metre() -> None:
+    assert piece.Metre(0.0, 6, 8).name == '6/8'
 
 
 @pytest.mark.parametrize('data', [b'not a proto', b'\x0a\xff', b'\x42\x05\x08'])

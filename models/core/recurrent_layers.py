@@ -1,10 +1,10 @@
-"""The LSTM layers that are trained, with and without attention; time comes first, [T, B, n].
+"""The recurrent layers that are trained: LSTM with and without attention, GRU; time comes first, [T, B, n].
 
 On a processor the recurrences are those of `recurrence.py`. On a GPU they are cuDNN's, through Keras, and that of
 `attention_lstm.py`.
 
-A layer is called with vectors [T, B, n], or with (ones, dense), which means vectors of zeros and a few ones that end in
-some numbers: `ones` are the places of the ones, int32 [T, B, slots], `dense` the numbers, [T, B, d].
+An LSTM layer is called with vectors [T, B, n], or with (ones, dense), which means vectors of zeros and a few ones that
+end in some numbers: `ones` are the places of the ones, int32 [T, B, slots], `dense` the numbers, [T, B, d].
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ import keras
 import tensorflow as tf
 
 from solferino.models.core import attention_lstm, recurrent_ops
-from solferino.models.core.recurrence import AttentionParameters, Inputs, LstmParameters
+from solferino.models.core.recurrence import AttentionParameters, GruParameters, Inputs, LstmParameters
 from solferino.models.core.recurrent_ops import BFLOAT16
 
 
@@ -111,6 +111,39 @@ class AttentionLstm(keras.layers.Layer):
         if recurrent_ops.on_processor():
             return recurrent_ops.attention(*_prepare(inputs, p, self._precision), self._length)
         return attention_lstm.recur(times(inputs, p.kernel, self._precision), p, self._length)
+
+
+class Gru(keras.layers.Layer):
+    """The GRU layer, of Keras's equations and weights.
+
+    Args:
+      units: of the state.
+      initializers: seeded initializers, one for each matrix.
+    """
+
+    def __init__(self, units: int, initializers: Iterator[Any]) -> None:
+        super().__init__(name='gru')
+        self._gru = keras.layers.GRU(
+            units,
+            return_sequences=True,
+            kernel_initializer=next(initializers),
+            recurrent_initializer=next(initializers),
+        )
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Makes the weights for inputs of size `input_shape[-1]`."""
+        self._gru.build(input_shape)
+        self.named = {v.name: v for v in self._gru.trainable_variables}
+        self.built = True
+
+    def call(self, inputs: tf.Tensor, weights: GruParameters | None = None) -> tf.Tensor:
+        """Returns the states [T, B, units] of vectors [T, B, n]; `weights` are taken instead of the layer's own."""
+        weights = weights or GruParameters(*(tf.convert_to_tensor(v) for v in self.named.values()))
+        if recurrent_ops.on_processor():
+            return recurrent_ops.gru(inputs, weights)
+        others = [tf.convert_to_tensor(v) for v in self._gru.non_trainable_variables]
+        states, _ = self._gru.stateless_call(list(weights), others, tf.transpose(inputs, [1, 0, 2]))
+        return tf.transpose(states, [1, 0, 2])
 
 
 def times(x: Any, matrix: tf.Tensor, precision: str) -> tf.Tensor:

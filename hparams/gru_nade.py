@@ -1,0 +1,61 @@
+"""Hyperparameters of gru_nade: the keys of a frame jointly, from a recurrent network over the frames before."""
+
+import dataclasses
+
+from solferino.hparams.spec import architecture
+
+
+@dataclasses.dataclass(frozen=True)
+class GruNadeHparams:
+    """See `models/piano_rnn/gru_nade.py` for the equations.
+
+    Attributes:
+      batch_size: pieces in a batch.
+      rnn_layer_sizes: units of each GRU layer, first layer first.
+      nade_size: hidden units of the NADE.
+      key_size: channels of the network that all keys share.
+      lags: how many frames back each of the frames is that a key sees around itself.
+      span: how many keys to either side of itself it sees of them.
+      input_keep_prob: probability that a key of a frame before is seen by the GRU in training.
+      dropout_keep_prob: probability that a unit of the GRU is kept in training.
+      key_keep_prob: probability that a channel of the keys' network is kept in training.
+      clip_norm: gradients are scaled down to this global norm.
+      learning_rate: of Adam, at its highest.
+      weight_decay: share of a matrix that is taken off at each step, times the learning rate.
+      averaging: the weights that are evaluated and generate are a running mean over about 1 / (1 - averaging) steps.
+    """
+
+    batch_size: int = 16
+    rnn_layer_sizes: tuple[int, ...] = architecture((128,))
+    nade_size: int = architecture(128)
+    key_size: int = architecture(64)
+    lags: tuple[int, ...] = architecture((1, 2, 3, 4, 6, 8, 12, 16))
+    span: int = architecture(14)
+    input_keep_prob: float = 1.0
+    dropout_keep_prob: float = 0.7
+    key_keep_prob: float = 0.9
+    clip_norm: float = 3.0
+    learning_rate: float = 0.002
+    weight_decay: float = 0.0
+    averaging: float = 0.998
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise ValueError(f'batch_size={self.batch_size} must be at least 1.')
+        if not self.rnn_layer_sizes or min(self.rnn_layer_sizes) < 1:
+            raise ValueError('rnn_layer_sizes must name at least one layer of at least one unit, such as [64,64].')
+        if min(self.nade_size, self.key_size) < 1:
+            raise ValueError('nade_size and key_size must be at least 1.')
+        if not self.lags or min(self.lags) < 1 or len(set(self.lags)) < len(self.lags):
+            raise ValueError('lags must name at least one frame before, such as [1,2,4], and none twice.')
+        if self.span < 0:
+            raise ValueError(f'span={self.span} must be at least 0.')
+        for name in ('input_keep_prob', 'dropout_keep_prob', 'key_keep_prob'):
+            if not 0 < getattr(self, name) <= 1:
+                raise ValueError(f'{name}={getattr(self, name)} must be above 0 and at most 1.')
+        if not 0 <= self.averaging < 1:
+            raise ValueError(f'averaging={self.averaging} must be at least 0 and below 1.')
+        if self.weight_decay < 0:
+            raise ValueError(f'weight_decay={self.weight_decay} must be at least 0.')
+        if self.clip_norm <= 0 or self.learning_rate <= 0:
+            raise ValueError('clip_norm and learning_rate must be above 0.')

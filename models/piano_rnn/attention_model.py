@@ -1,0 +1,183 @@
+"""gru_attention in TensorFlow: what trains it. The equations and the weights' names are those of `forward.py`.
+
+Time comes first: W steps of a window, N windows, u units of a state, a units of the attention.
+"""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from solferino.hparams.piano_rnn import GruAttentionHparams
+from solferino.models.core import recurrent_ops
+from solferino.models.core.recurrent_layers import Gru
+from solferino.models.core.trainable import Metrics, Trainable
+from solferino.models.piano_rnn import attention_passes
+from solferino.models.piano_rnn.attention_passes import Kept, Parameters
+
+
+class SelfAttention(keras.layers.Layer):
+    """Additive attention of each step of a window to all of its steps, see `forward.py`.
+
+    Args:
+      units: of the sum of query and key.
+      initializers: seeded initializers, one for each matrix.
+    """
+
+    def __init__(self, units: int, initializers: Iterator[Any]) -> None:
+        super().__init__(name='attention')
+        self._units = units
+        self._initializers = initializers
+        self.named: dict[str, Any] = {}
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Makes the weights for states of size `input_shape[-1]`."""
+        size, units = input_shape[-1], self._units
+        for name, shape in (('query_kernel', (size, units)), ('key_kernel', (size, units)), ('score', (units,))):
+            self.named[name] = self.add_weight(name=name, shape=shape, initializer=next(self._initializers))
+        self.named['bias'] = self.add_weight(name='bias', shape=(units,), initializer='zeros')
+        self.built = True
+
+    def call(self, states: tf.Tensor) -> tf.Tensor:
+        """Returns the states [W, N, u], mixed."""
+        p = Parameters(*(tf.convert_to_tensor(self.named[name]) for name in Parameters._fields))
+        return _attend_on_processor(states, *p) if recurrent_ops.on_processor() else attend(states, p)
+
+
+def attend(states: tf.Tensor, p: Parameters) -> tf.Tensor:
+    """`attention_passes.attend` in TensorFlow: for GPUs, and what the tests hold it against."""
+    states = tf.transpose(states, [1, 0, 2])
+    queries, keys = tf.tensordot(states, p.query_kernel, 1) + p.bias, tf.tensordot(states, p.key_kernel, 1)
+    active = tf.tanh(queries[:, :, None] + keys[:, None])  # [N, t, s, a]
+    weights = tf.nn.softmax(tf.tensordot(active, p.score, 1))
+    return tf.transpose(tf.matmul(weights, states), [1, 0, 2])
+
+
+@tf.custom_gradient
+def _attend_on_processor(states: tf.Tensor, *parameters: tf.Tensor) -> tuple[tf.Tensor, Any]:
+    def forwards(states: np.ndarray, *flat: np.ndarray) -> Kept:
+        return attention_passes.attend(states, Parameters(*flat))
+
+    def backwards(d_mixed: np.ndarray, states: np.ndarray, *flat: np.ndarray) -> tuple[np.ndarray, ...]:
+        number = len(Parameters._fields)
+        p, kept = Parameters(*flat[:number]), Kept(d_mixed, *flat[number:])
+        d_states, d_parameters = attention_passes.gradient(d_mixed, states, p, kept)
+        return d_states, *d_parameters
+
+    mixed, *kept = tf.numpy_function(forwards, [states, *parameters], [tf.float32] * len(Kept._fields), stateful=False)
+
+    def differentiate(d_mixed: tf.Tensor) -> list[tf.Tensor]:
+        arguments = [d_mixed, states, *parameters, *kept]
+        return tf.numpy_function(backwards, arguments, [tf.float32] * (1 + len(parameters)), stateful=False)
+
+    return tf.ensure_shape(mixed, states.shape), differentiate
+
+
+class AttentionModel(Trainable):
+    """Trains on batches of `tokens` [B, T] int32, `unknown` [B, T] uint8 and `length` [B].
+
+    The first `window` frames of each example are only seen; each later one is predicted from the window before it.
+
+    Args:
+      hparams: sizes, dropout, clipping, learning rate.
+      num_tokens: size of the vocabulary.
+      window: frames.
+      seed: of the initial weights and of dropout.
+    """
+
+    def __init__(self, hparams: GruAttentionHparams, num_tokens: int, window: int, seed: int) -> None:
+        super().__init__(name='gru_attention')
+        self._hparams = hparams
+        self._window = window
+        self._seed = seed
+        seeds = (seed + 1_000_003 * k for k in itertools.count())
+        matrices = (keras.initializers.GlorotUniform(seed=s) for s in seeds)
+        self._embedding = self.add_weight(
+            name='kernel',
+            shape=(num_tokens, hparams.embedding_size),
+            initializer=keras.initializers.RandomUniform(-0.05, 0.05, seed=next(seeds)),
+        )
+        sizes = (hparams.embedding_size, *hparams.rnn_layer_sizes)
+        self._grus, self._attentions = [], []
+        for units, size in zip(hparams.rnn_layer_sizes, sizes, strict=False):
+            gru = Gru(units, matrices)
+            gru.build((window, None, size))
+            self._grus.append(gru)
+        for units in hparams.rnn_layer_sizes[:-1]:
+            attention = SelfAttention(hparams.attention_size, matrices)
+            attention.build((window, None, units))
+            self._attentions.append(attention)
+        self._logits = keras.layers.Dense(num_tokens, kernel_initializer=next(matrices))
+        self._logits.build((None, sizes[-1]))
+        self.optimizer = keras.optimizers.Adam(hparams.learning_rate)
+        self.optimizer.build(self.trainable_variables)
+        self.built = True
+
+    def logits(self, windows: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Returns [N, tokens] for the frame after each of `windows` [N, W]."""
+        x = tf.gather(tf.convert_to_tensor(self._embedding), tf.transpose(windows))
+        for i, gru in enumerate(self._grus):
+            x = gru(x)
+            if i < len(self._attentions):
+                x = self._attentions[i](x)
+        last = x[-1]
+        return self._logits(self._drop_out(last) if training else last)
+
+    def train_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
+        """See Trainable: mean cross-entropy over the frames that are predicted, Adam, clipping by global norm."""
+        with tf.GradientTape() as tape:
+            metrics = self._measure(batch, training=True)
+            total, weight = metrics['loss']
+            loss = total / weight
+        # The embedding's gradient comes as rows, some of them several times: their sum is what has a norm.
+        gradients = [tf.convert_to_tensor(g) for g in tape.gradient(loss, self.trainable_variables)]
+        gradients, norm = tf.clip_by_global_norm(gradients, self._hparams.clip_norm)
+        self.optimizer.apply(gradients, self.trainable_variables)
+        return {**metrics, 'gradient_norm': (norm, tf.ones_like(norm)), 'events': (weight, tf.ones_like(weight))}
+
+    def test_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
+        """See Trainable."""
+        return self._measure(batch, training=False)
+
+    def derived(self, values: Mapping[str, float]) -> dict[str, float]:
+        """Perplexity is the exponential of the loss."""
+        # A loss above 80 nats has no float32 perplexity worth plotting.
+        return {'metrics/perplexity': float(tf.exp(min(values['loss'], 80.0)))}
+
+    def named_weights(self) -> dict[str, Any]:
+        """The variables under the names of `forward.py`."""
+        named = {'embedding/kernel': self._embedding}
+        for i, gru in enumerate(self._grus):
+            named |= {f'gru_{i}/{name}': v for name, v in gru.named.items()}
+        for i, attention in enumerate(self._attentions):
+            named |= {f'attention_{i}/{name}': v for name, v in attention.named.items()}
+        return named | {f'logits/{v.name}': v for v in self._logits.trainable_variables}
+
+    def _measure(self, batch: Mapping[str, tf.Tensor], training: bool) -> Metrics:
+        tokens, window = batch['tokens'], self._window
+        predicted = tf.shape(tokens)[1] - window  # of the longest example
+        places = tf.range(predicted)[:, None] + tf.range(window)
+        windows = tf.reshape(tf.gather(tokens, places, axis=1), [-1, window])  # [B predicted, W]
+        labels = tf.reshape(tokens[:, window:], [-1])
+        unknown = tf.cast(tf.reshape(batch['unknown'][:, window:], [-1]), tf.float32)
+        steps = tf.reshape(tf.sequence_mask(batch['length'] - window, predicted, tf.float32), [-1])
+        logits = self.logits(windows, training)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits) * steps
+        correct = tf.cast(tf.argmax(logits, axis=-1, output_type=tf.int32) == labels, tf.float32) * steps
+        number = tf.reduce_sum(steps)
+        return {
+            'loss': (tf.reduce_sum(losses), number),
+            'metrics/accuracy': (tf.reduce_sum(correct), number),
+            'metrics/outside_vocabulary': (tf.reduce_sum(unknown * steps), number),
+        }
+
+    def _drop_out(self, x: tf.Tensor) -> tf.Tensor:
+        """Drops units by the seed and the step alone, so that a resumed run drops the same ones."""
+        rate = 1 - self._hparams.dropout_keep_prob
+        if not rate:
+            return x
+        step = tf.cast(self.optimizer.iterations, tf.int64)
+        return tf.nn.experimental.stateless_dropout(x, rate, seed=tf.stack([tf.constant(self._seed, tf.int64), step]))

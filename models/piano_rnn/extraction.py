@@ -1,0 +1,126 @@
+"""From a piece of music to the frames of a piano, and to examples."""
+
+import dataclasses
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+
+from solferino.hparams import instruments, transposition
+from solferino.hparams.piano_rnn import HIGHEST, LOWEST, PianoConfig, PianoExtraction
+from solferino.hparams.reasons import (
+    BAD_TIME,
+    FRAMES_TOO_SHORT,
+    NEGATIVE_TIME,
+    NO_INSTRUMENT,
+    OUT_OF_RANGE,
+    TOO_MANY_STEPS,
+    Reject,
+)
+from solferino.models.core.family import Example
+from solferino.models.music import piano_rolls, sections
+from solferino.models.music.piece import Piece
+from solferino.models.piano_rnn import frames as frame_tools
+
+
+def examples(piece: Piece, config: PianoConfig, reject: Reject) -> Iterator[Example]:
+    """Yields the examples of a piece, and of its transposed copies as far as they lie on the keyboard."""
+    settings = config.extraction
+    for frames in music(piece, settings, reject):
+        if len(frames) < settings.min_steps:
+            reject(FRAMES_TOO_SHORT)
+            continue
+        for semitones in transposition.semitones(settings.transpose_augment):
+            transposed = _transpose(frames, semitones)
+            if transposed is not None:
+                yield from cut(transposed, settings.window, settings.steps_per_example)
+
+
+def cut(frames: np.ndarray, window: int, most: int) -> Iterator[Example]:
+    """Cuts frames into examples of nearly one size that predict at most so many each: all frames but the first, once.
+
+    An example also holds the frames that its first prediction sees: a window, as far as there is one.
+    """
+    count = -(-(len(frames) - 1) // most)
+    bounds = np.linspace(1, len(frames), count + 1).astype(int).tolist()
+    for start, end in itertools.pairwise(bounds):
+        first = max(0, start - window)
+        yield frame_tools.to_example(frames[first:end], start - first)
+
+
+def music(piece: Piece, settings: PianoExtraction, reject: Reject) -> Iterator[np.ndarray]:
+    """Yields the frames, bool [steps, KEYS], of the chosen instruments from the first note on to the end of the last.
+
+    By time they are those of the whole piece, by metre those of each section of one tempo and metre.
+    """
+    chosen = _chosen(piece, settings)
+    if not len(chosen.notes):
+        reject(NO_INSTRUMENT)
+        return
+    if piano_rolls.num_outside(chosen.notes, LOWEST, HIGHEST):
+        reject(OUT_OF_RANGE)
+    by = _by_metre if settings.steps_per_quarter else _by_time
+    for frames in by(chosen, settings, reject):
+        if frames.any():
+            first, end = _sounding(frames)
+            yield frames[first:end]
+
+
+def whole(piece: Piece, settings: PianoExtraction) -> np.ndarray:
+    """Returns the frames, bool [steps, KEYS], from time zero to the end of the last note.
+
+    Raises:
+      ValueError: there are none, or the piece has no single grid.
+    """
+    reasons: list[str] = []
+    chosen = _chosen(piece, settings)
+    if settings.steps_per_quarter:
+        section = sections.quantize(chosen, settings.steps_per_quarter)
+        found = [piano_rolls.by_metre(section, LOWEST, HIGHEST).sounding]
+    else:
+        found = list(_by_time(chosen, settings, reasons.append))
+    if reasons:
+        raise ValueError(f'it has {reasons[0]}')
+    if not found or not found[0].any():
+        raise ValueError(f'it has no notes of --instruments={settings.instruments} on the keys of a piano')
+    return found[0][: _sounding(found[0])[1]]
+
+
+def _chosen(piece: Piece, settings: PianoExtraction) -> Piece:
+    """The piece with the notes of the chosen instruments alone, as long as the sustain pedal makes them."""
+    notes = piano_rolls.sustained(piece)
+    is_chosen = ~notes['is_drum'] & np.isin(notes['program'], instruments.programs(settings.instruments))
+    return dataclasses.replace(piece, notes=notes[is_chosen])
+
+
+def _by_time(piece: Piece, settings: PianoExtraction, reject: Reject) -> Iterator[np.ndarray]:
+    starts, ends = piece.notes['start'], piece.notes['end']
+    if not (np.isfinite(starts).all() and np.isfinite(ends).all()):
+        reject(BAD_TIME)
+    elif starts.min(initial=0) < 0:
+        reject(NEGATIVE_TIME)
+    elif ends.max(initial=0) * settings.frames_per_second > piano_rolls.MAX_STEPS:
+        reject(TOO_MANY_STEPS)
+    else:
+        last = float(np.maximum(starts, ends).max(initial=0))
+        yield piano_rolls.by_time(piece.notes, last, settings.frames_per_second, LOWEST, HIGHEST).sounding
+
+
+def _by_metre(piece: Piece, settings: PianoExtraction, reject: Reject) -> Iterator[np.ndarray]:
+    for section in sections.quantized_sections(piece, settings.steps_per_quarter, reject):
+        if section.ends.max(initial=0) > piano_rolls.MAX_STEPS:
+            reject(TOO_MANY_STEPS)
+        elif len(section.starts):
+            yield piano_rolls.by_metre(section, LOWEST, HIGHEST).sounding
+
+
+def _sounding(frames: np.ndarray) -> tuple[int, int]:
+    """The first frame that is not silent, and the one after the last."""
+    sounding = np.flatnonzero(frames.any(axis=1))
+    return int(sounding[0]), int(sounding[-1]) + 1
+
+
+def _transpose(frames: np.ndarray, semitones: int) -> np.ndarray | None:
+    """Frames moved upwards; None if a note would leave the keyboard."""
+    beyond = frames[:, frames.shape[1] - semitones :] if semitones > 0 else frames[:, : max(0, -semitones)]
+    return None if beyond.any() else np.roll(frames, semitones, axis=1)

@@ -1,0 +1,182 @@
+"""piano_rnn as a family: what its configs share is here, their networks are in the modules of their names."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from note_seq.protobuf import music_pb2
+
+from solferino.hparams.errors import SolferinoError
+from solferino.hparams.piano_rnn import LOWEST, SPEC, PianoConfig, PianoGeneration
+from solferino.hparams.reasons import Reject
+from solferino.models.core.family import Example, Family, Feature, Weights
+from solferino.models.music import piano_rolls
+from solferino.models.music import piece as pieces
+from solferino.models.music.piano_rolls import PianoRoll
+from solferino.models.music.piece import Piece
+from solferino.models.piano_rnn import extraction, gru_attention, gru_nade, lookup, primers
+from solferino.models.piano_rnn import frames as frame_tools
+
+DEFAULT_QPM = 120.0
+_DEFAULT_PITCH = 60
+# What a network says: features(config), encode(example, config) and model(config, seed) as in Family;
+# sample(weights, config, primers bool [steps, KEYS], length, options) -> bool [primers, length, KEYS];
+# log_likelihood(weights, config, frames bool [steps, KEYS]) -> float;
+# and, if there is something to see, plot(name, weights, config, frames bool [steps, KEYS]) -> figures by name.
+_NETWORKS: Mapping[str, ModuleType] = {'gru_attention': gru_attention, 'gru_nade': gru_nade}
+
+
+class PianoRnn(Family):
+    """See Family."""
+
+    spec = SPEC
+
+    def examples(self, piece: Piece, config: PianoConfig, reject: Reject) -> Iterator[Example]:
+        """See Family; what an example holds is told in `frames.py`."""
+        return extraction.examples(piece, config, reject)
+
+    def num_steps(self, example: Example, config: PianoConfig) -> int:
+        """See Family: the frames to be predicted."""
+        return len(example['sizes']) - int(example['context'][0])
+
+    def traits(self, example: Example, config: PianoConfig) -> Mapping[str, int]:
+        """See Family: the tokens of the frames to be predicted, for a config that has a vocabulary."""
+        counts: dict[str, int] = {}
+        if config.learned is not None:
+            frames, context = frame_tools.of_example(example)
+            for token in frame_tools.tokens(frames[context:]):
+                counts[token] = counts.get(token, 0) + 1
+        return counts
+
+    def learn(
+        self, config: PianoConfig, training: Mapping[str, int], evaluation: Mapping[str, int]
+    ) -> tuple[PianoConfig, Mapping[str, float]]:
+        """See Family: the vocabulary."""
+        if config.learned is None:
+            return config, {}
+        settings = config.extraction
+        vocabulary = lookup.build(training, settings.vocabulary_size, settings.min_count)
+        return dataclasses.replace(config, learned=vocabulary), {
+            'sets of pitches in training examples': len(training),
+            'of them in the vocabulary': len(vocabulary.tokens),
+            'percent of training frames in the vocabulary': lookup.coverage(vocabulary, training),
+            'percent of evaluation frames in the vocabulary': lookup.coverage(vocabulary, evaluation),
+        }
+
+    def to_sequence(self, example: Example, config: PianoConfig) -> music_pb2.NoteSequence:
+        """See Family; a key that sounds in several frames on end is one note."""
+        frames, _ = frame_tools.of_example(example)
+        return _play(frames, config, self.spec.generation, DEFAULT_QPM)
+
+    def features(self, config: PianoConfig) -> Mapping[str, Feature]:
+        """See Family."""
+        return _network(config).features(config)
+
+    def encode(self, example: Example, config: PianoConfig) -> Example:
+        """See Family. Raises ValueError if the example is not of this config."""
+        return _network(config).encode(example, config)
+
+    def model(self, config: PianoConfig, seed: int) -> Any:
+        """See Family."""
+        return _network(config).model(config, seed)
+
+    def parse_primer(self, flag: str, text: str, config: PianoConfig) -> np.ndarray:
+        """See Family: the frame of a note, bool [1, KEYS]."""
+        return primers.parse(flag, text)
+
+    def generate(
+        self, weights: Weights, config: PianoConfig, primers: Sequence[Any], options: PianoGeneration
+    ) -> list[music_pb2.NoteSequence]:
+        """See Family; a primer can also be frames, bool [steps, KEYS], and None is random frames or a note.
+
+        Raises SolferinoError for a primer that is silent, too long, or does not fit the config, and for an option that
+        the config does not have.
+        """
+        if config.extraction.steps_per_quarter and options.frames_per_second:
+            raise SolferinoError(
+                '--frames_per_second: the frames of this model are parts of a quarter note. Set the tempo with --qpm.'
+            )
+        known = [self._primer(given, config, options, k) for k, given in enumerate(primers)]
+        longest = max(len(frames) for frames, _ in known)
+        if longest >= options.num_steps:
+            raise SolferinoError(
+                f'The primer takes {longest} frames and --num_steps={options.num_steps} counts them: nothing is left '
+                f'to generate. Give a shorter primer or --num_steps={longest + 100}.'
+            )
+        sampled = _network(config).sample(weights, config, [frames for frames, _ in known], options.num_steps, options)
+        return [
+            _play(frames[len(primer) if options.exclude_primer else 0 :], config, options, qpm)
+            for frames, (primer, qpm) in zip(sampled, known, strict=True)
+        ]
+
+    def log_likelihood(self, weights: Weights, config: PianoConfig, sequence: Any) -> float:
+        """See Family: of the frames after the first that sounds, up to the last."""
+        frames, _ = self._frames(sequence, config, 'sequence')
+        frames = frames[frames.any(axis=1).argmax() :]
+        if len(frames) < 2:
+            raise SolferinoError('A sequence of one frame has no frames after the first to be scored.')
+        return _network(config).log_likelihood(weights, config, frames)
+
+    def draw(self, sequence: music_pb2.NoteSequence, config: PianoConfig) -> Any:
+        """A piano roll."""
+        from solferino.models.music import roll_pictures  # imports matplotlib
+
+        return roll_pictures.draw_notes(sequence, config.extraction.steps_per_quarter or 4)
+
+    def plot(self, name: str, weights: Weights, config: PianoConfig, sequence: Any) -> Mapping[str, Any]:
+        """See Family; raises SolferinoError if the config's network has nothing to see."""
+        network = _network(config)
+        if not hasattr(network, 'plot'):
+            raise SolferinoError(f'--{name}: a model of {config.name} has no self-attention.')
+        return network.plot(name, weights, config, self._frames(sequence, config, 'sequence')[0])
+
+    def _primer(
+        self, given: Any, config: PianoConfig, options: PianoGeneration, number: int
+    ) -> tuple[np.ndarray, float]:
+        """The frames that output `number` begins with, and its tempo."""
+        qpm = options.qpm or DEFAULT_QPM
+        if not options.random_frames:
+            if given is None:
+                return frame_tools.of_pitch(_DEFAULT_PITCH), qpm
+            frames, own_qpm = self._frames(given, config, 'primer')
+            return frames, own_qpm or qpm
+        if given is not None:
+            raise SolferinoError('Give a primer or --random_frames, not both.')
+        if config.learned is None:
+            raise SolferinoError(f'--random_frames: a model of {config.name} has no vocabulary to choose them from.')
+        known = lookup.of(config.learned)
+        rng = np.random.default_rng([options.seed, number, 1])  # apart from the numbers that the network draws
+        return known.frames[rng.integers(len(known), size=options.random_frames)], qpm
+
+    def _frames(self, given: Any, config: PianoConfig, what: str) -> tuple[np.ndarray, float | None]:
+        """The frames of a NoteSequence, or frames as they are; and its tempo, if it has one."""
+        if isinstance(given, np.ndarray):
+            if given.ndim != 2 or given.shape[1] != frame_tools.KEYS or not len(given):
+                raise SolferinoError(f'The {what} has no frames of {frame_tools.KEYS} keys.')
+            return given.astype(bool), None
+        if not isinstance(given, music_pb2.NoteSequence):
+            raise TypeError(f'A {what} is a NoteSequence or an array of frames, not {type(given).__name__}.')
+        if not given.notes:
+            raise SolferinoError(f'The {what} has no notes.')
+        try:
+            frames = extraction.whole(pieces.of(given), config.extraction)
+        except ValueError as error:
+            raise SolferinoError(f'The {what} cannot be used: {error}.') from error
+        return frames, given.tempos[0].qpm if given.tempos else None
+
+
+def _network(config: PianoConfig) -> Any:
+    return _NETWORKS[config.name]
+
+
+def _play(frames: np.ndarray, config: PianoConfig, options: PianoGeneration, qpm: float) -> music_pb2.NoteSequence:
+    """Returns frames as notes."""
+    settings = config.extraction
+    if settings.steps_per_quarter:
+        seconds = 60 / qpm / settings.steps_per_quarter
+    else:
+        seconds = 1 / (options.frames_per_second or settings.frames_per_second)
+    roll = PianoRoll(frames, frames if options.strike_anew else np.zeros_like(frames), LOWEST)
+    return piano_rolls.to_sequence(roll, seconds, qpm, options.velocity)

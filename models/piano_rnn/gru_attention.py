@@ -1,0 +1,124 @@
+"""The network of config gru_attention: the next frame as a token of the vocabulary, from a window of those before."""
+
+from collections.abc import Mapping, Sequence
+from concurrent import futures
+from typing import Any
+
+import numpy as np
+
+from solferino.hparams.piano_rnn import PianoConfig, PianoGeneration
+from solferino.models.core import event_sampling
+from solferino.models.core.family import Example, Feature, Weights
+from solferino.models.core.forward import log_softmax
+from solferino.models.core.processors import num_cores
+from solferino.models.piano_rnn import frames as frame_tools
+from solferino.models.piano_rnn import lookup
+from solferino.models.piano_rnn.forward import Forward
+
+# OpenBLAS multiplies this many rows at once; of other numbers the rest is rounded differently, and an output would
+# depend on how many are beside it.
+_ROWS_AT_ONCE = 12
+_SCORED_AT_ONCE = 48  # windows
+
+
+def features(config: PianoConfig) -> Mapping[str, Feature]:
+    """See Family: the batch of `AttentionModel`."""
+    return {'tokens': Feature((None,), 'int32'), 'unknown': Feature((None,), 'uint8')}
+
+
+def encode(example: Example, config: PianoConfig) -> Example:
+    """See Family: places in the vocabulary, a window of them before the first to predict, filled up with silence."""
+    frames, context = frame_tools.of_example(example)
+    window = config.extraction.window
+    if context > window:
+        raise ValueError(f'its first {context} frames are only seen, in windows of {window}')
+    known = lookup.of(config.learned)
+    places, unknown = known.places(frames)
+    silence = window - context
+    return {
+        'tokens': np.concatenate([np.full(silence, known.empty, np.int32), places]),
+        'unknown': np.concatenate([np.zeros(silence, np.uint8), unknown.astype(np.uint8)]),
+    }
+
+
+def model(config: PianoConfig, seed: int) -> Any:
+    """See Family."""
+    from solferino.models.piano_rnn.attention_model import AttentionModel  # imports TensorFlow
+
+    return AttentionModel(config.hparams, len(config.learned.tokens), config.extraction.window, seed)
+
+
+def sample(
+    weights: Weights, config: PianoConfig, primers: Sequence[np.ndarray], length: int, options: PianoGeneration
+) -> np.ndarray:
+    """Continues primers, bool [steps, KEYS], to `length` frames; returns bool [primers, length, KEYS].
+
+    Output k draws its random numbers from the seed and k alone, so that it does not depend on how many are sampled
+    beside it.
+    """
+    known, window = lookup.of(config.learned), config.extraction.window
+    tokens = np.full((len(primers), window + length), known.empty, np.int32)
+    starts = np.array([len(primer) for primer in primers])
+    draws = np.zeros((len(primers), length))
+    for k, primer in enumerate(primers):
+        tokens[k, window : window + len(primer)] = known.places(primer)[0]
+        draws[k, len(primer) :] = np.random.default_rng([options.seed, k]).random(length - len(primer))
+    rows = np.arange(-(-len(primers) // _ROWS_AT_ONCE) * _ROWS_AT_ONCE)
+    groups = np.minimum(rows, len(primers) - 1).reshape(-1, _ROWS_AT_ONCE)  # the last row again until it is full
+    with event_sampling.one_thread():
+        forward = Forward(weights)
+
+        def fill(group: np.ndarray) -> np.ndarray:
+            return _fill(forward, tokens[group], draws[group], starts[group], window, options)
+
+        pool = futures.ThreadPoolExecutor(min(num_cores(), len(groups)))
+        try:
+            filled = np.concatenate(list(pool.map(fill, groups)))[: len(primers)]
+        finally:
+            pool.shutdown(cancel_futures=True)  # after an error or Ctrl-C, groups that are not begun are left
+    return known.frames[filled[:, window:]]
+
+
+def log_likelihood(weights: Weights, config: PianoConfig, frames: np.ndarray) -> float:
+    """Natural log of the probability of the frames after the first, each as the known one that it is or is nearest to.
+
+    Args:
+      frames: bool [steps, KEYS].
+    """
+    known, window = lookup.of(config.learned), config.extraction.window
+    places, _ = known.places(frames)
+    padded = np.concatenate([np.full(window - 1, known.empty, np.int32), places])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, window)[:-1]
+    labels, total = places[1:], 0.0
+    with event_sampling.one_thread():
+        forward = Forward(weights)
+        for start in range(0, len(labels), _SCORED_AT_ONCE):
+            part = slice(start, start + _SCORED_AT_ONCE)
+            scores = log_softmax(forward.logits(windows[part]).astype(np.float64))
+            total += float(scores[np.arange(len(scores)), labels[part]].sum())
+    return total
+
+
+def plot(name: str, weights: Weights, config: PianoConfig, frames: np.ndarray) -> Mapping[str, Any]:
+    """See Family: what each self-attention makes of the last window of bool [steps, KEYS]."""
+    from solferino.models.piano_rnn import attention_plot  # imports matplotlib
+
+    known, window = lookup.of(config.learned), config.extraction.window
+    shown = known.places(frames[-window:])[0]
+    padded = np.concatenate([np.full(window - len(shown), known.empty, np.int32), shown])
+    layers = Forward(weights).attention(padded[None])
+    return {
+        f'attention_{number}': attention_plot.draw(maps[0], known.frames[padded], number, len(layers))
+        for number, maps in enumerate(layers, start=1)
+    }
+
+
+def _fill(
+    forward: Forward, tokens: np.ndarray, draws: np.ndarray, starts: np.ndarray, window: int, options: PianoGeneration
+) -> np.ndarray:
+    """Samples what is to come in `tokens` [rows, window + length]; row k is known up to its frame `starts[k]`."""
+    for t in range(starts.min(), draws.shape[1]):
+        logits = forward.logits(tokens[:, t : t + window])
+        labels, _ = event_sampling.draw(logits, draws[:, t], options.temperature, options.top_k)
+        tokens[:, window + t] = np.where(t >= starts, labels, tokens[:, window + t])
+    return tokens

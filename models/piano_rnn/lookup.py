@@ -1,0 +1,94 @@
+"""From frames to the places of their tokens in a vocabulary, and back."""
+
+import functools
+from collections.abc import Mapping
+
+import numpy as np
+
+from solferino.hparams.piano_rnn import EMPTY, Vocabulary
+from solferino.models.piano_rnn import frames as frame_tools
+from solferino.models.piano_rnn.frames import KEYS
+
+_AT_ONCE = 512  # frames that are compared with the vocabulary together, so that the table of distances stays small
+# What counts first and second in a distance; all is below 2^24, so that float32 holds it.
+_SECOND = 2
+_FIRST = _SECOND * (KEYS + 1)
+
+
+def build(counts: Mapping[str, int], size: int, min_count: int) -> Vocabulary:
+    """Returns the vocabulary of tokens that occur `min_count` times or more, at most `size` of them, and of 'e'."""
+    ranked = sorted((token for token in counts if counts[token] >= min_count), key=lambda t: (-counts[t], t))[:size]
+    if EMPTY not in ranked:
+        ranked = [*ranked[: size - 1], EMPTY]
+    return Vocabulary(tuple(ranked))
+
+
+def coverage(vocabulary: Vocabulary, counts: Mapping[str, int]) -> float:
+    """The share of the frames counted, in percent, whose token is in the vocabulary; of no frames 100."""
+    known = set(vocabulary.tokens)
+    total = sum(counts.values())
+    return 100 * sum(count for token, count in counts.items() if token in known) / total if total else 100.0
+
+
+@functools.lru_cache(maxsize=8)
+def of(vocabulary: Vocabulary) -> 'Lookup':
+    """The lookup of a vocabulary, made once. Raises ValueError if it is damaged."""
+    return Lookup(vocabulary)
+
+
+class Lookup:
+    """Finds frames in a vocabulary; one that is not in it is taken for the nearest that is.
+
+    The nearest is the one with the fewest notes to add or to take away; of equals the one that adds fewest, then one
+    with the same bass, then the most frequent.
+
+    Attributes:
+      frames: bool [tokens, KEYS].
+      empty: the place of 'e'.
+    """
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        if EMPTY not in vocabulary.tokens:
+            raise ValueError(f'its vocabulary lacks {EMPTY!r}')
+        self.frames = frame_tools.of_tokens(vocabulary.tokens)
+        self.empty = vocabulary.tokens.index(EMPTY)
+        self._known = {key: place for place, key in enumerate(_keys(self.frames))}
+        self._nearest: dict[bytes, int] = {}
+        # How far frame a is from token b is (added + missing, added, whether the bass differs), of which the first
+        # weighs most. With s shared notes, added = |b| - s and missing = |a| - s: a number that is linear in a.
+        self._distance = np.concatenate(
+            [self.frames * np.float32(-2 * _FIRST - _SECOND), -_bass(self.frames)], axis=1
+        ).T.copy()
+        self._constant = self.frames.sum(axis=1, dtype=np.float32) * np.float32(_FIRST + _SECOND)
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def places(self, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the place int32 [steps] of each frame, and whether it had to be taken for another, bool [steps]."""
+        keys = _keys(frames)
+        unknown = np.array([key not in self._known for key in keys], bool)
+        new = {keys[row]: row for row in unknown.nonzero()[0].tolist() if keys[row] not in self._nearest}
+        self._nearest.update(zip(new, self.nearest(frames[list(new.values())]).tolist(), strict=True))
+        places = [self._nearest[key] if rare else self._known[key] for key, rare in zip(keys, unknown, strict=True)]
+        return np.array(places, np.int32), unknown
+
+    def nearest(self, frames: np.ndarray) -> np.ndarray:
+        """The place int [steps] of the nearest known frame."""
+        parts = [self._nearest_of(frames[start : start + _AT_ONCE]) for start in range(0, len(frames), _AT_ONCE)]
+        return np.concatenate(parts) if parts else np.zeros(0, int)
+
+    def _nearest_of(self, frames: np.ndarray) -> np.ndarray:
+        distances = np.concatenate([frames, _bass(frames)], axis=1) @ self._distance  # float32, exact
+        return (distances + self._constant).argmin(axis=1)  # the first, most frequent, of equals
+
+
+def _keys(frames: np.ndarray) -> list[bytes]:
+    """A key for each frame, equal for equal ones."""
+    packed = np.packbits(frames, axis=1)
+    return [row.tobytes() for row in packed]
+
+
+def _bass(frames: np.ndarray) -> np.ndarray:
+    """A one at the lowest key that sounds, float32 [steps, KEYS]."""
+    return (frames & (frames.cumsum(axis=1) == 1)).astype(np.float32)
