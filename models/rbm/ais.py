@@ -20,13 +20,11 @@ import numpy as np
 from solferino.models.core.event_sampling import one_thread
 from solferino.models.core.processors import num_cores
 from solferino.models.rbm import fused
-from solferino.models.rbm.equations import MOST_ENUMERATED, exact_log_partition, sigmoid, softplus
+from solferino.models.rbm.equations import MOST_ENUMERATED, exact_log_partition, softplus
 
 # Chains that are seeded and go together; and bytes of a slice's arrays, which a core's cache should hold.
 _TOGETHER = 32
 _CACHE = 1 << 19
-_MEAN_FIELD_STEPS = 15
-_BASE_BETA = 0.7  # inverse temperature of the mean field; from 0.5 to 0.8 estimates are about as good
 _DEVIATIONS = 3  # of the confidence interval, as Salakhutdinov and Murray give it
 
 
@@ -113,40 +111,16 @@ def log_partition(
     return LogPartition(known + top[:, 0] + np.log(mean), error, (chains - 1) * lost)
 
 
-def mean_field(weights: np.ndarray, visible_bias: np.ndarray, hidden_bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Biases [rows, V] and [rows, H] of base-rate machines near the machines in question, each near its own.
-
-    They are those of the mean-field equations, v = sigmoid(b + W h) and h = sigmoid(c + v W) (Peterson and Anderson
-    1987), at a raised temperature: at that of the machines themselves a solution is a single mode of theirs, and chains
-    find the others too late.
-
-    Args:
-      weights: [V, H].
-      visible_bias: [rows, V].
-      hidden_bias: [rows, H].
-    """
-    visible = sigmoid(visible_bias)
-    for _ in range(_MEAN_FIELD_STEPS):
-        hidden = sigmoid(_BASE_BETA * (hidden_bias + visible @ weights))
-        visible = (visible + sigmoid(_BASE_BETA * (visible_bias + hidden @ weights.T))) / 2  # half steps do not swing
-    hidden_logits = _BASE_BETA * (hidden_bias + visible @ weights)
-    return _BASE_BETA * (visible_bias + sigmoid(hidden_logits) @ weights.T), hidden_logits
-
-
 def frame_log_partitions(
     weights: np.ndarray, visible_bias: np.ndarray, hidden_bias: np.ndarray, *, steps: int, chains: int, seed: int
 ) -> LogPartition:
-    """`log_partition` of many machines [rows], each of which begins at its own mean field."""
-    visible, hidden = mean_field(weights, visible_bias, hidden_bias)
+    """`log_partition` of many machines [rows]: each begins without its weights, at its own biases.
+
+    These know the music before and leave all modes open. A mean field of the whole machine is nearer to it, but to one
+    of its modes: chains that begin there miss others, and agree with one another on too low a value.
+    """
     return log_partition(
-        weights,
-        visible_bias,
-        hidden_bias,
-        base_bias=visible,
-        base_hidden_bias=hidden,
-        steps=steps,
-        chains=chains,
-        seed=seed,
+        weights, visible_bias, hidden_bias, base_hidden_bias=hidden_bias, steps=steps, chains=chains, seed=seed
     )
 
 
