@@ -2,23 +2,43 @@
 
 TensorFlow makes a pass over the memory for each operation: a step of attention is some fifteen passes over megabytes,
 and these, not the arithmetic, were its cost. Here what belongs together is done while it is in the cache. Numba
-compiles the functions when they are first called, a few seconds once on a machine, and they run without Python's lock.
+compiles the functions when they are first called, ten seconds once on a machine, and they run without Python's lock.
 The equations are those of `forward.py`; `recurrence.py` calls them.
 
 Arrays are float32 and contiguous along their last axis. R rows are a slice of the batch, u units, L slots of memory.
 """
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
 import numba
 import numpy as np
+from numba.core import event
 
+_log = logging.getLogger(__name__)
 _F = np.float32
 # Sums may be regrouped, so that they are done eight at a time; NaN and infinity stay what they are, so that a training
 # that diverges is seen.
 _FAST = {'reassoc', 'contract', 'nsz', 'arcp'}
 _LIMIT = _F(7.90531110763549805)  # beyond it tanh is 1 in float32
+
+
+class _Announcement(event.Listener):
+    """Says what is going on before the first function is compiled, which takes seconds; once, and only then."""
+
+    said = False
+
+    def on_start(self, event: event.Event) -> None:
+        if not self.said:
+            _log.info('Compiling for this processor, once on this machine: about ten seconds.')
+        self.said = True
+
+    def on_end(self, event: event.Event) -> None:
+        pass
+
+
+event.register('numba:compile', _Announcement())
 
 
 def _compile(function: Callable[..., Any]) -> Callable[..., Any]:
