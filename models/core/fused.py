@@ -234,3 +234,31 @@ def attend_gradient(
                 d_sum = d_scored * score[j] * (_F(1) - active * active)
                 d_q[j] += d_sum
                 d_key[j] += d_sum
+
+
+@numba.njit(inline='always')
+def _scrambled(x: Any) -> Any:
+    """A bijection of 32-bit numbers in which each bit depends on all (MurmurHash3's last part, Appleby)."""
+    x = np.uint32((x ^ (x >> np.uint32(16))) * np.uint32(0x85EBCA6B))
+    x = np.uint32((x ^ (x >> np.uint32(13))) * np.uint32(0xC2B2AE35))
+    return np.uint32(x ^ (x >> np.uint32(16)))
+
+
+@_compile
+def drop_out(values: Any, first: int, keep: float, keys: Any, result: Any) -> None:
+    """Dropout (Srivastava et al. 2014): keeps each value with the same chance and scales it, or makes it zero.
+
+    Args:
+      values: [n].
+      first: the number of the first of them. Which are kept is a function of their numbers and the keys.
+      keep: the share to keep.
+      keys: uint32 [2].
+      result: [n]; filled.
+    """
+    scale, limit = _F(1 / keep), np.uint32(min(keep * 2.0**32, 2.0**32 - 1))
+    number, key, second_key = np.uint32(first), keys[0], keys[1]
+    for i in range(len(values)):
+        drawn = _scrambled(_scrambled(np.uint32(number ^ key)) ^ second_key)
+        number = np.uint32(number + np.uint32(1))  # of 32 bits: of longer ones compilers make no vectors
+        value = values[i] * scale
+        result[i] = value if drawn < limit else _F(0)
