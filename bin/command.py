@@ -13,6 +13,7 @@ import argparse
 import contextlib
 import dataclasses
 import difflib
+import importlib.util
 import inspect
 import logging
 import os
@@ -202,6 +203,11 @@ def _set_up_logging(name: str) -> None:
 
 
 def _check_beam_arguments(arguments: list[str], flag_values: flags.FlagValues) -> None:
+    names = _names_in_beam()
+    # A value may begin like a flag: -1, or '--x y', which argparse takes for a value as it has a space.
+    given = (argument for argument in arguments if re.match(r'--[A-Za-z]\S*$', argument))
+    if names:
+        _refuse([argument for argument in given if _name(argument) not in names], [*flag_values, *names])
     from solferino.pipelines.lean_beam import beam  # 1 s, so only where Beam's flags are used
 
     def check(parser: Any) -> None:
@@ -216,10 +222,25 @@ def _check_beam_arguments(arguments: list[str], flag_values: flags.FlagValues) -
         raise SolferinoError(f'Apache Beam: {error}') from None
 
 
+def _names_in_beam() -> set[str]:
+    """Returns the names of all flags in the file where Beam defines its own; to import it takes a second."""
+    package = importlib.util.find_spec('apache_beam')
+    for folder in (package and package.submodule_search_locations) or []:
+        with contextlib.suppress(OSError):
+            source = Path(folder, 'options', 'pipeline_options.py').read_text(encoding='utf-8')
+            return set(re.findall(r"""['"]--([\w-]+)['"]""", source))
+    return set()  # installed in an unusual way: only Beam itself knows
+
+
+def _name(argument: str) -> str:
+    """'--name=value' -> 'name'"""
+    return argument.lstrip('-').split('=')[0]
+
+
 def _refuse(arguments: list[str], names: Iterable[str]) -> None:
     """Raises SolferinoError about the first of the `arguments`, if any, with the nearest of the `names`."""
     for argument in arguments:
-        name = argument.lstrip('-').split('=')[0]
+        name = _name(argument)
         if not argument.startswith('-') or not name:
             raise SolferinoError(f'{argument!r} is no flag. Write every argument as --name=value; --help lists them.')
         nearest = difflib.get_close_matches(name, list(names), n=1)

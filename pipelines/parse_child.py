@@ -24,7 +24,10 @@ from solferino.pipelines.parsing import Converted, LeftOut, Limits, Request
 
 
 def main() -> None:
-    """Forks a reader until one ends of its own will, which is when the parent has gone."""
+    """Forks a reader until one ends of its own will, which is when the parent has gone, or is killed from outside.
+
+    What is killed from outside may have been about to send or to fetch something: the pipe is of no more use then.
+    """
     connection = Connection(int(sys.argv[1]))
     limits = Limits(*map(float, sys.argv[2:]))  # written by Parser._start
     while True:
@@ -32,7 +35,7 @@ def main() -> None:
         if not reader:
             _serve(connection, limits)
         code = os.waitstatus_to_exitcode(os.waitpid(reader, 0)[1])
-        if code == 0:
+        if code in (0, -signal.SIGKILL):
             break
         _note_seq(None)  # which such a file has needed: loaded here, it is there in all further forks
         connection.send(parsing.Died(code))

@@ -207,7 +207,7 @@ class Parser:
                 self._connection.send(list(waiting))
                 self._owed = len(waiting)
             return self._connection.recv()
-        except (EOFError, OSError):  # not the process that reads is gone but the one that starts it: somebody killed it
+        except (EOFError, OSError):  # both processes are gone: somebody killed one, the system perhaps for its memory
             was_fresh = self._is_fresh
             self._restart()
             self._is_fresh = was_fresh

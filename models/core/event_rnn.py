@@ -122,12 +122,12 @@ class EventRnn(Trainable):
 
     def _drop_out(self, x: tf.Tensor, layer: int) -> tf.Tensor:
         """Drops units by the seed, the step and the layer alone, so that a resumed run drops the same ones."""
-        rate = 1 - self._hparams.dropout_keep_prob
-        if not rate:
+        keep = self._hparams.dropout_keep_prob
+        if keep == 1:
             return x
         step = tf.cast(self.optimizer.iterations, tf.int64)
         seed = tf.stack([tf.constant(self._seed, tf.int64), step * len(self._hparams.rnn_layer_sizes) + layer])
-        return tf.nn.experimental.stateless_dropout(x, rate, seed=seed)
+        return recurrent_ops.drop_out(x, seed, keep)
 
 
 def _cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:

@@ -2,23 +2,43 @@
 
 TensorFlow makes a pass over the memory for each operation: a step of attention is some fifteen passes over megabytes,
 and these, not the arithmetic, were its cost. Here what belongs together is done while it is in the cache. Numba
-compiles the functions when they are first called, a few seconds once on a machine, and they run without Python's lock.
+compiles the functions when they are first called, ten seconds once on a machine, and they run without Python's lock.
 The equations are those of `forward.py`; `recurrence.py` calls them.
 
 Arrays are float32 and contiguous along their last axis. R rows are a slice of the batch, u units, L slots of memory.
 """
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
 import numba
 import numpy as np
+from numba.core import event
 
+_log = logging.getLogger(__name__)
 _F = np.float32
 # Sums may be regrouped, so that they are done eight at a time; NaN and infinity stay what they are, so that a training
 # that diverges is seen.
 _FAST = {'reassoc', 'contract', 'nsz', 'arcp'}
 _LIMIT = _F(7.90531110763549805)  # beyond it tanh is 1 in float32
+
+
+class _Announcement(event.Listener):
+    """Says what is going on before the first function is compiled, which takes seconds; once, and only then."""
+
+    said = False
+
+    def on_start(self, event: event.Event) -> None:
+        if not self.said:
+            _log.info('Compiling for this processor, once on this machine: about ten seconds.')
+        self.said = True
+
+    def on_end(self, event: event.Event) -> None:
+        pass
+
+
+event.register('numba:compile', _Announcement())
 
 
 def compile_pass(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -267,3 +287,31 @@ def attend_gradient(
                 d_sum = d_scored * score[j] * (_F(1) - active * active)
                 d_q[j] += d_sum
                 d_key[j] += d_sum
+
+
+@numba.njit(inline='always')
+def _scrambled(x: Any) -> Any:
+    """A bijection of 32-bit numbers in which each bit depends on all (MurmurHash3's last part, Appleby)."""
+    x = np.uint32((x ^ (x >> np.uint32(16))) * np.uint32(0x85EBCA6B))
+    x = np.uint32((x ^ (x >> np.uint32(13))) * np.uint32(0xC2B2AE35))
+    return np.uint32(x ^ (x >> np.uint32(16)))
+
+
+@compile_pass
+def drop_out(values: Any, first: int, keep: float, keys: Any, result: Any) -> None:
+    """Dropout (Srivastava et al. 2014): keeps each value with the same chance and scales it, or makes it zero.
+
+    Args:
+      values: [n].
+      first: the number of the first of them. Which are kept is a function of their numbers and the keys.
+      keep: the share to keep.
+      keys: uint32 [2].
+      result: [n]; filled.
+    """
+    scale, limit = _F(1 / keep), np.uint32(min(keep * 2.0**32, 2.0**32 - 1))
+    number, key, second_key = np.uint32(first), keys[0], keys[1]
+    for i in range(len(values)):
+        drawn = _scrambled(_scrambled(np.uint32(number ^ key)) ^ second_key)
+        number = np.uint32(number + np.uint32(1))  # of 32 bits: of longer ones compilers make no vectors
+        value = values[i] * scale
+        result[i] = value if drawn < limit else _F(0)

@@ -2,8 +2,9 @@
 
 Each thread takes a slice of the batch through all steps, so that a step's state stays in the cache of its core. A step
 is a few matrix products and one or two fused passes (`fused.py`). What the gradient needs is kept for each step; the
-products that give the weights' gradients are one for all steps. `attention_lstm.py` says the same in TensorFlow, for
-GPUs and for the tests, which hold the two against each other.
+products that give the weights' gradients are one for all the steps that a thread takes. The library's own threads, that
+keep a core busy as they wait, take no part. `attention_lstm.py` says the same in TensorFlow, for GPUs and the tests,
+which hold the two against each other.
 
 Shapes: T steps, B tracks, u units, L slots of the attention's memory. Time comes first, so that a step is contiguous.
 An LSTM's gates are in the order input, forget, cell, output, a GRU's in the order update, reset, candidate.
@@ -141,13 +142,25 @@ class Attention(NamedTuple):
 def product(x: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """x . matrix, [T, B, n] by [n, m]."""
     result = _empty(*x.shape[:2], matrix.shape[1])
-    np.matmul(_rows(x), matrix, out=_rows(result))
+    in_slices(len(x), lambda steps: np.matmul(_rows(x[steps]), matrix, out=_rows(result[steps])))
     return result
 
 
 def product_gradient(d_result: np.ndarray, x: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The gradients of `x` and `matrix` in `product`."""
-    return product(d_result, matrix.T), _rows(x).T @ _rows(d_result)
+    return product(d_result, matrix.T), _matrix_gradient(x, d_result)
+
+
+def drop_out(x: np.ndarray, seed: np.ndarray, keep: float) -> np.ndarray:
+    """Dropout of x [T, B, n] by the seed int64 [2] alone; the same, of the result's gradient, is the gradient of x."""
+    keys = np.random.SeedSequence(seed.view(np.uint64).tolist()).generate_state(2)
+    result = _empty(*x.shape)
+
+    def run(steps: slice) -> None:
+        fused.drop_out(x[steps].reshape(-1), steps.start * x[0].size, keep, keys, result[steps].reshape(-1))
+
+    in_slices(len(x), run)
+    return result
 
 
 def lstm(inputs: Inputs, p: LstmParameters) -> Lstm:
@@ -188,7 +201,7 @@ def lstm_gradient(
     in_slices(batch, run)
     return d_inputs.of(d_gates), LstmParameters(
         kernel=d_inputs.kernel(d_gates),
-        recurrent=_rows(kept.hidden[:-1]).T @ _rows(d_gates[1:]),
+        recurrent=_matrix_gradient(kept.hidden[:-1], d_gates[1:]),
         bias=_sum(d_gates),
     )
 
@@ -217,7 +230,7 @@ def gru_gradient(
     d_hidden: np.ndarray, dense: np.ndarray, p: GruParameters, kept: Gru
 ) -> tuple[np.ndarray, GruParameters]:
     """The gradients of `dense` and of the parameters in `gru`, from that of the hidden states [T, B, u]."""
-    steps, batch, units = d_hidden.shape
+    steps, batch, _ = d_hidden.shape
     d_given, d_sums = _empty(*kept.gates.shape), _empty(*kept.gates.shape)
     transposed = np.ascontiguousarray(p.recurrent.T)
 
@@ -236,7 +249,7 @@ def gru_gradient(
     d_dense, d_kernel = product_gradient(d_given, dense, p.kernel)
     return d_dense, GruParameters(
         kernel=d_kernel,
-        recurrent=_rows(kept.hidden[:-1]).T @ _rows(d_sums[1:]),
+        recurrent=_matrix_gradient(kept.hidden[:-1], d_sums[1:]),
         bias=np.stack([_sum(d_given), _sum(d_sums)]),
     )
 
@@ -325,13 +338,13 @@ def attention_gradient(
     in_slices(batch, run)
     return d_inputs.of(d_gates), AttentionParameters(
         kernel=d_inputs.kernel(d_gates),
-        recurrent=_rows(kept.state[:-1, :, units:]).T @ _rows(d_gates[1:]),
+        recurrent=_matrix_gradient(kept.state[:-1, :, units:], d_gates[1:]),
         bias=_sum(d_gates),
-        query_kernel=_rows(kept.state[:, :, : 2 * units]).T @ _rows(d_query),
+        query_kernel=_matrix_gradient(kept.state[:, :, : 2 * units], d_query),
         query_bias=_sum(d_query),
-        memory_kernel=_rows(kept.memory).T @ _rows(d_keys),
+        memory_kernel=_matrix_gradient(kept.memory, d_keys),
         score=_in_order(d_scores),
-        output_kernel=_rows(kept.state[:, :, units:]).T @ _rows(d_output),
+        output_kernel=_matrix_gradient(kept.state[:, :, units:], d_output),
         output_bias=_sum(d_output),
     )
 
@@ -401,7 +414,7 @@ class _SumsGradient:
         d_kernel = _in_order(self._of_ones)
         size = self._dense.shape[2]
         if size:
-            d_kernel[len(d_kernel) - size :] += _rows(self._inputs.dense).T @ _rows(d_gates)
+            d_kernel[len(d_kernel) - size :] += _matrix_gradient(self._inputs.dense, d_gates)
         return d_kernel
 
 
@@ -410,13 +423,20 @@ def _together(kernel: np.ndarray, recurrent: np.ndarray, size: int) -> np.ndarra
     return np.concatenate([recurrent, kernel[len(kernel) - size :]]) if size else recurrent
 
 
-def in_slices(batch: int, run: Callable[[slice], None]) -> None:
-    """Calls `run` for slices that make up the batch, each in a thread of its own with products in that thread alone."""
-    number = max(1, min(num_cores(), batch))
-    ends = [batch * i // number for i in range(number + 1)]
+def in_slices(size: int, run: Callable[[slice], object]) -> None:
+    """Calls `run` for slices that make up a batch, or its steps, each in a thread that does its products alone."""
+    number = max(1, min(num_cores(), size))
+    ends = [size * i // number for i in range(number + 1)]
     slices = [slice(*pair) for pair in itertools.pairwise(ends)]
     with _one_at_a_time, _libraries().limit(limits=1, user_api='blas'):
         list(_threads().map(run, slices))
+
+
+def _matrix_gradient(x: np.ndarray, d_result: np.ndarray) -> np.ndarray:
+    """That of the matrix in x . matrix, summed over steps and tracks."""
+    parts: list[tuple[int, np.ndarray]] = []
+    in_slices(len(x), lambda steps: parts.append((steps.start, _rows(x[steps]).T @ _rows(d_result[steps]))))
+    return _in_order(parts)
 
 
 def _in_order(parts: list[tuple[int, np.ndarray]]) -> np.ndarray:
@@ -430,9 +450,8 @@ def _rows(array: np.ndarray) -> np.ndarray:
 
 
 def _sum(array: np.ndarray) -> np.ndarray:
-    """Over steps and tracks; as a product, it is done in several threads."""
-    rows = _rows(array)
-    return np.ones(len(rows), np.float32) @ rows
+    """Over steps and tracks."""
+    return _matrix_gradient(np.ones((*array.shape[:2], 1), np.float32), array)[0]
 
 
 def _empty(*shape: int) -> np.ndarray:

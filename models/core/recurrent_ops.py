@@ -44,6 +44,23 @@ def product(x: tf.Tensor, matrix: tf.Tensor, precision: str = FLOAT32) -> tf.Ten
     return run(x, matrix)
 
 
+def drop_out(x: tf.Tensor, seed: tf.Tensor, keep: float) -> tf.Tensor:
+    """`recurrence.drop_out`; on a GPU TensorFlow's, that draws others. The seed int64 [2] decides."""
+    if not on_processor():
+        return tf.nn.experimental.stateless_dropout(x, 1 - keep, seed=seed)
+
+    @tf.custom_gradient
+    def run(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+        def dropped(values: tf.Tensor) -> tf.Tensor:
+            return tf.ensure_shape(
+                _call(functools.partial(recurrence.drop_out, keep=keep), [values, seed], 1)[0], x.shape
+            )
+
+        return dropped(x), dropped  # what was dropped is drawn again, not kept
+
+    return run(x)
+
+
 def lstm(inputs: Inputs, parameters: LstmParameters) -> tf.Tensor:
     """The hidden states [T, B, u] of `recurrence.lstm`."""
     return _recur(recurrence.lstm, recurrence.lstm_gradient, Lstm, inputs, parameters, lambda kept: kept.hidden)

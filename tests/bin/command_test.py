@@ -195,6 +195,7 @@ class TestBeam:
             ('--runer=DirectRunner', 'There is no flag --runer. Did you mean --runner?'),
             ('--direct_num_workers=two', '--direct_num_workers'),
             ('folder', "'folder' is no flag"),
+            ('-1', 'There is no flag --1.'),
         ],
     )
     def test_what_neither_side_knows_is_an_error(self, argument, message, capsys):
@@ -203,12 +204,37 @@ class TestBeam:
         assert message in captured.err
         assert captured.err.count('\n') == 1
 
-    def test_beam_is_imported_only_for_its_flags(self):
+    def test_a_value_may_begin_like_a_flag(self):
+        seen = []
+        arguments = ['--direct_num_workers', '-1', '--job_server_jvm_properties', '--add-opens java.base']
+        assert run('--input=x', *arguments, main=lambda _, beam: seen.extend(beam), beam=True) == 0
+        assert seen == arguments
+
+    def test_no_flag_of_beam_is_refused(self):
+        """Fails where an update of Beam defines flags elsewhere: command._names_in_beam must read that file, too."""
+        from solferino.pipelines.lean_beam import beam
+
+        flags_of_beam = set()
+        beam.options.pipeline_options.PipelineOptions([]).get_all_options(
+            add_extra_args_fn=lambda parser: flags_of_beam.update(parser._option_string_actions)
+        )
+        assert '--runner' in flags_of_beam
+        assert flags_of_beam - {'-h', '--help'} <= {f'--{name}' for name in command._names_in_beam()}
+
+    def test_beam_is_asked_where_its_source_is_not_found(self, monkeypatch, capsys):
+        monkeypatch.setattr(command, '_names_in_beam', lambda: set())
+        assert run('--input=x', '--runner=DirectRunner', main=lambda *_: None, beam=True) == 0
+        assert run('--input=x', '--runer=DirectRunner', main=lambda *_: None, beam=True) == 1
+        assert 'Did you mean --runner?' in capsys.readouterr().err
+
+    @pytest.mark.parametrize('arguments', [['x'], ['x', '--runner=DirectRunner', '--runer=DirectRunner']])
+    def test_beam_is_imported_only_for_its_flags(self, arguments):
         code = (
             'import sys; from solferino.bin import command\n'
-            'command.run("", lambda _: None, lambda *_: sys.exit("apache_beam" in sys.modules), ["x"], beam=True)'
+            f'try: command.run("", lambda _: None, lambda *_: None, {arguments}, beam=True)\n'
+            'finally: print("apache_beam" in sys.modules)'
         )
-        assert subprocess.run([sys.executable, '-c', code], check=False).returncode == 0
+        assert subprocess.run([sys.executable, '-c', code], check=False, stdout=subprocess.PIPE).stdout == b'False\n'
 
 
 @pytest.mark.parametrize(

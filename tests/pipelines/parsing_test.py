@@ -3,6 +3,7 @@
 import os
 import signal
 import struct
+import time
 import zipfile
 
 import pytest
@@ -180,6 +181,36 @@ def test_processes_killed_on_the_way_are_replaced(tmp_path, which):
         else:
             os.killpg(parser._process.pid, signal.SIGKILL)
         assert summary([*first, *answers]) == [n * 30 for n in range(1, 61)]
+
+
+def test_a_reader_killed_in_the_middle_of_an_answer_spoils_no_other(tmp_path):
+    notes = [20_000] * 6  # some 400 kB each, of which the pipe takes a part
+    requests = lay_out(tmp_path, {f'{n}.mid': midi(NOTE * size) for n, size in enumerate(notes)})
+    with Parser(Limits()) as parser:
+        answers = parser.parse_all(requests)
+        first = next(answers)
+        wait_until_asleep(reader_of(parser))
+        os.kill(reader_of(parser), signal.SIGKILL)
+        assert summary([first, *answers]) == notes
+
+
+def test_a_reader_killed_while_it_has_nothing_to_do_answers_once(tmp_path):
+    requests = lay_out(tmp_path, {f'{n}.mid': midi(NOTE * n) for n in range(1, 5)})
+    with Parser(Limits()) as parser:
+        assert summary(parser.parse_all(requests)) == [1, 2, 3, 4]
+        wait_until_asleep(reader_of(parser))
+        os.kill(reader_of(parser), signal.SIGKILL)
+        assert summary(parser.parse_all(requests[:2])) == [1, 2]
+        assert summary(parser.parse_all(requests[2:])) == [3, 4]
+
+
+def wait_until_asleep(process):
+    """Until it waits for what others do: for requests, or for room in the pipe."""
+    while True:
+        with open(f'/proc/{process}/stat') as file:
+            if file.read().rsplit(') ', 1)[1][0] == 'S':
+                return
+        time.sleep(0.05)
 
 
 def reader_of(parser):

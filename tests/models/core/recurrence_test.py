@@ -224,3 +224,28 @@ def test_bfloat16_rounds_the_products_alone() -> None:
     np.testing.assert_allclose(exact, tf.tensordot(x, matrix, 1), rtol=1e-5, atol=1e-5)
     assert rounded.dtype == tf.float32
     assert 0 < np.abs(rounded - exact).max() < 0.1
+
+
+@pytest.mark.parametrize('keep', [0.5, 0.9, 0.999])
+def test_dropout_keeps_the_share_and_passes_the_gradient_of_what_it_kept(keep: float) -> None:
+    x = _random(np.random.default_rng(0), 50, 20, 100)
+    seed = tf.constant([3, 2**40], tf.int64)
+    upstream = _random(np.random.default_rng(1), 50, 20, 100)
+    result, gradient = _differentiate(lambda: recurrent_ops.drop_out(x, seed, keep), x, upstream)
+    kept = (result != 0).numpy()
+    np.testing.assert_allclose(kept.mean(), keep, atol=0.006)
+    np.testing.assert_allclose(result, np.where(kept, x / np.float32(keep), 0), rtol=1e-6)
+    np.testing.assert_allclose(gradient, np.where(kept, upstream / np.float32(keep), 0), rtol=1e-6)
+
+
+def test_dropout_is_a_function_of_the_seed_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    ones = np.ones((40, 10, 50), np.float32)
+    masks = []
+    for cores, *seed in [(1, 5, 6), (3, 5, 6), (1, 5, 7), (1, 6, 6), (1, -5, 6)]:
+        monkeypatch.setattr(recurrence, 'num_cores', lambda cores=cores: cores)
+        masks.append(recurrence.drop_out(ones, np.array(seed), 0.5) > 0)
+    np.testing.assert_array_equal(masks[0], masks[1])
+    for mask in masks[2:]:  # as often alike as two coins
+        np.testing.assert_allclose((mask == masks[0]).mean(), 0.5, atol=0.02)
+    for axis in range(3):  # and so are neighbours
+        np.testing.assert_allclose(np.diff(masks[0], axis=axis).mean(), 0.5, atol=0.02)
