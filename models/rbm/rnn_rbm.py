@@ -44,7 +44,7 @@ class _Tanh(keras.layers.Layer):
         return tf.transpose(self._layer(tf.transpose(inputs, [1, 0, 2])), [1, 0, 2])
 
 
-_LAYERS = {'tanh': _Tanh, 'gru': Gru}
+_LAYERS: Mapping[str, Any] = {'tanh': _Tanh, 'gru': Gru}
 # Softplus that an estimate of the pseudo-likelihood takes: few while training, all or many of the units otherwise.
 _TRAINING_WORK, _TEST_WORK = 1 << 18, 1 << 22
 
