@@ -114,10 +114,7 @@ class RbmFamily(Family):
 
         The partition function is an estimate by annealed importance sampling, always with the same random numbers.
         """
-        matrix = _given(sequence, config, 'The music').matrix
-        runs = list(cut(matrix, config.hparams.num_timesteps, len(matrix), 0, True, lambda reason: None))
-        windows = np.concatenate(runs).reshape(-1, _visible_units(config))
-        machine = Machine.of(weights)
+        windows, machine = _windows(sequence, config), Machine.of(weights)
         parameters = machine.weights, machine.visible_bias, machine.hidden_bias
         log_z = ais.best_log_partition(*parameters, base_bias(config)).value[0]
         return float(-(equations.free_energy(windows, *parameters) + log_z).sum())
@@ -135,10 +132,8 @@ class RbmFamily(Family):
         layout, machine = NoteStates.of(config.extraction), Machine.of(weights)
         activity = np.zeros(len(machine.hidden_bias))
         if sequence.notes:
-            matrix = _given(sequence, config, 'The music').matrix
-            runs = list(cut(matrix, config.hparams.num_timesteps, len(matrix), 0, True, lambda reason: None))
-            windows = np.concatenate(runs).reshape(-1, _visible_units(config))
-            activity = equations.sigmoid(windows @ machine.weights + machine.hidden_bias).mean(axis=0)
+            sums = _windows(sequence, config) @ machine.weights + machine.hidden_bias
+            activity = equations.sigmoid(sums).mean(axis=0)
         return {'filters': filters.draw(machine.weights, layout, activity)}
 
     def _matrices(self, piece: Piece, config: RbmConfig, reject: Reject) -> Iterator[np.ndarray]:
@@ -193,6 +188,13 @@ def _given(sequence: Any, config: RbmConfig, what: str) -> Given:
         sequence.tempos[0].qpm if sequence.tempos else None,
         (metre.numerator, metre.denominator) if metre else None,
     )
+
+
+def _windows(sequence: Any, config: RbmConfig) -> np.ndarray:
+    """The windows of a NoteSequence, bool [windows, V], the last one filled with silence. Raises SolferinoError."""
+    matrix = _given(sequence, config, 'The music').matrix
+    rest = -len(matrix) % config.hparams.num_timesteps
+    return np.pad(matrix, ((0, rest), (0, 0))).reshape(-1, _visible_units(config))
 
 
 def _sequence(layout: NoteStates, matrix: np.ndarray, config: RbmConfig, qpm: float) -> music_pb2.NoteSequence:
