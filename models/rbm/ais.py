@@ -24,6 +24,8 @@ from solferino.models.rbm.equations import MOST_ENUMERATED, exact_log_partition,
 # Chains that are seeded and go together; and bytes of a slice's arrays, which a core's cache should hold.
 _TOGETHER = 32
 _CACHE = 1 << 19
+# Units of all states together that are enumerated rather than estimated; connections that a chain visits.
+_ENUMERATION, _CHAIN = 1 << 24, 10**9
 _DEVIATIONS = 3  # of the confidence interval, as Salakhutdinov and Murray give it
 
 
@@ -69,7 +71,7 @@ def log_partition(
       hidden_bias: [rows, H], or [H].
       base_bias: of the base-rate machine, [rows, V] or [V]: best the log-odds of each unit in the data; `visible_bias`
         if None.
-      steps: temperatures between the two machines.
+      steps: temperatures between the two machines; 100 or more.
       chains: more than one, so that an error can be had.
       seed: of the chains. A machine's estimate does not depend on `threads`, which is all cores if None.
     """
@@ -102,11 +104,16 @@ def log_partition(
 def best_log_partition(
     weights: np.ndarray, visible_bias: np.ndarray, hidden_bias: np.ndarray, base_bias: np.ndarray | None = None
 ) -> LogPartition:
-    """log Z of one machine: exactly where its states can be enumerated, else as `log_partition` estimates it."""
-    if min(weights.shape) <= MOST_ENUMERATED:
+    """log Z of one machine in seconds: exactly where its states are soon enumerated, else an estimate.
+
+    The smaller the machine, the more temperatures the estimate takes.
+    """
+    small, large = sorted(weights.shape)
+    if large << min(small, MOST_ENUMERATED + 1) <= _ENUMERATION:
         value = exact_log_partition(weights, visible_bias, hidden_bias)
         return LogPartition(np.array([value]), np.zeros(1))
-    return log_partition(weights, visible_bias, hidden_bias, base_bias=base_bias)
+    steps = min(max(_CHAIN // (small * large), 1000), 20000)
+    return log_partition(weights, visible_bias, hidden_bias, base_bias=base_bias, steps=steps)
 
 
 @dataclasses.dataclass(frozen=True)
