@@ -58,7 +58,11 @@ class NadeModel(Trainable):
         }
         for name, average in self._averages.items():
             average.assign(self._trained[name])
-        self.optimizer = keras.optimizers.Adam(hparams.learning_rate, beta_2=0.99)
+        decay = hparams.weight_decay or None
+        self.optimizer = keras.optimizers.Adam(hparams.learning_rate, beta_2=0.99, weight_decay=decay)
+        if decay:
+            biases = [v for name, v in self._trained.items() if name.endswith('bias')]
+            self.optimizer.exclude_from_weight_decay(var_list=biases)
         self.optimizer.build(list(self._trained.values()))
         self.built = True
 
