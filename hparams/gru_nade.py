@@ -1,4 +1,4 @@
-"""Hyperparameters of gru_nade: the keys of a frame predicted jointly, from a recurrent network over the frames before."""
+"""Hyperparameters of gru_nade: the keys of a frame jointly, from a recurrent network over the frames before."""
 
 import dataclasses
 
@@ -21,7 +21,7 @@ class GruNadeHparams:
       key_keep_prob: probability that a channel of the keys' network is kept in training.
       clip_norm: gradients are scaled down to this global norm.
       learning_rate: of Adam, at its highest.
-      weight_decay: share of a matrix that is taken off at each step, times the learning rate.
+      weight_decay: what is taken off the weights, but for biases, at each step, as a share, times the learning rate.
       averaging: the weights that are evaluated and generate are a running mean over about 1 / (1 - averaging) steps.
     """
 

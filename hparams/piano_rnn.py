@@ -1,6 +1,7 @@
 """piano_rnn: which keys sound in the next frame, given the frames before.
 
-Train `gru_attention` on the piano music of a folder of MIDI files:
+`gru_attention` chooses among the sets of keys that it knows, `gru_nade` gives every set a probability. Train on the
+piano music of a folder of MIDI files:
 
     piano_rnn_create_dataset --input=notes.tfrecord --output_dir=data
     piano_rnn_train --sequence_example_file=data/training_frames.tfrecord --run_dir=run --num_training_steps=2000
@@ -127,7 +128,7 @@ class PianoGeneration(GenerateOptions):
         'Tempo in quarters a minute (120 if not given); a primer MIDI brings its own. Where frames are parts of a '
         'second, it says where bars and beats are and not how fast the music is: see --frames_per_second.',
     )
-    top_k: int = option(0, 'Choose among this many likeliest frames; 0 for all.')
+    top_k: int = option(0, 'Choose among this many likeliest frames (gru_nade: next keys of a frame); 0 for all.')
     random_frames: int = option(0, 'Begin each output with this many frames that the model knows, 50 for example.')
     frames_per_second: float | None = option(
         None, 'Play so many frames a second instead of as many as the examples had: faster or slower music.'
@@ -158,7 +159,7 @@ SPEC = FamilySpec(
         ),
         'gru_nade': PianoConfig(
             name='gru_nade',
-            description='Piano RNN: the keys of a frame one after another, from a GRU over the frames before.',
+            description='Piano RNN: a GRU over all frames before, and a NADE of the keys of the next.',
             steps_per_quarter=0,
             hparams=GruNadeHparams(),
             extraction=PianoExtraction(window=64, steps_per_example=128),

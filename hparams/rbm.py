@@ -51,11 +51,11 @@ class RbmHparams:
     batch_size: int = 64
     num_timesteps: int = architecture(15)
     hidden_units: int = architecture(50)
-    learning_rate: float = 0.01
+    learning_rate: float = 0.03
     optimizer: str = 'momentum'
     momentum: float = 0.9
     decay_steps: int = 0
-    cd_steps: int = 1
+    cd_steps: int = 5
     persistent: bool = False
     chains: int = 64
     weight_decay: float = 0.0001
@@ -135,6 +135,7 @@ class RbmGeneration(GenerateOptions):
     """Gibbs sampling.
 
     Attributes:
+      exclude_primer: cannot be had, and has no flag.
       clamp_midi: a NoteSequence.
     """
 
@@ -144,7 +145,7 @@ class RbmGeneration(GenerateOptions):
         0, 'Length of each output in steps; 0 for one window of the model, or as many as the primer or --clamp_midi '
         'takes. Longer music is windows of which each keeps the second half of the one before.'
     )  # fmt: skip
-    exclude_primer: bool = option(False, 'Cannot be had: the chain begins with the primer, but does not keep it.')
+    exclude_primer: bool = False
     gibbs_steps: int = option(200, 'Steps of the Gibbs chain: the more, the less is left of what it began with.')
     start: str = option('zeros', 'What the chain begins with if there is no primer: zeros (silence) or noise.')
     clamp_midi: Any = midi_option(  # noqa: RUF009  # its default is None
@@ -172,7 +173,7 @@ class RbmGeneration(GenerateOptions):
                 raise ValueError(f'--{name}={getattr(self, name)} must be {" or ".join(valid)}.')
         if self.exclude_primer:
             raise ValueError(
-                '--exclude_primer: the Gibbs chain begins with the primer but does not keep it, so that there is '
+                'exclude_primer: the Gibbs chain begins with the primer but does not keep it, so that there is '
                 'nothing to leave out. --clamp_midi keeps given notes.'
             )
 

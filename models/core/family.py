@@ -116,6 +116,6 @@ class Family(abc.ABC):
     def plot(self, name: str, weights: Weights, config: Any, sequence: Any) -> Mapping[str, Any]:
         """Returns matplotlib Figures by name of how a model sees a piece of music, a NoteSequence.
 
-        `name` is one of the spec's `plots`.
+        `name` is one of the spec's `plots`. Raises SolferinoError if a model of this config has nothing to see in it.
         """
         return {}

@@ -1,4 +1,4 @@
-"""The recurrences of the LSTM and GRU layers on a processor, forwards and backwards, in NumPy: to be called from TensorFlow.
+"""The recurrences of LSTM and GRU layers on a processor, forwards and backwards, in NumPy: called from TensorFlow.
 
 Each thread takes a slice of the batch through all steps, so that a step's state stays in the cache of its core. A step
 is a few matrix products and one or two fused passes (`fused.py`). What the gradient needs is kept for each step; the

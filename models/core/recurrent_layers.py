@@ -3,8 +3,8 @@
 On a processor the recurrences are those of `recurrence.py`. On a GPU they are cuDNN's, through Keras, and that of
 `attention_lstm.py`.
 
-An LSTM layer is called with vectors [T, B, n], or with (ones, dense), which means vectors of zeros and a few ones that end in
-some numbers: `ones` are the places of the ones, int32 [T, B, slots], `dense` the numbers, [T, B, d].
+An LSTM layer is called with vectors [T, B, n], or with (ones, dense), which means vectors of zeros and a few ones that
+end in some numbers: `ones` are the places of the ones, int32 [T, B, slots], `dense` the numbers, [T, B, d].
 """
 
 from collections.abc import Iterator

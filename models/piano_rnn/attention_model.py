@@ -1,14 +1,22 @@
-"""gru_attention in TensorFlow: what trains it. The equations and the weights' names are those of `forward.py`."""
+"""gru_attention in TensorFlow: what trains it. The equations and the weights' names are those of `forward.py`.
+
+Time comes first: W steps of a window, N windows, u units of a state, a units of the attention.
+"""
 
 import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from solferino.hparams.piano_rnn import GruAttentionHparams
+from solferino.models.core import recurrent_ops
+from solferino.models.core.recurrent_layers import Gru
 from solferino.models.core.trainable import Metrics, Trainable
+from solferino.models.piano_rnn import attention_passes
+from solferino.models.piano_rnn.attention_passes import Kept, Parameters
 
 
 class SelfAttention(keras.layers.Layer):
@@ -34,16 +42,38 @@ class SelfAttention(keras.layers.Layer):
         self.built = True
 
     def call(self, states: tf.Tensor) -> tf.Tensor:
-        """Returns [N, W, u] of states [N, W, u]."""
-        return tf.matmul(self.weights_of(states), states)
+        """Returns the states [W, N, u], mixed."""
+        p = Parameters(*(tf.convert_to_tensor(self.named[name]) for name in Parameters._fields))
+        return _attend_on_processor(states, *p) if recurrent_ops.on_processor() else attend(states, p)
 
-    def weights_of(self, states: tf.Tensor) -> tf.Tensor:
-        """Returns the weights [N, W, W]: how much step t takes of step s."""
-        w = {name: tf.convert_to_tensor(variable) for name, variable in self.named.items()}
-        queries = tf.tensordot(states, w['query_kernel'], 1) + w['bias']
-        keys = tf.tensordot(states, w['key_kernel'], 1)
-        active = tf.tanh(queries[:, :, None] + keys[:, None])  # [N, t, s, units]
-        return tf.nn.softmax(tf.tensordot(active, w['score'], 1))
+
+def attend(states: tf.Tensor, p: Parameters) -> tf.Tensor:
+    """`attention_passes.attend` in TensorFlow: for GPUs, and what the tests hold it against."""
+    states = tf.transpose(states, [1, 0, 2])
+    queries, keys = tf.tensordot(states, p.query_kernel, 1) + p.bias, tf.tensordot(states, p.key_kernel, 1)
+    active = tf.tanh(queries[:, :, None] + keys[:, None])  # [N, t, s, a]
+    weights = tf.nn.softmax(tf.tensordot(active, p.score, 1))
+    return tf.transpose(tf.matmul(weights, states), [1, 0, 2])
+
+
+@tf.custom_gradient
+def _attend_on_processor(states: tf.Tensor, *parameters: tf.Tensor) -> tuple[tf.Tensor, Any]:
+    def forwards(states: np.ndarray, *flat: np.ndarray) -> Kept:
+        return attention_passes.attend(states, Parameters(*flat))
+
+    def backwards(d_mixed: np.ndarray, states: np.ndarray, *flat: np.ndarray) -> tuple[np.ndarray, ...]:
+        number = len(Parameters._fields)
+        p, kept = Parameters(*flat[:number]), Kept(d_mixed, *flat[number:])
+        d_states, d_parameters = attention_passes.gradient(d_mixed, states, p, kept)
+        return d_states, *d_parameters
+
+    mixed, *kept = tf.numpy_function(forwards, [states, *parameters], [tf.float32] * len(Kept._fields), stateful=False)
+
+    def differentiate(d_mixed: tf.Tensor) -> list[tf.Tensor]:
+        arguments = [d_mixed, states, *parameters, *kept]
+        return tf.numpy_function(backwards, arguments, [tf.float32] * (1 + len(parameters)), stateful=False)
+
+    return tf.ensure_shape(mixed, states.shape), differentiate
 
 
 class AttentionModel(Trainable):
@@ -73,17 +103,12 @@ class AttentionModel(Trainable):
         sizes = (hparams.embedding_size, *hparams.rnn_layer_sizes)
         self._grus, self._attentions = [], []
         for units, size in zip(hparams.rnn_layer_sizes, sizes, strict=False):
-            gru = keras.layers.GRU(
-                units,
-                return_sequences=True,
-                kernel_initializer=next(matrices),
-                recurrent_initializer=keras.initializers.Orthogonal(seed=next(seeds)),
-            )
-            gru.build((None, window, size))
+            gru = Gru(units, matrices)
+            gru.build((window, None, size))
             self._grus.append(gru)
         for units in hparams.rnn_layer_sizes[:-1]:
             attention = SelfAttention(hparams.attention_size, matrices)
-            attention.build((None, window, units))
+            attention.build((window, None, units))
             self._attentions.append(attention)
         self._logits = keras.layers.Dense(num_tokens, kernel_initializer=next(matrices))
         self._logits.build((None, sizes[-1]))
@@ -93,12 +118,12 @@ class AttentionModel(Trainable):
 
     def logits(self, windows: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Returns [N, tokens] for the frame after each of `windows` [N, W]."""
-        x = tf.gather(tf.convert_to_tensor(self._embedding), windows)
+        x = tf.gather(tf.convert_to_tensor(self._embedding), tf.transpose(windows))
         for i, gru in enumerate(self._grus):
             x = gru(x)
             if i < len(self._attentions):
                 x = self._attentions[i](x)
-        last = x[:, -1]
+        last = x[-1]
         return self._logits(self._drop_out(last) if training else last)
 
     def train_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
@@ -126,7 +151,7 @@ class AttentionModel(Trainable):
         """The variables under the names of `forward.py`."""
         named = {'embedding/kernel': self._embedding}
         for i, gru in enumerate(self._grus):
-            named |= {f'gru_{i}/{v.name}': v for v in gru.trainable_variables}
+            named |= {f'gru_{i}/{name}': v for name, v in gru.named.items()}
         for i, attention in enumerate(self._attentions):
             named |= {f'attention_{i}/{name}': v for name, v in attention.named.items()}
         return named | {f'logits/{v.name}': v for v in self._logits.trainable_variables}

@@ -14,7 +14,7 @@ or silent, and `given` comes from the rest of the model.
 Each thread takes some pieces, a few frames at a time, so that they stay in the cache of its core.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -66,20 +66,20 @@ class Extent(NamedTuple):
     length: np.ndarray
 
 
-def shapes(keys: int, channels: int, lags: int, span: int) -> KeyParameters:
-    """The shapes of the parameters."""
+def shapes(keys: int, channels: int, lags: int, span: int) -> dict[str, tuple[int, ...]]:
+    """The shapes of the parameters by name."""
     q, c = key_passes.RANKS, channels
-    return KeyParameters(
-        key=(keys, c),
-        rank=(q, q, c),
-        run=(RUNS, c),
-        tonal=(len(_DECAYS), 12, c),
-        lagged=(lags, 2 * span + 1, c),
-        lower=(keys, c),  # row 0 is for the next key
-        matrix=(c, c),
-        bias=(c,),
-        output=(c,),
-    )
+    return {
+        'key': (keys, c),
+        'rank': (q, q, c),
+        'run': (RUNS, c),
+        'tonal': (len(_DECAYS), 12, c),
+        'lagged': (lags, 2 * span + 1, c),
+        'lower': (keys, c),  # row 0 is for the next key
+        'matrix': (c, c),
+        'bias': (c,),
+        'output': (c,),
+    }
 
 
 def observe(frames: np.ndarray) -> Observed:

@@ -10,6 +10,9 @@ from solferino.models.piano_rnn import frames as frame_tools
 from solferino.models.piano_rnn.frames import KEYS
 
 _AT_ONCE = 512  # frames that are compared with the vocabulary together, so that the table of distances stays small
+# What counts first and second in a distance; all is below 2^24, so that float32 holds it.
+_SECOND = 2
+_FIRST = _SECOND * (KEYS + 1)
 
 
 def build(counts: Mapping[str, int], size: int, min_count: int) -> Vocabulary:
@@ -51,9 +54,12 @@ class Lookup:
         self.empty = vocabulary.tokens.index(EMPTY)
         self._known = {key: place for place, key in enumerate(_keys(self.frames))}
         self._nearest: dict[bytes, int] = {}
-        self._columns = self.frames.T.astype(np.float32)
-        self._sizes = self.frames.sum(axis=1)
-        self._bass = _bass(self.frames)
+        # How far frame a is from token b is (added + missing, added, whether the bass differs), of which the first
+        # weighs most. With s shared notes, added = |b| - s and missing = |a| - s: a number that is linear in a.
+        self._distance = np.concatenate(
+            [self.frames * np.float32(-2 * _FIRST - _SECOND), -_bass(self.frames)], axis=1
+        ).T.copy()
+        self._constant = self.frames.sum(axis=1, dtype=np.float32) * np.float32(_FIRST + _SECOND)
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -73,12 +79,8 @@ class Lookup:
         return np.concatenate(parts) if parts else np.zeros(0, int)
 
     def _nearest_of(self, frames: np.ndarray) -> np.ndarray:
-        shared = frames.astype(np.float32) @ self._columns  # [steps, tokens], exact
-        added = self._sizes - shared
-        missing = frames.sum(axis=1)[:, None] - shared
-        other_bass = _bass(frames)[:, None] != self._bass
-        # One number for the three, which float32 holds exactly; argmin takes the first, most frequent, of equals.
-        return (((added + missing) * (KEYS + 1) + added) * 2 + other_bass).argmin(axis=1)
+        distances = np.concatenate([frames, _bass(frames)], axis=1) @ self._distance  # float32, exact
+        return (distances + self._constant).argmin(axis=1)  # the first, most frequent, of equals
 
 
 def _keys(frames: np.ndarray) -> list[bytes]:
@@ -88,5 +90,5 @@ def _keys(frames: np.ndarray) -> list[bytes]:
 
 
 def _bass(frames: np.ndarray) -> np.ndarray:
-    """The lowest key int [steps] that sounds, -1 for none."""
-    return np.where(frames.any(axis=1), frames.argmax(axis=1), -1)
+    """A one at the lowest key that sounds, float32 [steps, KEYS]."""
+    return (frames & (frames.cumsum(axis=1) == 1)).astype(np.float32)

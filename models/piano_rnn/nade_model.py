@@ -58,7 +58,11 @@ class NadeModel(Trainable):
         }
         for name, average in self._averages.items():
             average.assign(self._trained[name])
-        self.optimizer = keras.optimizers.Adam(hparams.learning_rate, beta_2=0.99)
+        decay = hparams.weight_decay or None
+        self.optimizer = keras.optimizers.Adam(hparams.learning_rate, beta_2=0.99, weight_decay=decay)
+        if decay:
+            biases = [v for name, v in self._trained.items() if name.endswith('bias')]
+            self.optimizer.exclude_from_weight_decay(var_list=biases)
         self.optimizer.build(list(self._trained.values()))
         self.built = True
 
@@ -74,10 +78,10 @@ class NadeModel(Trainable):
             'nade/key_kernel': ((size, keys), 0.02),
             'nade/key_bias': ((keys,), 0.0),
             'nade/given_kernel': ((hidden, channels), hidden**-0.5),
-            **{f'keys/{name}': (shape, 0.1) for name, shape in parts._asdict().items()},
-            'keys/matrix': (parts.matrix, (2 / channels) ** 0.5),
-            'keys/bias': (parts.bias, 0.0),
-            'keys/output': (parts.output, 0.5 * channels**-0.5),
+            **{f'keys/{name}': (shape, 0.1) for name, shape in parts.items()},
+            'keys/matrix': (parts['matrix'], (2 / channels) ** 0.5),
+            'keys/bias': (parts['bias'], 0.0),
+            'keys/output': (parts['output'], 0.5 * channels**-0.5),
         }
         for name, (shape, scale) in scales.items():
             value = rng.normal(0, scale, shape) if scale else np.full(shape, _USUAL if name == 'nade/key_bias' else 0)

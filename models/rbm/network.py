@@ -19,7 +19,7 @@ from solferino.models.rbm import ais, contrastive
 from solferino.models.rbm.contrastive import Parameters
 
 _WEIGHTS = 0.01  # standard deviation of the first weights (Hinton 2010, section 8)
-_ACTIVITY_KEPT = 0.99  # of the running mean of how often hidden units are on
+_ACTIVITY_KEPT = 0.9  # of the running mean of how often hidden units are on
 # Softplus that an estimate of the pseudo-likelihood takes: few while training, all or many of the units otherwise.
 _TRAINING_WORK, _TEST_WORK = 1 << 18, 1 << 22
 

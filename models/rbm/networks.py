@@ -124,14 +124,15 @@ class Frames(Network):
 
     def log_partition(self, machine: Machine, visible_bias: np.ndarray, hparams: RnnRbmHparams) -> np.ndarray:
         """See Network."""
-        return ais.frame_log_partitions(
+        z = ais.frame_log_partitions(
             machine.weights,
             machine.visible_bias,
             machine.hidden_bias,
             steps=hparams.ais_steps,
             chains=hparams.ais_chains,
             seed=0,
-        ).value
+        )
+        return z.value + z.bias
 
 
 _NETWORKS: Mapping[type, Network] = {RbmHparams: Windows(), RnnRbmHparams: Frames()}

@@ -19,7 +19,7 @@ def _frames(rng: np.random.Generator, batch: int, steps: int) -> np.ndarray:
 
 def _parameters(rng: np.random.Generator) -> KeyParameters:
     shapes = key_network.shapes(KEYS, CHANNELS, len(LAGS), SPAN)
-    return KeyParameters(*(rng.normal(0, 0.5, shape).astype(np.float32) for shape in shapes))
+    return KeyParameters(*(rng.normal(0, 0.5, shape).astype(np.float32) for shape in shapes.values()))
 
 
 def _durations(frames: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """gru_nade: a distribution over frames, the same in NumPy and TensorFlow; what is trained and what is sampled."""
 
+import dataclasses
 import itertools
 from typing import Any
 
@@ -134,6 +135,19 @@ def test_a_warm_start_goes_on_from_the_running_mean() -> None:
         assert np.abs(value - begun[name]).max() <= 0.02 + 1e-6, name  # Adam's first step is the learning rate
     state = other.named_optimizer_state()
     assert {name for name in state if '/' in name} == other.named_weights().keys()
+
+
+def test_weight_decay_takes_off_all_but_biases() -> None:
+    batch = _batch(np.random.default_rng(0).random((6, KEYS)) < 0.5)
+    trained = []
+    for decay in (0.0, 2.0):
+        model = NadeModel(dataclasses.replace(HPARAMS, weight_decay=decay, averaging=0.0), KEYS, seed=0)
+        begun = _weights(model)
+        model.train_step(batch)
+        trained.append(_weights(model))
+    for name, value in trained[0].items():
+        taken = 0 if name.endswith('bias') else HPARAMS.learning_rate * 2.0 * begun[name]
+        np.testing.assert_allclose(trained[1][name], value - taken, atol=1e-6)
 
 
 def _probabilities(nade: Nade, past: np.ndarray) -> np.ndarray:

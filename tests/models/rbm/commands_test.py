@@ -1,0 +1,52 @@
+"""The generate command where a family's outputs may have no notes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from solferino.bin import rbm_generate
+from solferino.hparams.rbm import SPEC
+from solferino.models.loading import Model
+from solferino.models.rbm import FAMILY
+
+CONFIG = SPEC.configs['frame']
+
+
+def _generate(tmp_path: Path, bias: float, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Five outputs of a step of a model in which one key sounds with the probability sigmoid(bias), and no other."""
+    visible_bias = np.full(88, -100, np.float32)
+    visible_bias[40] = bias
+    weights = {
+        'weights': np.zeros((88, 1), np.float32),
+        'visible_bias': visible_bias,
+        'hidden_bias': np.zeros(1, np.float32),
+    }
+    Model(FAMILY, CONFIG, weights, 'here', 'frame', 'Tiny.').save_bundle(tmp_path / 'tiny.mag')
+    out = tmp_path / 'out'
+    arguments = f'--bundle_file={tmp_path}/tiny.mag --output_dir={out} --num_outputs=5 --seed=1 --gibbs_steps=2'
+    monkeypatch.setattr('sys.argv', ['rbm_generate', *arguments.split()])
+    rbm_generate.console_entry_point()
+    return sorted(out.iterdir())
+
+
+def test_outputs_without_notes_are_counted_and_not_written(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    written = len(_generate(tmp_path, 0.0, monkeypatch))
+    assert 0 < written < 5
+    assert f'{5 - written} of the 5 outputs have no notes and were not written' in caplog.text
+    assert f'Generated {written} MIDI files' in capsys.readouterr().out
+
+
+def test_nothing_but_silence_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        _generate(tmp_path, -100.0, monkeypatch)
+    assert stopped.value.code == 1
+    assert 'None of the 5 outputs has notes, so nothing was written' in capsys.readouterr().err
+    assert not (tmp_path / 'out').exists()

@@ -1,0 +1,161 @@
+"""What generation keeps, and how long its music is."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+from note_seq.protobuf import music_pb2
+
+from solferino.hparams import generation
+from solferino.hparams.errors import SolferinoError
+from solferino.hparams.rbm import SPEC, RbmExtraction, RbmGeneration, RbmHparams
+from solferino.models.rbm import FAMILY, generating
+from solferino.models.rbm.generating import Given
+from solferino.models.rbm.gibbs import Machine
+from solferino.models.rbm.note_states import NoteStates
+
+LAYOUT = NoteStates(60, 4, 2)
+WINDOW = 6
+OPTIONS = RbmGeneration(gibbs_steps=3, seed=7)
+
+
+def _machine(window: int = WINDOW) -> Machine:
+    rng = np.random.default_rng(0)
+    units = window * LAYOUT.width
+    return Machine(*(rng.normal(0, 0.5, size).astype(np.float32) for size in ((units, 5), units, 5)))
+
+
+def _music(steps: int, seed: int = 1) -> Given:
+    return Given(np.random.default_rng(seed).random((steps, LAYOUT.width)) < 0.3)
+
+
+def _generate(primers: list[Any], clamped: Given | None = None, window: int = WINDOW, **options: Any) -> np.ndarray:
+    chosen = generation.replace(OPTIONS, **options)
+    return generating.generate(_machine(window), LAYOUT, window, primers, clamped, chosen)
+
+
+@pytest.mark.parametrize(
+    ('primer', 'clamped', 'num_steps', 'wanted'),
+    [(0, 0, 0, 6), (3, 0, 0, 6), (8, 0, 0, 8), (3, 17, 0, 17), (0, 0, 4, 4), (0, 0, 7, 7), (9, 9, 20, 20)],
+)
+def test_length(primer: int, clamped: int, num_steps: int, wanted: int) -> None:
+    made = _generate(
+        [_music(primer) if primer else None] * 2, _music(clamped) if clamped else None, num_steps=num_steps
+    )
+    assert made.shape == (2, wanted, LAYOUT.width)
+
+
+@pytest.mark.parametrize('window', [6, 5, 2, 1])
+def test_notes_are_kept(window: int) -> None:
+    clamped = _music(15)
+    sounding, struck = clamped.matrix[:, :4], clamped.matrix[:, 4:]
+    made = _generate([None] * 6, clamped, window=window, num_steps=20)
+    for matrix in made:
+        assert (matrix[:15, :4] >= sounding).all()
+        np.testing.assert_array_equal(matrix[:15, 4:][sounding], struck[sounding])
+    assert (made[:, :15, :4] > sounding).any(), 'nothing was filled in'
+
+
+@pytest.mark.parametrize('window', [6, 5, 2, 1])
+def test_steps_are_kept(window: int) -> None:
+    clamped = _music(15)
+    clamped.matrix[4:7] = False
+    sounds = clamped.matrix[:, :4].any(axis=1)
+    assert 2 < sounds.sum() < 13
+    made = _generate([None] * 6, clamped, window=window, num_steps=20, clamp='steps')
+    for matrix in made:
+        np.testing.assert_array_equal(matrix[:15][sounds], clamped.matrix[sounds])
+    assert made[:, 4:7].any() and made[:, 15:].any(), 'nothing was filled in'
+
+
+def test_windows_overlap_by_half() -> None:
+    """The second window begins with what the first one ended in: the first is the same without it."""
+    short, long = _generate([None] * 3), _generate([None] * 3, num_steps=24)
+    np.testing.assert_array_equal(long[:, :WINDOW], short)
+    assert (long[:, WINDOW : 2 * WINDOW] != short).any()
+
+
+def test_the_chain_begins_with_the_primer() -> None:
+    """Of a machine whose units hardly change, the primer is what comes out."""
+    rng = np.random.default_rng(0)
+    primer = _music(WINDOW)
+    on = primer.matrix.reshape(-1)
+    units = WINDOW * LAYOUT.width
+    # Two patterns, each held up by a hidden unit of its own, of which one must be chosen: where the chain is.
+    other = rng.random(units) < 0.3
+    weights = np.stack([np.where(on, 40, -40), np.where(other, 40, -40)], axis=1).astype(np.float32)
+    bias = np.array([-40.0 * on.sum() + 20, -40.0 * other.sum() + 20], np.float32)
+    machine = Machine(weights, np.zeros(units, np.float32), bias)
+    made = generating.generate(machine, LAYOUT, WINDOW, [primer], None, OPTIONS)
+    np.testing.assert_array_equal(made[0], primer.matrix)
+    elsewhere = generating.generate(machine, LAYOUT, WINDOW, [Given(other.reshape(WINDOW, -1))], None, OPTIONS)
+    np.testing.assert_array_equal(elsewhere[0].reshape(-1), other)
+
+
+def test_outputs_differ_and_repeat() -> None:
+    made = _generate([None] * 4, num_steps=9, start='noise')
+    assert len({matrix.tobytes() for matrix in made}) == 4
+    np.testing.assert_array_equal(_generate([None] * 2, num_steps=9, start='noise'), made[:2])
+    assert (_generate([None] * 4, num_steps=9, start='noise', seed=8) != made).any()
+    mean_field = _generate([None] * 4, num_steps=9, last_step='mean_field')
+    assert mean_field.any() and not np.array_equal(mean_field, made)
+
+
+def test_what_contradicts_is_refused() -> None:
+    with pytest.raises(SolferinoError, match='--start'):
+        _generate([_music(3)], start='noise')
+    with pytest.raises(SolferinoError, match='num_steps'):
+        _generate([_music(9)], num_steps=8)
+    with pytest.raises(SolferinoError, match='clamp_midi'):
+        _generate([None], _music(9), num_steps=8)
+
+
+def _sequence(*pitches: int, qpm: float = 90.0, metre: tuple[int, int] = (2, 4)) -> music_pb2.NoteSequence:
+    sequence = music_pb2.NoteSequence()
+    sequence.tempos.add(qpm=qpm)
+    sequence.time_signatures.add(numerator=metre[0], denominator=metre[1])
+    for beat, pitch in enumerate(pitches):
+        start = beat * 60 / qpm
+        sequence.notes.add(pitch=pitch, start_time=start, end_time=start + 60 / qpm, velocity=70)
+    sequence.total_time = len(pitches) * 60 / qpm
+    return sequence
+
+
+CONFIG = dataclasses.replace(
+    SPEC.configs['chords'],
+    hparams=RbmHparams(num_timesteps=8, hidden_units=3),
+    extraction=RbmExtraction(lowest_pitch=60, highest_pitch=71),
+)
+WEIGHTS = {
+    'weights': np.zeros((8 * 24, 3), np.float32),
+    'visible_bias': np.full(8 * 24, -3, np.float32),
+    'hidden_bias': np.zeros(3, np.float32),
+}
+
+
+def test_a_melody_is_harmonized() -> None:
+    given = _sequence(60, 62, 62, 64)
+    (made,) = FAMILY.generate(WEIGHTS, CONFIG, [None], dataclasses.replace(OPTIONS, clamp_midi=given))
+    found = {(note.pitch, round(note.start_time, 6), round(note.end_time, 6)) for note in made.notes}
+    assert {(n.pitch, round(n.start_time, 6), round(n.end_time, 6)) for n in given.notes} <= found
+    assert len(found) > 4
+    assert made.tempos[0].qpm == 90
+    assert (made.time_signatures[0].numerator, made.time_signatures[0].denominator) == (2, 4)
+    faster = dataclasses.replace(OPTIONS, clamp_midi=given, qpm=180.0)
+    assert FAMILY.generate(WEIGHTS, CONFIG, [None], faster)[0].tempos[0].qpm == 180
+
+
+@pytest.mark.parametrize(
+    ('sequence', 'problem'),
+    [
+        (_sequence(60, 72), 'outside the pitches 60 to 71'),
+        (music_pb2.NoteSequence(), 'no notes'),
+        (_sequence(60, metre=(3, 0)), 'metre'),
+    ],
+)
+def test_bad_music_is_refused(sequence: music_pb2.NoteSequence, problem: str) -> None:
+    with pytest.raises(SolferinoError, match=f'--clamp_midi.*{problem}'):
+        FAMILY.generate(WEIGHTS, CONFIG, [None], dataclasses.replace(OPTIONS, clamp_midi=sequence))
+    with pytest.raises(SolferinoError, match=f'primer.*{problem}'):
+        FAMILY.generate(WEIGHTS, CONFIG, [sequence], OPTIONS)
