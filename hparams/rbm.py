@@ -51,11 +51,11 @@ class RbmHparams:
     batch_size: int = 64
     num_timesteps: int = architecture(15)
     hidden_units: int = architecture(50)
-    learning_rate: float = 0.01
+    learning_rate: float = 0.03
     optimizer: str = 'momentum'
     momentum: float = 0.9
     decay_steps: int = 0
-    cd_steps: int = 1
+    cd_steps: int = 5
     persistent: bool = False
     chains: int = 64
     weight_decay: float = 0.0001

@@ -39,9 +39,9 @@ class RnnRbmHparams:
         for name in ('batch_size', 'hidden_units', 'rnn_units', 'cd_steps'):
             if getattr(self, name) < 1:
                 raise ValueError(f'{name}={getattr(self, name)} must be at least 1.')
-        for name in ('ais_steps', 'ais_chains'):
-            if getattr(self, name) < 2:
-                raise ValueError(f'{name}={getattr(self, name)} must be at least 2.')
+        for name, least in (('ais_steps', 100), ('ais_chains', 2)):
+            if getattr(self, name) < least:
+                raise ValueError(f'{name}={getattr(self, name)} must be at least {least}.')
         if self.num_timesteps != 1:
             raise ValueError(f'num_timesteps={self.num_timesteps} must be 1.')
         if self.cell not in ('tanh', 'gru'):

@@ -74,7 +74,7 @@ ROWS = {
         '',
         ({'gibbs_steps': 0}, {'start': 'ones'}, {'clamp': 'bars'}, {'last_step': 'mean'}, {'exclude_primer': True}),
         keeps_primer=False,
-        hparams_of={'rnn_rbm': 'batch_size=3,hidden_units=6,rnn_units=5,learning_rate=0.05,cd_steps=1,ais_steps=50'},
+        hparams_of={'rnn_rbm': 'batch_size=3,hidden_units=6,rnn_units=5,learning_rate=0.05,cd_steps=1,ais_steps=100'},
     ),
 }
 

@@ -25,6 +25,8 @@ from solferino.models.rbm.equations import MOST_ENUMERATED, exact_log_partition,
 # Chains that are seeded and go together; and bytes of a slice's arrays, which a core's cache should hold.
 _TOGETHER = 32
 _CACHE = 1 << 19
+# Units of all states together that are enumerated rather than estimated; connections that a chain visits.
+_ENUMERATION, _CHAIN = 1 << 24, 10**9
 _DEVIATIONS = 3  # of the confidence interval, as Salakhutdinov and Murray give it
 
 
@@ -75,7 +77,7 @@ def log_partition(
       base_bias: of the base-rate machine, [rows, V] or [V]: best the log-odds of each unit in the data; `visible_bias`
         if None.
       base_hidden_bias: of the base-rate machine, [rows, H] or [H]; zeros if None.
-      steps: temperatures between the two machines.
+      steps: temperatures between the two machines; 100 or more.
       chains: more than one, so that an error can be had.
       seed: of the chains. A machine's estimate does not depend on `threads`, which is all cores if None.
     """
@@ -99,14 +101,19 @@ def log_partition(
     betas = np.linspace(0, 1, steps + 1, dtype=np.float32)
     with one_thread(), futures.ThreadPoolExecutor(threads or num_cores()) as pool:
         done = list(pool.map(lambda part: _anneal(machine, part, betas, seed), slices))
-    log_weights = np.concatenate(done).reshape(rows, chains)
+    known = sum(softplus(x.astype(np.float64)).sum(axis=1) for x in (base, base_hidden))
+    return of_chains(np.concatenate(done).reshape(rows, chains), known)
+
+
+def of_chains(log_weights: np.ndarray, known: np.ndarray) -> LogPartition:
+    """What the log weights [rows, chains] of two or more chains say, where `known` [rows] is the base machine's log Z."""
+    chains = log_weights.shape[1]
     top = log_weights.max(axis=1, keepdims=True)
     scaled = np.exp(log_weights - top)
     mean = scaled.mean(axis=1)
     others = (scaled.sum(axis=1, keepdims=True) - scaled) / (chains - 1)
-    # Of two chains the heavier one's loss may leave less than a float holds.
+    # Without the heaviest chain less may be left than a float holds.
     lost = np.log(mean) - np.log(np.maximum(others, np.finfo(np.float64).tiny)).mean(axis=1)
-    known = sum(softplus(x.astype(np.float64)).sum(axis=1) for x in (base, base_hidden))
     error = scaled.std(axis=1, ddof=1) / np.sqrt(chains) / mean
     return LogPartition(known + top[:, 0] + np.log(mean), error, (chains - 1) * lost)
 
@@ -127,11 +134,16 @@ def frame_log_partitions(
 def best_log_partition(
     weights: np.ndarray, visible_bias: np.ndarray, hidden_bias: np.ndarray, base_bias: np.ndarray | None = None
 ) -> LogPartition:
-    """log Z of one machine: exactly where its states can be enumerated, else as `log_partition` estimates it."""
-    if min(weights.shape) <= MOST_ENUMERATED:
+    """log Z of one machine in seconds: exactly where its states are soon enumerated, else an estimate.
+
+    The smaller the machine, the more temperatures the estimate takes.
+    """
+    small, large = sorted(weights.shape)
+    if large << min(small, MOST_ENUMERATED + 1) <= _ENUMERATION:
         value = exact_log_partition(weights, visible_bias, hidden_bias)
         return LogPartition(np.array([value]), np.zeros(1), np.zeros(1))
-    return log_partition(weights, visible_bias, hidden_bias, base_bias=base_bias)
+    steps = min(max(_CHAIN // (small * large), 1000), 20000)
+    return log_partition(weights, visible_bias, hidden_bias, base_bias=base_bias, steps=steps)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,6 +14,7 @@ from solferino.models.rbm import fused
 # OpenBLAS multiplies this many rows at once where there is AVX2; of other numbers the rest is rounded differently, and
 # a chain would depend on how many are beside it.
 _ROWS_AT_ONCE = 12
+_HIGHEST = 1e30  # inverse temperature, beyond which products leave float32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,16 +65,16 @@ def sample(
       threads: all cores if None.
     """
     chains = len(start)
-    everyone = np.minimum(np.arange(-(-chains // _ROWS_AT_ONCE) * _ROWS_AT_ONCE), chains - 1)
+    # The last chain again, until the number of rows is a multiple.
+    rows = np.minimum(np.arange(-(-chains // _ROWS_AT_ONCE) * _ROWS_AT_ONCE), chains - 1).reshape(-1, _ROWS_AT_ONCE)
+    slices = np.array_split(rows, min(threads or num_cores(), len(rows)))
     held = np.broadcast_to(np.zeros(1, bool) if held is None else held, start.shape)
-    slices = np.array_split(everyone.reshape(-1, _ROWS_AT_ONCE), min(threads or num_cores(), len(everyone) // 12))
+    scale = np.float32(min(1 / temperature, _HIGHEST))
 
-    def run(rows: np.ndarray) -> np.ndarray:
-        rows = rows.reshape(-1)
-        words = np.stack([_words(machine, [*seed, k]) for k in rows.tolist()])
-        return _run(
-            machine.of_chains(rows), start[rows], held[rows], steps, np.float32(1 / temperature), mean_field, words
-        )
+    def run(part: np.ndarray) -> np.ndarray:
+        part = part.reshape(-1)
+        words = np.stack([_words(machine, [*seed, k]) for k in part.tolist()])
+        return _run(machine.of_chains(part), start[part], held[part], steps, scale, mean_field, words)
 
     with one_thread(), futures.ThreadPoolExecutor(len(slices)) as pool:
         return np.concatenate(list(pool.map(run, slices)))[:chains]

@@ -5,7 +5,7 @@ frames of a batch are rows of one Gibbs chain, which contrastive divergence begi
 biases goes on into the recurrent network.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
@@ -13,13 +13,38 @@ import numpy as np
 import tensorflow as tf
 
 from solferino.hparams.rnn_rbm import RnnRbmHparams
+from solferino.models.core.recurrent_layers import Gru
 from solferino.models.core.trainable import Metrics, Trainable
 from solferino.models.rbm import ais, contrastive
 from solferino.models.rbm.contrastive import Parameters
 from solferino.models.rbm.recurrence import CELL_WEIGHTS
 
-_SMALL = 0.01  # standard deviation of the first weights
-_LAYERS = {'tanh': keras.layers.SimpleRNN, 'gru': keras.layers.GRU}
+_SMALL = 0.05  # standard deviation of the first weights: from smaller ones the machine's take long to grow
+
+
+class _Tanh(keras.layers.Layer):
+    """The paper's layer; time comes first, as in `Gru`."""
+
+    def __init__(self, units: int, initializers: Iterator[Any]) -> None:
+        super().__init__(name='tanh')
+        self._layer = keras.layers.SimpleRNN(
+            units,
+            return_sequences=True,
+            kernel_initializer=next(initializers),
+            recurrent_initializer=next(initializers),
+        )
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Makes the weights for inputs of size `input_shape[-1]`."""
+        self._layer.build(input_shape)
+        self.built = True
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Returns the states [T, B, units] of vectors [T, B, n]."""
+        return tf.transpose(self._layer(tf.transpose(inputs, [1, 0, 2])), [1, 0, 2])
+
+
+_LAYERS: Mapping[str, Any] = {'tanh': _Tanh, 'gru': Gru}
 # Softplus that an estimate of the pseudo-likelihood takes: few while training, all or many of the units otherwise.
 _TRAINING_WORK, _TEST_WORK = 1 << 18, 1 << 22
 
@@ -53,12 +78,11 @@ class RnnRbm(Trainable):
             initializer = 'zeros' if len(shape) == 1 else normal
             self._own[name] = self.add_weight(name=name, shape=shape, initializer=initializer)
         self._own['visible_bias'].assign(visible_bias)
-        self._recurrent = _LAYERS[hparams.cell](
-            units,
-            return_sequences=True,
-            kernel_initializer=keras.initializers.GlorotUniform(seed=seed + len(shapes)),
-            recurrent_initializer=keras.initializers.Orthogonal(seed=seed + len(shapes) + 1),
+        matrices = (
+            keras.initializers.GlorotUniform(seed=seed + len(shapes)),
+            keras.initializers.Orthogonal(seed=seed + len(shapes) + 1),
         )
+        self._recurrent = _LAYERS[hparams.cell](units, iter(matrices))
         self._recurrent.build((None, None, visible))
         self.optimizer = _optimizer(hparams)
         self.optimizer.build(self._variables)
@@ -76,7 +100,8 @@ class RnnRbm(Trainable):
         """The frames of a batch without the padding, float32 [R, V], and the machine of each, given those before it."""
         frames = tf.cast(batch['visible'], tf.float32)
         # A frame's machine is given by the state before it, and the state that has read no frame is zero.
-        states = tf.pad(self._recurrent(frames)[:, :-1], [[0, 0], [1, 0], [0, 0]])
+        states = tf.transpose(self._recurrent(tf.transpose(frames, [1, 0, 2])), [1, 0, 2])
+        states = tf.pad(states[:, :-1], [[0, 0], [1, 0], [0, 0]])
         present = tf.sequence_mask(batch['length'], tf.shape(frames)[1])
         states, frames = tf.boolean_mask(states, present), tf.boolean_mask(frames, present)
         rate = 1 - self._hparams.dropout_keep_prob

@@ -62,10 +62,10 @@ def run(model: str, data_set: DataSet, folder: Path, settings: Settings, seed: i
         entrant, training, validation, settings.schedule, seed, lambda line: print(line, flush=True)
     )
     weights = pianoroll_training.copied(trained.model)
-    evaluated = entrant if quick else pianoroll_entrants.entrant(model, settings.all_hparams, training)
+    evaluated = entrant if quick else pianoroll_entrants.entrant(model, settings.hparams, training, settings.evaluation)
     best = evaluated.family.model(evaluated.config, seed)
     pianoroll_training.restore(best, weights)
-    scores = {VALID: pianoroll_training.evaluate(best, evaluated.whole(validation), is_thorough=True)}
+    scores = {VALID: pianoroll_training.evaluate(best, evaluated.whole(validation))}
     print(f'{VALID}: {scores[VALID]}', flush=True)
     if not quick:
         scores[TEST] = final(evaluated, best, data_set, folder)
@@ -95,7 +95,7 @@ def final(entrant: Any, model: Any, data_set: DataSet, folder: Path) -> Any:
     """Predicts the test data. Nothing else reads them, and nothing is chosen by what this returns."""
     import pianoroll_training
 
-    return pianoroll_training.evaluate(model, entrant.whole(data_set.read(folder, TEST)), is_thorough=True)
+    return pianoroll_training.evaluate(model, entrant.whole(data_set.read(folder, TEST)))
 
 
 def some(rolls: Sequence[np.ndarray], steps: int) -> list[np.ndarray]:

@@ -16,13 +16,14 @@ from solferino.models.core.family import Example
 from solferino.models.rbm.note_states import NoteStates
 
 
-def entrant(model: str, hparams: str, training: Sequence[np.ndarray]) -> Entrant:
+def entrant(model: str, hparams: str, training: Sequence[np.ndarray], evaluation: str = '') -> Entrant:
     """Returns the model called so.
 
     Args:
       model: 'lstm', or one of the families' configs.
       hparams: that differ from the config's.
       training: rolls to learn from what the family learns before training.
+      evaluation: hyperparameters that differ from those again.
 
     Raises:
       SolferinoError: for hyperparameters that it does not have.
@@ -33,7 +34,8 @@ def entrant(model: str, hparams: str, training: Sequence[np.ndarray]) -> Entrant
     else:
         family = registry.family_of_config(model)
         config = family.spec.config(model)
-    config = dataclasses.replace(config, hparams=overrides.parse(config.hparams, hparams))
+    for text in (hparams, evaluation):
+        config = dataclasses.replace(config, hparams=overrides.parse(config.hparams, text))
     if model in ('frame', 'rnn_rbm'):
         layout = NoteStates.of(config.extraction)
 
@@ -46,5 +48,5 @@ def entrant(model: str, hparams: str, training: Sequence[np.ndarray]) -> Entrant
         for keys in training:
             traits.update(family.traits(matrix(keys, 0), config))
         config, _ = family.learn(config, traits, {})
-        return Entrant(family, config, matrix, is_cheap=model == 'frame')
+        return Entrant(family, config, matrix)
     return Entrant(family, config, pianoroll_data.example)

@@ -18,6 +18,7 @@ from solferino.models.core.family import Example
 
 # Validation and test sequences are whole; so many of their steps, with padding, are evaluated at once.
 _EVALUATED_STEPS = 8192
+LIKELIHOOD, FLATTERY = 'metrics/log_likelihood', 'metrics/flattery'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Score:
 
     Attributes:
       nats: per step.
-      low, high: where it is within three standard errors, if it is estimated; None if it is exact.
+      low, high: between what it is, as well as that can be told, if it is estimated; None if it is exact.
     """
 
     nats: float
@@ -42,13 +43,11 @@ class Entrant:
       family: of which `encode`, `features` and `model` are asked for.
       config: its config, with the hyperparameters.
       example: turns a roll, of whose first steps so many are only seen, into a stored example.
-      is_cheap: whether validations can afford a thorough evaluation.
     """
 
     family: Any
     config: Any
     example: Callable[[np.ndarray, int], Example]
-    is_cheap: bool = True
 
     def dataset(self, pieces: Iterable[tuple[np.ndarray, int]]) -> Dataset:
         """Makes examples of rolls."""
@@ -112,12 +111,12 @@ def train(
         return clock() - started
 
     model = entrant.family.model(entrant.config, seed)
-    held_out = entrant.whole(validation)
+    validate = evaluator(model, entrant.whole(validation))
     best_weights = copied(model)
     curve: list[Validation] = []
     best, since_best, halvings = np.inf, 0, 0
     for epochs, losses in _stretches(model, entrant, training, schedule, seed, elapsed):
-        score = evaluate(model, held_out, entrant.is_cheap)
+        score = validate()
         rate = float(model.optimizer.learning_rate.numpy())
         seconds = elapsed()
         curve.append(Validation(epochs, seconds, float(np.mean(losses)), score.nats, rate))
@@ -185,25 +184,39 @@ def restore(model: Any, weights: Mapping[str, np.ndarray]) -> None:
         variable.assign(weights[name])
 
 
-def evaluate(model: Any, dataset: Dataset, is_thorough: bool) -> Score:
+def evaluate(model: Any, dataset: Dataset) -> Score:
     """Predicts a dataset; each step of each example counts the same, whatever batch it is in.
 
-    Args:
-      model: a Trainable. It tells 'metrics/log_likelihood' per step if its 'loss' is another thing.
-      dataset: what to predict.
-      is_thorough: whether it may take its time to estimate the likelihood. Otherwise the score may be of another
-        kind, good for comparing the same model at different times.
+    A Trainable whose 'loss' is not the likelihood tells this as 'metrics/log_likelihood' when it is evaluated
+    thoroughly, with '_low' and '_high' where it is sure of it, or with 'metrics/flattery': by how much it is too high
+    on average, which is taken off.
     """
-    step = steps.compiled(model.thorough_step if is_thorough else model.test_step, dataset.family, dataset.config)
-    meter = monitor.Meter()
-    for chosen in evaluation_batches(dataset):
-        meter.add(step(dataset.batch(chosen)))
-    values = meter.means()
-    if is_thorough:
-        values |= model.thorough(values)
-    likelihood, low, high = (values.get(f'metrics/log_likelihood{end}') for end in ('', '_low', '_high'))
-    nats = values['loss'] if likelihood is None else -likelihood
-    return Score(nats, None if high is None else -high, None if low is None else -low)
+    return evaluator(model, dataset)()
+
+
+def evaluator(model: Any, dataset: Dataset) -> Callable[[], Score]:
+    """Returns `evaluate` for these two, compiled once."""
+    step = steps.compiled(model.thorough_step, dataset.family, dataset.config)
+
+    def run() -> Score:
+        meter = monitor.Meter()
+        for chosen in evaluation_batches(dataset):
+            meter.add(step(dataset.batch(chosen)))
+        values = meter.means()
+        return _score(values | model.thorough(values))
+
+    return run
+
+
+def _score(values: Mapping[str, float]) -> Score:
+    if LIKELIHOOD not in values:
+        return Score(values['loss'])
+    nats = -values[LIKELIHOOD]
+    if FLATTERY in values:
+        flattery = values[FLATTERY]
+        return Score(nats + flattery, nats, nats + 2 * flattery)
+    low, high = (values.get(f'{LIKELIHOOD}{end}') for end in ('_high', '_low'))
+    return Score(nats, None if low is None else -low, None if high is None else -high)
 
 
 def evaluation_batches(dataset: Dataset, limit: int = _EVALUATED_STEPS) -> Iterator[np.ndarray]:

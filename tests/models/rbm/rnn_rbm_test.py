@@ -108,14 +108,14 @@ def test_annealing_finds_each_frames_partition_function() -> None:
     assert np.abs(many.value - exact).max() < 0.2
 
 
-def test_few_temperatures_give_too_little_and_say_so() -> None:
-    made, data = model(), batch([20, 20, 20])
-    w, *biases = (4 * x.numpy() for x in made.machines(data)[1])
-    exact = np.array([equations.exact_log_partition(w, *pair) for pair in zip(*biases, strict=True)])
-    few = ais.frame_log_partitions(w, *(np.tile(x, (30, 1)) for x in biases), steps=2, chains=2, seed=1)
-    errors = few.value - np.tile(exact, 30)
-    assert errors.mean() < -0.01
-    assert abs((errors + few.bias).mean()) < 0.5 * abs(errors.mean())
+@pytest.mark.parametrize('chains', (2, 5))
+def test_the_jackknife_knows_by_how_much_the_estimate_is_too_low(chains: int) -> None:
+    deviation = 0.6  # weights are log-normal, with the mean 1
+    log_weights = np.random.default_rng(0).normal(-(deviation**2) / 2, deviation, (100_000, chains))
+    z = ais.of_chains(log_weights, np.full(len(log_weights), 7.0))
+    error = z.value.mean() - 7
+    assert error < -0.02
+    assert z.bias.mean() == pytest.approx(-error, rel=0.25)
 
 
 def test_the_thorough_evaluation_is_the_exact_one() -> None:

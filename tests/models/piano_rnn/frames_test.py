@@ -1,0 +1,139 @@
+"""Frames as they are stored and as tokens, and a vocabulary of them."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from solferino.hparams.piano_rnn import Vocabulary
+from solferino.models.core import sequence_examples
+from solferino.models.piano_rnn import frames as frame_tools
+from solferino.models.piano_rnn import lookup
+from solferino.models.piano_rnn.frames import KEYS
+
+# Few keys sound in a frame, as in music; often none.
+PITCHES = st.lists(st.sets(st.integers(21, 108), max_size=6), min_size=1, max_size=12)
+
+
+def keys(pitches: list[set[int]]) -> np.ndarray:
+    frames = np.zeros((len(pitches), KEYS), bool)
+    for row, chord in enumerate(pitches):
+        frames[row, [pitch - 21 for pitch in chord]] = True
+    return frames
+
+
+@given(PITCHES, st.data())
+def test_frames_survive_being_stored(pitches: list[set[int]], data: st.DataObject) -> None:
+    frames = keys(pitches)
+    context = data.draw(st.integers(0, len(frames) - 1))
+    stored = sequence_examples.parse(sequence_examples.serialize(frame_tools.to_example(frames, context)))
+    assert isinstance(stored, dict)
+    again, seen = frame_tools.of_example(stored)
+    np.testing.assert_array_equal(again, frames)
+    assert seen == context
+
+
+def test_a_stored_example_is_as_documented() -> None:
+    example = frame_tools.to_example(keys([{68, 49}, set(), {60}]), 1)
+    assert {name: array.tolist() for name, array in example.items()} == {
+        'pitches': [49, 68, 60],
+        'sizes': [2, 0, 1],
+        'context': [1],
+    }
+    assert {array.dtype for array in example.values()} == {np.dtype(np.int32)}
+
+
+@pytest.mark.parametrize(
+    'name, value',
+    [
+        ('pitches', [49, 68]),  # one too few
+        ('pitches', [49, 68, 109]),
+        ('sizes', [2, 0, -1]),
+        ('context', [3]),
+        ('context', [-1]),
+        ('context', [0, 1]),
+        ('sizes', None),
+    ],
+)
+def test_damaged_examples_are_refused(name: str, value: list[int] | None) -> None:
+    example = dict(frame_tools.to_example(keys([{49, 68}, set(), {60}]), 1))
+    if value is None:
+        del example[name]
+    else:
+        example[name] = np.array(value)
+    with pytest.raises(ValueError):
+        frame_tools.of_example(example)
+
+
+@given(PITCHES)
+def test_tokens_come_back(pitches: list[set[int]]) -> None:
+    texts = tuple(frame_tools.tokens(keys(pitches)))
+    assert texts == tuple(','.join(map(str, sorted(chord))) or 'e' for chord in pitches)
+    np.testing.assert_array_equal(frame_tools.of_tokens(texts), keys(pitches))
+
+
+@pytest.mark.parametrize('text', ['20', '109', '60,49', '60,60', '', 'x'])
+def test_texts_that_are_no_token(text: str) -> None:
+    with pytest.raises(ValueError):
+        frame_tools.of_tokens((text,))
+
+
+def test_names() -> None:
+    assert frame_tools.names(keys([{21, 60, 61, 108}])[0]) == ['A0', 'C4', 'C#4', 'C8']
+
+
+def test_a_vocabulary_holds_the_most_frequent_and_silence() -> None:
+    counts = {'60': 5, '49,68': 5, '62': 2, 'e': 1}
+    assert lookup.build(counts, 10, 1).tokens == ('49,68', '60', '62', 'e')
+    assert lookup.build(counts, 10, 2).tokens == ('49,68', '60', '62', 'e')  # silence, though rare
+    assert lookup.build(counts, 2, 1).tokens == ('49,68', 'e')
+    assert lookup.build({}, 3, 1).tokens == ('e',)
+    assert lookup.coverage(Vocabulary(('60', 'e')), counts) == pytest.approx(100 * 6 / 13)
+    assert lookup.coverage(Vocabulary(('e',)), {}) == 100
+
+
+def nearest_by_hand(frame: set[int], known: list[set[int]]) -> int:
+    """What `Lookup` says, in its own words."""
+
+    def distance(place: int) -> tuple[int, int, bool, int]:
+        added, missing = len(known[place] - frame), len(frame - known[place])
+        return added + missing, added, min(frame, default=0) != min(known[place], default=0), place
+
+    return min(range(len(known)), key=distance)
+
+
+@given(PITCHES, st.lists(st.sets(st.integers(21, 108), max_size=5), max_size=30))
+def test_the_nearest_is_the_nearest(asked: list[set[int]], others: list[set[int]]) -> None:
+    known = list(map(set, dict.fromkeys(map(frozenset, [*others, set()]))))
+    vocabulary = Vocabulary(tuple(frame_tools.tokens(keys(known))))
+    places, unknown = lookup.of(vocabulary).places(keys(asked))
+    assert places.tolist() == [nearest_by_hand(frame, known) for frame in asked]
+    assert unknown.tolist() == [frame not in known for frame in asked]
+
+
+@pytest.mark.parametrize(
+    'frame, known, nearest',
+    [
+        ({60, 64, 67}, '60,64,67,70 60,64', '60,64'),  # rather a note less than one more
+        ({60, 64, 67}, '64,67 60,64', '60,64'),  # the same bass
+        ({60, 64, 67}, '60,67 60,64', '60,67'),  # the more frequent
+        ({60, 64, 67}, '61,64,67 60', '60'),  # two changes each, but none adds a note
+        ({60, 64, 67}, '60 60,64,68,69', '60'),  # two changes, not three
+        ({90}, '50', 'e'),
+        ({50, 90}, '50', '50'),
+    ],
+)
+def test_what_is_nearest(frame: set[int], known: str, nearest: str) -> None:
+    tokens = (*known.split(), 'e')
+    assert tokens[lookup.of(Vocabulary(tokens)).nearest(keys([frame]))[0]] == nearest
+
+
+def test_many_frames_are_compared_in_parts() -> None:
+    frames = np.random.default_rng(0).random((1200, KEYS)) < 0.04
+    known = lookup.of(Vocabulary((*dict.fromkeys(frame_tools.tokens(frames[::40])), 'e')))
+    assert known.nearest(frames).tolist() == [int(known.nearest(frame[None])[0]) for frame in frames]
+
+
+def test_a_vocabulary_without_silence_is_refused() -> None:
+    with pytest.raises(ValueError, match="'e'"):
+        lookup.of(Vocabulary(('60',)))
