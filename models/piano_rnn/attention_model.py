@@ -18,6 +18,8 @@ from solferino.models.core.trainable import Metrics, Trainable
 from solferino.models.piano_rnn import attention_passes
 from solferino.models.piano_rnn.attention_passes import Kept, Parameters
 
+_SPREAD = 0.05  # of first weights, to both sides of 0
+
 
 class SelfAttention(keras.layers.Layer):
     """Additive attention of each step of a window to all of its steps, see `forward.py`.
@@ -42,9 +44,9 @@ class SelfAttention(keras.layers.Layer):
         self.built = True
 
     def call(self, states: tf.Tensor) -> tf.Tensor:
-        """Returns the states [W, N, u], mixed."""
+        """Returns the outputs [W, N, u] of the states."""
         p = Parameters(*(tf.convert_to_tensor(self.named[name]) for name in Parameters._fields))
-        return _attend_on_processor(states, *p) if recurrent_ops.on_processor() else attend(states, p)
+        return states + (_attend_on_processor(states, *p) if recurrent_ops.on_processor() else attend(states, p))
 
 
 def attend(states: tf.Tensor, p: Parameters) -> tf.Tensor:
@@ -83,23 +85,33 @@ class AttentionModel(Trainable):
 
     Args:
       hparams: sizes, dropout, clipping, learning rate.
-      num_tokens: size of the vocabulary.
+      keys: bool [tokens, KEYS], which keys sound in each token of the vocabulary.
       window: frames.
       seed: of the initial weights and of dropout.
     """
 
-    def __init__(self, hparams: GruAttentionHparams, num_tokens: int, window: int, seed: int) -> None:
+    def __init__(self, hparams: GruAttentionHparams, keys: np.ndarray, window: int, seed: int) -> None:
         super().__init__(name='gru_attention')
         self._hparams = hparams
         self._window = window
         self._seed = seed
         seeds = (seed + 1_000_003 * k for k in itertools.count())
         matrices = (keras.initializers.GlorotUniform(seed=s) for s in seeds)
-        self._embedding = self.add_weight(
-            name='kernel',
-            shape=(num_tokens, hparams.embedding_size),
-            initializer=keras.initializers.RandomUniform(-0.05, 0.05, seed=next(seeds)),
-        )
+        self._keys = tf.constant(keys, tf.float32)
+        num_tokens, num_keys = keys.shape
+        self._tables: dict[str, Any] = {}
+
+        def add(name: str, shape: tuple[int, ...], spread: float) -> None:
+            initializer = keras.initializers.RandomUniform(-spread, spread, seed=next(seeds)) if spread else 'zeros'
+            self._tables[name] = self.add_weight(name=name.replace('/', '_'), shape=shape, initializer=initializer)
+
+        size, last = hparams.embedding_size, hparams.rnn_layer_sizes[-1]
+        add('embedding/kernel', (num_tokens, size), _SPREAD)
+        add('embedding/key_kernel', (num_keys, size), 10 * _SPREAD)  # told apart from the first step on
+        add('logits/kernel', (last, num_tokens), _SPREAD)
+        add('logits/bias', (num_tokens,), 0)
+        add('logits/key_kernel', (last, num_keys), _SPREAD)
+        add('logits/key_bias', (num_keys,), 0)
         sizes = (hparams.embedding_size, *hparams.rnn_layer_sizes)
         self._grus, self._attentions = [], []
         for units, size in zip(hparams.rnn_layer_sizes, sizes, strict=False):
@@ -110,21 +122,22 @@ class AttentionModel(Trainable):
             attention = SelfAttention(hparams.attention_size, matrices)
             attention.build((window, None, units))
             self._attentions.append(attention)
-        self._logits = keras.layers.Dense(num_tokens, kernel_initializer=next(matrices))
-        self._logits.build((None, sizes[-1]))
         self.optimizer = keras.optimizers.Adam(hparams.learning_rate)
         self.optimizer.build(self.trainable_variables)
         self.built = True
 
     def logits(self, windows: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Returns [N, tokens] for the frame after each of `windows` [N, W]."""
-        x = tf.gather(tf.convert_to_tensor(self._embedding), tf.transpose(windows))
+        w = {name: tf.convert_to_tensor(variable) for name, variable in self._tables.items()}
+        embedding = w['embedding/kernel'] + tf.matmul(self._keys, w['embedding/key_kernel'])
+        x = tf.gather(embedding, tf.transpose(windows))
         for i, gru in enumerate(self._grus):
             x = gru(x)
             if i < len(self._attentions):
                 x = self._attentions[i](x)
-        last = x[-1]
-        return self._logits(self._drop_out(last) if training else last)
+        last = self._drop_out(x[-1]) if training else x[-1]
+        of_keys = tf.matmul(last, w['logits/key_kernel']) + w['logits/key_bias']
+        return tf.matmul(last, w['logits/kernel']) + w['logits/bias'] + tf.matmul(of_keys, self._keys, transpose_b=True)
 
     def train_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
         """See Trainable: mean cross-entropy over the frames that are predicted, Adam, clipping by global norm."""
@@ -132,8 +145,7 @@ class AttentionModel(Trainable):
             metrics = self._measure(batch, training=True)
             total, weight = metrics['loss']
             loss = total / weight
-        # The embedding's gradient comes as rows, some of them several times: their sum is what has a norm.
-        gradients = [tf.convert_to_tensor(g) for g in tape.gradient(loss, self.trainable_variables)]
+        gradients = tape.gradient(loss, self.trainable_variables)
         gradients, norm = tf.clip_by_global_norm(gradients, self._hparams.clip_norm)
         self.optimizer.apply(gradients, self.trainable_variables)
         return {**metrics, 'gradient_norm': (norm, tf.ones_like(norm)), 'events': (weight, tf.ones_like(weight))}
@@ -149,12 +161,12 @@ class AttentionModel(Trainable):
 
     def named_weights(self) -> dict[str, Any]:
         """The variables under the names of `forward.py`."""
-        named = {'embedding/kernel': self._embedding}
+        named = dict(self._tables)
         for i, gru in enumerate(self._grus):
             named |= {f'gru_{i}/{name}': v for name, v in gru.named.items()}
         for i, attention in enumerate(self._attentions):
             named |= {f'attention_{i}/{name}': v for name, v in attention.named.items()}
-        return named | {f'logits/{v.name}': v for v in self._logits.trainable_variables}
+        return named
 
     def _measure(self, batch: Mapping[str, tf.Tensor], training: bool) -> Metrics:
         tokens, window = batch['tokens'], self._window

@@ -3,7 +3,12 @@
 Generation and log-likelihood run on it, so that neither imports TensorFlow, and the TensorFlow network in
 `attention_model.py` is tested against it. Of a window of W frames, each the place of its token in the vocabulary:
 
-    x_t -> embedding -> GRU 0 -> self-attention 0 -> GRU 1 -> ... -> the last GRU's last state -> logits of the next
+    x_t -> embedding -> GRU 0 -> self-attention 0 -> GRU 1 -> ... -> h, the last GRU's last state -> logits of the next
+
+Most sets of keys are rare: a token shares what its keys, K_ip = 1 where key p sounds in token i, are in other tokens.
+
+    embedding_i = kernel_i + sum over p of K_ip key_kernel_p
+    logit_i = h . kernel_i + bias_i + sum over p of K_ip (h . key_kernel_p + key_bias_p)
 
 A GRU (Cho et al. 2014, arXiv:1406.1078; with the reset gate after the product, as in cuDNN), gates in the order update,
 reset, candidate:
@@ -18,14 +23,14 @@ steps s of the window:
 
     e_ts = score . tanh(h_t . query_kernel + h_s . key_kernel + bias)
     a_t = softmax(e_t)
-    o_t = sum over s of a_ts h_s
+    o_t = h_t + sum over s of a_ts h_s
 
 Weights by name, for layer i with `in` inputs and u units, and attention of a units:
 
-    embedding/kernel [tokens, in]
+    embedding/kernel [tokens, in], /key_kernel [KEYS, in]
     gru_i/kernel [in, 3u], /recurrent_kernel [u, 3u], /bias [2, 3u] (b and c)
     attention_i/query_kernel [u, a], /key_kernel [u, a], /bias [a], /score [a]    but for the last layer
-    logits/kernel [u, tokens], /bias [tokens]
+    logits/kernel [u, tokens], /bias [tokens], /key_kernel [u, KEYS], /key_bias [KEYS]
 """
 
 from collections.abc import Iterator
@@ -44,19 +49,22 @@ class Forward:
 
     Args:
       weights: by name, as listed above; the layers are found from the names.
+      keys: bool [tokens, KEYS], which keys sound in each token.
     """
 
-    def __init__(self, weights: Weights) -> None:
+    def __init__(self, weights: Weights, keys: np.ndarray) -> None:
         self._weights = {name: np.asarray(value, np.float32) for name, value in weights.items()}
         self._num_layers = sum(name.endswith('/recurrent_kernel') for name in weights)
+        w, sounding = self._weights, keys.astype(np.float32)
         # What the first layer adds for each token: a row is looked up instead of multiplied at each step.
-        w = self._weights
-        self._table = w['embedding/kernel'] @ w['gru_0/kernel'] + w['gru_0/bias'][0]
+        embedding = w['embedding/kernel'] + sounding @ w['embedding/key_kernel']
+        self._table = embedding @ w['gru_0/kernel'] + w['gru_0/bias'][0]
+        self._kernel = w['logits/kernel'] + w['logits/key_kernel'] @ sounding.T
+        self._bias = w['logits/bias'] + sounding @ w['logits/key_bias']
 
     def logits(self, windows: np.ndarray) -> np.ndarray:
         """Returns the logits [N, tokens] of the frame after each of `windows` int [N, W]."""
-        hidden = self._run(windows, [])
-        return hidden @ self._weights['logits/kernel'] + self._weights['logits/bias']
+        return self._run(windows, []) @ self._kernel + self._bias
 
     def attention(self, windows: np.ndarray) -> list[np.ndarray]:
         """Returns the weights [N, W, W] of each self-attention: how much step t takes of step s."""
@@ -71,7 +79,7 @@ class Forward:
         for i in range(1, self._num_layers):
             weights = self._attend(i - 1, hidden)
             kept.append(weights)
-            mixed = (weights @ hidden.swapaxes(0, 1)).swapaxes(0, 1)
+            mixed = hidden + (weights @ hidden.swapaxes(0, 1)).swapaxes(0, 1)
             hidden = self._gru(i, mixed @ w[f'gru_{i}/kernel'] + w[f'gru_{i}/bias'][0])
         return hidden[-1]
 

@@ -45,7 +45,7 @@ def model(config: PianoConfig, seed: int) -> Any:
     """See Family."""
     from solferino.models.piano_rnn.attention_model import AttentionModel  # imports TensorFlow
 
-    return AttentionModel(config.hparams, len(config.learned.tokens), config.extraction.window, seed)
+    return AttentionModel(config.hparams, lookup.of(config.learned).frames, config.extraction.window, seed)
 
 
 def sample(
@@ -66,7 +66,7 @@ def sample(
     rows = np.arange(-(-len(primers) // _ROWS_AT_ONCE) * _ROWS_AT_ONCE)
     groups = np.minimum(rows, len(primers) - 1).reshape(-1, _ROWS_AT_ONCE)  # the last row again until it is full
     with event_sampling.one_thread():
-        forward = Forward(weights)
+        forward = Forward(weights, known.frames)
 
         def fill(group: np.ndarray) -> np.ndarray:
             return _fill(forward, tokens[group], draws[group], starts[group], window, options)
@@ -91,7 +91,7 @@ def log_likelihood(weights: Weights, config: PianoConfig, frames: np.ndarray) ->
     windows = np.lib.stride_tricks.sliding_window_view(padded, window)[:-1]
     labels, total = places[1:], 0.0
     with event_sampling.one_thread():
-        forward = Forward(weights)
+        forward = Forward(weights, known.frames)
         for start in range(0, len(labels), _SCORED_AT_ONCE):
             part = slice(start, start + _SCORED_AT_ONCE)
             scores = log_softmax(forward.logits(windows[part]).astype(np.float64))
@@ -106,7 +106,7 @@ def plot(name: str, weights: Weights, config: PianoConfig, frames: np.ndarray) -
     known, window = lookup.of(config.learned), config.extraction.window
     shown = known.places(frames[-window:])[0]
     padded = np.concatenate([np.full(window - len(shown), known.empty, np.int32), shown])
-    layers = Forward(weights).attention(padded[None])
+    layers = Forward(weights, known.frames).attention(padded[None])
     return {
         f'attention_{number}': attention_plot.draw(maps[0], known.frames[padded], number, len(layers))
         for number, maps in enumerate(layers, start=1)
