@@ -128,30 +128,13 @@ def _backward(upstream: tf.Tensor, kept: History, p: AttentionParameters, length
         d_context += from_output[:, units:]
         # The attention, computed again.
         query = tf.matmul(tf.concat([c, h], 1), p.query_kernel) + p.query_bias
-        activation, weights = _attend(keys, query, p.score)
-        d_weights = tf.reduce_sum(memory * d_context, axis=2)
-        d_scores = weights * (d_weights - tf.reduce_sum(weights * d_weights, axis=0))
-        d_score += tf.linalg.matvec(tf.reshape(activation, [-1, units]), tf.reshape(d_scores, [-1]), transpose_a=True)
-        d_sum = tf.raw_ops.TanhGrad(y=activation, dy=d_scores[:, :, None] * p.score)  # one pass; of keys + query
-        d_query = tf.reduce_sum(d_sum, axis=0)
-        d_memory += weights[:, :, None] * d_context
-        d_keys += d_sum
+        to_memory, to_keys, to_score = _attend_gradient(memory, keys, query, p.score, d_context)
+        d_memory, d_keys, d_score = d_memory + to_memory, d_keys + to_keys, d_score + to_score
+        d_query = tf.reduce_sum(to_keys, axis=0)
         from_query = tf.matmul(d_query, p.query_kernel, transpose_b=True)
         d_c += from_query[:, :units]
         d_h += from_query[:, units:]
-        # The LSTM.
-        i, f, g, o = tf.split(kept.gates[t], 4, axis=1)
-        tanh_c = tf.tanh(c)
-        d_c += d_h * o * (1 - tanh_c * tanh_c)
-        d_gates = tf.concat(
-            [
-                d_c * g * i * (1 - i),
-                d_c * before(kept.cell, t) * f * (1 - f),
-                d_c * i * (1 - g * g),
-                d_h * tanh_c * o * (1 - o),
-            ],
-            axis=1,
-        )
+        d_gates, d_last_c = _lstm_gradient(kept.gates[t], before(kept.cell, t), c, d_h, d_c)
         from_gates = tf.matmul(d_gates, p.recurrent, transpose_b=True)
         # The output of the step before leaves the ring, and the one that it had replaced comes back.
         slot = (t - 1) % length
@@ -165,7 +148,7 @@ def _backward(upstream: tf.Tensor, kept: History, p: AttentionParameters, length
         values = (d_gates, d_query, d_output, d_key)
         arrays = (array.write(t, value) for array, value in zip(saved, values, strict=True))
         return (
-            t - 1, d_previous, from_gates[:, :units], d_c * f, from_gates[:, units:],
+            t - 1, d_previous, from_gates[:, :units], d_last_c, from_gates[:, units:],
             memory, keys, d_memory, d_keys, d_score, *arrays,
         )  # fmt: skip
 
@@ -177,6 +160,38 @@ def _backward(upstream: tf.Tensor, kept: History, p: AttentionParameters, length
     d_gates, d_query, d_output, d_key = (array.stack() for array in (a, b, c, d))
 
     return d_gates, *_of_parameters(kept, d_gates, d_query, d_output, d_key, d_score)
+
+
+def _attend_gradient(
+    memory: tf.Tensor, keys: tf.Tensor, query: tf.Tensor, score: tf.Tensor, d_context: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Returns what one step's reading gives to the gradients of memory, keys and score, from that of the context.
+
+    That of the keys, summed over the slots, is that of the query.
+    """
+    activation, weights = _attend(keys, query, score)
+    d_weights = tf.reduce_sum(memory * d_context, axis=2)
+    d_scores = weights * (d_weights - tf.reduce_sum(weights * d_weights, axis=0))
+    flat = tf.reshape(activation, [-1, score.shape[0]])
+    d_score = tf.linalg.matvec(flat, tf.reshape(d_scores, [-1]), transpose_a=True)
+    d_sum = tf.raw_ops.TanhGrad(y=activation, dy=d_scores[:, :, None] * score)  # one pass
+    return weights[:, :, None] * d_context, d_sum, d_score
+
+
+def _lstm_gradient(
+    gates: tf.Tensor, last_cell: tf.Tensor, cell: tf.Tensor, d_hidden: tf.Tensor, d_cell: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the gradients of the gates before their activation, and of the last cell (`fused.lstm_gradient`)."""
+    i, f, g, o = tf.split(gates, 4, axis=1)
+    active = tf.tanh(cell)
+    d_cell += d_hidden * o * (1 - active * active)
+    parts = (
+        d_cell * g * i * (1 - i),
+        d_cell * last_cell * f * (1 - f),
+        d_cell * i * (1 - g * g),
+        d_hidden * active * o * (1 - o),
+    )
+    return tf.concat(parts, axis=1), d_cell * f
 
 
 def _of_parameters(

@@ -4,7 +4,6 @@ A drum event is the frozenset of the pitches hit at a step, as in note-seq's `Dr
 bit for each kind of drum.
 """
 
-import bisect
 import dataclasses
 import functools
 import itertools
@@ -15,7 +14,7 @@ from note_seq.constants import MAX_MIDI_PITCH, MIN_MIDI_PITCH
 from note_seq.drums_encoder_decoder import DEFAULT_DRUM_TYPE_PITCHES
 
 from solferino.hparams.reasons import CUT_OFF, TOO_SHORT, Reject
-from solferino.models.music.sections import Section
+from solferino.models.music.sections import Section, stretches
 
 HAND_CLAP = 39  # what a hit sounds as when all drums are one class
 _NO_PITCH = MAX_MIDI_PITCH + 1
@@ -137,18 +136,5 @@ def tracks(section: Section, gap_bars: float) -> Iterator[Hits]:
     order = steps.argsort(kind='stable')
     steps, pitches = steps[order], pitches[order]
     bar = section.steps_per_bar
-    # A hit takes a step; then silence begins.
-    gaps = (steps[1:] - steps[:-1] - 1 >= gap_bars * bar).nonzero()[0] + 1
-    stops = [*gaps.tolist(), len(steps)]
-    search_from = 0
-    while True:
-        first = int(steps.searchsorted(search_from))
-        if first == len(steps):
-            return
-        last = stops[bisect.bisect(stops, first)]
-        start = int(steps[first])
-        start -= (start - search_from) % bar
-        end = int(steps[last - 1]) + 1
-        yield Hits(steps[first:last] - start, pitches[first:last], end - start, start, bar)
-        # The next track begins at a bar line.
-        search_from = end + (search_from - end) % bar
+    for hits, start, end in stretches(steps, steps + 1, steps, bar, gap_bars):  # a hit takes a step
+        yield Hits(steps[hits] - start, pitches[hits], end - start, start, bar)

@@ -4,7 +4,6 @@ A melody event is note-seq's: -2 nothing happens, -1 the note ends, 0 to 127 a n
 its class: 0, 1, and from 2 on the pitches of its range.
 """
 
-import bisect
 import dataclasses
 import functools
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from note_seq.constants import (
 )
 
 from solferino.hparams.reasons import FEW_PITCHES, MELODY_CUT_OFF, MELODY_TOO_SHORT, POLYPHONIC, Reject
-from solferino.models.music.sections import Section
+from solferino.models.music.sections import Section, stretches
 
 _NUM_EVENTS = NUM_SPECIAL_MELODY_EVENTS + MAX_MIDI_PITCH + 1
 # For each pitch (rows), 1 at the major keys (columns) that have it: int64 [128, 12].
@@ -198,19 +197,7 @@ def lines(section: Section, instrument: int, gap_bars: float, ignore_polyphonic_
         together = np.zeros(len(starts) - 1, bool)
     ends, pitches = ends[order], pitches[order]
     bar = section.steps_per_bar
-    gaps = (starts[1:] - ends[:-1] >= gap_bars * bar).nonzero()[0] + 1
-    stops = [*gaps.tolist(), len(starts)]
-    search_from = 0
-    while True:
-        first = int(starts.searchsorted(search_from))
-        if first == len(starts):
-            return
-        last = stops[bisect.bisect(stops, first)]
-        if together[first : last - 1].any():
+    for notes, start, end in stretches(starts, ends, onsets, bar, gap_bars):
+        if together[notes.start : notes.stop - 1].any():
             raise PolyphonicError
-        start = int(onsets[onsets.searchsorted(search_from)])
-        start -= (start - search_from) % bar
-        end = int(ends[last - 1])
-        yield Line(starts[first:last] - start, ends[first:last] - start, pitches[first:last], end - start, start, bar)
-        # The next melody begins at a bar line.
-        search_from = end + -end % bar
+        yield Line(starts[notes] - start, ends[notes] - start, pitches[notes], end - start, start, bar)

@@ -4,6 +4,7 @@ The rules, and the order of floating-point operations, are those of note_seq.seq
 same step.
 """
 
+import bisect
 import dataclasses
 import itertools
 import operator
@@ -107,6 +108,35 @@ def quantize(piece: Piece, steps_per_quarter: int, rows: np.ndarray | None = Non
             raise ValueError(f'its tempo changes from {old.qpm:g} to {new.qpm:g} quarters a minute')
     rows = np.arange(len(piece.notes)) if rows is None else rows
     return _quantize(piece, rows, 0.0, np.inf, metres[0], tempos[0], steps_per_quarter)
+
+
+def stretches(
+    starts: np.ndarray, ends: np.ndarray, onsets: np.ndarray, steps_per_bar: int, gap_bars: float
+) -> Iterator[tuple[slice, int, int]]:
+    """Yields which notes lie between silences, and the steps where each such stretch begins and ends.
+
+    It begins with the bar of its first onset, no sooner than the bar line after the stretch before, and ends with the
+    last note before `gap_bars` of silence.
+
+    Args:
+      starts, ends: int64 [notes], steps; `starts` ascend.
+      onsets: int64, ascending; what counts as the first sound of a bar, the starts of the notes among them.
+      steps_per_bar: of the metre.
+      gap_bars: the least silence that parts two stretches.
+    """
+    silences = (starts[1:] - ends[:-1] >= gap_bars * steps_per_bar).nonzero()[0] + 1
+    stops = [*silences.tolist(), len(starts)]
+    search_from = 0
+    while True:
+        first = int(starts.searchsorted(search_from))
+        if first == len(starts):
+            return
+        last = stops[bisect.bisect(stops, first)]
+        start = int(onsets[onsets.searchsorted(search_from)])
+        start -= start % steps_per_bar
+        end = int(ends[last - 1])
+        yield slice(first, last), start, end
+        search_from = end + -end % steps_per_bar  # the next begins at a bar line
 
 
 def _to_steps(seconds: np.ndarray, steps_per_second: float) -> np.ndarray:
