@@ -62,47 +62,66 @@ class Settings:
     evaluation: str = ''
 
 
-# Sequences are transposed from -5 to 6 semitones where that helps.
-_ALL_KEYS = (-5, 6)
+# Semitones, where sequences are transposed.
+_KEYS = (-5, 6)
 _AIS = 'ais_steps=500,ais_chains=2'  # of the figures in the table; validation makes do with less
+_FRAME = 'persistent=true,cd_steps=5,optimizer=adam,learning_rate=0.01,weight_decay=0.0001,sparsity_cost=0'
+_RNN_RBM = 'cell=gru,hidden_units=150,cd_steps=10,learning_rate=0.005,weight_decay=0.0001,clip_norm=1,ais_steps=100'
 # Chosen by the validation data alone.
 SETTINGS = {
     ('frame', 'jsb'): Settings(
-        'hidden_units=200,persistent=true,cd_steps=5,chains=200,batch_size=200,optimizer=adam,learning_rate=0.01,'
-        'weight_decay=0.0001',
-        Schedule(Cutting(crop=1), epochs=150, rate=LINEAR, epochs_per_validation=5),
+        f'{_FRAME},hidden_units=200,batch_size=200,chains=200',
+        Schedule(Cutting(crop=1), epochs=150, rate=LINEAR, epochs_per_validation=10),
+    ),
+    ('frame', 'nottingham'): Settings(
+        f'{_FRAME},hidden_units=200,batch_size=400,chains=400',
+        Schedule(Cutting(crop=1), epochs=90, rate=LINEAR, epochs_per_validation=6),
+    ),
+    ('frame', 'piano'): Settings(
+        f'{_FRAME},hidden_units=200,batch_size=400,chains=400',
+        Schedule(Cutting(crop=1), epochs=150, rate=LINEAR, epochs_per_validation=10),
     ),
     ('rnn_rbm', 'jsb'): Settings(
-        'cell=gru,rnn_units=200,hidden_units=150,cd_steps=10,learning_rate=0.005,batch_size=8,dropout_keep_prob=0.5,'
-        'weight_decay=0.0001,clip_norm=1.0,ais_steps=100,ais_chains=2',
-        Schedule(Cutting(crop=128, transpose=_ALL_KEYS), epochs=150, rate=LINEAR, epochs_per_validation=5),
+        f'{_RNN_RBM},rnn_units=256,batch_size=8,dropout_keep_prob=0.5',
+        Schedule(Cutting(crop=128, transpose=_KEYS), epochs=300, rate=LINEAR, epochs_per_validation=10),
+        _AIS,
+    ),
+    ('rnn_rbm', 'nottingham'): Settings(
+        f'{_RNN_RBM},rnn_units=300,batch_size=16,dropout_keep_prob=0.6',
+        Schedule(Cutting(crop=128, transpose=_KEYS), epochs=80, rate=LINEAR, epochs_per_validation=5),
+        _AIS,
+    ),
+    ('rnn_rbm', 'piano'): Settings(
+        f'{_RNN_RBM},rnn_units=256,batch_size=8,dropout_keep_prob=0.5',
+        Schedule(Cutting(crop=200, transpose=_KEYS), epochs=120, rate=LINEAR, epochs_per_validation=6),
         _AIS,
     ),
     ('gru_nade', 'jsb'): Settings(
-        'batch_size=8,rnn_layer_sizes=[128],dropout_keep_prob=0.7,key_keep_prob=0.9,learning_rate=0.002',
-        Schedule(Cutting(transpose=_ALL_KEYS), epochs=70, rate=COSINE, epochs_per_validation=5),
+        'batch_size=8,dropout_keep_prob=0.5,key_keep_prob=0.8,input_keep_prob=0.9',
+        Schedule(Cutting(transpose=_KEYS, share=0.4), epochs=80, rate=COSINE, epochs_per_validation=4),
     ),
     ('gru_nade', 'nottingham'): Settings(
-        'batch_size=8,rnn_layer_sizes=[192],dropout_keep_prob=0.8,key_keep_prob=0.95,learning_rate=0.002,'
+        'batch_size=8,rnn_layer_sizes=[192],dropout_keep_prob=0.8,key_keep_prob=0.95,'
         'lags=[1,2,3,4,6,8,12,16,24,32,48,64]',
-        Schedule(Cutting(crop=128, context=64, transpose=_ALL_KEYS), epochs=8, rate=COSINE),
+        Schedule(Cutting(crop=128, context=64, transpose=_KEYS, share=0.3), epochs=16, rate=COSINE),
     ),
     ('gru_nade', 'piano'): Settings(
-        'batch_size=8,rnn_layer_sizes=[128],dropout_keep_prob=0.7,key_keep_prob=0.9,learning_rate=0.002,'
-        'lags=[1,2,3,4,6,8,12,16,24,32]',
-        Schedule(Cutting(crop=128, context=48, transpose=_ALL_KEYS), epochs=12, rate=COSINE),
+        'batch_size=8,rnn_layer_sizes=[128],dropout_keep_prob=0.6,key_keep_prob=0.85,lags=[1,2,3,4,6,8,12,16,24,32]',
+        Schedule(Cutting(crop=128, context=48, transpose=_KEYS, share=0.4), epochs=20, rate=COSINE),
     ),
     ('lstm', 'jsb'): Settings(
-        'batch_size=8,rnn_layer_sizes=[200],dropout=0.3,learning_rate=0.003',
-        Schedule(epochs=150, rate=COSINE, epochs_per_validation=5),
+        'batch_size=8,rnn_layer_sizes=[200],dropout=0.4,learning_rate=0.003',
+        Schedule(Cutting(transpose=_KEYS, share=0.4), epochs=200, rate=COSINE, epochs_per_validation=5),
     ),
     ('lstm', 'nottingham'): Settings(
-        'batch_size=8,rnn_layer_sizes=[200],dropout=0.1,learning_rate=0.005',
-        Schedule(Cutting(crop=100, context=40), epochs=60, rate=COSINE, epochs_per_validation=2),
+        'batch_size=8,rnn_layer_sizes=[200],dropout=0.2,learning_rate=0.003',
+        Schedule(Cutting(crop=100, context=40), epochs=80, rate=COSINE, epochs_per_validation=2),
     ),
     ('lstm', 'piano'): Settings(
-        'batch_size=8,rnn_layer_sizes=[200],dropout=0.3,learning_rate=0.003',
-        Schedule(Cutting(crop=100, context=40), epochs=80, rate=COSINE, epochs_per_validation=4),
+        'batch_size=8,rnn_layer_sizes=[200],dropout=0.4,learning_rate=0.003',
+        Schedule(
+            Cutting(crop=100, context=40, transpose=_KEYS, share=0.4), epochs=80, rate=COSINE, epochs_per_validation=2
+        ),
     ),
 }
 

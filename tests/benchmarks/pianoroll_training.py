@@ -18,7 +18,7 @@ from solferino.models.core.family import Example
 
 # Validation and test sequences are whole; so many of their steps, with padding, are evaluated at once.
 _EVALUATED_STEPS = 8192
-LIKELIHOOD, FLATTERY = 'metrics/log_likelihood', 'metrics/flattery'
+LIKELIHOOD = 'metrics/log_likelihood'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -188,8 +188,7 @@ def evaluate(model: Any, dataset: Dataset) -> Score:
     """Predicts a dataset; each step of each example counts the same, whatever batch it is in.
 
     A Trainable whose 'loss' is not the likelihood tells this as 'metrics/log_likelihood' when it is evaluated
-    thoroughly, with '_low' and '_high' where it is sure of it, or with 'metrics/flattery': by how much it is too high
-    on average, which is taken off.
+    thoroughly, and with '_low' and '_high' between what it is.
     """
     return evaluator(model, dataset)()
 
@@ -212,9 +211,6 @@ def _score(values: Mapping[str, float]) -> Score:
     if LIKELIHOOD not in values:
         return Score(values['loss'])
     nats = -values[LIKELIHOOD]
-    if FLATTERY in values:
-        flattery = values[FLATTERY]
-        return Score(nats + flattery, nats, nats + 2 * flattery)
     low, high = (values.get(f'{LIKELIHOOD}{end}') for end in ('_high', '_low'))
     return Score(nats, None if low is None else -low, None if high is None else -high)
 

@@ -197,7 +197,7 @@ def test_every_run_has_settings_that_its_model_knows():
 
 TINY = {
     'frame': 'batch_size=2,hidden_units=5,chains=8',
-    'rnn_rbm': 'batch_size=2,hidden_units=5,rnn_units=4,ais_steps=50',
+    'rnn_rbm': 'batch_size=2,hidden_units=5,rnn_units=4,ais_steps=100',
     'gru_nade': 'batch_size=2,rnn_layer_sizes=[5],nade_size=4,key_size=3,lags=[1,2],span=2',
 }
 
