@@ -170,7 +170,7 @@ SPEC = FamilySpec(
         'start_note': 'Note to begin with, after silence: its MIDI pitch, from 21 to 108, or its name, such as C4, F#3 '
         'or Bb5.'
     },
-    default_primer='the note C4 after silence',
+    default_primer='the note C4 after silence, or with --random_frames',
     remedies={
         NO_INSTRUMENT: '--instruments=all takes all that is not drums.',
         FRAMES_TOO_SHORT: '--min_steps=20 keeps shorter music.',
