@@ -106,7 +106,7 @@ def log_partition(
 
 
 def of_chains(log_weights: np.ndarray, known: np.ndarray) -> LogPartition:
-    """What the log weights [rows, chains] of two or more chains say, where `known` [rows] is the base machine's log Z."""
+    """What the log weights [rows, chains] of at least two chains say; `known` [rows] is the base machine's log Z."""
     chains = log_weights.shape[1]
     top = log_weights.max(axis=1, keepdims=True)
     scaled = np.exp(log_weights - top)

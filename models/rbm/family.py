@@ -181,12 +181,5 @@ def _given(sequence: Any, config: RbmConfig, what: str) -> Given:
     )
 
 
-def _windows(sequence: Any, config: RbmConfig) -> np.ndarray:
-    """The windows of a NoteSequence, bool [windows, V], the last one filled with silence. Raises SolferinoError."""
-    matrix = _given(sequence, config, 'The music').matrix
-    rest = -len(matrix) % config.hparams.num_timesteps
-    return np.pad(matrix, ((0, rest), (0, 0))).reshape(-1, _visible_units(config))
-
-
 def _sequence(layout: NoteStates, matrix: np.ndarray, config: RbmConfig, qpm: float) -> music_pb2.NoteSequence:
     return piano_rolls.to_sequence(layout.roll(matrix), 60 / qpm / config.steps_per_quarter, qpm, _VELOCITY)

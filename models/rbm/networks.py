@@ -16,7 +16,7 @@ from solferino.models.core.family import Weights
 from solferino.models.rbm import ais, equations, generating, rnn_generating
 from solferino.models.rbm.generating import Given
 from solferino.models.rbm.gibbs import Machine
-from solferino.models.rbm.note_states import NoteStates, cut
+from solferino.models.rbm.note_states import NoteStates
 from solferino.models.rbm.recurrence import Recurrence
 
 
@@ -88,8 +88,8 @@ class Windows(Network):
     def machines(self, weights: Weights, config: RbmConfig, matrix: np.ndarray) -> tuple[np.ndarray, Machine]:
         """See Network: the last window is filled with silence."""
         window = config.hparams.num_timesteps
-        runs = list(cut(matrix, window, len(matrix), 0, True, lambda reason: None))
-        return np.concatenate(runs).reshape(-1, window * matrix.shape[1]), Machine.of(weights)
+        filled = np.pad(matrix, ((0, -len(matrix) % window), (0, 0)))
+        return filled.reshape(-1, window * matrix.shape[1]), Machine.of(weights)
 
     def log_partition(self, machine: Machine, visible_bias: np.ndarray, hparams: RbmHparams) -> np.ndarray:
         """See Network."""
