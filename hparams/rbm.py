@@ -182,8 +182,8 @@ SPEC = FamilySpec(
     name='rbm',
     records='note_states',
     configs={
-        # A bar less a step, 50 hidden units: chords and how they are broken. 3,000 steps with decay_steps=3000 on 324
-        # chorales and hymns: a minute of a core, log-likelihood of held-out ones -9.5 nats a step.
+        # A bar less a step, 50 hidden units: chords and how they are broken. 3,000 steps with decay_steps=3000 on 5,060
+        # windows of chorales and hymns: a minute of a core, log-likelihood of held-out ones -9.5 nats a step.
         'chords': RbmConfig(
             name='chords',
             description='Restricted Boltzmann machine of 15 steps of notes.',
