@@ -52,8 +52,8 @@ ROWS = {
     ),
     'piano_rnn': Row(
         {
-            'gru_attention': 'batch_size=3,embedding_size=9,rnn_layer_sizes=[8,7],attention_size=4,dropout_keep_prob=1.0,'
-            'learning_rate=0.05',
+            'gru_attention': 'batch_size=3,embedding_size=9,rnn_layer_sizes=[8,7],attention_size=4,'
+            'dropout_keep_prob=1.0,learning_rate=0.05',
             'gru_nade': 'batch_size=3,rnn_layer_sizes=[6,5],nade_size=7,key_size=4,lags=[1,2],span=2,'
             'dropout_keep_prob=1.0,learning_rate=0.02',
         },
