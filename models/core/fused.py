@@ -69,7 +69,7 @@ def _tanh(x: Any) -> Any:
 
 
 @numba.njit(inline='always')
-def _sigmoid(x: Any) -> Any:
+def sigmoid(x: Any) -> Any:
     return _F(0.5) * _tanh(_F(0.5) * x) + _F(0.5)
 
 
@@ -116,7 +116,7 @@ def lstm(sums: Any, bias: Any, gates: Any, last_cell: Any, cell: Any, hidden: An
                     z[j] = _tanh(x[j] + b[j])
             else:
                 for j in range(units):
-                    z[j] = _sigmoid(x[j] + b[j])
+                    z[j] = sigmoid(x[j] + b[j])
         z, before, now, out = gates[r], last_cell[r], cell[r], hidden[r]
         i, f, g, o = z[:units], z[units : 2 * units], z[2 * units : 3 * units], z[3 * units :]
         for j in range(units):
@@ -172,7 +172,7 @@ def gru(given: Any, sums: Any, bias: Any, last: Any, gates: Any, inner: Any, hid
     for r in range(rows):
         x, s, z, a, b = given[r], sums[r], gates[r], bias[0], bias[1]
         for j in range(2 * units):
-            z[j] = _sigmoid(x[j] + a[j] + s[j] + b[j])
+            z[j] = sigmoid(x[j] + a[j] + s[j] + b[j])
         update, reset, candidate = z[:units], z[units : 2 * units], z[2 * units :]
         x, s, a, b = x[2 * units :], s[2 * units :], a[2 * units :], b[2 * units :]
         before, now, kept = last[r], hidden[r], inner[r]

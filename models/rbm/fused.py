@@ -13,7 +13,7 @@ import numba
 import numpy as np
 
 # The compiler flags and the vectorized sigmoid are those of the recurrences.
-from solferino.models.core.fused import _sigmoid, compile_pass
+from solferino.models.core.fused import compile_pass, sigmoid
 
 _F = np.float32
 _U = np.uint32
@@ -51,7 +51,7 @@ def draw(sums: Any, bias: Any, which: Any, scale: Any, streams: Any, states: Any
         for j in range(len(state)):
             word = _advance(words[j])
             words[j] = word
-            state[j] = _F(1) if _uniform(word) < _sigmoid(scale * (total[j] + b[j])) else _F(0)
+            state[j] = _F(1) if _uniform(word) < sigmoid(scale * (total[j] + b[j])) else _F(0)
 
 
 @compile_pass
@@ -84,10 +84,10 @@ def anneal_hidden(
             grown = grown * (_F(2) + grown)
             grown = grown * (_F(2) + grown)
             grown = grown * (_F(2) + grown)
-            excess[j] = _sigmoid(a[j] + before * x) * grown
+            excess[j] = sigmoid(a[j] + before * x) * grown
             word = _advance(words[j])
             words[j] = word
-            state[j] = _F(1) if _uniform(word) < _sigmoid(a[j] + now * x) else _F(0)
+            state[j] = _F(1) if _uniform(word) < sigmoid(a[j] + now * x) else _F(0)
         logarithm = np.float64(0)
         for begin in range(0, units, _BLOCK):
             factor = np.float64(1)
@@ -116,7 +116,7 @@ def anneal_visible(
         for j in range(len(state)):
             word = _advance(words[j])
             words[j] = word
-            p = _sigmoid(now * (total[j] + b[j]) + rest * a[j])
+            p = sigmoid(now * (total[j] + b[j]) + rest * a[j])
             state[j] = _F(1) if _uniform(word) < p else _F(0)
         gain = np.float64(0)
         for j in range(len(state)):
