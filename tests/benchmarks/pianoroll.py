@@ -178,11 +178,23 @@ def page(results: Sequence[Mapping[str, Any]], simple: Mapping[str, Mapping[str,
         'Settings:',
         '\n'.join(f'- {r["model"]}:{r["data_set"]}: {_settings(r["settings"])}' for r in results),
         '\n'.join(dict.fromkeys(r['machine'] for r in results)),
+        'Load: how many processes wanted to run when a run began.',
     ]
     return '\n\n'.join(parts)
 
 
-_RUN_HEADER = ('run', 'validation', 'best epoch', 'epochs', 'training', 'in all', 'processor time', 'weights', 'ended')
+_RUN_HEADER = (
+    'run',
+    'validation',
+    'best epoch',
+    'epochs',
+    'training',
+    'in all',
+    'processor time',
+    'load',
+    'weights',
+    'ended',
+)
 
 
 def _run_row(result: Mapping[str, Any]) -> list[str]:
@@ -192,6 +204,7 @@ def _run_row(result: Mapping[str, Any]) -> list[str]:
         f'{result["best"]["epochs"]:.0f}',
         f'{result["epochs"]:.0f}',
         *(f'{result[name] / 60:.1f} min' for name in ('training_seconds', 'seconds', 'processor_seconds')),
+        f'{result["load"]:.1f}',
         f'{result["weights"]:,}',
         result['ended'],
     ]

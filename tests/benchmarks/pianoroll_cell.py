@@ -7,6 +7,7 @@ import argparse
 import dataclasses
 import datetime
 import json
+import os
 import platform
 import time
 from collections.abc import Sequence
@@ -14,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import report
 from pianoroll_data import DATA_SETS, TEST, TRAIN, VALID, DataSet
 from pianoroll_settings import SETTINGS, Settings, hurried
 
@@ -52,7 +52,7 @@ def run(model: str, data_set: DataSet, folder: Path, settings: Settings, seed: i
     import pianoroll_entrants
     import pianoroll_training
 
-    begun, machine, started = datetime.datetime.now(), report.machine(), time.monotonic()
+    begun, load, started = datetime.datetime.now(), os.getloadavg()[0], time.monotonic()
     training, validation = data_set.read(folder, TRAIN), data_set.read(folder, VALID)
     entrant = pianoroll_entrants.entrant(model, settings.hparams, training)
     if quick:
@@ -87,7 +87,8 @@ def run(model: str, data_set: DataSet, folder: Path, settings: Settings, seed: i
         'processor_seconds': time.process_time(),
         'curve': [dataclasses.asdict(v) for v in trained.curve],
         'begun': f'{begun:%Y-%m-%d %H:%M}',
-        'machine': f'{processors.num_cores()} of {machine} {_cpu()}',
+        'machine': f'{processors.num_cores()} of {os.cpu_count()} cores, {_cpu()}, {platform.system()}',
+        'load': load,
     }
 
 

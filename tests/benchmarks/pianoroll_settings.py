@@ -110,8 +110,8 @@ SETTINGS = {
         Schedule(Cutting(crop=128, context=48, transpose=_KEYS, share=0.4), epochs=20, rate=COSINE),
     ),
     ('lstm', 'jsb'): Settings(
-        'batch_size=8,rnn_layer_sizes=[200],dropout=0.4,learning_rate=0.003',
-        Schedule(Cutting(transpose=_KEYS, share=0.4), epochs=200, rate=COSINE, epochs_per_validation=5),
+        'batch_size=8,rnn_layer_sizes=[200],dropout=0.3,learning_rate=0.003',
+        Schedule(epochs=150, rate=COSINE, epochs_per_validation=5),
     ),
     ('lstm', 'nottingham'): Settings(
         'batch_size=8,rnn_layer_sizes=[200],dropout=0.2,learning_rate=0.003',

@@ -19,7 +19,6 @@ def gru_attention(dataset: Dataset) -> _Train:
     config = dataset.config
     hparams, window = config.hparams, config.extraction.window
     windows, labels = _windows(dataset, window)
-    tf.random.set_seed(0)
     batch = round(hparams.batch_size * len(labels) / len(dataset))  # windows in a batch of ours
     model = attention_model(hparams, len(config.learned.tokens), window)
     model.compile(
@@ -68,7 +67,6 @@ def rbm(dataset: Dataset) -> _Train:
     batch = round(hparams.batch_size * len(windows) / len(encoded))
     step = rbm_step(hparams, windows.shape[1])
     rng = np.random.default_rng(0)
-    tf.random.set_seed(0)
 
     def train(seconds: float) -> int:
         events, end = 0, time.perf_counter() + seconds
