@@ -83,17 +83,17 @@ SETTINGS = {
     ),
     ('rnn_rbm', 'jsb'): Settings(
         f'{_RNN_RBM},rnn_units=256,batch_size=8,dropout_keep_prob=0.5',
-        Schedule(Cutting(crop=128, transpose=_KEYS), epochs=300, rate=LINEAR, epochs_per_validation=10),
+        Schedule(Cutting(crop=128, transpose=_KEYS, share=0.5), epochs=250, rate=LINEAR, epochs_per_validation=10),
         _AIS,
     ),
     ('rnn_rbm', 'nottingham'): Settings(
         f'{_RNN_RBM},rnn_units=300,batch_size=16,dropout_keep_prob=0.6',
-        Schedule(Cutting(crop=128, transpose=_KEYS), epochs=80, rate=LINEAR, epochs_per_validation=5),
+        Schedule(Cutting(crop=128, transpose=_KEYS, share=0.4), epochs=60, rate=LINEAR, epochs_per_validation=5),
         _AIS,
     ),
     ('rnn_rbm', 'piano'): Settings(
         f'{_RNN_RBM},rnn_units=256,batch_size=8,dropout_keep_prob=0.5',
-        Schedule(Cutting(crop=200, transpose=_KEYS), epochs=120, rate=LINEAR, epochs_per_validation=6),
+        Schedule(Cutting(crop=200, transpose=_KEYS, share=0.5), epochs=80, rate=LINEAR, epochs_per_validation=5),
         _AIS,
     ),
     ('gru_nade', 'jsb'): Settings(
@@ -115,12 +115,16 @@ SETTINGS = {
     ),
     ('lstm', 'nottingham'): Settings(
         'batch_size=8,rnn_layer_sizes=[200],dropout=0.2,learning_rate=0.003',
-        Schedule(Cutting(crop=100, context=40), epochs=80, rate=COSINE, epochs_per_validation=2),
+        Schedule(Cutting(crop=100, context=40), epochs=40, seconds=800, rate=COSINE, epochs_per_validation=2),
     ),
     ('lstm', 'piano'): Settings(
         'batch_size=8,rnn_layer_sizes=[200],dropout=0.4,learning_rate=0.003',
         Schedule(
-            Cutting(crop=100, context=40, transpose=_KEYS, share=0.4), epochs=80, rate=COSINE, epochs_per_validation=2
+            Cutting(crop=100, context=40, transpose=_KEYS, share=0.4),
+            epochs=40,
+            seconds=600,
+            rate=COSINE,
+            epochs_per_validation=2,
         ),
     ),
 }
