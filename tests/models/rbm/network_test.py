@@ -13,7 +13,7 @@ from solferino.models.rbm import contrastive, equations
 from solferino.models.rbm.network import Rbm
 
 UNITS = 8
-HPARAMS = RbmHparams(batch_size=50, num_timesteps=1, hidden_units=6, learning_rate=0.05, weight_decay=0.0)
+HPARAMS = RbmHparams(batch_size=50, num_timesteps=1, hidden_units=6, learning_rate=0.05, weight_decay=0.0, cd_steps=1)
 
 
 def _data() -> np.ndarray:
@@ -58,7 +58,7 @@ def _divergence(model: Rbm) -> float:
     [
         {},
         {'cd_steps': 5},
-        {'persistent': True, 'cd_steps': 5, 'chains': 100, 'momentum': 0.5, 'decay_steps': 700},
+        {'persistent': True, 'cd_steps': 5, 'chains': 100, 'momentum': 0.5, 'learning_rate': 0.2, 'decay_steps': 700},
         {'optimizer': 'adam', 'learning_rate': 0.02, 'weight_decay': 0.0001},
     ],
 )
