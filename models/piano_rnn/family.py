@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from note_seq.protobuf import music_pb2
 
+from solferino.hparams import instruments
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.piano_rnn import LOWEST, SPEC, PianoConfig, PianoGeneration
 from solferino.hparams.reasons import Reject
@@ -179,4 +180,6 @@ def _play(frames: np.ndarray, config: PianoConfig, options: PianoGeneration, qpm
     else:
         seconds = 1 / (options.frames_per_second or settings.frames_per_second)
     roll = PianoRoll(frames, frames if options.strike_anew else np.zeros_like(frames), LOWEST)
-    return piano_rolls.to_sequence(roll, seconds, qpm, options.velocity)
+    # Of the instruments that the model learned from, so that it takes what it wrote as a primer.
+    program = instruments.programs(settings.instruments)[0]
+    return piano_rolls.to_sequence(roll, seconds, qpm, options.velocity, program)

@@ -269,6 +269,15 @@ def test_what_is_generated_is_read_again_as_the_same_frames(model: Model) -> Non
     assert [(frame.nonzero()[0] + 21).tolist() for frame in again] == heard(output)
 
 
+def test_what_is_generated_can_be_gone_on_from_whatever_the_instruments() -> None:
+    config = dataclasses.replace(CONFIG, extraction=dataclasses.replace(CONFIG.extraction, instruments='organ,40'))
+    model = Model(FAMILY, config, weights_of(network()), 'here', CONFIG.name, CONFIG.description)
+    (output,) = model.generate(num_steps=20, seed=1)
+    assert {note.program for note in output.notes} == {16}
+    (continued,) = model.generate(output, num_steps=40, seed=1)
+    assert heard(continued)[: len(heard(output))] == heard(output)
+
+
 def extraction_piece(sequence: music_pb2.NoteSequence) -> Any:
     from solferino.models.music import piece
 
