@@ -153,7 +153,8 @@ def _generate(model: 'Model', fv: flags.FlagValues, spec: FamilySpec) -> None:
     length = f' of {options.num_steps} steps' if options.num_steps else ''
     print(f'Generated {len(paths)} MIDI files{length} in {seconds:.1f} s:')
     print(f'{paths[0]} to {paths[-1].name}' if len(paths) > 1 else paths[0])
-    for path in _plot(model, [name for name in spec.plots if fv[name].value], dict(zip(paths, sequences, strict=True))):
+    music = dict(zip(paths, sequences, strict=True))
+    for path in _plot(model, [name for name in spec.plots if fv[name].value], music, options):
         print(path)
     print(f'--seed={options.seed} makes the same music again.')
 
@@ -167,14 +168,14 @@ def _options(fv: flags.FlagValues, spec: FamilySpec) -> GenerateOptions:
     return generation.replace(options, seed=seed, **read)
 
 
-def _plot(model: 'Model', plots: list[str], music: dict[Path, Any]) -> Iterator[Path]:
+def _plot(model: 'Model', plots: list[str], music: dict[Path, Any], options: GenerateOptions) -> Iterator[Path]:
     """Writes the pictures that the flags `plots` ask for beside each MIDI file; yields their paths."""
     for name in plots:
         from solferino.models.core.files import atomic_write
         from solferino.models.music.page import to_png  # imports matplotlib
 
         for path, sequence in music.items():
-            for part, figure in model.family.plot(name, model.weights, model.config, sequence).items():
+            for part, figure in model.family.plot(name, model.weights, model.config, sequence, options).items():
                 picture = path.with_name(f'{path.stem}_{part}.png')
                 atomic_write(str(picture), to_png(figure))
                 yield picture

@@ -113,7 +113,7 @@ def draw(family: Family, config: Config, checkpoint: Checkpoint, board: monitor.
         board.picture(checkpoint.step, PICTURE, family.draw(sequence, config))
         for plot in family.spec.plots:
             with contextlib.suppress(SolferinoError):  # what other configs have to show
-                for name, figure in family.plot(plot, checkpoint.weights, config, sequence).items():
+                for name, figure in family.plot(plot, checkpoint.weights, config, sequence, options).items():
                     board.picture(checkpoint.step, name, figure)
     except Exception as error:  # a picture is not worth hours of training
         _log.warning('No picture of a generated track at step %d: %r', checkpoint.step, error)

@@ -113,8 +113,8 @@ class Family(abc.ABC):
     def draw(self, sequence: Any, config: Any) -> Any:
         """Returns a matplotlib Figure of a NoteSequence."""
 
-    def plot(self, name: str, weights: Weights, config: Any, sequence: Any) -> Mapping[str, Any]:
-        """Returns matplotlib Figures by name of how a model sees a piece of music, a NoteSequence.
+    def plot(self, name: str, weights: Weights, config: Any, sequence: Any, options: Any) -> Mapping[str, Any]:
+        """Returns matplotlib Figures by name of how a model sees a NoteSequence that it generated with `options`.
 
         `name` is one of the spec's `plots`. Raises SolferinoError if a model of this config has nothing to see in it.
         """

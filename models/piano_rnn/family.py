@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from note_seq.protobuf import music_pb2
 
+from solferino.hparams import instruments
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.piano_rnn import LOWEST, SPEC, PianoConfig, PianoGeneration
 from solferino.hparams.reasons import Reject
@@ -125,12 +126,20 @@ class PianoRnn(Family):
 
         return roll_pictures.draw_notes(sequence, config.extraction.steps_per_quarter or 4)
 
-    def plot(self, name: str, weights: Weights, config: PianoConfig, sequence: Any) -> Mapping[str, Any]:
+    def plot(
+        self, name: str, weights: Weights, config: PianoConfig, sequence: Any, options: PianoGeneration
+    ) -> Mapping[str, Any]:
         """See Family; raises SolferinoError if the config's network has nothing to see."""
         network = _network(config)
         if not hasattr(network, 'plot'):
             raise SolferinoError(f'--{name}: a model of {config.name} has no self-attention.')
-        return network.plot(name, weights, config, self._frames(sequence, config, 'sequence')[0])
+        if not sequence.notes:
+            return network.plot(name, weights, config, np.zeros((1, frame_tools.KEYS), bool))
+        # Looked at as often as it was played, so that its frames are those that were generated.
+        rate = options.frames_per_second or config.extraction.frames_per_second
+        played = dataclasses.replace(config.extraction, frames_per_second=rate)
+        frames, _ = self._frames(sequence, dataclasses.replace(config, extraction=played), 'sequence')
+        return network.plot(name, weights, config, frames)
 
     def _primer(
         self, given: Any, config: PianoConfig, options: PianoGeneration, number: int
@@ -179,4 +188,6 @@ def _play(frames: np.ndarray, config: PianoConfig, options: PianoGeneration, qpm
     else:
         seconds = 1 / (options.frames_per_second or settings.frames_per_second)
     roll = PianoRoll(frames, frames if options.strike_anew else np.zeros_like(frames), LOWEST)
-    return piano_rolls.to_sequence(roll, seconds, qpm, options.velocity)
+    # Of the instruments that the model learned from, so that it takes what it wrote as a primer.
+    program = instruments.programs(settings.instruments)[0]
+    return piano_rolls.to_sequence(roll, seconds, qpm, options.velocity, program)

@@ -118,7 +118,7 @@ class RbmFamily(Family):
 
         return roll_pictures.draw_notes(sequence, config.steps_per_quarter)
 
-    def plot(self, name: str, weights: Weights, config: RbmConfig, sequence: Any) -> Mapping[str, Any]:
+    def plot(self, name: str, weights: Weights, config: RbmConfig, sequence: Any, options: Any) -> Mapping[str, Any]:
         """See Family: the filters, with the mean probability of each hidden unit over the windows of the music."""
         from solferino.models.rbm import filters  # imports matplotlib
 

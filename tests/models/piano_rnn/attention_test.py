@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 from note_seq.protobuf import music_pb2
 
+from solferino.hparams import generation
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.piano_rnn import SPEC, GruAttentionHparams, PianoConfig, Vocabulary
 from solferino.models.core import data
@@ -269,6 +270,15 @@ def test_what_is_generated_is_read_again_as_the_same_frames(model: Model) -> Non
     assert [(frame.nonzero()[0] + 21).tolist() for frame in again] == heard(output)
 
 
+def test_what_is_generated_can_be_gone_on_from_whatever_the_instruments() -> None:
+    config = dataclasses.replace(CONFIG, extraction=dataclasses.replace(CONFIG.extraction, instruments='organ,40'))
+    model = Model(FAMILY, config, weights_of(network()), 'here', CONFIG.name, CONFIG.description)
+    (output,) = model.generate(num_steps=20, seed=1)
+    assert {note.program for note in output.notes} == {16}
+    (continued,) = model.generate(output, num_steps=40, seed=1)
+    assert heard(continued)[: len(heard(output))] == heard(output)
+
+
 def extraction_piece(sequence: music_pb2.NoteSequence) -> Any:
     from solferino.models.music import piece
 
@@ -308,7 +318,7 @@ def test_texts_that_are_no_start_note(text: str) -> None:
 
 def test_plots_show_each_attention(model: Model) -> None:
     (output,) = model.generate(num_steps=30, seed=1)
-    figures = FAMILY.plot('plot_attention', model.weights, CONFIG, output)
+    figures = FAMILY.plot('plot_attention', model.weights, CONFIG, output, SPEC.generation)
     assert list(figures) == ['attention_1', 'attention_2']
     axes = figures['attention_1'].get_axes()[0]
     assert axes.get_images()[0].get_array().shape == (WINDOW, WINDOW)
@@ -318,7 +328,21 @@ def test_plots_show_each_attention(model: Model) -> None:
     assert len(labels[-1].split()) == len(last)
     nade = dataclasses.replace(SPEC.config('gru_nade'))
     with pytest.raises(SolferinoError, match='no self-attention'):
-        FAMILY.plot('plot_attention', {}, nade, output)
+        FAMILY.plot('plot_attention', {}, nade, output, SPEC.generation)
+
+
+def test_plots_show_the_frames_that_were_generated(model: Model) -> None:
+    fast = {'frames_per_second': 10.0}
+    labels = []
+    for given in ({}, fast):
+        (output,) = model.generate(num_steps=30, seed=1, **given)
+        figures = FAMILY.plot(
+            'plot_attention', model.weights, CONFIG, output, generation.replace(SPEC.generation, **given)
+        )
+        labels.append([label.get_text() for label in figures['attention_1'].get_axes()[0].get_yticklabels()])
+    assert labels[0] == labels[1]
+    silent = FAMILY.plot('plot_attention', model.weights, CONFIG, music_pb2.NoteSequence(), SPEC.generation)
+    assert {label.get_text() for label in silent['attention_1'].get_axes()[0].get_yticklabels()} == {'·'}
 
 
 def test_learning_lowers_the_loss() -> None:

@@ -117,9 +117,9 @@ def test_filters_are_drawn() -> None:
         'visible_bias': np.zeros(4 * 156, np.float32),
         'hidden_bias': np.full(70, -1, np.float32),
     }
-    figure = FAMILY.plot('plot_filters', weights, config, _sequence((60, 0, 4)))['filters']
+    figure = FAMILY.plot('plot_filters', weights, config, _sequence((60, 0, 4)), SPEC.generation)['filters']
     assert len(figure.get_axes()) == 64
-    silent = FAMILY.plot('plot_filters', weights, config, music_pb2.NoteSequence())['filters']
+    silent = FAMILY.plot('plot_filters', weights, config, music_pb2.NoteSequence(), SPEC.generation)['filters']
     (window,) = FAMILY.encode(_examples(_sequence((60, 0, 4)), config)[0][0], config)['visible']
     activity = equations.sigmoid(window @ weights['weights'] - 1)
     titles = [axes.get_title() for axes in figure.get_axes()]
