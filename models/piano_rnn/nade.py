@@ -24,13 +24,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from solferino.models.core import gru
 from solferino.models.core.event_sampling import one_thread
 from solferino.models.core.family import Weights
 from solferino.models.piano_rnn import key_network
 from solferino.models.piano_rnn.key_network import Extent, KeyParameters, Observed
-
-# OpenBLAS multiplies this many rows at once; of other numbers the rest is rounded differently.
-_ROWS_AT_ONCE = 12
 
 
 class Nade:
@@ -68,15 +66,15 @@ class Nade:
             x[:, :-1] = frames
         outputs = []
         for i, last in enumerate(state):
-            x = _gru(x, last, *(w[f'gru_{i}/{name}'] for name in ('kernel', 'recurrent_kernel', 'bias')))
+            x = gru.advance(x, last, *(w[f'gru_{i}/{name}'] for name in ('kernel', 'recurrent_kernel', 'bias')))
             outputs.append(x)
         return np.concatenate(outputs, axis=1), outputs
 
     def start(self, h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Returns what does not depend on the keys below: of `hidden` before its sigmoid [..., H], of the logits."""
         w = self._weights
-        of_hidden = _times(h, w['nade/hidden_kernel']) + w['nade/hidden_bias']
-        return of_hidden, _times(h, w['nade/key_kernel']) + w['nade/key_bias']
+        of_hidden = gru.times(h, w['nade/hidden_kernel']) + w['nade/hidden_bias']
+        return of_hidden, gru.times(h, w['nade/key_kernel']) + w['nade/key_bias']
 
     def below(self, notes: np.ndarray) -> np.ndarray:
         """What sounding keys add to `hidden` before its sigmoid, [..., H]; -1 is no key."""
@@ -84,8 +82,8 @@ class Nade:
 
     def of_hidden(self, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Returns what hidden vectors, [..., H] before their sigmoid, give to the logits and to the keys' network."""
-        hidden = _sigmoid(sums)
-        return _times(hidden, self._weights['nade/above']), _times(hidden, self._weights['nade/given_kernel'])
+        hidden = gru.sigmoid(sums)
+        return gru.times(hidden, self._weights['nade/above']), gru.times(hidden, self._weights['nade/given_kernel'])
 
     def shared(self, observed: Observed, extent: Extent, given: np.ndarray) -> np.ndarray:
         """Returns the keys' network's logits [B, T, K]."""
@@ -118,25 +116,3 @@ class Nade:
         with one_thread():
             logits = self.logits(frames).astype(np.float64)
         return -np.logaddexp(0, np.where(frames, -logits, logits)).sum(axis=1)
-
-
-def _gru(x: np.ndarray, last: np.ndarray, kernel: np.ndarray, recurrent: np.ndarray, bias: np.ndarray) -> np.ndarray:
-    """One step, [batch, u]; see `forward.py`."""
-    units = last.shape[1]
-    given, state = _times(x, kernel) + bias[0], _times(last, recurrent) + bias[1]
-    gates = _sigmoid(given[:, : 2 * units] + state[:, : 2 * units])
-    update, reset = gates[:, :units], gates[:, units:]
-    candidate = np.tanh(given[:, 2 * units :] + reset * state[:, 2 * units :])
-    return update * last + (1 - update) * candidate
-
-
-def _times(x: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """x . matrix, of which a row does not depend on how many there are."""
-    rows = x.reshape(-1, x.shape[-1])
-    filled = np.zeros((-(-len(rows) // _ROWS_AT_ONCE) * _ROWS_AT_ONCE, x.shape[-1]), np.float32)
-    filled[: len(rows)] = rows
-    return (filled @ matrix)[: len(rows)].reshape(*x.shape[:-1], matrix.shape[1])
-
-
-def _sigmoid(x: np.ndarray) -> np.ndarray:
-    return 0.5 * np.tanh(0.5 * x) + 0.5

@@ -8,12 +8,10 @@ import numpy as np
 
 from solferino.models.core.event_sampling import one_thread
 from solferino.models.core.family import Weights
+from solferino.models.core.gru import ROWS_AT_ONCE
 from solferino.models.core.processors import num_cores
 from solferino.models.rbm import fused
 
-# OpenBLAS multiplies this many rows at once where there is AVX2; of other numbers the rest is rounded differently, and
-# a chain would depend on how many are beside it.
-_ROWS_AT_ONCE = 12
 _HIGHEST = 1e30  # inverse temperature, beyond which products leave float32
 
 
@@ -66,7 +64,7 @@ def sample(
     """
     chains = len(start)
     # The last chain again, until the number of rows is a multiple.
-    rows = np.minimum(np.arange(-(-chains // _ROWS_AT_ONCE) * _ROWS_AT_ONCE), chains - 1).reshape(-1, _ROWS_AT_ONCE)
+    rows = np.minimum(np.arange(-(-chains // ROWS_AT_ONCE) * ROWS_AT_ONCE), chains - 1).reshape(-1, ROWS_AT_ONCE)
     slices = np.array_split(rows, min(threads or num_cores(), len(rows)))
     held = np.broadcast_to(np.zeros(1, bool) if held is None else held, start.shape)
     scale = np.float32(min(1 / temperature, _HIGHEST))

@@ -19,27 +19,19 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from solferino.models.core import gru
 from solferino.models.core.family import Weights
-from solferino.models.rbm.equations import sigmoid
 
 
 def tanh_cell(frames: np.ndarray, state: np.ndarray, weights: Mapping[str, np.ndarray]) -> np.ndarray:
     """u_t = tanh(v_t . kernel + u_{t-1} . recurrent_kernel + bias), the paper's; bias is [U]."""
-    return np.tanh(frames @ weights['kernel'] + state @ weights['recurrent_kernel'] + weights['bias'])
+    sums = gru.times(frames, weights['kernel']) + gru.times(state, weights['recurrent_kernel'])
+    return np.tanh(sums + weights['bias'])
 
 
 def gru_cell(frames: np.ndarray, state: np.ndarray, weights: Mapping[str, np.ndarray]) -> np.ndarray:
-    """The gated recurrent unit (Cho et al. 2014) in cuDNN's form: the reset gate comes after the product.
-
-    Gates are in the order update, reset, candidate; bias is [2, 3U], that of the inputs and that of the state.
-    """
-    inputs = frames @ weights['kernel'] + weights['bias'][0]
-    past = state @ weights['recurrent_kernel'] + weights['bias'][1]
-    units = state.shape[1]
-    gates = sigmoid(inputs[:, : 2 * units] + past[:, : 2 * units]).astype(np.float32)
-    update, reset = gates[:, :units], gates[:, units:]
-    candidate = np.tanh(inputs[:, 2 * units :] + reset * past[:, 2 * units :])
-    return update * state + (1 - update) * candidate
+    """The gated recurrent unit; see `gru.advance`."""
+    return gru.advance(frames, state, weights['kernel'], weights['recurrent_kernel'], weights['bias'])
 
 
 CELLS: Mapping[str, Callable[..., np.ndarray]] = {'tanh': tanh_cell, 'gru': gru_cell}
@@ -73,11 +65,14 @@ class Recurrence:
     def biases(self, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The visible biases [R, V] and hidden biases [R, H] of the next frame."""
         w = self._weights
-        return w['visible_bias'] + state @ w['state_to_visible'], w['hidden_bias'] + state @ w['state_to_hidden']
+        return (
+            w['visible_bias'] + gru.times(state, w['state_to_visible']),
+            w['hidden_bias'] + gru.times(state, w['state_to_hidden']),
+        )
 
     def advance(self, frames: np.ndarray, state: np.ndarray) -> np.ndarray:
         """The state after one more frame, [R, V] of zeros and ones."""
-        return self._cell(frames.astype(np.float32), state, self._cell_weights)
+        return self._cell(frames, state, self._cell_weights)
 
     def all_biases(self, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The biases of each frame of one sequence [T, V], given those before: [T, V] and [T, H]."""

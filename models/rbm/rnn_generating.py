@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from solferino.hparams.errors import SolferinoError
 from solferino.hparams.rbm import RbmGeneration
+from solferino.models.core.event_sampling import one_thread
 from solferino.models.rbm import generating, gibbs
 from solferino.models.rbm.generating import Given
 from solferino.models.rbm.gibbs import Machine
@@ -27,30 +29,36 @@ def generate(
     and it keeps what is clamped.
 
     Raises:
-      SolferinoError: music that is given is longer than `options.num_steps`.
+      SolferinoError: music that is given is longer than `options.num_steps`, or primers leave nothing to generate.
     """
     steps = generating.num_steps(_STEPS, primers, clamped, options.num_steps)
     begin = generating.beginning(len(primers), steps, layout.width, options)
     held = generating.hold(begin, clamped, layout, options.clamp)
     known = np.array([len(primer.matrix) if primer else 0 for primer in primers])
+    if known.max() >= steps:
+        raise SolferinoError(
+            f'The primer takes all of the {steps} steps: nothing is left to generate. Give a shorter primer or '
+            f'--num_steps={steps + _STEPS}, which counts its steps.'
+        )
     for k, primer in enumerate(primers):
         if primer:
             begin[k, : known[k]] = primer.matrix
     frames = np.zeros_like(begin)
     state = recurrence.initial_state(len(primers))
-    for t in range(steps):
-        frames[:, t] = begin[:, t]
-        free = t >= known
-        if free.any():
-            sampled = gibbs.sample(
-                Machine(recurrence.weights, *recurrence.biases(state)),
-                begin[:, t],
-                options.gibbs_steps,
-                held=held[t],
-                temperature=options.temperature,
-                mean_field=options.last_step == 'mean_field',
-                seed=(options.seed, t),
-            )
-            frames[free, t] = sampled[free]
-        state = recurrence.advance(frames[:, t], state)
+    with one_thread():
+        for t in range(steps):
+            frames[:, t] = begin[:, t]
+            free = t >= known
+            if free.any():
+                sampled = gibbs.sample(
+                    Machine(recurrence.weights, *recurrence.biases(state)),
+                    begin[:, t],
+                    options.gibbs_steps,
+                    held=held[t],
+                    temperature=options.temperature,
+                    mean_field=options.last_step == 'mean_field',
+                    seed=(options.seed, t),
+                )
+                frames[free, t] = sampled[free]
+            state = recurrence.advance(frames[:, t], state)
     return frames

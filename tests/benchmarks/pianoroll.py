@@ -92,9 +92,11 @@ def _arguments() -> argparse.Namespace:
     args = parser.parse_args()
     try:
         for data_set in DATA_SETS.values():
-            data_set.path(args.data)
+            data_set.read(args.data, TRAIN)
     except Unreadable as error:
         parser.error(f'--data: {error}')
+    if args.jobs < 1 or (args.seconds is not None and args.seconds <= 0):
+        parser.error('--jobs must be at least 1, and --seconds above 0.')
     words = [word for word in args.only.split(',') if word]
     unknown = [word for word in words if not any(_means(word, cell) for cell in CELLS)]
     if unknown:

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from solferino.models.core.data import Dataset
+from solferino.models.piano_rnn import lookup
 
 _STEPS = 5  # of a call of model.fit, whose own cost is small beside them
 _Train = Callable[[float], int]
@@ -20,7 +21,7 @@ def gru_attention(dataset: Dataset) -> _Train:
     hparams, window = config.hparams, config.extraction.window
     windows, labels = _windows(dataset, window)
     batch = round(hparams.batch_size * len(labels) / len(dataset))  # windows in a batch of ours
-    model = attention_model(hparams, len(config.learned.tokens), window)
+    model = attention_model(hparams, lookup.of(config.learned).frames, window)
     model.compile(
         keras.optimizers.Adam(hparams.learning_rate, global_clipnorm=hparams.clip_norm),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -38,18 +39,23 @@ def gru_attention(dataset: Dataset) -> _Train:
     return train
 
 
-def attention_model(hparams: Any, num_tokens: int, window: int) -> keras.Model:
-    """Of int32 [N, window] the logits [N, tokens]: the equations of `piano_rnn/forward.py`."""
+def attention_model(hparams: Any, keys: np.ndarray, window: int) -> keras.Model:
+    """Of int32 [N, window] the logits [N, tokens]: the equations of `piano_rnn/forward.py`; `keys` [tokens, KEYS]."""
+    num_tokens, num_keys = keys.shape
+    sounding = keras.initializers.Constant(keys.astype(np.float32))
     inputs = keras.Input((window,), dtype='int32')
+    of_keys = keras.layers.Embedding(num_tokens, num_keys, embeddings_initializer=sounding, trainable=False)(inputs)
     x = keras.layers.Embedding(num_tokens, hparams.embedding_size)(inputs)
+    x = x + keras.layers.Dense(hparams.embedding_size, use_bias=False)(of_keys)
     for units in hparams.rnn_layer_sizes[:-1]:
         x = keras.layers.GRU(units, return_sequences=True)(x)
         query = keras.layers.Dense(hparams.attention_size)(x)
         key = keras.layers.Dense(hparams.attention_size, use_bias=False)(x)
-        x = keras.layers.AdditiveAttention()([query, x, key])
+        x = x + keras.layers.AdditiveAttention()([query, x, key])
     x = keras.layers.GRU(hparams.rnn_layer_sizes[-1])(x)
     x = keras.layers.Dropout(1 - hparams.dropout_keep_prob)(x)
-    return keras.Model(inputs, keras.layers.Dense(num_tokens)(x))
+    shared = keras.ops.matmul(keras.layers.Dense(num_keys)(x), keys.T.astype(np.float32))
+    return keras.Model(inputs, keras.layers.Dense(num_tokens)(x) + shared)
 
 
 def _windows(dataset: Dataset, window: int) -> tuple[np.ndarray, np.ndarray]:

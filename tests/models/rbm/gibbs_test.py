@@ -73,8 +73,8 @@ def test_a_chain_does_not_depend_on_those_beside_it_nor_on_threads() -> None:
 
 def test_the_last_step_may_be_mean_field() -> None:
     """With one hidden unit that is always on, nothing of the visible units' probabilities is left to chance."""
-    bias = np.array([-1, 1, 2], np.float32)
-    machine = Machine(np.zeros((3, 1), np.float32), bias, np.array([50], np.float32))
+    weights, bias = np.array([[-2], [2], [0]], np.float32), np.array([1, -1, 2], np.float32)
+    machine = Machine(weights, bias, np.array([50], np.float32))
     ended = gibbs.sample(machine, np.zeros((100, 3), bool), 3, mean_field=True)
     assert (ended == [False, True, True]).all()
     held = gibbs.sample(machine, np.zeros((100, 3), bool), 3, mean_field=True, held=np.array([False, True, False]))

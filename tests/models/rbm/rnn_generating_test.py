@@ -5,6 +5,7 @@ import pytest
 
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.rbm import RbmExtraction, RbmGeneration
+from solferino.models.core.event_sampling import one_thread
 from solferino.models.rbm import rnn_generating
 from solferino.models.rbm.generating import Given
 from solferino.models.rbm.note_states import NoteStates
@@ -69,6 +70,36 @@ def test_samples_are_a_function_of_the_seed_and_their_own_number() -> None:
     assert (many[0] != many[1]).any()
 
 
+def test_a_state_does_not_depend_on_the_rows_beside_it() -> None:
+    """At the sizes of the config: small products are rounded alike whatever their rows."""
+    rng, keys, units = np.random.default_rng(0), 88, 200
+    shapes = {
+        'weights': (keys, 150),
+        'visible_bias': (keys,),
+        'hidden_bias': (150,),
+        'state_to_visible': (units, keys),
+        'state_to_hidden': (units, 150),
+        'recurrent/kernel': (keys, 3 * units),
+        'recurrent/recurrent_kernel': (units, 3 * units),
+        'recurrent/bias': (2, 3 * units),
+    }
+    network = Recurrence({name: rng.normal(0, 1, shape) for name, shape in shapes.items()}, 'gru')
+    frames = rng.random((14, keys)) < 0.1
+    with one_thread():
+        many = network.advance(frames, network.advance(frames, network.initial_state(14)))
+        for rows in (1, 2, 5, 13):
+            few = network.advance(frames[:rows], network.advance(frames[:rows], network.initial_state(rows)))
+            np.testing.assert_array_equal(few, many[:rows])
+            for found, wanted in zip(network.biases(few), network.biases(many), strict=True):
+                np.testing.assert_array_equal(found, wanted[:rows])
+
+
 def test_a_primer_longer_than_the_output_is_refused() -> None:
     with pytest.raises(SolferinoError, match='num_steps'):
         rnn_generating.generate(rising(), _LAYOUT, [Given(matrix(1, 2, 3))], None, options(num_steps=2))
+
+
+def test_a_primer_that_leaves_nothing_to_generate_is_refused() -> None:
+    for length, wanted in ((3, 3), (200, 0)):
+        with pytest.raises(SolferinoError, match=f'nothing is left.*--num_steps={length + 128}'):
+            rnn_generating.generate(rising(), _LAYOUT, [Given(matrix(*[1] * length))], None, options(num_steps=wanted))
