@@ -72,8 +72,10 @@ class Board:
         self._add(step, summary=Summary(value=[Summary.Value(tag=name, image=image)]))
 
     def histogram(self, step: int, name: str, values: np.ndarray) -> None:
-        """Writes the distribution of numbers."""
-        values = np.asarray(values, np.float64).ravel()
+        """Writes the distribution of those of the numbers that are finite, if there are any."""
+        values = values[np.isfinite(values)].astype(np.float64)
+        if not values.size:
+            return
         counts, edges = np.histogram(values, bins=_BINS)
         histogram = HistogramProto(
             min=values.min(), max=values.max(), num=values.size, sum=values.sum(), sum_squares=np.square(values).sum()

@@ -21,12 +21,18 @@ def test_a_board_can_be_read_by_tensorboard(tmp_path):
         board.scalars(10, {'loss': 1.5, 'metrics/accuracy': 0.25})
         board.scalars(20, {'loss': 1.25})
         board.picture(20, 'generated', Figure(figsize=(2, 1), dpi=50))
+        board.histogram(20, 'activation', np.array([[0.0, 1.0], [np.nan, 0.5]], np.float32))
+        board.histogram(20, 'diverged', np.full(3, np.inf))
     read = EventAccumulator(str(tmp_path)).Reload()
     assert [(event.step, event.value) for event in read.Scalars('loss')] == [(10, 1.5), (20, 1.25)]
     assert set(read.Tags()['scalars']) == {'loss', 'metrics/accuracy'}
     (image,) = read.Images('generated')
     assert (image.step, image.width, image.height) == (20, 100, 50)
     assert image.encoded_image_string.startswith(b'\x89PNG')
+    (found,) = read.Histograms('activation')
+    assert (found.step, found.histogram_value.num, found.histogram_value.sum) == (20, 3, 1.5)
+    assert sum(found.histogram_value.bucket) == 3
+    assert read.Tags()['histograms'] == ['activation']
 
 
 def test_a_run_that_goes_on_hides_what_was_lost(tmp_path):
