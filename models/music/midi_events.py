@@ -191,7 +191,7 @@ def _leap(follows: Integers, start: int, end: int) -> Integers:
     leaps = [follows]  # over 1, 2, 4, ... events
     for _ in range(_DOUBLINGS):
         leaps.append(leaps[-1].take(leaps[-1]))
-    steps, far, place = [], memoryview(leaps.pop()), start  # type: ignore[arg-type]  # arrays are buffers
+    steps, far, place = [], leaps.pop().data, start
     while place < end:
         steps.append(place)
         place = far[place]
@@ -205,7 +205,7 @@ def _leap(follows: Integers, start: int, end: int) -> Integers:
 def _step(raw: bytes, extra: Bytes, follows: Integers, start: int, ends: list[int]) -> Integers:
     """The same one by one, where one data byte may stand for an event: with running program changes, or pressures."""
     places, place, one_byte = [], start, False
-    follow, more, headers = memoryview(follows), extra.tobytes(), set(ends)  # type: ignore[arg-type]  # as above
+    follow, more, headers = follows.data, extra.tobytes(), set(ends)
     while place < ends[-1]:
         places.append(place)
         at = place + more[place] + 1
