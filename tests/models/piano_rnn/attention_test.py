@@ -12,7 +12,7 @@ from note_seq.protobuf import music_pb2
 
 from solferino.hparams import generation
 from solferino.hparams.errors import SolferinoError
-from solferino.hparams.piano_rnn import SPEC, GruAttentionHparams, PianoConfig, Vocabulary
+from solferino.hparams.piano_rnn import SPEC, GruAttentionHparams, Vocabulary
 from solferino.models.core import data
 from solferino.models.loading import Model
 from solferino.models.piano_rnn import FAMILY, attention_passes, extraction, lookup, primers
@@ -363,6 +363,6 @@ def test_learning_lowers_the_loss() -> None:
 
 
 def test_a_config_says_what_it_lacks() -> None:
-    nade: PianoConfig = SPEC.config('gru_nade')  # type: ignore[assignment]
+    nade = SPEC.config('gru_nade')
     with pytest.raises(SolferinoError, match='no vocabulary'):
         FAMILY.generate({}, nade, [None], options(random_frames=5))
