@@ -115,16 +115,12 @@ SETTINGS = {
     ),
     ('lstm', 'nottingham'): Settings(
         'batch_size=8,rnn_layer_sizes=[200],dropout=0.2,learning_rate=0.003',
-        Schedule(Cutting(crop=100, context=40), epochs=20, seconds=600, rate=COSINE, epochs_per_validation=2),
+        Schedule(Cutting(crop=100, context=40), epochs=20, rate=COSINE, epochs_per_validation=2),
     ),
     ('lstm', 'piano'): Settings(
         'batch_size=8,rnn_layer_sizes=[200],dropout=0.4,learning_rate=0.003',
         Schedule(
-            Cutting(crop=100, context=40, transpose=_KEYS, share=0.4),
-            epochs=30,
-            seconds=400,
-            rate=COSINE,
-            epochs_per_validation=2,
+            Cutting(crop=100, context=40, transpose=_KEYS, share=0.4), epochs=30, rate=COSINE, epochs_per_validation=2
         ),
     ),
 }
