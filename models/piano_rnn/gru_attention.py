@@ -67,7 +67,7 @@ def sample(
         return _fill(forward, tokens[rows], draws[rows], starts[rows], window, options)
 
     groups = filled(np.arange(len(primers))).reshape(-1, ROWS_AT_ONCE)
-    sampled = event_sampling.on_cores(fill, groups, num_cores())[: len(primers)]
+    sampled = event_sampling.on_cores(fill, list(groups), num_cores())[: len(primers)]
     return known.frames[sampled[:, window:]]
 
 
