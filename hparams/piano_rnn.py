@@ -161,7 +161,7 @@ SPEC = FamilySpec(
         'start_note': 'Note to begin with, after silence: its MIDI pitch, from 21 to 108, or its name, such as C4, F#3 '
         'or Bb5.'
     },
-    default_primer='the note C4 after silence, or with --random_frames',
+    default_primer='the note C4 after silence, if --random_frames is not given',
     remedies={
         **REMEDIES,
         NO_INSTRUMENT: '--instruments=all takes all that is not drums.',
