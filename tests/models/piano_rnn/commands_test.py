@@ -3,7 +3,6 @@
 import dataclasses
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from solferino.bin import piano_rnn_generate
@@ -23,7 +22,7 @@ def test_gru_nade_refuses_what_needs_an_attention_or_a_vocabulary(
     """Before anything is generated."""
     config = SPEC.config('gru_nade')
     config = dataclasses.replace(config, hparams=dataclasses.replace(config.hparams, **SMALL))
-    weights = {name: np.array(variable) for name, variable in FAMILY.model(config, 0).named_weights().items()}
+    weights = {name: variable.numpy() for name, variable in FAMILY.model(config, 0).named_weights().items()}
     Model(FAMILY, config, weights, 'here', 'gru_nade', 'Tiny.').save_bundle(tmp_path / 'tiny.mag')
     monkeypatch.setattr(
         'sys.argv', ['piano_rnn_generate', f'--bundle_file={tmp_path}/tiny.mag', f'--output_dir={tmp_path}/out', flag]
