@@ -111,6 +111,9 @@ def _check_model(model: 'Model', fv: flags.FlagValues, spec: FamilySpec) -> None
             f'--config={fv.config}, but {model.source} holds a model of config {model.config.name}. Leave --config out.'
         )
     given = overrides.parse(model.config.hparams, fv.hparams)
+    for name in spec.plots:
+        if fv[name].value and name not in model.family.plots(model.config):
+            raise SolferinoError(f'--{name}: a model of {model.config.name} has nothing to show there. Leave it out.')
     overrides.require_equal(given, model.config.hparams, '--hparams', model.source, overrides.names_in(fv.hparams))
 
 

@@ -11,7 +11,7 @@ Cost and scores to expect are in BENCHMARKS.md.
 import dataclasses
 
 from solferino.hparams.event_rnn import EventGeneration, EventRnnHparams
-from solferino.hparams.reasons import BAD_METRE, BAD_TIME, CUT_OFF, NEGATIVE_TIME, NO_DRUMS, ODD_METRE, TOO_SHORT
+from solferino.hparams.reasons import CUT_OFF, NO_DRUMS, ODD_METRE, REMEDIES, TOO_SHORT
 from solferino.hparams.spec import Config, FamilySpec, option
 
 
@@ -80,13 +80,11 @@ SPEC = FamilySpec(
     },
     default_primer='one hit of the bass drum',
     remedies={
+        **REMEDIES,
         NO_DRUMS: '--ignore_is_drum takes all notes as drums.',
         TOO_SHORT: '--min_bars=4 keeps shorter tracks.',
         CUT_OFF: '--max_steps=1024 keeps more of long tracks.',
         ODD_METRE: 'Only metres that fit the step grid of the config can be learned.',
-        BAD_METRE: 'Mend the time signature in a notation program.',
-        NEGATIVE_TIME: 'Mend the file in a sequencer.',
-        BAD_TIME: 'Times must be finite numbers: make the NoteSequences again.',
     },
     generation=EventGeneration(),
     has_dense_form=True,

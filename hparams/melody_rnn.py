@@ -13,15 +13,13 @@ import dataclasses
 from solferino.hparams import transposition
 from solferino.hparams.event_rnn import EventGeneration, EventRnnHparams
 from solferino.hparams.reasons import (
-    BAD_METRE,
-    BAD_TIME,
     FEW_PITCHES,
     MELODY_CUT_OFF,
     MELODY_TOO_SHORT,
-    NEGATIVE_TIME,
     NO_MELODY,
     ODD_METRE,
     POLYPHONIC,
+    REMEDIES,
 )
 from solferino.hparams.spec import Config, FamilySpec, option
 
@@ -120,15 +118,13 @@ SPEC = FamilySpec(
     },
     default_primer='a random note',
     remedies={
+        **REMEDIES,
         NO_MELODY: 'Melodies are looked for on all channels but 10.',
         POLYPHONIC: '--ignore_polyphonic_notes takes the highest note.',
         MELODY_TOO_SHORT: '--min_bars=4 keeps shorter melodies.',
         FEW_PITCHES: '--min_unique_pitches=3 keeps them.',
         MELODY_CUT_OFF: '--max_steps=1024 keeps more of long melodies.',
         ODD_METRE: 'Only metres that fit the step grid of the config can be learned.',
-        BAD_METRE: 'Mend the time signature in a notation program.',
-        NEGATIVE_TIME: 'Mend the file in a sequencer.',
-        BAD_TIME: 'Times must be finite numbers: make the NoteSequences again.',
     },
     generation=EventGeneration(),
     has_dense_form=True,

@@ -14,16 +14,7 @@ import dataclasses
 from solferino.hparams import instruments, transposition
 from solferino.hparams.generation import GenerateOptions
 from solferino.hparams.gru_nade import GruNadeHparams
-from solferino.hparams.reasons import (
-    BAD_METRE,
-    BAD_TIME,
-    FRAMES_TOO_SHORT,
-    NEGATIVE_TIME,
-    NO_INSTRUMENT,
-    ODD_METRE,
-    OUT_OF_RANGE,
-    TOO_MANY_STEPS,
-)
+from solferino.hparams.reasons import FRAMES_TOO_SHORT, NO_INSTRUMENT, ODD_METRE, OUT_OF_RANGE, REMEDIES, TOO_MANY_STEPS
 from solferino.hparams.spec import Config, FamilySpec, architecture, option
 
 # The keys of a piano, as MIDI pitches.
@@ -170,16 +161,14 @@ SPEC = FamilySpec(
         'start_note': 'Note to begin with, after silence: its MIDI pitch, from 21 to 108, or its name, such as C4, F#3 '
         'or Bb5.'
     },
-    default_primer='the note C4 after silence, or with --random_frames',
+    default_primer='the note C4 after silence, if --random_frames is not given',
     remedies={
+        **REMEDIES,
         NO_INSTRUMENT: '--instruments=all takes all that is not drums.',
         FRAMES_TOO_SHORT: '--min_steps=20 keeps shorter music.',
         TOO_MANY_STEPS: 'Cut it in a sequencer, or delete the note that is hours behind the others.',
         OUT_OF_RANGE: 'Transpose the file; the rest of it was kept.',
         ODD_METRE: 'Another --steps_per_quarter fits the bar, or 0 takes frames by time.',
-        BAD_METRE: 'Mend the time signature in a notation program.',
-        NEGATIVE_TIME: 'Mend the file in a sequencer.',
-        BAD_TIME: 'Times must be finite numbers: make the NoteSequences again.',
     },
     generation=PianoGeneration(),
     plots={

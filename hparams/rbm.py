@@ -14,15 +14,13 @@ from typing import Any, ClassVar
 
 from solferino.hparams.generation import GenerateOptions
 from solferino.hparams.reasons import (
-    BAD_METRE,
-    BAD_TIME,
     EMPTY_WINDOW,
-    NEGATIVE_TIME,
     NO_MELODY,
     ODD_METRE,
     OTHER_METRE,
     OUT_OF_RANGE,
     PART_OF_WINDOW,
+    REMEDIES,
     TOO_MANY_STEPS,
 )
 from solferino.hparams.rnn_rbm import RnnRbmHparams
@@ -228,6 +226,7 @@ SPEC = FamilySpec(
     primer_flags={},
     default_primer='silence (--start=noise for noise)',
     remedies={
+        **REMEDIES,
         NO_MELODY: 'Drums have no place in note-state matrices.',
         OTHER_METRE: '--other_metres keeps it.',
         EMPTY_WINDOW: 'There is nothing to learn from silence.',
@@ -235,9 +234,6 @@ SPEC = FamilySpec(
         OUT_OF_RANGE: '--lowest_pitch and --highest_pitch widen the range; other notes of the music are kept.',
         TOO_MANY_STEPS: 'Cut the file: it is thousands of bars long.',
         ODD_METRE: 'Only metres that fit the grid of sixteenths can be learned.',
-        BAD_METRE: 'Mend the time signature in a notation program.',
-        NEGATIVE_TIME: 'Mend the file in a sequencer.',
-        BAD_TIME: 'Times must be finite numbers: make the NoteSequences again.',
     },
     generation=RbmGeneration(),
     plots={'plot_filters': 'Draw what each hidden unit is sensitive to, and how strongly the output turns it on.'},

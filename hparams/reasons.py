@@ -24,5 +24,12 @@ TOO_MANY_STEPS = 'too many steps for a piano roll'
 EMPTY_WINDOW = 'window without notes'
 PART_OF_WINDOW = 'end of the music that does not fill a window'
 
+# What to do about those that every family has.
+REMEDIES = {
+    BAD_METRE: 'Mend the time signature in a notation program.',
+    NEGATIVE_TIME: 'Mend the file in a sequencer.',
+    BAD_TIME: 'Times must be finite numbers: make the NoteSequences again.',
+}
+
 # Called with one of the reasons for each piece of music that is left out.
 Reject = Callable[[str], None]

@@ -68,6 +68,19 @@ def _put(ring: tf.Tensor, step: tf.Tensor, row: tf.Tensor) -> tf.Tensor:
     return tf.tensor_scatter_nd_update(ring, [[step % tf.shape(ring)[0]]], row[None])
 
 
+def _at(values: tf.Tensor, t: Any) -> tf.Tensor:
+    """The value of step t of [steps, batch, u]; zeros before the first."""
+    return tf.where(t >= 0, values[tf.maximum(t, 0)], tf.zeros([], values.dtype))
+
+
+def _last_ring(values: tf.Tensor, length: int) -> tf.Tensor:
+    """The ring [length, batch, u] that the last step reads, of values [steps, batch, u]."""
+    last = tf.shape(values)[0] - 1
+    first = tf.maximum(last - length, 0)
+    ring = tf.zeros([length, *tf.unstack(tf.shape(values)[1:])], values.dtype)
+    return tf.tensor_scatter_nd_update(ring, (tf.range(first, last) % length)[:, None], values[first:last])
+
+
 def _forward(gates: tf.Tensor, p: AttentionParameters, length: int) -> History:
     steps, batch, units = tf.shape(gates)[0], tf.shape(gates)[1], p.score.shape[0]
     zeros = tf.zeros([batch, units], gates.dtype)
@@ -108,16 +121,6 @@ def _backward(upstream: tf.Tensor, kept: History, p: AttentionParameters, length
     zeros = tf.zeros([batch, units], upstream.dtype)
     ring = tf.zeros([length, batch, units], upstream.dtype)
 
-    def before(values: tf.Tensor, t: Any) -> tf.Tensor:
-        """The value of step t - 1; zeros before the first."""
-        return tf.where(t > 0, values[tf.maximum(t - 1, 0)], zeros)
-
-    def fill(values: tf.Tensor) -> tf.Tensor:
-        """The ring that the last step reads."""
-        first = tf.maximum(steps - 1 - length, 0)
-        slots = tf.range(first, steps - 1) % length
-        return tf.tensor_scatter_nd_update(ring, slots[:, None], values[first : steps - 1])
-
     def step(
         t: Any, d_output: Any, d_h: Any, d_c: Any, d_context: Any, memory: Any, keys: Any, d_memory: Any, d_keys: Any,
         d_score: Any, *saved: Any,
@@ -134,16 +137,15 @@ def _backward(upstream: tf.Tensor, kept: History, p: AttentionParameters, length
         from_query = tf.matmul(d_query, p.query_kernel, transpose_b=True)
         d_c += from_query[:, :units]
         d_h += from_query[:, units:]
-        d_gates, d_last_c = _lstm_gradient(kept.gates[t], before(kept.cell, t), c, d_h, d_c)
+        d_gates, d_last_c = _lstm_gradient(kept.gates[t], _at(kept.cell, t - 1), c, d_h, d_c)
         from_gates = tf.matmul(d_gates, p.recurrent, transpose_b=True)
         # The output of the step before leaves the ring, and the one that it had replaced comes back.
         slot = (t - 1) % length
         d_key = d_keys[slot]
         d_previous = upstream[tf.maximum(t - 1, 0)] + d_memory[slot]
         d_previous += tf.matmul(d_key, p.memory_kernel, transpose_b=True)
-        returns = t - 1 - length
-        memory = _put(memory, slot, tf.where(returns >= 0, kept.output[tf.maximum(returns, 0)], zeros))
-        keys = _put(keys, slot, tf.where(returns >= 0, all_keys[tf.maximum(returns, 0)], zeros))
+        memory = _put(memory, slot, _at(kept.output, t - 1 - length))
+        keys = _put(keys, slot, _at(all_keys, t - 1 - length))
         d_memory, d_keys = _put(d_memory, slot, zeros), _put(d_keys, slot, zeros)
         values = (d_gates, d_query, d_output, d_key)
         arrays = (array.write(t, value) for array, value in zip(saved, values, strict=True))
@@ -154,7 +156,7 @@ def _backward(upstream: tf.Tensor, kept: History, p: AttentionParameters, length
 
     sizes = (4 * units, units, units, units)
     saved = [tf.TensorArray(upstream.dtype, steps, element_shape=(None, size)) for size in sizes]
-    rings = (fill(kept.output), fill(all_keys), ring, ring)
+    rings = (_last_ring(kept.output, length), _last_ring(all_keys, length), ring, ring)
     state = (steps - 1, upstream[-1], zeros, zeros, zeros, *rings, tf.zeros_like(p.score), *saved)
     *_, d_score, a, b, c, d = tf.while_loop(lambda t, *_: t >= 0, step, state, parallel_iterations=1)
     d_gates, d_query, d_output, d_key = (array.stack() for array in (a, b, c, d))

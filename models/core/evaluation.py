@@ -3,7 +3,6 @@
 It runs inside training (`--eval_file`), or as a job of its own beside it (`--eval`), or once (`--eval_once`).
 """
 
-import contextlib
 import dataclasses
 import logging
 import math
@@ -12,7 +11,6 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import tensorflow as tf
 
-from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import Config
 from solferino.models.core import checkpoints, monitor
 from solferino.models.core.checkpoints import Checkpoint
@@ -111,10 +109,9 @@ def draw(family: Family, config: Config, checkpoint: Checkpoint, board: monitor.
         options = dataclasses.replace(family.spec.generation, seed=seed)
         sequence = family.generate(checkpoint.weights, config, [None], options)[0]
         board.picture(checkpoint.step, PICTURE, family.draw(sequence, config))
-        for plot in family.spec.plots:
-            with contextlib.suppress(SolferinoError):  # what other configs have to show
-                for name, figure in family.plot(plot, checkpoint.weights, config, sequence, options).items():
-                    board.picture(checkpoint.step, name, figure)
+        for plot in family.plots(config):
+            for name, figure in family.plot(plot, checkpoint.weights, config, sequence, options).items():
+                board.picture(checkpoint.step, name, figure)
     except Exception as error:  # a picture is not worth hours of training
         _log.warning('No picture of a generated track at step %d: %r', checkpoint.step, error)
 

@@ -12,11 +12,11 @@ import tensorflow as tf
 from solferino.hparams.event_rnn import EventRnnHparams
 from solferino.models.core import recurrent_ops
 from solferino.models.core.recurrent_layers import AttentionLstm, Lstm, times, vectors
-from solferino.models.core.trainable import Metrics, Trainable
+from solferino.models.core.trainable import Metrics, Supervised, perplexity, seeds
 from solferino.models.music.encodings import Encoding
 
 
-class EventRnn(Trainable):
+class EventRnn(Supervised):
     """Trains on batches of `ones` [B, T, slots] int32, `dense` [B, T, D] float32, `labels` [B, T] int32, `length` [B].
 
     Args:
@@ -26,12 +26,11 @@ class EventRnn(Trainable):
     """
 
     def __init__(self, hparams: EventRnnHparams, encoding: Encoding, seed: int) -> None:
-        super().__init__(name='event_rnn')
+        super().__init__('event_rnn', seed, hparams.clip_norm)
         self._hparams = hparams
         self._encoding = encoding
-        self._seed = seed
         self._layers_by_name: dict[str, Any] = {}
-        initializer = _seeded_initializers(seed)
+        initializer = (keras.initializers.GlorotUniform(seed=s) for s in seeds(seed))
         size = encoding.input_size
         for i, units in enumerate(hparams.rnn_layer_sizes):
             if hparams.residual_connections and (i == 0 or size != units):
@@ -59,36 +58,21 @@ class EventRnn(Trainable):
         x: Any = (ones, dense)
         if self._hparams.residual_connections:
             x = vectors(x, self._encoding.input_size)
-        for i in range(len(self._hparams.rnn_layer_sizes)):
+        keep, num_layers = self._hparams.dropout_keep_prob if training else 1, len(self._hparams.rnn_layer_sizes)
+        for i in range(num_layers):
             if f'projection_{i}' in layers:
                 x = layers[f'projection_{i}'](x)
             output = layers[f'lstm_{i}'](x)
             if self._hparams.residual_connections:
                 output += x
-            x = self._drop_out(output, i) if training else output
+            x = self.drop_out(output, keep, i, num_layers)
         kernel, bias = (tf.convert_to_tensor(v) for v in layers['logits'].trainable_variables)
         return times(x, kernel, self._hparams.precision) + bias
-
-    def train_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
-        """See Trainable: mean cross-entropy over the steps that are not padding, Adam, clipping by global norm."""
-        with tf.GradientTape() as tape:
-            metrics = self._measure(batch, training=True)
-            total, weight = metrics['loss']
-            loss = total / weight
-        gradients = tape.gradient(loss, self.trainable_variables)
-        gradients, norm = tf.clip_by_global_norm(gradients, self._hparams.clip_norm)
-        self.optimizer.apply(gradients, self.trainable_variables)
-        return {**metrics, 'gradient_norm': (norm, tf.ones_like(norm)), 'events': (weight, tf.ones_like(weight))}
-
-    def test_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
-        """See Trainable."""
-        return self._measure(batch, training=False)
 
     def derived(self, values: Mapping[str, float]) -> dict[str, float]:
         """Perplexity is the exponential of the loss."""
         pairs = (('loss', 'metrics/perplexity'), ('metrics/loss_per_step', 'metrics/perplexity_per_step'))
-        # A loss above 80 nats has no float32 perplexity worth plotting.
-        return {perplexity: float(tf.exp(min(values[loss], 80.0))) for loss, perplexity in pairs}
+        return {name: perplexity(values[loss]) for loss, name in pairs}
 
     def named_weights(self) -> dict[str, Any]:
         """The variables under the names of `forward.py`."""
@@ -102,7 +86,8 @@ class EventRnn(Trainable):
                 named.update({f'{name}/{v.name}': v for v in layer.trainable_variables})
         return named
 
-    def _measure(self, batch: Mapping[str, tf.Tensor], training: bool) -> Metrics:
+    def measure(self, batch: Mapping[str, tf.Tensor], training: bool) -> Metrics:
+        """See Supervised: mean cross-entropy over the steps that are not padding."""
         ones, dense, labels = (_time_first(batch[name]) for name in ('ones', 'dense', 'labels'))
         logits = self.logits(ones, dense, training)
         steps = tf.transpose(tf.sequence_mask(batch['length'], tf.shape(labels)[0], tf.float32))  # [T, B]
@@ -119,15 +104,6 @@ class EventRnn(Trainable):
             # Every event of these encodings lasts one step of time.
             'metrics/loss_per_step': loss,
         }
-
-    def _drop_out(self, x: tf.Tensor, layer: int) -> tf.Tensor:
-        """Drops units by the seed, the step and the layer alone, so that a resumed run drops the same ones."""
-        keep = self._hparams.dropout_keep_prob
-        if keep == 1:
-            return x
-        step = tf.cast(self.optimizer.iterations, tf.int64)
-        seed = tf.stack([tf.constant(self._seed, tf.int64), step * len(self._hparams.rnn_layer_sizes) + layer])
-        return recurrent_ops.drop_out(x, seed, keep)
 
 
 def _cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
@@ -146,10 +122,3 @@ def _time_first(x: tf.Tensor) -> tf.Tensor:
 
 
 _LSTM_WEIGHTS = ('kernel', 'recurrent_kernel', 'bias')
-
-
-def _seeded_initializers(seed: int) -> Any:
-    """Yields a Glorot initializer for each matrix, with a seed of its own."""
-    while True:
-        yield keras.initializers.GlorotUniform(seed=seed)
-        seed += 1_000_003

@@ -2,7 +2,7 @@
 
 import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent import futures
 from typing import Any
 
@@ -11,6 +11,7 @@ import threadpoolctl
 
 from solferino.hparams.event_rnn import EventGeneration
 from solferino.models.core.forward import Forward, State, log_softmax
+from solferino.models.core.gru import ROWS_AT_ONCE, filled
 from solferino.models.core.processors import num_cores
 from solferino.models.music.encodings import Encoding, Inputs
 
@@ -18,9 +19,6 @@ from solferino.models.music.encodings import Encoding, Inputs
 # 64 KiB each; and the fewest for which a second core pays, as it reads all weights again.
 _MOST_ROWS = 132
 _FEWEST_ROWS = 36
-# OpenBLAS multiplies this many rows at once where there is AVX2. Of other numbers the rest takes longer and is rounded
-# differently: with it, a track would depend on how many are beside it.
-_ROWS_AT_ONCE = 12
 _TEMPERATURES = (1e-30, 1e30)  # beyond them quotients leave float32; at them the choice is the likeliest, and any
 
 
@@ -42,22 +40,15 @@ def sample(
     """
     tracks = len(primers)
     threads = threads or num_cores()
-    at_once = _ROWS_AT_ONCE // math.gcd(_ROWS_AT_ONCE, options.beam_size)  # tracks
-    groups = _filled(np.arange(tracks), at_once).reshape(-1, at_once)
+    at_once = ROWS_AT_ONCE // math.gcd(ROWS_AT_ONCE, options.beam_size)  # tracks
+    groups = filled(np.arange(tracks), at_once).reshape(-1, at_once)
     slices = np.array_split(groups, _num_slices(len(groups), at_once * _width(options), threads))
 
     def sample_slice(groups: np.ndarray) -> np.ndarray:
         rows = groups.reshape(-1)
         return _sample(forward, encoding, primers[rows], length, options, [streams[k] for k in rows])
 
-    with one_thread():
-        if len(slices) == 1:
-            return sample_slice(slices[0])[:tracks]
-        pool = futures.ThreadPoolExecutor(threads)
-        try:
-            return np.concatenate(list(pool.map(sample_slice, slices)))[:tracks]
-        finally:
-            pool.shutdown(cancel_futures=True)  # after an error or Ctrl-C, slices that are not begun are left
+    return on_cores(sample_slice, slices, threads)[:tracks]
 
 
 def log_likelihood(forward: Forward, encoding: Encoding, events: np.ndarray) -> float:
@@ -74,6 +65,18 @@ def one_thread() -> contextlib.AbstractContextManager[object]:
     return threadpoolctl.threadpool_limits(1, 'blas')
 
 
+def on_cores(run: Callable[[np.ndarray], np.ndarray], parts: Sequence[np.ndarray], threads: int) -> np.ndarray:
+    """Puts together what `run` makes of each part, in so many threads that do their products alone."""
+    with one_thread():
+        if len(parts) == 1:
+            return run(parts[0])
+        pool = futures.ThreadPoolExecutor(threads)
+        try:
+            return np.concatenate(list(pool.map(run, parts)))
+        finally:
+            pool.shutdown(cancel_futures=True)  # after an error or Ctrl-C, parts that are not begun are left
+
+
 def _width(options: EventGeneration) -> int:
     """Hypotheses of a track."""
     return options.beam_size * options.branch_factor
@@ -84,11 +87,6 @@ def _num_slices(groups: int, rows: int, threads: int) -> int:
     rounds = -(-groups * rows // (threads * _MOST_ROWS))
     slices = threads * rounds if rounds > 1 else min(threads, groups * rows // _FEWEST_ROWS)
     return max(1, min(slices, groups))
-
-
-def _filled(rows: np.ndarray, multiple: int) -> np.ndarray:
-    """`rows`, then the last of them again until their number is a multiple."""
-    return rows[np.minimum(np.arange(-(-len(rows) // multiple) * multiple), len(rows) - 1)]
 
 
 def _sample(
@@ -109,7 +107,7 @@ def _sample(
 
     # Tracks that begin alike go through the network once.
     primers, track_primers = np.unique(primers, axis=0, return_inverse=True)
-    primers = _filled(primers, _ROWS_AT_ONCE)
+    primers = filled(primers)
     seen, state = encoding.start(len(primers)), forward.initial_state(len(primers))
     for t in range(start):
         output, seen, state = _advance(forward, encoding, primers[:, t], seen, state)

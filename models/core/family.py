@@ -7,7 +7,7 @@ that pipelines and generation need not pay for it.
 import abc
 import dataclasses
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -70,6 +70,9 @@ class Family(abc.ABC):
 
         Returns:
           The config, and what to tell the user about it, numbers by what they count.
+
+        Raises:
+          SolferinoError: the training side is not enough to learn from; it says what to change.
         """
         return config, {}
 
@@ -113,9 +116,13 @@ class Family(abc.ABC):
     def draw(self, sequence: Any, config: Any) -> Any:
         """Returns a matplotlib Figure of a NoteSequence."""
 
+    def plots(self, config: Any) -> Collection[str]:
+        """Those of the spec's `plots` in which a model of this config has something to show."""
+        return self.spec.plots
+
     def plot(self, name: str, weights: Weights, config: Any, sequence: Any, options: Any) -> Mapping[str, Any]:
         """Returns matplotlib Figures by name of how a model sees a NoteSequence that it generated with `options`.
 
-        `name` is one of the spec's `plots`. Raises SolferinoError if a model of this config has nothing to see in it.
+        `name` is one of `plots`.
         """
         return {}

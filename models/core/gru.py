@@ -6,6 +6,11 @@ import numpy as np
 ROWS_AT_ONCE = 12
 
 
+def filled(rows: np.ndarray, multiple: int = ROWS_AT_ONCE) -> np.ndarray:
+    """`rows`, then the last of them again until their number is a multiple."""
+    return rows[np.minimum(np.arange(-(-len(rows) // multiple) * multiple), len(rows) - 1)]
+
+
 def advance(
     x: np.ndarray, last: np.ndarray, kernel: np.ndarray, recurrent_kernel: np.ndarray, bias: np.ndarray
 ) -> np.ndarray:

@@ -152,12 +152,12 @@ def product_gradient(d_result: np.ndarray, x: np.ndarray, matrix: np.ndarray) ->
 
 
 def drop_out(x: np.ndarray, seed: np.ndarray, keep: float) -> np.ndarray:
-    """Dropout of x [T, B, n] by the seed int64 [2] alone; the same, of the result's gradient, is the gradient of x."""
+    """Dropout of x [n, ...] by the seed int64 [2] alone; the same, of the result's gradient, is the gradient of x."""
     keys = np.random.SeedSequence(seed.view(np.uint64).tolist()).generate_state(2)
     result = _empty(*x.shape)
 
     def run(steps: slice) -> None:
-        fused.drop_out(x[steps].reshape(-1), steps.start * x[0].size, keep, keys, result[steps].reshape(-1))
+        fused.drop_out(x[steps].reshape(-1), x[: steps.start].size, keep, keys, result[steps].reshape(-1))
 
     in_slices(len(x), run)
     return result

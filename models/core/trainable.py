@@ -1,10 +1,14 @@
 """The Keras model that the trainer knows: a train step, a test step, named state."""
 
-from collections.abc import Mapping
+import itertools
+import math
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
 import tensorflow as tf
+
+from solferino.models.core import recurrent_ops
 
 # A metric of one batch, or of many added up: name -> (sum, weight). Its value is sum / weight, so that a partial
 # batch counts for what it holds.
@@ -64,6 +68,64 @@ class Trainable(keras.Model):
         """The optimizer's variables by position, since Keras counts in their names, too: with the weights, all that
         resuming needs."""
         return {f'{i:04d}': v for i, v in enumerate(self.optimizer.variables)}
+
+
+class Supervised(Trainable):
+    """A model whose loss is differentiated: it has only to say what that is, in `measure`.
+
+    Args:
+      name: for Keras.
+      seed: of the initial weights and of dropout.
+      clip_norm: gradients are scaled down to this global norm.
+    """
+
+    def __init__(self, name: str, seed: int, clip_norm: float) -> None:
+        super().__init__(name=name)
+        self._seed = seed
+        self._clip_norm = clip_norm
+
+    def measure(self, batch: Mapping[str, tf.Tensor], training: bool) -> Metrics:
+        """The metrics of a batch, with dropout if it is for training; 'loss', whose mean is minimized, among them."""
+        raise NotImplementedError
+
+    def train_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
+        """See Trainable: the optimizer's step down the gradient of the mean loss, clipped by global norm."""
+        with tf.GradientTape() as tape:
+            metrics = self.measure(batch, training=True)
+            total, weight = metrics['loss']
+            loss = total / weight
+        gradients = tape.gradient(loss, self.trainable_variables)
+        gradients, norm = tf.clip_by_global_norm(gradients, self._clip_norm)
+        self.optimizer.apply([tf.convert_to_tensor(g) for g in gradients], self.trainable_variables)
+        return {**metrics, 'gradient_norm': (norm, tf.ones_like(norm)), 'events': (weight, tf.ones_like(weight))}
+
+    def test_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
+        """See Trainable."""
+        return self.measure(batch, training=False)
+
+    def drop_out(self, x: tf.Tensor, keep: float, place: int = 0, places: int = 1) -> tf.Tensor:
+        """Drops units by the seed, the step and the place in the model alone: a resumed run drops the same ones.
+
+        Args:
+          x: of any shape.
+          keep: probability that a number is kept.
+          place, places: which of the model's dropouts this is, from 0, and of how many.
+        """
+        if keep == 1:
+            return x
+        step = tf.cast(self.optimizer.iterations, tf.int64)
+        seed = tf.stack([tf.constant(self._seed, tf.int64), step * places + place])
+        return recurrent_ops.drop_out(x, seed, keep)
+
+
+def seeds(seed: int) -> Iterator[int]:
+    """Yields a seed for each of a model's matrices."""
+    return itertools.count(seed, 1_000_003)
+
+
+def perplexity(loss: float) -> float:
+    """The exponential of a loss in nats."""
+    return math.exp(min(loss, 80.0))  # one of more has no float32 perplexity worth plotting
 
 
 def _short(variable: Any) -> str:

@@ -1,7 +1,7 @@
 """piano_rnn as a family: what its configs share is here, their networks are in the modules of their names."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -54,16 +54,25 @@ class PianoRnn(Family):
     def learn(
         self, config: PianoConfig, training: Mapping[str, int], evaluation: Mapping[str, int]
     ) -> tuple[PianoConfig, Mapping[str, float]]:
-        """See Family: the vocabulary."""
+        """See Family: the vocabulary. Raises SolferinoError if there is nothing in it but silence."""
         if config.learned is None:
             return config, {}
         settings = config.extraction
         vocabulary = lookup.build(training, settings.vocabulary_size, settings.min_count)
+        if len(vocabulary.tokens) == 1:
+            raise SolferinoError(
+                f'The vocabulary would be silence alone. Lower --min_count (it is {settings.min_count}) or raise '
+                f'--vocabulary_size (it is {settings.vocabulary_size}).'
+            )
+        sides = {'training': training, 'evaluation': evaluation}
         return dataclasses.replace(config, learned=vocabulary), {
             'sets of pitches in training examples': len(training),
             'of them in the vocabulary': len(vocabulary.tokens),
-            'percent of training frames in the vocabulary': lookup.coverage(vocabulary, training),
-            'percent of evaluation frames in the vocabulary': lookup.coverage(vocabulary, evaluation),
+            **{
+                f'percent of {side} frames in the vocabulary': lookup.coverage(vocabulary, counts)
+                for side, counts in sides.items()
+                if counts
+            },
         }
 
     def to_sequence(self, example: Example, config: PianoConfig) -> music_pb2.NoteSequence:
@@ -126,13 +135,15 @@ class PianoRnn(Family):
 
         return roll_pictures.draw_notes(sequence, config.extraction.steps_per_quarter or 4)
 
+    def plots(self, config: PianoConfig) -> Collection[str]:
+        """See Family: all of them, if the config's network has something to show."""
+        return self.spec.plots if hasattr(_network(config), 'plot') else ()
+
     def plot(
         self, name: str, weights: Weights, config: PianoConfig, sequence: Any, options: PianoGeneration
     ) -> Mapping[str, Any]:
-        """See Family; raises SolferinoError if the config's network has nothing to see."""
+        """See Family."""
         network = _network(config)
-        if not hasattr(network, 'plot'):
-            raise SolferinoError(f'--{name}: a model of {config.name} has no self-attention.')
         if not sequence.notes:
             return network.plot(name, weights, config, np.zeros((1, frame_tools.KEYS), bool))
         # Looked at as often as it was played, so that its frames are those that were generated.

@@ -1,7 +1,6 @@
 """The network of config gru_attention: the next frame as a token of the vocabulary, from a window of those before."""
 
 from collections.abc import Mapping, Sequence
-from concurrent import futures
 from typing import Any
 
 import numpy as np
@@ -10,14 +9,12 @@ from solferino.hparams.piano_rnn import PianoConfig, PianoGeneration
 from solferino.models.core import event_sampling
 from solferino.models.core.family import Example, Feature, Weights
 from solferino.models.core.forward import log_softmax
+from solferino.models.core.gru import ROWS_AT_ONCE, filled
 from solferino.models.core.processors import num_cores
 from solferino.models.piano_rnn import frames as frame_tools
 from solferino.models.piano_rnn import lookup
 from solferino.models.piano_rnn.forward import Forward
 
-# OpenBLAS multiplies this many rows at once; of other numbers the rest is rounded differently, and an output would
-# depend on how many are beside it.
-_ROWS_AT_ONCE = 12
 _SCORED_AT_ONCE = 48  # windows
 
 
@@ -63,20 +60,15 @@ def sample(
     for k, primer in enumerate(primers):
         tokens[k, window : window + len(primer)] = known.places(primer)[0]
         draws[k, len(primer) :] = np.random.default_rng([options.seed, k]).random(length - len(primer))
-    rows = np.arange(-(-len(primers) // _ROWS_AT_ONCE) * _ROWS_AT_ONCE)
-    groups = np.minimum(rows, len(primers) - 1).reshape(-1, _ROWS_AT_ONCE)  # the last row again until it is full
     with event_sampling.one_thread():
         forward = Forward(weights, known.frames)
 
-        def fill(group: np.ndarray) -> np.ndarray:
-            return _fill(forward, tokens[group], draws[group], starts[group], window, options)
+    def fill(rows: np.ndarray) -> np.ndarray:
+        return _fill(forward, tokens[rows], draws[rows], starts[rows], window, options)
 
-        pool = futures.ThreadPoolExecutor(min(num_cores(), len(groups)))
-        try:
-            filled = np.concatenate(list(pool.map(fill, groups)))[: len(primers)]
-        finally:
-            pool.shutdown(cancel_futures=True)  # after an error or Ctrl-C, groups that are not begun are left
-    return known.frames[filled[:, window:]]
+    groups = filled(np.arange(len(primers))).reshape(-1, ROWS_AT_ONCE)
+    sampled = event_sampling.on_cores(fill, list(groups), num_cores())[: len(primers)]
+    return known.frames[sampled[:, window:]]
 
 
 def log_likelihood(weights: Weights, config: PianoConfig, frames: np.ndarray) -> float:

@@ -24,10 +24,9 @@ def build(counts: Mapping[str, int], size: int, min_count: int) -> Vocabulary:
 
 
 def coverage(vocabulary: Vocabulary, counts: Mapping[str, int]) -> float:
-    """The share of the frames counted, in percent, whose token is in the vocabulary; of no frames 100."""
+    """The share of the frames counted, in percent, whose token is in the vocabulary."""
     known = set(vocabulary.tokens)
-    total = sum(counts.values())
-    return 100 * sum(count for token, count in counts.items() if token in known) / total if total else 100.0
+    return 100 * sum(count for token, count in counts.items() if token in known) / sum(counts.values())
 
 
 @functools.lru_cache(maxsize=8)

@@ -15,7 +15,7 @@ import tensorflow as tf
 from solferino.hparams.gru_nade import GruNadeHparams
 from solferino.models.core.recurrence import GruParameters
 from solferino.models.core.recurrent_layers import Gru
-from solferino.models.core.trainable import Metrics, Trainable
+from solferino.models.core.trainable import Metrics, Supervised, seeds
 from solferino.models.piano_rnn import key_network
 from solferino.models.piano_rnn.key_network import Extent, KeyParameters, Observed
 
@@ -23,7 +23,7 @@ _USUAL = -3.0  # a key's logit to begin with: four of 88 sound
 _OBSERVED = Observed(tf.int16, tf.int32, tf.uint8, tf.float32)
 
 
-class NadeModel(Trainable):
+class NadeModel(Supervised):
     """Trains on batches of `frames` [B, T, K] uint8, `first` [B] int32 (frames before are only seen), `length` [B].
 
     What is evaluated and saved is the running mean of the weights (Polyak and Juditsky 1992).
@@ -35,16 +35,14 @@ class NadeModel(Trainable):
     """
 
     def __init__(self, hparams: GruNadeHparams, keys: int, seed: int) -> None:
-        super().__init__(name='gru_nade')
+        super().__init__('gru_nade', seed, hparams.clip_norm)
         self._hparams = hparams
         self._keys = keys
-        self._seed = seed
         self._lags = np.array(hparams.lags, np.int32)
         self._trained: dict[str, Any] = {}  # by the names of `nade.py`
         self._grus = []
-        seeds = (seed + 1_000_003 * k for k in itertools.count())
         kinds = itertools.cycle((keras.initializers.GlorotUniform, keras.initializers.Orthogonal))
-        initializers = (kind(seed=s) for kind, s in zip(kinds, seeds, strict=False))
+        initializers = (kind(seed=s) for kind, s in zip(kinds, seeds(seed), strict=False))
         sizes = (keys + 1, *hparams.rnn_layer_sizes)
         for i, units in enumerate(hparams.rnn_layer_sizes):
             gru = Gru(units, initializers)
@@ -117,7 +115,7 @@ class NadeModel(Trainable):
         """What the GRUs make of the frames before each, [B, T, sum of the layers' units]."""
         before = tf.transpose(tf.cast(frames[:, :-1], tf.float32), [1, 0, 2])
         if training:
-            before = self._drop_out(before, self._hparams.input_keep_prob, 0)
+            before = self._drop(before, self._hparams.input_keep_prob, 0)
         # A piece whose first frames are not predicted is a part of one that began before.
         begins = tf.one_hot(tf.where(first > 0, -1, 0), tf.shape(frames)[1], axis=0)  # [T, B]
         x = tf.concat([tf.pad(before, [[1, 0], [0, 0], [0, 0]]), begins[:, :, None]], axis=2)
@@ -125,32 +123,21 @@ class NadeModel(Trainable):
         for i, gru in enumerate(self._grus):
             x = gru(x, GruParameters(*(w[f'gru_{i}/{name}'] for name in gru.named)))
             if training:
-                x = self._drop_out(x, self._hparams.dropout_keep_prob, 1 + i)
+                x = self._drop(x, self._hparams.dropout_keep_prob, 1 + i)
             outputs.append(x)
         return tf.transpose(tf.concat(outputs, axis=2), [1, 0, 2])
 
     def _keeps(self, frames: tf.Tensor, training: bool) -> tf.Tensor:
         """Dropout of the channels of the keys' network, [2, B, T, C]: all keys of a frame lose the same ones."""
         keeps = tf.ones([2, *tf.unstack(tf.shape(frames)[:2]), self._hparams.key_size])
-        return self._drop_out(keeps, self._hparams.key_keep_prob, 1 + len(self._grus)) if training else keeps
+        return self._drop(keeps, self._hparams.key_keep_prob, 1 + len(self._grus)) if training else keeps
 
     def train_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
-        """See Trainable: nats per frame, Adam, clipping by global norm."""
+        """See Supervised; brings the running means up to date."""
         self._begin()
-        variables = list(self._trained.values())
-        with tf.GradientTape() as tape:
-            metrics = self._measure(batch, training=True)
-            total, weight = metrics['loss']
-            loss = total / weight
-        gradients, norm = tf.clip_by_global_norm(tape.gradient(loss, variables), self._hparams.clip_norm)
-        gradients = [tf.convert_to_tensor(g) for g in gradients]
-        self.optimizer.apply(gradients, variables)
+        metrics = super().train_step(batch)
         self._average()
-        return {**metrics, 'gradient_norm': (norm, tf.ones_like(norm)), 'events': (weight, tf.ones_like(weight))}
-
-    def test_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
-        """See Trainable."""
-        return self._measure(batch, training=False)
+        return metrics
 
     def named_weights(self) -> dict[str, Any]:
         """The running means under the names of `nade.py`."""
@@ -173,7 +160,8 @@ class NadeModel(Trainable):
         for name, average in self._averages.items():
             average.assign_add(share * (self._trained[name] - average))
 
-    def _measure(self, batch: Mapping[str, tf.Tensor], training: bool) -> Metrics:
+    def measure(self, batch: Mapping[str, tf.Tensor], training: bool) -> Metrics:
+        """See Supervised: nats per frame."""
         frames, first, length = batch['frames'], batch['first'], batch['length']
         logits = self.logits(batch, training)
         losses = tf.nn.sigmoid_cross_entropy_with_logits(tf.cast(frames, tf.float32), logits)
@@ -181,13 +169,8 @@ class NadeModel(Trainable):
         steps = tf.cast((place >= first[:, None]) & (place < length[:, None]), tf.float32)
         return {'loss': (tf.reduce_sum(tf.reduce_sum(losses, axis=2) * steps), tf.reduce_sum(steps))}
 
-    def _drop_out(self, x: tf.Tensor, keep: float, layer: int) -> tf.Tensor:
-        """Drops units by the seed, the step and the layer alone, so that a resumed run drops the same ones."""
-        if keep == 1:
-            return x
-        step = tf.cast(self.optimizer.iterations, tf.int64)
-        seed = tf.stack([tf.constant(self._seed, tf.int64), step * (2 + len(self._grus)) + layer])
-        return tf.nn.experimental.stateless_dropout(x, 1 - keep, seed=seed)
+    def _drop(self, x: tf.Tensor, keep: float, place: int) -> tf.Tensor:
+        return self.drop_out(x, keep, place, 2 + len(self._grus))
 
 
 def _shared(

@@ -326,9 +326,8 @@ def test_plots_show_each_attention(model: Model) -> None:
     last = heard(output)[-1]
     assert len(labels) == WINDOW
     assert len(labels[-1].split()) == len(last)
-    nade = dataclasses.replace(SPEC.config('gru_nade'))
-    with pytest.raises(SolferinoError, match='no self-attention'):
-        FAMILY.plot('plot_attention', {}, nade, output, SPEC.generation)
+    assert 'plot_attention' in FAMILY.plots(CONFIG)
+    assert 'plot_attention' not in FAMILY.plots(SPEC.config('gru_nade'))
 
 
 def test_plots_show_the_frames_that_were_generated(model: Model) -> None:

@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from solferino.hparams.piano_rnn import Vocabulary
+from solferino.hparams.errors import SolferinoError
+from solferino.hparams.piano_rnn import SPEC, Vocabulary
 from solferino.models.core import sequence_examples
+from solferino.models.piano_rnn import FAMILY, lookup
 from solferino.models.piano_rnn import frames as frame_tools
-from solferino.models.piano_rnn import lookup
 from solferino.models.piano_rnn.frames import KEYS
 
 # Few keys sound in a frame, as in music; often none.
@@ -89,7 +90,19 @@ def test_a_vocabulary_holds_the_most_frequent_and_silence() -> None:
     assert lookup.build(counts, 2, 1).tokens == ('49,68', 'e')
     assert lookup.build({}, 3, 1).tokens == ('e',)
     assert lookup.coverage(Vocabulary(('60', 'e')), counts) == pytest.approx(100 * 6 / 13)
-    assert lookup.coverage(Vocabulary(('e',)), {}) == 100
+
+
+def test_a_vocabulary_is_learned_of_the_training_side() -> None:
+    config = SPEC.config('gru_attention')
+    learned, told = FAMILY.learn(config, {'60': 6, '62': 1, 'e': 1}, {'60': 1, '62': 1, '64': 2})
+    assert learned.learned.tokens == ('60', 'e')
+    assert told['of them in the vocabulary'] == 2
+    assert told['percent of training frames in the vocabulary'] == 87.5
+    assert told['percent of evaluation frames in the vocabulary'] == 25
+    _, told = FAMILY.learn(config, {'60': 6, 'e': 2}, {})
+    assert not [name for name in told if 'evaluation' in name]  # there is none to speak of
+    with pytest.raises(SolferinoError, match='silence alone'):
+        FAMILY.learn(config, {'60': 1, '62': 1, 'e': 5}, {})
 
 
 def nearest_by_hand(frame: set[int], known: list[set[int]]) -> int:
