@@ -11,7 +11,9 @@ import tensorflow as tf
 
 from solferino.hparams.event_rnn import EventRnnHparams
 from solferino.models.core import recurrent_ops
+from solferino.models.core.output_layer import OutputParameters
 from solferino.models.core.recurrent_layers import AttentionLstm, Lstm, times, vectors
+from solferino.models.core.recurrent_ops import FLOAT32
 from solferino.models.core.trainable import Metrics, Trainable
 from solferino.models.music.encodings import Encoding
 
@@ -55,6 +57,11 @@ class EventRnn(Trainable):
 
     def logits(self, ones: tf.Tensor, dense: tf.Tensor, training: bool) -> tf.Tensor:
         """Returns [T, B, classes]; time comes first in `ones` and `dense`, too."""
+        p = self._output_parameters()
+        return times(self._recur(ones, dense, training), p.kernel, self._hparams.precision) + p.bias
+
+    def _recur(self, ones: tf.Tensor, dense: tf.Tensor, training: bool) -> tf.Tensor:
+        """What the last LSTM layer gives, [T, B, units]."""
         layers = self._layers_by_name
         x: Any = (ones, dense)
         if self._hparams.residual_connections:
@@ -66,8 +73,10 @@ class EventRnn(Trainable):
             if self._hparams.residual_connections:
                 output += x
             x = self._drop_out(output, i) if training else output
-        kernel, bias = (tf.convert_to_tensor(v) for v in layers['logits'].trainable_variables)
-        return times(x, kernel, self._hparams.precision) + bias
+        return x
+
+    def _output_parameters(self) -> OutputParameters:
+        return OutputParameters(*(tf.convert_to_tensor(v) for v in self._layers_by_name['logits'].trainable_variables))
 
     def train_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
         """See Trainable: mean cross-entropy over the steps that are not padding, Adam, clipping by global norm."""
@@ -104,10 +113,16 @@ class EventRnn(Trainable):
 
     def _measure(self, batch: Mapping[str, tf.Tensor], training: bool) -> Metrics:
         ones, dense, labels = (_time_first(batch[name]) for name in ('ones', 'dense', 'labels'))
-        logits = self.logits(ones, dense, training)
+        x, p = self._recur(ones, dense, training), self._output_parameters()
+        if recurrent_ops.on_processor() and self._hparams.precision == FLOAT32:
+            losses, likeliest = recurrent_ops.cross_entropy(x, labels, p)
+        else:
+            logits = times(x, p.kernel, self._hparams.precision) + p.bias
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+            likeliest = tf.argmax(logits, axis=-1, output_type=tf.int32)
         steps = tf.transpose(tf.sequence_mask(batch['length'], tf.shape(labels)[0], tf.float32))  # [T, B]
-        losses = _cross_entropy(labels, logits) * steps
-        correct = tf.cast(tf.argmax(logits, axis=-1, output_type=tf.int32) == labels, tf.float32) * steps
+        losses *= steps
+        correct = tf.cast(likeliest == labels, tf.float32) * steps
         no_event = tf.cast(labels == self._encoding.no_event_label, tf.float32) * steps
         event = steps - no_event
         loss = (tf.reduce_sum(losses), tf.reduce_sum(steps))
@@ -128,16 +143,6 @@ class EventRnn(Trainable):
         step = tf.cast(self.optimizer.iterations, tf.int64)
         seed = tf.stack([tf.constant(self._seed, tf.int64), step * len(self._hparams.rnn_layer_sizes) + layer])
         return recurrent_ops.drop_out(x, seed, keep)
-
-
-def _cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Of each label with its logits, [T, B], in nats."""
-    if not recurrent_ops.on_processor():
-        return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-    # tf.nn takes six operations for it where results must repeat; on a processor the one does, too.
-    flat = tf.reshape(logits, [-1, logits.shape[-1]])
-    losses, _ = tf.raw_ops.SparseSoftmaxCrossEntropyWithLogits(features=flat, labels=tf.reshape(labels, [-1]))
-    return tf.reshape(losses, tf.shape(labels))
 
 
 def _time_first(x: tf.Tensor) -> tf.Tensor:

@@ -10,19 +10,13 @@ Shapes: T steps, B tracks, u units, L slots of the attention's memory. Time come
 An LSTM's gates are in the order input, forget, cell, output, a GRU's in the order update, reset, candidate.
 """
 
-import concurrent.futures
-import functools
-import itertools
-import sys
-import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import threadpoolctl
 
 from solferino.models.core import fused
-from solferino.models.core.processors import num_cores
+from solferino.models.core.slices import empty, in_order, in_slices
 
 
 class Inputs(NamedTuple):
@@ -141,7 +135,7 @@ class Attention(NamedTuple):
 
 def product(x: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """x . matrix, [T, B, n] by [n, m]."""
-    result = _empty(*x.shape[:2], matrix.shape[1])
+    result = empty(*x.shape[:2], matrix.shape[1])
     in_slices(len(x), lambda steps: np.matmul(_rows(x[steps]), matrix, out=_rows(result[steps])))
     return result
 
@@ -154,7 +148,7 @@ def product_gradient(d_result: np.ndarray, x: np.ndarray, matrix: np.ndarray) ->
 def drop_out(x: np.ndarray, seed: np.ndarray, keep: float) -> np.ndarray:
     """Dropout of x [T, B, n] by the seed int64 [2] alone; the same, of the result's gradient, is the gradient of x."""
     keys = np.random.SeedSequence(seed.view(np.uint64).tolist()).generate_state(2)
-    result = _empty(*x.shape)
+    result = empty(*x.shape)
 
     def run(steps: slice) -> None:
         fused.drop_out(x[steps].reshape(-1), steps.start * x[0].size, keep, keys, result[steps].reshape(-1))
@@ -167,7 +161,7 @@ def lstm(inputs: Inputs, p: LstmParameters) -> Lstm:
     """Runs an LSTM from a state of zeros."""
     steps, batch, _ = inputs.dense.shape
     units = len(p.recurrent)
-    kept = Lstm(_empty(steps, batch, units), _empty(steps, batch, units), _empty(steps, batch, 4 * units))
+    kept = Lstm(empty(steps, batch, units), empty(steps, batch, units), empty(steps, batch, 4 * units))
 
     def run(rows: slice) -> None:
         sums = _sums(inputs, p.kernel, p.recurrent, rows)
@@ -186,7 +180,7 @@ def lstm_gradient(
 ) -> tuple[tuple[np.ndarray, np.ndarray], LstmParameters]:
     """The gradients of the inputs and of the parameters in `lstm`, from that of the hidden states [T, B, u]."""
     steps, batch, _ = d_hidden.shape
-    d_gates, d_inputs = _empty(*kept.gates.shape), _SumsGradient(inputs, p.kernel, p.recurrent)
+    d_gates, d_inputs = empty(*kept.gates.shape), _SumsGradient(inputs, p.kernel, p.recurrent)
 
     def run(rows: slice) -> None:
         back = d_inputs.of_slice(rows)
@@ -210,7 +204,7 @@ def gru(dense: np.ndarray, p: GruParameters) -> Gru:
     """Runs a GRU over `dense` [T, B, n] from a state of zeros; its reset gate comes after the product (`fused.gru`)."""
     steps, batch, _ = dense.shape
     units = len(p.recurrent)
-    kept = Gru(*(_empty(steps, batch, size) for size in (units, 3 * units, units)))
+    kept = Gru(*(empty(steps, batch, size) for size in (units, 3 * units, units)))
     given = product(dense, p.kernel)
 
     def run(rows: slice) -> None:
@@ -231,7 +225,7 @@ def gru_gradient(
 ) -> tuple[np.ndarray, GruParameters]:
     """The gradients of `dense` and of the parameters in `gru`, from that of the hidden states [T, B, u]."""
     steps, batch, _ = d_hidden.shape
-    d_given, d_sums = _empty(*kept.gates.shape), _empty(*kept.gates.shape)
+    d_given, d_sums = empty(*kept.gates.shape), empty(*kept.gates.shape)
     transposed = np.ascontiguousarray(p.recurrent.T)
 
     def run(rows: slice) -> None:
@@ -259,12 +253,12 @@ def attention(inputs: Inputs, p: AttentionParameters, length: int) -> Attention:
     steps, batch, _ = inputs.dense.shape
     units = len(p.score)
     kept = Attention(
-        memory=_empty(batch, length + steps, units),
-        keys=_empty(batch, length + steps, units),
-        state=_empty(steps, batch, 3 * units),
-        gates=_empty(steps, batch, 4 * units),
-        query=_empty(steps, batch, units),
-        weights=_empty(steps, batch, length),
+        memory=empty(batch, length + steps, units),
+        keys=empty(batch, length + steps, units),
+        state=empty(steps, batch, 3 * units),
+        gates=empty(steps, batch, 4 * units),
+        query=empty(steps, batch, units),
+        weights=empty(steps, batch, length),
     )
 
     def run(rows: slice) -> None:
@@ -300,8 +294,8 @@ def attention_gradient(
     """
     steps, batch, units = d_outputs.shape
     length = kept.weights.shape[2]
-    d_gates, d_query, d_output = (_empty(*array.shape) for array in (kept.gates, kept.query, d_outputs))
-    d_keys, d_inputs = _empty(*kept.keys.shape), _SumsGradient(inputs, p.kernel, p.recurrent)
+    d_gates, d_query, d_output = (empty(*array.shape) for array in (kept.gates, kept.query, d_outputs))
+    d_keys, d_inputs = empty(*kept.keys.shape), _SumsGradient(inputs, p.kernel, p.recurrent)
     d_scores: list[tuple[int, np.ndarray]] = []
     output_back, query_back, memory_back = (
         np.ascontiguousarray(part.T) for part in (p.output_kernel, p.query_kernel, p.memory_kernel)
@@ -343,7 +337,7 @@ def attention_gradient(
         query_kernel=_matrix_gradient(kept.state[:, :, : 2 * units], d_query),
         query_bias=_sum(d_query),
         memory_kernel=_matrix_gradient(kept.memory, d_keys),
-        score=_in_order(d_scores),
+        score=in_order(d_scores),
         output_kernel=_matrix_gradient(kept.state[:, :, units:], d_output),
         output_bias=_sum(d_output),
     )
@@ -383,7 +377,7 @@ class _SumsGradient:
         self._size = len(recurrent)
         self._transposed = np.ascontiguousarray(_together(kernel, recurrent, inputs.dense.shape[2]).T)
         self._of_ones: list[tuple[int, np.ndarray]] = []
-        self._dense = _empty(*inputs.dense.shape)
+        self._dense = empty(*inputs.dense.shape)
 
     def of_slice(self, rows: slice) -> Callable[[int, np.ndarray], np.ndarray]:
         """Returns a function from a step and the gradient of its sums, [R, 4u], to that of the step before.
@@ -411,7 +405,7 @@ class _SumsGradient:
 
     def kernel(self, d_gates: np.ndarray) -> np.ndarray:
         """The kernel's gradient, when all steps are done."""
-        d_kernel = _in_order(self._of_ones)
+        d_kernel = in_order(self._of_ones)
         size = self._dense.shape[2]
         if size:
             d_kernel[len(d_kernel) - size :] += _matrix_gradient(self._inputs.dense, d_gates)
@@ -423,25 +417,11 @@ def _together(kernel: np.ndarray, recurrent: np.ndarray, size: int) -> np.ndarra
     return np.concatenate([recurrent, kernel[len(kernel) - size :]]) if size else recurrent
 
 
-def in_slices(size: int, run: Callable[[slice], object]) -> None:
-    """Calls `run` for slices that make up a batch, or its steps, each in a thread that does its products alone."""
-    number = max(1, min(num_cores(), size))
-    ends = [size * i // number for i in range(number + 1)]
-    slices = [slice(*pair) for pair in itertools.pairwise(ends)]
-    with _one_at_a_time, _libraries().limit(limits=1, user_api='blas'):
-        list(_threads().map(run, slices))
-
-
 def _matrix_gradient(x: np.ndarray, d_result: np.ndarray) -> np.ndarray:
     """That of the matrix in x . matrix, summed over steps and tracks."""
     parts: list[tuple[int, np.ndarray]] = []
     in_slices(len(x), lambda steps: parts.append((steps.start, _rows(x[steps]).T @ _rows(d_result[steps]))))
-    return _in_order(parts)
-
-
-def _in_order(parts: list[tuple[int, np.ndarray]]) -> np.ndarray:
-    """The sum of what the slices gave, in the order of the slices, so that it repeats exactly."""
-    return functools.reduce(np.add, (part for _, part in sorted(parts, key=lambda pair: pair[0])))
+    return in_order(parts)
 
 
 def _rows(array: np.ndarray) -> np.ndarray:
@@ -452,39 +432,3 @@ def _rows(array: np.ndarray) -> np.ndarray:
 def _sum(array: np.ndarray) -> np.ndarray:
     """Over steps and tracks."""
     return _matrix_gradient(np.ones((*array.shape[:2], 1), np.float32), array)[0]
-
-
-def _empty(*shape: int) -> np.ndarray:
-    """A new float32 array, in memory that an earlier one no longer needs if there is such.
-
-    The system hands out memory a page at a time and clears it, which would take a fifth of a training step. The array
-    begins at a multiple of 64 bytes: only such arrays does TensorFlow take over as they are.
-    """
-    size = int(np.prod(shape)) * 4
-    with _lock:
-        # Whoever uses an array, TensorFlow too, refers to its buffer; here refer the list, the loop and the call.
-        free = [buffer for buffer in _buffers if sys.getrefcount(buffer) == 3]
-        fitting = [buffer for buffer in free if size + 64 <= len(buffer)]
-        if fitting:
-            buffer = min(fitting, key=len)
-        else:
-            _buffers[:] = [b for b in _buffers if all(b is not unfit for unfit in free)]
-            buffer = np.empty(size + 64, np.uint8)
-            _buffers.append(buffer)
-    start = -buffer.ctypes.data % 64
-    return buffer[start : start + size].view(np.float32).reshape(shape)
-
-
-_buffers: list[np.ndarray] = []
-_lock = threading.Lock()
-_one_at_a_time = threading.Lock()  # two calls at once would set each other's limit for good
-
-
-@functools.cache
-def _threads() -> concurrent.futures.ThreadPoolExecutor:
-    return concurrent.futures.ThreadPoolExecutor(num_cores(), thread_name_prefix='recurrence')
-
-
-@functools.cache
-def _libraries() -> threadpoolctl.ThreadpoolController:
-    return threadpoolctl.ThreadpoolController()
