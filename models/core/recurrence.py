@@ -180,24 +180,21 @@ def lstm_gradient(
 ) -> tuple[tuple[np.ndarray, np.ndarray], LstmParameters]:
     """The gradients of the inputs and of the parameters in `lstm`, from that of the hidden states [T, B, u]."""
     steps, batch, _ = d_hidden.shape
-    d_gates, d_inputs = empty(*kept.gates.shape), _SumsGradient(inputs, p.kernel, p.recurrent)
+    d_sums = _SumsGradient(inputs, p.kernel, p.recurrent)
 
     def run(rows: slice) -> None:
-        back = d_inputs.of_slice(rows)
+        part = d_sums.of_slice(rows)
         zeros = np.zeros_like(kept.cell[0, rows])
         d_last, d_state, d_cell = zeros, np.empty_like(zeros), np.zeros_like(zeros)
         for t in reversed(range(steps)):
             np.add(d_last, d_hidden[t, rows], out=d_state)
-            last_cell, d_z = kept.cell[t - 1, rows] if t else zeros, d_gates[t, rows]
+            last_hidden, last_cell = (kept.hidden[t - 1, rows], kept.cell[t - 1, rows]) if t else (zeros, zeros)
+            d_z = part.of_step(t)
             fused.lstm_gradient(kept.gates[t, rows], last_cell, kept.cell[t, rows], d_state, d_cell, d_z)
-            d_last = back(t, d_z)
+            d_last = part.back(t, last_hidden)
 
     in_slices(batch, run)
-    return d_inputs.of(d_gates), LstmParameters(
-        kernel=d_inputs.kernel(d_gates),
-        recurrent=_matrix_gradient(kept.hidden[:-1], d_gates[1:]),
-        bias=_sum(d_gates),
-    )
+    return d_sums.of_inputs(), LstmParameters(*d_sums.of_parameters())
 
 
 def gru(dense: np.ndarray, p: GruParameters) -> Gru:
@@ -294,25 +291,24 @@ def attention_gradient(
     """
     steps, batch, units = d_outputs.shape
     length = kept.weights.shape[2]
-    d_gates, d_query, d_output = (empty(*array.shape) for array in (kept.gates, kept.query, d_outputs))
-    d_keys, d_inputs = empty(*kept.keys.shape), _SumsGradient(inputs, p.kernel, p.recurrent)
+    d_query, d_output, d_keys = (empty(*array.shape) for array in (kept.query, d_outputs, kept.keys))
+    d_sums = _SumsGradient(inputs, p.kernel, p.recurrent)
     d_scores: list[tuple[int, np.ndarray]] = []
     output_back, query_back, memory_back = (
         np.ascontiguousarray(part.T) for part in (p.output_kernel, p.query_kernel, p.memory_kernel)
     )
 
     def run(rows: slice) -> None:
-        back = d_inputs.of_slice(rows)
+        part = d_sums.of_slice(rows)
         memory, keys, d_key = kept.memory[rows], kept.keys[rows], d_keys[rows]
         d_memory = np.zeros_like(memory)
         d_key[:] = 0
-        d_score, zeros = np.zeros_like(p.score), np.zeros_like(d_outputs[0, rows])
-        d_cell, product = np.zeros_like(zeros), np.empty_like(kept.state[0, rows, units:])
-        d_last = np.zeros_like(product)
+        d_score, d_cell = np.zeros_like(p.score), np.zeros_like(d_outputs[0, rows])
+        product = np.empty_like(kept.state[0, rows, units:])
+        d_last, nothing = np.zeros_like(product), np.zeros_like(kept.state[0, rows])
         for t in reversed(range(steps)):
-            cell = kept.state[t, rows, :units]
-            last_cell = kept.state[t - 1, rows, :units] if t else zeros
-            d_out, d_q, d_z = d_output[t, rows], d_query[t, rows], d_gates[t, rows]
+            cell, last = kept.state[t, rows, :units], kept.state[t - 1, rows] if t else nothing
+            d_out, d_q, d_z = d_output[t, rows], d_query[t, rows], part.of_step(t)
             np.matmul(d_key[:, length + t], memory_back, out=d_out)
             d_out += d_memory[:, length + t]
             d_out += d_outputs[t, rows]
@@ -325,15 +321,13 @@ def attention_gradient(
             np.matmul(d_q, query_back, out=product)
             d_cell += product[:, :units]
             d_hidden += product[:, units:]
-            fused.lstm_gradient(kept.gates[t, rows], last_cell, cell, d_hidden, d_cell, d_z)
-            d_last = back(t, d_z)
+            fused.lstm_gradient(kept.gates[t, rows], last[:, :units], cell, d_hidden, d_cell, d_z)
+            d_last = part.back(t, last[:, units:])
         d_scores.append((rows.start, d_score))
 
     in_slices(batch, run)
-    return d_inputs.of(d_gates), AttentionParameters(
-        kernel=d_inputs.kernel(d_gates),
-        recurrent=_matrix_gradient(kept.state[:-1, :, units:], d_gates[1:]),
-        bias=_sum(d_gates),
+    return d_sums.of_inputs(), AttentionParameters(
+        *d_sums.of_parameters(),
         query_kernel=_matrix_gradient(kept.state[:, :, : 2 * units], d_query),
         query_bias=_sum(d_query),
         memory_kernel=_matrix_gradient(kept.memory, d_keys),
@@ -369,47 +363,91 @@ def _sums(
 
 
 class _SumsGradient:
-    """The gradient of `_sums`: gathers those of the inputs and of the kernel."""
+    """The gradient of `_sums`: gathers those of the inputs and of the parameters."""
 
     def __init__(self, inputs: Inputs, kernel: np.ndarray, recurrent: np.ndarray) -> None:
         self._inputs = inputs
-        self._shape = kernel.shape
+        self._kernel = kernel
         self._size = len(recurrent)
         self._transposed = np.ascontiguousarray(_together(kernel, recurrent, inputs.dense.shape[2]).T)
-        self._of_ones: list[tuple[int, np.ndarray]] = []
-        self._dense = empty(*inputs.dense.shape)
+        self._d_given, self._d_dense = empty(*inputs.given.shape), empty(*inputs.dense.shape)
+        self._slices: list[tuple[int, _SliceGradient]] = []
 
-    def of_slice(self, rows: slice) -> Callable[[int, np.ndarray], np.ndarray]:
-        """Returns a function from a step and the gradient of its sums, [R, 4u], to that of the step before.
+    def of_slice(self, rows: slice) -> '_SliceGradient':
+        """For some rows, whose steps a thread takes one after the other, the last one first."""
+        inputs = Inputs(*(part[:, rows] for part in self._inputs))
+        d_given, d_dense = self._d_given[:, rows], self._d_dense[:, rows]
+        part = _SliceGradient(inputs, d_given, d_dense, self._transposed, np.zeros_like(self._kernel))
+        self._slices.append((rows.start, part))
+        return part
 
-        That, [R, len(recurrent)], holds until the next call, and may be written to.
-        """
-        ones, d_dense = self._inputs.ones[:, rows], self._dense[:, rows]
-        d_kernel = np.zeros(self._shape, np.float32)
-        self._of_ones.append((rows.start, d_kernel))
-        d_both = np.empty((d_dense.shape[1], self._transposed.shape[1]), np.float32)
-
-        def back(t: int, d_sums: np.ndarray) -> np.ndarray:
-            np.matmul(d_sums, self._transposed, out=d_both)
-            if d_dense.shape[2]:
-                d_dense[t] = d_both[:, self._size :]
-            if ones.shape[2]:
-                fused.add_rows_gradient(d_sums, ones[t], d_kernel)
-            return d_both[:, : self._size]
-
-        return back
-
-    def of(self, d_gates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def of_inputs(self) -> tuple[np.ndarray, np.ndarray]:
         """The gradients of `given` and `dense`, when all steps are done."""
-        return d_gates[:, :, : self._inputs.given.shape[2]], self._dense
+        return self._d_given, self._d_dense
 
-    def kernel(self, d_gates: np.ndarray) -> np.ndarray:
-        """The kernel's gradient, when all steps are done."""
-        d_kernel = in_order(self._of_ones)
-        size = self._dense.shape[2]
-        if size:
-            d_kernel[len(d_kernel) - size :] += _matrix_gradient(self._inputs.dense, d_gates)
-        return d_kernel
+    def of_parameters(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The gradients of the kernel, of the recurrent kernel and of the bias, when all steps are done."""
+        d_kernel, d_matrix, d_bias = (
+            in_order([(start, getattr(part, name)) for start, part in self._slices])
+            for name in ('d_kernel', 'd_matrix', 'd_bias')
+        )
+        d_kernel[len(d_kernel) - self._inputs.dense.shape[2] :] += d_matrix[self._size :]
+        return d_kernel, d_matrix[: self._size], d_bias
+
+
+class _SliceGradient:
+    """What a thread does of `_SumsGradient`.
+
+    The gradients of the sums are kept for a few steps, not for all: what they give to the weights is added up while
+    they are in the cache.
+
+    Attributes:
+      d_kernel: what the ones give, [n, 4u].
+      d_matrix: of `_together`.
+      d_bias: [4u].
+    """
+
+    def __init__(
+        self, inputs: Inputs, d_given: np.ndarray, d_dense: np.ndarray, transposed: np.ndarray, d_kernel: np.ndarray
+    ) -> None:
+        self._inputs, self._d_given, self._d_dense, self._transposed = inputs, d_given, d_dense, transposed
+        sums, size = transposed.shape
+        number = d_dense.shape[1]
+        self._both = np.empty((_STEPS, number, size), np.float32)
+        self._d_sums = np.empty((_STEPS, number, sums), np.float32)
+        self._d_both = np.empty((number, size), np.float32)
+        self._product = np.empty((size, sums), np.float32)
+        self.d_kernel, self.d_matrix, self.d_bias = d_kernel, np.zeros_like(self._product), np.zeros(sums, np.float32)
+
+    def of_step(self, t: int) -> np.ndarray:
+        """Where the gradient of a step's sums is to be put, [R, 4u], before `back`."""
+        return self._d_sums[t % _STEPS]
+
+    def back(self, t: int, last: np.ndarray) -> np.ndarray:
+        """Takes what the sums had of the step before, and returns its gradient, both [R, len(recurrent)].
+
+        That holds until the next call, and may be written to.
+        """
+        _, dense, ones = self._inputs
+        d_sums, both, size = self.of_step(t), self._both[t % _STEPS], last.shape[1]
+        np.matmul(d_sums, self._transposed, out=self._d_both)
+        both[:, :size] = last
+        if dense.shape[2]:
+            both[:, size:] = dense[t]
+            self._d_dense[t] = self._d_both[:, size:]
+        if self._d_given.shape[2]:
+            self._d_given[t] = d_sums
+        if ones.shape[2]:
+            fused.add_rows_gradient(d_sums, ones[t], self.d_kernel)
+        if t % _STEPS == 0:
+            steps = min(_STEPS, len(dense) - t)
+            flat = _rows(self._d_sums[:steps])
+            self.d_matrix += np.matmul(_rows(self._both[:steps]).T, flat, out=self._product)
+            self.d_bias += np.sum(flat, axis=0)
+        return self._d_both[:, :size]
+
+
+_STEPS = 16  # of which a product gives the gradient of the weights
 
 
 def _together(kernel: np.ndarray, recurrent: np.ndarray, size: int) -> np.ndarray:

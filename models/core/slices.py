@@ -34,6 +34,8 @@ def empty(*shape: int) -> np.ndarray:
     begins at a multiple of 64 bytes: only such arrays does TensorFlow take over as they are.
     """
     size = int(np.prod(shape)) * 4
+    if size < _SMALL:  # which would keep a large one's memory
+        return np.empty(shape, np.float32)
     with _lock:
         # Whoever uses an array, TensorFlow too, refers to its buffer; here refer the list, the loop and the call.
         free = [buffer for buffer in _buffers if sys.getrefcount(buffer) == 3]
@@ -48,6 +50,7 @@ def empty(*shape: int) -> np.ndarray:
     return buffer[start : start + size].view(np.float32).reshape(shape)
 
 
+_SMALL = 1 << 20
 _buffers: list[np.ndarray] = []
 _lock = threading.Lock()
 _one_at_a_time = threading.Lock()  # two calls at once would set each other's limit for good

@@ -163,18 +163,18 @@ def test_a_track_does_not_depend_on_those_beside_it(monkeypatch: pytest.MonkeyPa
 
 
 def test_memory_is_used_again_only_when_nobody_needs_it() -> None:
-    first = slices.empty(1000, 3)
+    first = slices.empty(100_000, 3)
     address = first.ctypes.data
     assert not address % 64
     part = first[10:20].reshape(-1)
     del first
-    second = slices.empty(1000, 3)
+    second = slices.empty(100_000, 3)
     assert second.ctypes.data != address
     part[:] = 1
     second[:] = 2
     assert (part == 1).all()
     del part
-    assert slices.empty(1000, 3).ctypes.data == address
+    assert slices.empty(100_000, 3).ctypes.data == address
 
 
 def test_rows_of_ones_are_gathered_as_vectors_are_multiplied() -> None:
