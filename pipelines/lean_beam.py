@@ -6,7 +6,7 @@ without where they are not installed, and here. Whoever imports one of them late
 
 import logging
 
-from solferino.pipelines.imports import absent
+from solferino.models.core.imports import absent
 
 _before = logging.root.manager.disable
 logging.disable(logging.WARNING)  # Beam warns of what it does not find, Google Cloud's client too

@@ -11,7 +11,9 @@ import tensorflow as tf
 
 from solferino.hparams.event_rnn import EventRnnHparams
 from solferino.models.core import recurrent_ops
+from solferino.models.core.output_layer import OutputParameters
 from solferino.models.core.recurrent_layers import AttentionLstm, Lstm, times, vectors
+from solferino.models.core.recurrent_ops import FLOAT32
 from solferino.models.core.trainable import Metrics, Supervised, perplexity, seeds
 from solferino.models.music.encodings import Encoding
 
@@ -54,6 +56,11 @@ class EventRnn(Supervised):
 
     def logits(self, ones: tf.Tensor, dense: tf.Tensor, training: bool) -> tf.Tensor:
         """Returns [T, B, classes]; time comes first in `ones` and `dense`, too."""
+        p = self._output_parameters()
+        return times(self._recur(ones, dense, training), p.kernel, self._hparams.precision) + p.bias
+
+    def _recur(self, ones: tf.Tensor, dense: tf.Tensor, training: bool) -> tf.Tensor:
+        """What the last LSTM layer gives, [T, B, units]."""
         layers = self._layers_by_name
         x: Any = (ones, dense)
         if self._hparams.residual_connections:
@@ -66,8 +73,10 @@ class EventRnn(Supervised):
             if self._hparams.residual_connections:
                 output += x
             x = self.drop_out(output, keep, i, num_layers)
-        kernel, bias = (tf.convert_to_tensor(v) for v in layers['logits'].trainable_variables)
-        return times(x, kernel, self._hparams.precision) + bias
+        return x
+
+    def _output_parameters(self) -> OutputParameters:
+        return OutputParameters(*(tf.convert_to_tensor(v) for v in self._layers_by_name['logits'].trainable_variables))
 
     def derived(self, values: Mapping[str, float]) -> dict[str, float]:
         """Perplexity is the exponential of the loss."""
@@ -89,10 +98,16 @@ class EventRnn(Supervised):
     def measure(self, batch: Mapping[str, tf.Tensor], training: bool) -> Metrics:
         """See Supervised: mean cross-entropy over the steps that are not padding."""
         ones, dense, labels = (_time_first(batch[name]) for name in ('ones', 'dense', 'labels'))
-        logits = self.logits(ones, dense, training)
+        x, p = self._recur(ones, dense, training), self._output_parameters()
+        if recurrent_ops.on_processor() and self._hparams.precision == FLOAT32:
+            losses, likeliest = recurrent_ops.cross_entropy(x, labels, p)
+        else:
+            logits = times(x, p.kernel, self._hparams.precision) + p.bias
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+            likeliest = tf.argmax(logits, axis=-1, output_type=tf.int32)
         steps = tf.transpose(tf.sequence_mask(batch['length'], tf.shape(labels)[0], tf.float32))  # [T, B]
-        losses = _cross_entropy(labels, logits) * steps
-        correct = tf.cast(tf.argmax(logits, axis=-1, output_type=tf.int32) == labels, tf.float32) * steps
+        losses *= steps
+        correct = tf.cast(likeliest == labels, tf.float32) * steps
         no_event = tf.cast(labels == self._encoding.no_event_label, tf.float32) * steps
         event = steps - no_event
         loss = (tf.reduce_sum(losses), tf.reduce_sum(steps))
@@ -104,16 +119,6 @@ class EventRnn(Supervised):
             # Every event of these encodings lasts one step of time.
             'metrics/loss_per_step': loss,
         }
-
-
-def _cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Of each label with its logits, [T, B], in nats."""
-    if not recurrent_ops.on_processor():
-        return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-    # tf.nn takes six operations for it where results must repeat; on a processor the one does, too.
-    flat = tf.reshape(logits, [-1, logits.shape[-1]])
-    losses, _ = tf.raw_ops.SparseSoftmaxCrossEntropyWithLogits(features=flat, labels=tf.reshape(labels, [-1]))
-    return tf.reshape(losses, tf.shape(labels))
 
 
 def _time_first(x: tf.Tensor) -> tf.Tensor:

@@ -10,19 +10,13 @@ Shapes: T steps, B tracks, u units, L slots of the attention's memory. Time come
 An LSTM's gates are in the order input, forget, cell, output, a GRU's in the order update, reset, candidate.
 """
 
-import concurrent.futures
-import functools
-import itertools
-import sys
-import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import threadpoolctl
 
 from solferino.models.core import fused
-from solferino.models.core.processors import num_cores
+from solferino.models.core.slices import empty, in_order, in_slices
 
 
 class Inputs(NamedTuple):
@@ -141,7 +135,7 @@ class Attention(NamedTuple):
 
 def product(x: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """x . matrix, [T, B, n] by [n, m]."""
-    result = _empty(*x.shape[:2], matrix.shape[1])
+    result = empty(*x.shape[:2], matrix.shape[1])
     in_slices(len(x), lambda steps: np.matmul(_rows(x[steps]), matrix, out=_rows(result[steps])))
     return result
 
@@ -154,7 +148,7 @@ def product_gradient(d_result: np.ndarray, x: np.ndarray, matrix: np.ndarray) ->
 def drop_out(x: np.ndarray, seed: np.ndarray, keep: float) -> np.ndarray:
     """Dropout of x [n, ...] by the seed int64 [2] alone; the same, of the result's gradient, is the gradient of x."""
     keys = np.random.SeedSequence(seed.view(np.uint64).tolist()).generate_state(2)
-    result = _empty(*x.shape)
+    result = empty(*x.shape)
 
     def run(steps: slice) -> None:
         fused.drop_out(x[steps].reshape(-1), x[: steps.start].size, keep, keys, result[steps].reshape(-1))
@@ -167,7 +161,7 @@ def lstm(inputs: Inputs, p: LstmParameters) -> Lstm:
     """Runs an LSTM from a state of zeros."""
     steps, batch, _ = inputs.dense.shape
     units = len(p.recurrent)
-    kept = Lstm(_empty(steps, batch, units), _empty(steps, batch, units), _empty(steps, batch, 4 * units))
+    kept = Lstm(empty(steps, batch, units), empty(steps, batch, units), empty(steps, batch, 4 * units))
 
     def run(rows: slice) -> None:
         sums = _sums(inputs, p.kernel, p.recurrent, rows)
@@ -186,31 +180,28 @@ def lstm_gradient(
 ) -> tuple[tuple[np.ndarray, np.ndarray], LstmParameters]:
     """The gradients of the inputs and of the parameters in `lstm`, from that of the hidden states [T, B, u]."""
     steps, batch, _ = d_hidden.shape
-    d_gates, d_inputs = _empty(*kept.gates.shape), _SumsGradient(inputs, p.kernel, p.recurrent)
+    d_sums = _SumsGradient(inputs, p.kernel, p.recurrent)
 
     def run(rows: slice) -> None:
-        back = d_inputs.of_slice(rows)
+        part = d_sums.of_slice(rows)
         zeros = np.zeros_like(kept.cell[0, rows])
         d_last, d_state, d_cell = zeros, np.empty_like(zeros), np.zeros_like(zeros)
         for t in reversed(range(steps)):
             np.add(d_last, d_hidden[t, rows], out=d_state)
-            last_cell, d_z = kept.cell[t - 1, rows] if t else zeros, d_gates[t, rows]
+            last_hidden, last_cell = (kept.hidden[t - 1, rows], kept.cell[t - 1, rows]) if t else (zeros, zeros)
+            d_z = part.of_step(t)
             fused.lstm_gradient(kept.gates[t, rows], last_cell, kept.cell[t, rows], d_state, d_cell, d_z)
-            d_last = back(t, d_z)
+            d_last = part.back(t, last_hidden)
 
     in_slices(batch, run)
-    return d_inputs.of(d_gates), LstmParameters(
-        kernel=d_inputs.kernel(d_gates),
-        recurrent=_matrix_gradient(kept.hidden[:-1], d_gates[1:]),
-        bias=_sum(d_gates),
-    )
+    return d_sums.of_inputs(), LstmParameters(*d_sums.of_parameters())
 
 
 def gru(dense: np.ndarray, p: GruParameters) -> Gru:
     """Runs a GRU over `dense` [T, B, n] from a state of zeros; its reset gate comes after the product (`fused.gru`)."""
     steps, batch, _ = dense.shape
     units = len(p.recurrent)
-    kept = Gru(*(_empty(steps, batch, size) for size in (units, 3 * units, units)))
+    kept = Gru(*(empty(steps, batch, size) for size in (units, 3 * units, units)))
     given = product(dense, p.kernel)
 
     def run(rows: slice) -> None:
@@ -231,7 +222,7 @@ def gru_gradient(
 ) -> tuple[np.ndarray, GruParameters]:
     """The gradients of `dense` and of the parameters in `gru`, from that of the hidden states [T, B, u]."""
     steps, batch, _ = d_hidden.shape
-    d_given, d_sums = _empty(*kept.gates.shape), _empty(*kept.gates.shape)
+    d_given, d_sums = empty(*kept.gates.shape), empty(*kept.gates.shape)
     transposed = np.ascontiguousarray(p.recurrent.T)
 
     def run(rows: slice) -> None:
@@ -259,12 +250,12 @@ def attention(inputs: Inputs, p: AttentionParameters, length: int) -> Attention:
     steps, batch, _ = inputs.dense.shape
     units = len(p.score)
     kept = Attention(
-        memory=_empty(batch, length + steps, units),
-        keys=_empty(batch, length + steps, units),
-        state=_empty(steps, batch, 3 * units),
-        gates=_empty(steps, batch, 4 * units),
-        query=_empty(steps, batch, units),
-        weights=_empty(steps, batch, length),
+        memory=empty(batch, length + steps, units),
+        keys=empty(batch, length + steps, units),
+        state=empty(steps, batch, 3 * units),
+        gates=empty(steps, batch, 4 * units),
+        query=empty(steps, batch, units),
+        weights=empty(steps, batch, length),
     )
 
     def run(rows: slice) -> None:
@@ -300,25 +291,24 @@ def attention_gradient(
     """
     steps, batch, units = d_outputs.shape
     length = kept.weights.shape[2]
-    d_gates, d_query, d_output = (_empty(*array.shape) for array in (kept.gates, kept.query, d_outputs))
-    d_keys, d_inputs = _empty(*kept.keys.shape), _SumsGradient(inputs, p.kernel, p.recurrent)
+    d_query, d_output, d_keys = (empty(*array.shape) for array in (kept.query, d_outputs, kept.keys))
+    d_sums = _SumsGradient(inputs, p.kernel, p.recurrent)
     d_scores: list[tuple[int, np.ndarray]] = []
     output_back, query_back, memory_back = (
         np.ascontiguousarray(part.T) for part in (p.output_kernel, p.query_kernel, p.memory_kernel)
     )
 
     def run(rows: slice) -> None:
-        back = d_inputs.of_slice(rows)
+        part = d_sums.of_slice(rows)
         memory, keys, d_key = kept.memory[rows], kept.keys[rows], d_keys[rows]
         d_memory = np.zeros_like(memory)
         d_key[:] = 0
-        d_score, zeros = np.zeros_like(p.score), np.zeros_like(d_outputs[0, rows])
-        d_cell, product = np.zeros_like(zeros), np.empty_like(kept.state[0, rows, units:])
-        d_last = np.zeros_like(product)
+        d_score, d_cell = np.zeros_like(p.score), np.zeros_like(d_outputs[0, rows])
+        product = np.empty_like(kept.state[0, rows, units:])
+        d_last, nothing = np.zeros_like(product), np.zeros_like(kept.state[0, rows])
         for t in reversed(range(steps)):
-            cell = kept.state[t, rows, :units]
-            last_cell = kept.state[t - 1, rows, :units] if t else zeros
-            d_out, d_q, d_z = d_output[t, rows], d_query[t, rows], d_gates[t, rows]
+            cell, last = kept.state[t, rows, :units], kept.state[t - 1, rows] if t else nothing
+            d_out, d_q, d_z = d_output[t, rows], d_query[t, rows], part.of_step(t)
             np.matmul(d_key[:, length + t], memory_back, out=d_out)
             d_out += d_memory[:, length + t]
             d_out += d_outputs[t, rows]
@@ -331,19 +321,17 @@ def attention_gradient(
             np.matmul(d_q, query_back, out=product)
             d_cell += product[:, :units]
             d_hidden += product[:, units:]
-            fused.lstm_gradient(kept.gates[t, rows], last_cell, cell, d_hidden, d_cell, d_z)
-            d_last = back(t, d_z)
+            fused.lstm_gradient(kept.gates[t, rows], last[:, :units], cell, d_hidden, d_cell, d_z)
+            d_last = part.back(t, last[:, units:])
         d_scores.append((rows.start, d_score))
 
     in_slices(batch, run)
-    return d_inputs.of(d_gates), AttentionParameters(
-        kernel=d_inputs.kernel(d_gates),
-        recurrent=_matrix_gradient(kept.state[:-1, :, units:], d_gates[1:]),
-        bias=_sum(d_gates),
+    return d_sums.of_inputs(), AttentionParameters(
+        *d_sums.of_parameters(),
         query_kernel=_matrix_gradient(kept.state[:, :, : 2 * units], d_query),
         query_bias=_sum(d_query),
         memory_kernel=_matrix_gradient(kept.memory, d_keys),
-        score=_in_order(d_scores),
+        score=in_order(d_scores),
         output_kernel=_matrix_gradient(kept.state[:, :, units:], d_output),
         output_bias=_sum(d_output),
     )
@@ -375,47 +363,91 @@ def _sums(
 
 
 class _SumsGradient:
-    """The gradient of `_sums`: gathers those of the inputs and of the kernel."""
+    """The gradient of `_sums`: gathers those of the inputs and of the parameters."""
 
     def __init__(self, inputs: Inputs, kernel: np.ndarray, recurrent: np.ndarray) -> None:
         self._inputs = inputs
-        self._shape = kernel.shape
+        self._kernel = kernel
         self._size = len(recurrent)
         self._transposed = np.ascontiguousarray(_together(kernel, recurrent, inputs.dense.shape[2]).T)
-        self._of_ones: list[tuple[int, np.ndarray]] = []
-        self._dense = _empty(*inputs.dense.shape)
+        self._d_given, self._d_dense = empty(*inputs.given.shape), empty(*inputs.dense.shape)
+        self._slices: list[tuple[int, _SliceGradient]] = []
 
-    def of_slice(self, rows: slice) -> Callable[[int, np.ndarray], np.ndarray]:
-        """Returns a function from a step and the gradient of its sums, [R, 4u], to that of the step before.
+    def of_slice(self, rows: slice) -> '_SliceGradient':
+        """For some rows, whose steps a thread takes one after the other, the last one first."""
+        inputs = Inputs(*(part[:, rows] for part in self._inputs))
+        d_given, d_dense = self._d_given[:, rows], self._d_dense[:, rows]
+        part = _SliceGradient(inputs, d_given, d_dense, self._transposed, np.zeros_like(self._kernel))
+        self._slices.append((rows.start, part))
+        return part
 
-        That, [R, len(recurrent)], holds until the next call, and may be written to.
-        """
-        ones, d_dense = self._inputs.ones[:, rows], self._dense[:, rows]
-        d_kernel = np.zeros(self._shape, np.float32)
-        self._of_ones.append((rows.start, d_kernel))
-        d_both = np.empty((d_dense.shape[1], self._transposed.shape[1]), np.float32)
-
-        def back(t: int, d_sums: np.ndarray) -> np.ndarray:
-            np.matmul(d_sums, self._transposed, out=d_both)
-            if d_dense.shape[2]:
-                d_dense[t] = d_both[:, self._size :]
-            if ones.shape[2]:
-                fused.add_rows_gradient(d_sums, ones[t], d_kernel)
-            return d_both[:, : self._size]
-
-        return back
-
-    def of(self, d_gates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def of_inputs(self) -> tuple[np.ndarray, np.ndarray]:
         """The gradients of `given` and `dense`, when all steps are done."""
-        return d_gates[:, :, : self._inputs.given.shape[2]], self._dense
+        return self._d_given, self._d_dense
 
-    def kernel(self, d_gates: np.ndarray) -> np.ndarray:
-        """The kernel's gradient, when all steps are done."""
-        d_kernel = _in_order(self._of_ones)
-        size = self._dense.shape[2]
-        if size:
-            d_kernel[len(d_kernel) - size :] += _matrix_gradient(self._inputs.dense, d_gates)
-        return d_kernel
+    def of_parameters(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The gradients of the kernel, of the recurrent kernel and of the bias, when all steps are done."""
+        d_kernel, d_matrix, d_bias = (
+            in_order([(start, getattr(part, name)) for start, part in self._slices])
+            for name in ('d_kernel', 'd_matrix', 'd_bias')
+        )
+        d_kernel[len(d_kernel) - self._inputs.dense.shape[2] :] += d_matrix[self._size :]
+        return d_kernel, d_matrix[: self._size], d_bias
+
+
+class _SliceGradient:
+    """What a thread does of `_SumsGradient`.
+
+    The gradients of the sums are kept for a few steps, not for all: what they give to the weights is added up while
+    they are in the cache.
+
+    Attributes:
+      d_kernel: what the ones give, [n, 4u].
+      d_matrix: of `_together`.
+      d_bias: [4u].
+    """
+
+    def __init__(
+        self, inputs: Inputs, d_given: np.ndarray, d_dense: np.ndarray, transposed: np.ndarray, d_kernel: np.ndarray
+    ) -> None:
+        self._inputs, self._d_given, self._d_dense, self._transposed = inputs, d_given, d_dense, transposed
+        sums, size = transposed.shape
+        number = d_dense.shape[1]
+        self._both = np.empty((_STEPS, number, size), np.float32)
+        self._d_sums = np.empty((_STEPS, number, sums), np.float32)
+        self._d_both = np.empty((number, size), np.float32)
+        self._product = np.empty((size, sums), np.float32)
+        self.d_kernel, self.d_matrix, self.d_bias = d_kernel, np.zeros_like(self._product), np.zeros(sums, np.float32)
+
+    def of_step(self, t: int) -> np.ndarray:
+        """Where the gradient of a step's sums is to be put, [R, 4u], before `back`."""
+        return self._d_sums[t % _STEPS]
+
+    def back(self, t: int, last: np.ndarray) -> np.ndarray:
+        """Takes what the sums had of the step before, and returns its gradient, both [R, len(recurrent)].
+
+        That holds until the next call, and may be written to.
+        """
+        _, dense, ones = self._inputs
+        d_sums, both, size = self.of_step(t), self._both[t % _STEPS], last.shape[1]
+        np.matmul(d_sums, self._transposed, out=self._d_both)
+        both[:, :size] = last
+        if dense.shape[2]:
+            both[:, size:] = dense[t]
+            self._d_dense[t] = self._d_both[:, size:]
+        if self._d_given.shape[2]:
+            self._d_given[t] = d_sums
+        if ones.shape[2]:
+            fused.add_rows_gradient(d_sums, ones[t], self.d_kernel)
+        if t % _STEPS == 0:
+            steps = min(_STEPS, len(dense) - t)
+            flat = _rows(self._d_sums[:steps])
+            self.d_matrix += np.matmul(_rows(self._both[:steps]).T, flat, out=self._product)
+            self.d_bias += np.sum(flat, axis=0)
+        return self._d_both[:, :size]
+
+
+_STEPS = 16  # of which a product gives the gradient of the weights
 
 
 def _together(kernel: np.ndarray, recurrent: np.ndarray, size: int) -> np.ndarray:
@@ -423,25 +455,11 @@ def _together(kernel: np.ndarray, recurrent: np.ndarray, size: int) -> np.ndarra
     return np.concatenate([recurrent, kernel[len(kernel) - size :]]) if size else recurrent
 
 
-def in_slices(size: int, run: Callable[[slice], object]) -> None:
-    """Calls `run` for slices that make up a batch, or its steps, each in a thread that does its products alone."""
-    number = max(1, min(num_cores(), size))
-    ends = [size * i // number for i in range(number + 1)]
-    slices = [slice(*pair) for pair in itertools.pairwise(ends)]
-    with _one_at_a_time, _libraries().limit(limits=1, user_api='blas'):
-        list(_threads().map(run, slices))
-
-
 def _matrix_gradient(x: np.ndarray, d_result: np.ndarray) -> np.ndarray:
     """That of the matrix in x . matrix, summed over steps and tracks."""
     parts: list[tuple[int, np.ndarray]] = []
     in_slices(len(x), lambda steps: parts.append((steps.start, _rows(x[steps]).T @ _rows(d_result[steps]))))
-    return _in_order(parts)
-
-
-def _in_order(parts: list[tuple[int, np.ndarray]]) -> np.ndarray:
-    """The sum of what the slices gave, in the order of the slices, so that it repeats exactly."""
-    return functools.reduce(np.add, (part for _, part in sorted(parts, key=lambda pair: pair[0])))
+    return in_order(parts)
 
 
 def _rows(array: np.ndarray) -> np.ndarray:
@@ -452,39 +470,3 @@ def _rows(array: np.ndarray) -> np.ndarray:
 def _sum(array: np.ndarray) -> np.ndarray:
     """Over steps and tracks."""
     return _matrix_gradient(np.ones((*array.shape[:2], 1), np.float32), array)[0]
-
-
-def _empty(*shape: int) -> np.ndarray:
-    """A new float32 array, in memory that an earlier one no longer needs if there is such.
-
-    The system hands out memory a page at a time and clears it, which would take a fifth of a training step. The array
-    begins at a multiple of 64 bytes: only such arrays does TensorFlow take over as they are.
-    """
-    size = int(np.prod(shape)) * 4
-    with _lock:
-        # Whoever uses an array, TensorFlow too, refers to its buffer; here refer the list, the loop and the call.
-        free = [buffer for buffer in _buffers if sys.getrefcount(buffer) == 3]
-        fitting = [buffer for buffer in free if size + 64 <= len(buffer)]
-        if fitting:
-            buffer = min(fitting, key=len)
-        else:
-            _buffers[:] = [b for b in _buffers if all(b is not unfit for unfit in free)]
-            buffer = np.empty(size + 64, np.uint8)
-            _buffers.append(buffer)
-    start = -buffer.ctypes.data % 64
-    return buffer[start : start + size].view(np.float32).reshape(shape)
-
-
-_buffers: list[np.ndarray] = []
-_lock = threading.Lock()
-_one_at_a_time = threading.Lock()  # two calls at once would set each other's limit for good
-
-
-@functools.cache
-def _threads() -> concurrent.futures.ThreadPoolExecutor:
-    return concurrent.futures.ThreadPoolExecutor(num_cores(), thread_name_prefix='recurrence')
-
-
-@functools.cache
-def _libraries() -> threadpoolctl.ThreadpoolController:
-    return threadpoolctl.ThreadpoolController()

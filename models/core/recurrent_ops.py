@@ -1,4 +1,4 @@
-"""`recurrence.py` as operations of TensorFlow, with their gradients; on a GPU there are others instead."""
+"""`recurrence.py` and `output_layer.py` as operations of TensorFlow, with gradients; on a GPU there are others."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from solferino.models.core import recurrence
+from solferino.models.core import output_layer, recurrence
+from solferino.models.core.output_layer import OutputParameters
 from solferino.models.core.recurrence import (
     Attention,
     AttentionParameters,
@@ -59,6 +60,30 @@ def drop_out(x: tf.Tensor, seed: tf.Tensor, keep: float) -> tf.Tensor:
         return dropped(x), dropped  # what was dropped is drawn again, not kept
 
     return run(x)
+
+
+def cross_entropy(x: tf.Tensor, labels: tf.Tensor, parameters: OutputParameters) -> tuple[tf.Tensor, tf.Tensor]:
+    """The losses [T, B] and the likeliest labels of `output_layer.cross_entropy`; for processors."""
+
+    def backwards(upstream: np.ndarray, x: np.ndarray, labels: np.ndarray, *flat: np.ndarray) -> tuple[np.ndarray, ...]:
+        d_x, d_parameters = output_layer.cross_entropy_gradient(upstream, x, labels, OutputParameters(*flat))
+        return d_x, *d_parameters
+
+    @tf.custom_gradient
+    def run(x: tf.Tensor, *flat: tf.Tensor) -> tuple[tuple[tf.Tensor, tf.Tensor], Callable[..., Any]]:
+        losses, likeliest = tf.numpy_function(
+            lambda x, labels, *flat: output_layer.cross_entropy(x, labels, OutputParameters(*flat)),
+            [x, labels, *flat],
+            [tf.float32, tf.int32],
+        )
+
+        def differentiate(upstream: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            gradients = _call(backwards, [upstream, x, labels, *flat], 3)
+            return tuple(tf.ensure_shape(g, v.shape) for g, v in zip(gradients, (x, *flat), strict=True))
+
+        return (tf.ensure_shape(losses, labels.shape), tf.ensure_shape(likeliest, labels.shape)), differentiate
+
+    return run(x, *parameters)
 
 
 def lstm(inputs: Inputs, parameters: LstmParameters) -> tf.Tensor:

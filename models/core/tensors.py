@@ -36,7 +36,7 @@ _ML_DTYPES = {'BF16': 'bfloat16', 'F8_E4M3': 'float8_e4m3fn', 'F8_E5M2': 'float8
 def dump(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> bytes:
     """Returns the bytes of a safetensors file with `arrays`, and `metadata` as JSON in its header."""
     # The library writes an array's memory as it lies, whatever its strides.
-    arrays = {name: np.array(array, order='C') for name, array in arrays.items()}
+    arrays = {name: np.asarray(array, order='C') for name, array in arrays.items()}
     header = {_METADATA: json.dumps(metadata, sort_keys=True), _CHECKSUM: str(_checksum(arrays))}
     return save(arrays, metadata=header)
 

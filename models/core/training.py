@@ -155,6 +155,7 @@ class Trainer:
             self._saved_at = time.monotonic()
 
     def _save(self) -> None:
+        self._saved = None  # its memory goes before the next one needs as much
         checkpoint = checkpoints.capture(self.model, self.metadata)
         for name, array in checkpoint.weights.items():
             if not np.isfinite(array).all():

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from solferino.models.core import recurrence
 from solferino.models.core.fused import compile_pass
+from solferino.models.core.slices import in_slices
 
 _F = np.float32
 _LARGEST_EXPONENT = _F(80)  # exp(88) is float32's largest
@@ -63,7 +63,7 @@ def attend(states: np.ndarray, p: Parameters) -> Kept:
         _weigh(kept.queries[rows], kept.keys[rows], p.score, kept.weights[rows])
         kept.mixed[:, rows] = np.matmul(kept.weights[rows], own).swapaxes(0, 1)
 
-    recurrence.in_slices(number, run)
+    in_slices(number, run)
     return kept
 
 
@@ -84,7 +84,7 @@ def gradient(d_mixed: np.ndarray, states: np.ndarray, p: Parameters, kept: Kept)
         flat, d_queries, d_keys = (array.reshape(-1, array.shape[2]) for array in (own, d_queries, d_keys))
         parts.append((rows.start, Parameters(flat.T @ d_queries, flat.T @ d_keys, d_queries.sum(axis=0), d_score)))
 
-    recurrence.in_slices(states.shape[1], run)
+    in_slices(states.shape[1], run)
     parts.sort(key=lambda part: part[0])  # floating-point sums depend on their order
     return d_states, Parameters(*(np.sum(arrays, axis=0) for arrays in zip(*(p for _, p in parts), strict=True)))
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from solferino.models.core.recurrence import in_slices
+from solferino.models.core.slices import in_slices
 from solferino.models.piano_rnn import key_passes
 
 _FRAMES_AT_ONCE = 8

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from solferino.pipelines.imports import absent
+from solferino.models.core.imports import absent
 
 
 def test_absent(monkeypatch):
@@ -30,7 +30,8 @@ def test_what_takes_long_is_not_imported(module):
     assert (done.stdout, done.stderr) == ('set()\n', '')
 
 
-def test_it_can_be_imported_later():
-    script = 'import solferino.pipelines.lean_beam, pandas, pymongo; print(pandas.Series([1]).sum())'
+@pytest.mark.parametrize('first', ['solferino.pipelines.lean_beam', 'solferino.models.core.runtime as r; r.set_up()'])
+def test_it_can_be_imported_later(first):
+    script = f'import {first}; import pandas, pymongo; print(pandas.Series([1]).sum())'
     done = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ('1\n', '')

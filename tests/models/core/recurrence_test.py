@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from solferino.models.core import attention_lstm, recurrence, recurrent_ops
+from solferino.models.core import attention_lstm, recurrence, recurrent_ops, slices
 from solferino.models.core.recurrence import AttentionParameters, GruParameters, Inputs, LstmParameters
 
 UNITS, CLASSES, NUMBERS = 6, 9, 3
@@ -153,7 +153,7 @@ def test_a_track_does_not_depend_on_those_beside_it(monkeypatch: pytest.MonkeyPa
     upstream = rng.normal(size=(5, 8, UNITS)).astype(np.float32)
     results = []
     for cores in (1, 3, 8):
-        monkeypatch.setattr(recurrence, 'num_cores', lambda cores=cores: cores)
+        monkeypatch.setattr(slices, 'num_cores', lambda cores=cores: cores)
         kept = recurrence.attention(inputs, p, 4)
         d_inputs, d_parameters = recurrence.attention_gradient(upstream, inputs, p, kept)
         results.append([kept.memory.copy(), *d_inputs, *d_parameters])
@@ -163,18 +163,18 @@ def test_a_track_does_not_depend_on_those_beside_it(monkeypatch: pytest.MonkeyPa
 
 
 def test_memory_is_used_again_only_when_nobody_needs_it() -> None:
-    first = recurrence._empty(1000, 3)
+    first = slices.empty(100_000, 3)
     address = first.ctypes.data
     assert not address % 64
     part = first[10:20].reshape(-1)
     del first
-    second = recurrence._empty(1000, 3)
+    second = slices.empty(100_000, 3)
     assert second.ctypes.data != address
     part[:] = 1
     second[:] = 2
     assert (part == 1).all()
     del part
-    assert recurrence._empty(1000, 3).ctypes.data == address
+    assert slices.empty(100_000, 3).ctypes.data == address
 
 
 def test_rows_of_ones_are_gathered_as_vectors_are_multiplied() -> None:
@@ -242,7 +242,7 @@ def test_dropout_is_a_function_of_the_seed_alone(monkeypatch: pytest.MonkeyPatch
     ones = np.ones((40, 10, 50), np.float32)
     masks = []
     for cores, *seed in [(1, 5, 6), (3, 5, 6), (1, 5, 7), (1, 6, 6), (1, -5, 6)]:
-        monkeypatch.setattr(recurrence, 'num_cores', lambda cores=cores: cores)
+        monkeypatch.setattr(slices, 'num_cores', lambda cores=cores: cores)
         masks.append(recurrence.drop_out(ones, np.array(seed), 0.5) > 0)
     np.testing.assert_array_equal(masks[0], masks[1])
     for mask in masks[2:]:  # as often alike as two coins

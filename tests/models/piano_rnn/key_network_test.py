@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from solferino.models.core import recurrence
+from solferino.models.core import slices
 from solferino.models.piano_rnn import key_network, key_passes
 from solferino.models.piano_rnn.key_network import Extent, KeyParameters
 
@@ -67,7 +67,7 @@ def _dense(frames: np.ndarray, extent: Extent, given: tf.Tensor, keeps: np.ndarr
 
 @pytest.mark.parametrize('cores', [1, 2, 5])
 def test_logits_and_gradients(cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recurrence, 'num_cores', lambda: cores)
+    monkeypatch.setattr(slices, 'num_cores', lambda: cores)
     rng = np.random.default_rng(cores)
     frames, p = _frames(rng, 3, 21), _parameters(rng)
     extent = Extent(np.array([0, 4, 7], np.int32), np.array([21, 20, 8], np.int32))
