@@ -50,6 +50,7 @@ def sample(
 ) -> np.ndarray:
     """Continues primers, bool [steps, KEYS], to `length` frames; returns bool [primers, length, KEYS].
 
+    The network sees a primer's frames as the vocabulary has them; those that are returned are as they were given.
     Output k draws its random numbers from the seed and k alone, so that it does not depend on how many are sampled
     beside it.
     """
@@ -68,7 +69,10 @@ def sample(
 
     groups = filled(np.arange(len(primers))).reshape(-1, ROWS_AT_ONCE)
     sampled = event_sampling.on_cores(fill, list(groups), num_cores())[: len(primers)]
-    return known.frames[sampled[:, window:]]
+    frames = known.frames[sampled[:, window:]]
+    for k, primer in enumerate(primers):
+        frames[k, : len(primer)] = primer
+    return frames
 
 
 def log_likelihood(weights: Weights, config: PianoConfig, frames: np.ndarray) -> float:

@@ -13,6 +13,7 @@ _AT_ONCE = 512  # frames that are compared with the vocabulary together, so that
 # What counts first and second in a distance; all is below 2^24, so that float32 holds it.
 _SECOND = 2
 _FIRST = _SECOND * (KEYS + 1)
+_NEVER = 1 << 23  # farther than any frame
 
 
 def build(counts: Mapping[str, int], size: int, min_count: int) -> Vocabulary:
@@ -39,7 +40,8 @@ class Lookup:
     """Finds frames in a vocabulary; one that is not in it is taken for the nearest that is.
 
     The nearest is the one with the fewest notes to add or to take away; of equals the one that adds fewest, then one
-    with the same bass, then the most frequent.
+    with the same bass, then the most frequent. Silence stands for no frame that sounds: a single note that is not in the
+    vocabulary would be lost, and with it all that a primer of one note says.
 
     Attributes:
       frames: bool [tokens, KEYS].
@@ -59,6 +61,7 @@ class Lookup:
             [self.frames * np.float32(-2 * _FIRST - _SECOND), -_bass(self.frames)], axis=1
         ).T.copy()
         self._constant = self.frames.sum(axis=1, dtype=np.float32) * np.float32(_FIRST + _SECOND)
+        self._constant[self.empty] = _NEVER
 
     def __len__(self) -> int:
         return len(self.frames)

@@ -208,6 +208,11 @@ def test_the_default_primer_is_a_note_after_silence(model: Model) -> None:
     assert heard(output)[0] == [62]
 
 
+def test_a_primer_outside_the_vocabulary_is_played_as_it_was_given(model: Model) -> None:
+    (output,) = model.generate(primers.parse('start_note', 'A5'), num_steps=20)
+    assert heard(output)[0] == [81]
+
+
 def test_random_frames_are_known_ones_and_not_all_the_same(model: Model) -> None:
     outputs = model.generate(num_outputs=3, num_steps=21, random_frames=20, seed=2)
     known = [(frame.nonzero()[0] + 21).tolist() for frame in lookup.of(CONFIG.learned).frames]

@@ -108,9 +108,10 @@ def test_a_vocabulary_is_learned_of_the_training_side() -> None:
 def nearest_by_hand(frame: set[int], known: list[set[int]]) -> int:
     """What `Lookup` says, in its own words."""
 
-    def distance(place: int) -> tuple[int, int, bool, int]:
+    def distance(place: int) -> tuple[bool, int, int, bool, int]:
         added, missing = len(known[place] - frame), len(frame - known[place])
-        return added + missing, added, min(frame, default=0) != min(known[place], default=0), place
+        lost = bool(frame) and not known[place]
+        return lost, added + missing, added, min(frame, default=0) != min(known[place], default=0), place
 
     return min(range(len(known)), key=distance)
 
@@ -132,7 +133,8 @@ def test_the_nearest_is_the_nearest(asked: list[set[int]], others: list[set[int]
         ({60, 64, 67}, '60,67 60,64', '60,67'),  # the more frequent
         ({60, 64, 67}, '61,64,67 60', '60'),  # two changes each, but none adds a note
         ({60, 64, 67}, '60 60,64,68,69', '60'),  # two changes, not three
-        ({90}, '50', 'e'),
+        ({90}, '50', '50'),  # not silence
+        ({90}, '50,60 61', '61'),
         ({50, 90}, '50', '50'),
     ],
 )
