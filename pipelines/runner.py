@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from solferino.hparams.errors import SolferinoError
-from solferino.pipelines import imports, workers
+from solferino.models.core import imports
+from solferino.pipelines import workers
 
 logger = logging.getLogger(__name__)
 
