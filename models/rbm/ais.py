@@ -26,7 +26,7 @@ from solferino.models.rbm.equations import MOST_ENUMERATED, exact_log_partition,
 _TOGETHER = 32
 _CACHE = 1 << 19
 # Units of all states together that are enumerated rather than estimated; connections that a chain visits.
-_ENUMERATION, _CHAIN = 1 << 24, 10**9
+_ENUMERATION, _CHAIN = 1 << 27, 10**9
 _DEVIATIONS = 3  # of the confidence interval, as Salakhutdinov and Murray give it
 
 
