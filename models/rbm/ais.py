@@ -139,7 +139,7 @@ def best_log_partition(
     The smaller the machine, the more temperatures the estimate takes.
     """
     small, large = sorted(weights.shape)
-    if large << min(small, MOST_ENUMERATED + 1) <= _ENUMERATION:
+    if small <= MOST_ENUMERATED and large << small <= _ENUMERATION:
         value = exact_log_partition(weights, visible_bias, hidden_bias)
         return LogPartition(np.array([value]), np.zeros(1), np.zeros(1))
     steps = min(max(_CHAIN // (small * large), 1000), 20000)

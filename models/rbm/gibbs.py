@@ -14,7 +14,7 @@ from solferino.models.core.processors import num_cores
 from solferino.models.rbm import fused
 
 _ROWS = 128  # that a thread leads at once in training: few enough for its caches, enough for products at full speed
-_HIGHEST = 1e30  # inverse temperature, beyond which products leave float32
+_ONE, _HIGHEST = np.float32(1), 1e30  # inverse temperature, beyond which products leave float32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,7 +136,7 @@ class _Chains:
       visible_sums: [chains, V]; what the hidden units added when the visible ones were drawn.
     """
 
-    def __init__(self, machine: Machine, words: np.ndarray, scale: np.float32 = np.float32(1)) -> None:
+    def __init__(self, machine: Machine, words: np.ndarray, scale: np.float32 = _ONE) -> None:
         units, chains = len(machine.weights), len(words)
         self._weights, self._transposed = machine.weights, np.ascontiguousarray(machine.weights.T)
         self._visible_words, self._hidden_words = (

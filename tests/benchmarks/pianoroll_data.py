@@ -105,8 +105,8 @@ class Cutting:
         all of its notes stay on the piano.
       share: of the sequences that are moved. All are in C major or C minor, those to be predicted too, so that moving
         them shows more music but hides its key.
-      scattered: for models that see a step alone: an example is steps from anywhere, so that the few examples of a batch
-        are as many different steps.
+      scattered: for models that see a step alone: an example is steps from anywhere, so that a batch of few examples
+        is as well mixed as one of many.
     """
 
     crop: int = 0

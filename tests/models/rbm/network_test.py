@@ -154,3 +154,15 @@ def test_values_are_those_of_a_step() -> None:
     log_p = -energy - equations.exact_log_partition(*parameters) / 2
     np.testing.assert_allclose(found['metrics/log_likelihood'], log_p, rtol=1e-5)
     assert found['metrics/log_likelihood_low'] == found['metrics/log_likelihood_high']
+
+
+def test_training_estimates_the_pseudo_likelihood_of_all() -> None:
+    """From some of the rows and units: the mean of many estimates is the value."""
+    model = _model(HPARAMS)
+    _train(model, 100)
+    data = tf.constant(_data()[:60], tf.float32)
+    seeds = [tf.constant([7, number], tf.int64) for number in range(400)]
+    whole = contrastive.measure(data, model.parameters, 1, 1 << 20, seeds[0])
+    estimate = tf.function(lambda seed: contrastive.measure(data, model.parameters, 1, 200, seed)['loss'])
+    found = np.array([float(total) for total, _ in map(estimate, seeds)])
+    assert abs(found.mean() - whole['loss'][0]) < 4 * found.std() / 20 + 0.01 * float(whole['loss'][0])
