@@ -47,24 +47,32 @@ def draw(logits: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.random.stateless_uniform(tf.shape(logits), seed) < tf.sigmoid(logits), tf.float32)
 
 
-def gibbs(hidden: tf.Tensor, parameters: Parameters, steps: int, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+class Ends(NamedTuple):
+    """Where chains end: visible states [R, V], and the hidden units' logits and states [R, H] given these."""
+
+    visible: tf.Tensor
+    hidden_sums: tf.Tensor
+    hidden: tf.Tensor
+
+
+def gibbs(hidden: tf.Tensor, parameters: Parameters, steps: int, seed: tf.Tensor) -> Ends:
     """Runs a chain from each row of hidden states [R, H]: visible given hidden, hidden given visible, `steps` times.
 
     On a processor TensorFlow takes three times as long for the random numbers as for the products: there it is
-    `gibbs.sample_from_hidden`.
-
-    Returns:
-      The last visible states [R, V] and, drawn from them, hidden states [R, H]; no gradient flows through them.
+    `gibbs.sample_from_hidden`. No gradient flows through the result.
     """
     if recurrent_ops.on_processor():
         run = functools.partial(passes.sample_from_hidden, steps=steps)
-        visible, last = tf.numpy_function(run, [hidden, *parameters, seed], [tf.float32] * 2)
-        return tf.ensure_shape(visible, [None, parameters.weights.shape[0]]), tf.ensure_shape(last, hidden.shape)
-    visible = tf.zeros([tf.shape(hidden)[0], parameters.weights.shape[0]])
+        visible, last, sums = tf.numpy_function(run, [hidden, *parameters, seed], [tf.float32] * 3)
+        visible = tf.ensure_shape(visible, [None, parameters.weights.shape[0]])
+        last, sums = (tf.ensure_shape(x, hidden.shape) for x in (last, sums))
+        return Ends(visible, sums + parameters.hidden_bias, last)
+    visible, sums = tf.zeros([tf.shape(hidden)[0], parameters.weights.shape[0]]), hidden
     for step in range(steps):
         visible = draw(visible_sums(hidden, parameters), nth(seed, 2 * step))
-        hidden = draw(hidden_sums(visible, parameters), nth(seed, 2 * step + 1))
-    return tf.stop_gradient(visible), tf.stop_gradient(hidden)
+        sums = hidden_sums(visible, parameters)
+        hidden = draw(sums, nth(seed, 2 * step + 1))
+    return Ends(*map(tf.stop_gradient, (visible, sums, hidden)))
 
 
 def seed_of_step(seed: int, iterations: tf.Variable) -> tf.Tensor:

@@ -73,8 +73,8 @@ def sample(
 
     def run(part: np.ndarray) -> np.ndarray:
         part = part.reshape(-1)
-        words = np.concatenate([_words(machine, 1, [*seed, k]) for k in part.tolist()])
-        chains = _Chains(machine.of_chains(part), words, scale)
+        words = zip(*(_words(machine, 1, [*seed, k]) for k in part.tolist()), strict=True)
+        chains = _Chains(machine.of_chains(part), *map(np.concatenate, words), scale)
         return _run(chains, start[part], held[part], steps, mean_field)
 
     with one_thread(), futures.ThreadPoolExecutor(len(slices)) as pool:
@@ -88,7 +88,7 @@ def sample_from_hidden(
     hidden_bias: np.ndarray,
     seed: np.ndarray,
     steps: int,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """`sample` as training wants it: from hidden states, and with those that the visible ones lead to.
 
     Args:
@@ -98,29 +98,36 @@ def sample_from_hidden(
       steps: each draws the visible and then the hidden units; at least one.
 
     Returns:
-      The last visible states [R, V] and hidden states [R, H], float32 zeros and ones.
+      The last visible states [R, V] and hidden states [R, H], float32 zeros and ones, and v.W [R, H] between them.
     """
     machine = Machine(weights, visible_bias, hidden_bias)
-    visible, last = np.empty((len(hidden), len(weights)), np.float32), np.empty_like(hidden)
-    words = _words(machine, len(hidden), seed.view(np.uint64).tolist())
+    visible, last, sums = (np.empty((len(hidden), size), np.float32) for size in (*weights.shape, weights.shape[1]))
+    visible_words, hidden_words = _words(machine, len(hidden), seed.view(np.uint64).tolist())
 
     def run(part: slice) -> None:
         for start in range(part.start, part.stop, _ROWS):
             rows = slice(start, min(start + _ROWS, part.stop))
-            chains = _Chains(machine.of_chains(rows), words[rows])
+            chains = _Chains(machine.of_chains(rows), visible_words[rows], hidden_words[rows])
             chains.hidden[:] = hidden[rows]
             for _ in range(steps):
                 chains.draw_visible()
                 chains.draw_hidden()
-            visible[rows], last[rows] = chains.visible, chains.hidden
+            visible[rows], last[rows], sums[rows] = chains.visible, chains.hidden, chains.hidden_sums
 
     recurrence.in_slices(len(hidden), run)
-    return visible, last
+    return visible, last, sums
 
 
-def _words(machine: Machine, chains: int, seed: list[int]) -> np.ndarray:
-    """The states of the generators of some chains, [chains, V + H]; see `fused`."""
-    return np.random.default_rng(seed).integers(1, 1 << 32, (chains, sum(machine.weights.shape)), np.uint32)
+def _words(machine: Machine, chains: int, seed: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """The states of the generators of both layers of some chains, [chains, V] and [chains, H]; see `fused`."""
+    rng = np.random.default_rng(seed)
+
+    def words(units: int) -> np.ndarray:
+        drawn = rng.integers(0, 1 << 64, -(-chains * units // 2), np.uint64).view(np.uint32)  # the faster way
+        return np.maximum(drawn[: chains * units], 1).reshape(chains, units)
+
+    visible, hidden = machine.weights.shape
+    return words(visible), words(hidden)
 
 
 class _Chains:
@@ -128,30 +135,30 @@ class _Chains:
 
     Args:
       machine: of all chains, or one for each.
-      words: see `_words`.
+      visible_words, hidden_words: see `_words`.
       scale: inverse temperature.
 
     Attributes:
       visible, hidden: float32 [chains, V] and [chains, H]; not filled.
       visible_sums: [chains, V]; what the hidden units added when the visible ones were drawn.
+      hidden_sums: [chains, H]; the same of the visible units.
     """
 
-    def __init__(self, machine: Machine, words: np.ndarray, scale: np.float32 = _ONE) -> None:
-        units, chains = len(machine.weights), len(words)
+    def __init__(
+        self, machine: Machine, visible_words: np.ndarray, hidden_words: np.ndarray, scale: np.float32 = _ONE
+    ) -> None:
         self._weights, self._transposed = machine.weights, np.ascontiguousarray(machine.weights.T)
-        self._visible_words, self._hidden_words = (
-            np.ascontiguousarray(w) for w in (words[:, :units], words[:, units:])
-        )
+        self._visible_words, self._hidden_words = visible_words, hidden_words  # advanced in place
         self.visible_bias, self._hidden_bias = np.atleast_2d(machine.visible_bias), np.atleast_2d(machine.hidden_bias)
         # All have the same biases, or each its own.
-        self._which = np.arange(chains, dtype=np.int32) % len(self.visible_bias)
+        self._which = np.arange(len(visible_words), dtype=np.int32) % len(self.visible_bias)
         self._scale = scale
-        self.visible, self.visible_sums = np.empty((2, chains, units), np.float32)
-        self.hidden, self._hidden_sums = np.empty((2, chains, words.shape[1] - units), np.float32)
+        self.visible, self.visible_sums = np.empty((2, *visible_words.shape), np.float32)
+        self.hidden, self.hidden_sums = np.empty((2, *hidden_words.shape), np.float32)
 
     def draw_hidden(self) -> None:
-        np.matmul(self.visible, self._weights, out=self._hidden_sums)
-        fused.draw(self._hidden_sums, self._hidden_bias, self._which, self._scale, self._hidden_words, self.hidden)
+        np.matmul(self.visible, self._weights, out=self.hidden_sums)
+        fused.draw(self.hidden_sums, self._hidden_bias, self._which, self._scale, self._hidden_words, self.hidden)
 
     def draw_visible(self) -> None:
         np.matmul(self.hidden, self._transposed, out=self.visible_sums)

@@ -86,11 +86,11 @@ class Rbm(Trainable):
             begin = tf.convert_to_tensor(self._state['chains'])
         else:
             begin = tf.cast(tf.random.stateless_uniform(tf.shape(probabilities), seed) < probabilities, tf.float32)
-        model, hidden = contrastive.gibbs(begin, parameters, self._hparams.cd_steps, contrastive.nth(seed, 2))
+        model = contrastive.gibbs(begin, parameters, self._hparams.cd_steps, contrastive.nth(seed, 2))
         if self._hparams.persistent:
-            self._state['chains'].assign(hidden)
+            self._state['chains'].assign(model.hidden)
         learned = _statistics(data, probabilities)
-        forgotten = _statistics(model, tf.sigmoid(contrastive.hidden_sums(model, parameters)))
+        forgotten = _statistics(model.visible, tf.sigmoid(model.hidden_sums))
         gradients = [of_model - of_data for of_data, of_model in zip(learned, forgotten, strict=True)]
         gradients[0] += self._hparams.weight_decay * parameters.weights
         if self._hparams.sparsity_cost:

@@ -119,7 +119,7 @@ class RnnRbm(Trainable):
         with tf.GradientTape() as tape:
             data, parameters = self.machines(batch, training=True)
             hidden = contrastive.draw(contrastive.hidden_sums(data, parameters), contrastive.nth(seed, 2))
-            model, _ = contrastive.gibbs(hidden, parameters, self._hparams.cd_steps, contrastive.nth(seed, 3))
+            model = contrastive.gibbs(hidden, parameters, self._hparams.cd_steps, contrastive.nth(seed, 3)).visible
             gap = contrastive.free_energy(data, parameters) - contrastive.free_energy(model, parameters)
             decay = tf.nn.l2_loss(parameters.weights) * self._hparams.weight_decay
             objective = tf.reduce_mean(gap) + decay

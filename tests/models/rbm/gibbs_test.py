@@ -89,7 +89,7 @@ def test_from_hidden_states_chains_draw_from_the_conditionals(shared: bool) -> N
     biases = (machine.visible_bias, machine.hidden_bias)
     if not shared:
         biases = tuple(np.tile(bias, (CHAINS, 1)) for bias in biases)
-    visible, last = gibbs.sample_from_hidden(hidden, machine.weights, *biases, np.array([1, -2]), 1)
+    visible, last, _ = gibbs.sample_from_hidden(hidden, machine.weights, *biases, np.array([1, -2]), 1)
     of_visible = equations.sigmoid(machine.weights @ [1, 0] + machine.visible_bias)
     v, h = equations.states(3), equations.states(2)
     wanted_visible = np.where(v, of_visible, 1 - of_visible).prod(axis=1)
@@ -102,8 +102,9 @@ def test_from_hidden_states_chains_draw_from_the_conditionals(shared: bool) -> N
 def test_training_chains_of_many_steps_draw_from_the_machine() -> None:
     machine = _machine(scale=0.7)
     parameters = (machine.weights, machine.visible_bias, machine.hidden_bias)
-    visible, _ = gibbs.sample_from_hidden(np.zeros((CHAINS, 4), np.float32), *parameters, np.array([0, 3]), 60)
+    visible, _, sums = gibbs.sample_from_hidden(np.zeros((CHAINS, 4), np.float32), *parameters, np.array([0, 3]), 60)
     assert _is_drawn_from(_numbers(visible.astype(int)), _distribution(machine))
-    again, _ = gibbs.sample_from_hidden(np.zeros((CHAINS, 4), np.float32), *parameters, np.array([0, 3]), 60)
-    other, _ = gibbs.sample_from_hidden(np.zeros((CHAINS, 4), np.float32), *parameters, np.array([0, 4]), 60)
+    again, *_ = gibbs.sample_from_hidden(np.zeros((CHAINS, 4), np.float32), *parameters, np.array([0, 3]), 60)
+    other, *_ = gibbs.sample_from_hidden(np.zeros((CHAINS, 4), np.float32), *parameters, np.array([0, 4]), 60)
+    np.testing.assert_allclose(sums, visible @ machine.weights, atol=1e-5)
     assert (visible == again).all() and (visible != other).any()

@@ -78,7 +78,7 @@ def test_gradient_is_that_of_the_free_energies() -> None:
     end = model.parameters
     # The chains' visible states are drawn again from where the chains were before: nothing was on.
     seed = contrastive.nth(contrastive.seed_of_step(1, tf.constant(0)), 2)
-    chains, hidden = contrastive.gibbs(tf.zeros([40, 6]), start, 1, seed)
+    chains, _, hidden = contrastive.gibbs(tf.zeros([40, 6]), start, 1, seed)
     np.testing.assert_array_equal(hidden, model.named_optimizer_state()['chains'].numpy())
     data = tf.constant(np.concatenate([rows, rows[1::2]]), tf.float32)
     with tf.GradientTape() as tape:
@@ -166,3 +166,11 @@ def test_training_estimates_the_pseudo_likelihood_of_all() -> None:
     estimate = tf.function(lambda seed: contrastive.measure(data, model.parameters, 1, 200, seed)['loss'])
     found = np.array([float(total) for total, _ in map(estimate, seeds)])
     assert abs(found.mean() - whole['loss'][0]) < 4 * found.std() / 20 + 0.01 * float(whole['loss'][0])
+
+
+def test_on_a_gpu_the_chains_are_led_by_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contrastive.recurrent_ops, 'on_processor', lambda: False)
+    model = _model(HPARAMS)
+    before = _divergence(model)
+    _train(model, 700)
+    assert _divergence(model) < 0.4 * before
