@@ -18,8 +18,6 @@ from solferino.hparams.spec import FamilySpec
 if TYPE_CHECKING:
     from solferino.models.loading import Model
 
-_ADVICE = 'Try a higher --temperature.'  # about outputs without notes
-
 
 def run(spec: FamilySpec) -> None:
     """Runs the command of the family that `spec` describes."""
@@ -148,11 +146,11 @@ def _generate(model: 'Model', fv: flags.FlagValues, spec: FamilySpec) -> None:
     if silent and not spec.keeps_silence:
         sequences = [sequence for sequence in sequences if sequence.notes]
     if not sequences:
-        raise SolferinoError(f'None of the {silent} outputs has notes, so nothing was written. {_ADVICE}')
+        raise SolferinoError(f'None of the {silent} outputs has notes, so nothing was written. {spec.silence_remedy}')
     paths = midi_files.write_all(sequences, Path(fv.output_dir).expanduser())
     if silent:
         told = 'have no notes' if spec.keeps_silence else 'have no notes and were not written'
-        logging.warning('%d of the %d outputs %s. %s', silent, fv.num_outputs, told, _ADVICE)
+        logging.warning('%d of the %d outputs %s. %s', silent, fv.num_outputs, told, spec.silence_remedy)
     length = f' of {options.num_steps} steps' if options.num_steps else ''
     print(f'Generated {len(paths)} MIDI files{length} in {seconds:.1f} s:')
     print(f'{paths[0]} to {paths[-1].name}' if len(paths) > 1 else paths[0])

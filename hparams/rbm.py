@@ -238,4 +238,6 @@ SPEC = FamilySpec(
     generation=RbmGeneration(),
     plots={'plot_filters': 'Draw what each hidden unit is sensitive to, and how strongly the output turns it on.'},
     keeps_silence=False,
+    silence_remedy='Give the chains another start or a longer way: --start=noise, a --primer_midi, more --gibbs_steps. '
+    'A higher --temperature adds notes, too, and so does training for longer.',
 )

@@ -9,6 +9,9 @@ from solferino.hparams.spec import architecture
 class RnnRbmHparams:
     """Where a name is one of RbmHparams, it means the same.
 
+    Persistent chains and the sparsity target are for one machine that all data share, which here is another in each
+    frame; momentum is Adam's own.
+
     Attributes:
       batch_size: sequences in a batch.
       num_timesteps: 1: a machine is given the frames before its own.

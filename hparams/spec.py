@@ -52,6 +52,7 @@ class FamilySpec:
       plots: name and help of each flag of generate that draws how a model sees a piece of music; see `Family.plot`.
       has_dense_form: whether Magenta's tools can read its examples (`--format=dense`).
       keeps_silence: whether generate writes a file for an output without notes, instead of only counting it.
+      silence_remedy: what to do about such outputs.
     """
 
     name: str
@@ -65,6 +66,7 @@ class FamilySpec:
     plots: Mapping[str, str] = dataclasses.field(default_factory=dict)
     has_dense_form: bool = False
     keeps_silence: bool = True
+    silence_remedy: str = 'Try a higher --temperature.'
 
     def config(self, name: str | None) -> Config:
         """Returns the config called `name` (None: the default). Raises SolferinoError that lists the valid names."""

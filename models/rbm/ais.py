@@ -26,7 +26,7 @@ from solferino.models.rbm.equations import MOST_ENUMERATED, exact_log_partition,
 _TOGETHER = 32
 _CACHE = 1 << 19
 # Units of all states together that are enumerated rather than estimated; connections that a chain visits.
-_ENUMERATION, _CHAIN = 1 << 24, 10**9
+_ENUMERATION, _CHAIN = 1 << 27, 10**9
 _DEVIATIONS = 3  # of the confidence interval, as Salakhutdinov and Murray give it
 
 
@@ -139,7 +139,7 @@ def best_log_partition(
     The smaller the machine, the more temperatures the estimate takes.
     """
     small, large = sorted(weights.shape)
-    if large << min(small, MOST_ENUMERATED + 1) <= _ENUMERATION:
+    if small <= MOST_ENUMERATED and large << small <= _ENUMERATION:
         value = exact_log_partition(weights, visible_bias, hidden_bias)
         return LogPartition(np.array([value]), np.zeros(1), np.zeros(1))
     steps = min(max(_CHAIN // (small * large), 1000), 20000)

@@ -4,9 +4,18 @@ R rows of visible states [R, V] float32 of zeros and ones. Biases [V] and [H] ar
 give each row its own. Random numbers are functions of `seed`, int64 [2], as in `tf.random.stateless_uniform`.
 """
 
-from typing import NamedTuple
+import functools
+from typing import Any, NamedTuple
 
+import keras
 import tensorflow as tf
+
+from solferino.models.core import recurrent_ops
+from solferino.models.core.trainable import Metrics
+from solferino.models.rbm import gibbs as passes
+
+# Softplus that an estimate of the pseudo-likelihood takes: few while training, all or many of the units otherwise.
+TRAINING_WORK, TEST_WORK = 1 << 15, 1 << 22
 
 
 class Parameters(NamedTuple):
@@ -38,17 +47,32 @@ def draw(logits: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.random.stateless_uniform(tf.shape(logits), seed) < tf.sigmoid(logits), tf.float32)
 
 
-def gibbs(hidden: tf.Tensor, parameters: Parameters, steps: int, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+class Ends(NamedTuple):
+    """Where chains end: visible states [R, V], and the hidden units' logits and states [R, H] given these."""
+
+    visible: tf.Tensor
+    hidden_sums: tf.Tensor
+    hidden: tf.Tensor
+
+
+def gibbs(hidden: tf.Tensor, parameters: Parameters, steps: int, seed: tf.Tensor) -> Ends:
     """Runs a chain from each row of hidden states [R, H]: visible given hidden, hidden given visible, `steps` times.
 
-    Returns:
-      The last visible states [R, V] and, drawn from them, hidden states [R, H]; no gradient flows through them.
+    On a processor TensorFlow takes three times as long for the random numbers as for the products: there it is
+    `gibbs.sample_from_hidden`. No gradient flows through the result.
     """
-    visible = tf.zeros([tf.shape(hidden)[0], parameters.weights.shape[0]])
+    if recurrent_ops.on_processor():
+        run = functools.partial(passes.sample_from_hidden, steps=steps)
+        visible, last, sums = tf.numpy_function(run, [hidden, *parameters, seed], [tf.float32] * 3)
+        visible = tf.ensure_shape(visible, [None, parameters.weights.shape[0]])
+        last, sums = (tf.ensure_shape(x, hidden.shape) for x in (last, sums))
+        return Ends(visible, sums + parameters.hidden_bias, last)
+    visible, sums = tf.zeros([tf.shape(hidden)[0], parameters.weights.shape[0]]), hidden
     for step in range(steps):
         visible = draw(visible_sums(hidden, parameters), nth(seed, 2 * step))
-        hidden = draw(hidden_sums(visible, parameters), nth(seed, 2 * step + 1))
-    return tf.stop_gradient(visible), tf.stop_gradient(hidden)
+        sums = hidden_sums(visible, parameters)
+        hidden = draw(sums, nth(seed, 2 * step + 1))
+    return Ends(*map(tf.stop_gradient, (visible, sums, hidden)))
 
 
 def seed_of_step(seed: int, iterations: tf.Variable) -> tf.Tensor:
@@ -87,3 +111,30 @@ def pseudo_log_likelihood(visible: tf.Tensor, parameters: Parameters, work: int,
     gained += turn * tf.gather(bias, places, batch_dims=1)  # F(v) - F(flipped)
     scale = units / tf.cast(each, tf.float32)
     return -scale * tf.reduce_sum(tf.nn.softplus(gained), axis=-1)
+
+
+def measure(data: tf.Tensor, parameters: Parameters, steps: int, work: int, seed: tf.Tensor) -> Metrics:
+    """What both kinds of network report of rows of data [R, V].
+
+    Sums over rows count for the time steps of a row, so that values are a step's. `work` and `seed` are those of
+    `pseudo_log_likelihood`, which is estimated from some of the rows where a unit of each is more than the work.
+    """
+    probabilities = tf.sigmoid(hidden_sums(data, parameters))
+    reconstruction = tf.sigmoid(visible_sums(probabilities, parameters))
+    rows = tf.cast(tf.shape(data)[0], tf.float32)
+    every = 1 + tf.shape(data)[0] * parameters.weights.shape[1] // work
+    some = Parameters(parameters.weights, *(b if b.shape.rank == 1 else b[::every] for b in parameters[1:]))
+    likelihood = rows * tf.reduce_mean(pseudo_log_likelihood(data[::every], some, work, seed))
+    return {
+        'loss': (-likelihood, rows * steps),
+        'metrics/pseudo_log_likelihood': (likelihood, rows * steps),
+        'metrics/reconstruction_error': (tf.reduce_sum(tf.square(data - reconstruction)), rows * steps),
+        'metrics/hidden_activation': (tf.reduce_sum(tf.reduce_mean(probabilities, axis=-1)), rows),
+    }
+
+
+def learning_rate(highest: float, decay_steps: int) -> Any:
+    """A learning rate that falls in a straight line to zero in so many steps, or stays as it is if they are 0."""
+    if not decay_steps:
+        return highest
+    return keras.optimizers.schedules.PolynomialDecay(highest, decay_steps, end_learning_rate=0.0)

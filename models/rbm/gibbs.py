@@ -6,13 +6,15 @@ from concurrent import futures
 
 import numpy as np
 
+from solferino.models.core import recurrence
 from solferino.models.core.event_sampling import one_thread
 from solferino.models.core.family import Weights
 from solferino.models.core.gru import ROWS_AT_ONCE
 from solferino.models.core.processors import num_cores
 from solferino.models.rbm import fused
 
-_HIGHEST = 1e30  # inverse temperature, beyond which products leave float32
+_ROWS = 128  # that a thread leads at once in training: few enough for its caches, enough for products at full speed
+_ONE, _HIGHEST = np.float32(1), 1e30  # inverse temperature, beyond which products leave float32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Machine:
         names = ('weights', 'visible_bias', 'hidden_bias')
         return cls(*(np.ascontiguousarray(weights[name], np.float32) for name in names))
 
-    def of_chains(self, rows: np.ndarray) -> 'Machine':
+    def of_chains(self, rows: np.ndarray | slice) -> 'Machine':
         """The machine that all chains have, or those of the chains `rows`."""
         if self.visible_bias.ndim == 1:
             return self
@@ -71,44 +73,108 @@ def sample(
 
     def run(part: np.ndarray) -> np.ndarray:
         part = part.reshape(-1)
-        words = np.stack([_words(machine, [*seed, k]) for k in part.tolist()])
-        return _run(machine.of_chains(part), start[part], held[part], steps, scale, mean_field, words)
+        words = zip(*(_words(machine, 1, [*seed, k]) for k in part.tolist()), strict=True)
+        chains = _Chains(machine.of_chains(part), *map(np.concatenate, words), scale)
+        return _run(chains, start[part], held[part], steps, mean_field)
 
     with one_thread(), futures.ThreadPoolExecutor(len(slices)) as pool:
         return np.concatenate(list(pool.map(run, slices)))[:chains]
 
 
-def _words(machine: Machine, seed: list[int]) -> np.ndarray:
-    """The states of one chain's generators; see `fused`."""
-    return np.random.default_rng(seed).integers(1, 1 << 32, sum(machine.weights.shape), np.uint32)
-
-
-def _run(
-    machine: Machine,
-    start: np.ndarray,
-    held: np.ndarray,
+def sample_from_hidden(
+    hidden: np.ndarray,
+    weights: np.ndarray,
+    visible_bias: np.ndarray,
+    hidden_bias: np.ndarray,
+    seed: np.ndarray,
     steps: int,
-    scale: np.float32,
-    mean_field: bool,
-    words: np.ndarray,
-) -> np.ndarray:
-    units = machine.weights.shape[0]
-    visible_words, hidden_words = (np.ascontiguousarray(part) for part in (words[:, :units], words[:, units:]))
-    transposed = np.ascontiguousarray(machine.weights.T)
-    visible_bias, hidden_bias = np.atleast_2d(machine.visible_bias), np.atleast_2d(machine.hidden_bias)
-    which = np.arange(len(start), dtype=np.int32) % len(visible_bias)  # all have the same biases, or each its own
-    visible = start.astype(np.float32)
-    hidden = np.empty((len(start), machine.weights.shape[1]), np.float32)
-    visible_sums, hidden_sums = np.empty_like(visible), np.empty_like(hidden)
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`sample` as training wants it: from hidden states, and with those that the visible ones lead to.
+
+    Args:
+      hidden: float32 [R, H]; where the chains begin.
+      weights, visible_bias, hidden_bias: float32, as in `Machine`.
+      seed: int64 [2]; of the random numbers.
+      steps: each draws the visible and then the hidden units; at least one.
+
+    Returns:
+      The last visible states [R, V] and hidden states [R, H], float32 zeros and ones, and v.W [R, H] between them.
+    """
+    machine = Machine(weights, visible_bias, hidden_bias)
+    visible, last, sums = (np.empty((len(hidden), size), np.float32) for size in (*weights.shape, weights.shape[1]))
+    visible_words, hidden_words = _words(machine, len(hidden), seed.view(np.uint64).tolist())
+
+    def run(part: slice) -> None:
+        for start in range(part.start, part.stop, _ROWS):
+            rows = slice(start, min(start + _ROWS, part.stop))
+            chains = _Chains(machine.of_chains(rows), visible_words[rows], hidden_words[rows])
+            chains.hidden[:] = hidden[rows]
+            for _ in range(steps):
+                chains.draw_visible()
+                chains.draw_hidden()
+            visible[rows], last[rows], sums[rows] = chains.visible, chains.hidden, chains.hidden_sums
+
+    recurrence.in_slices(len(hidden), run)
+    return visible, last, sums
+
+
+def _words(machine: Machine, chains: int, seed: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """The states of the generators of both layers of some chains, [chains, V] and [chains, H]; see `fused`."""
+    rng = np.random.default_rng(seed)
+
+    def words(units: int) -> np.ndarray:
+        drawn = rng.integers(0, 1 << 64, -(-chains * units // 2), np.uint64).view(np.uint32)  # the faster way
+        return np.maximum(drawn[: chains * units], 1).reshape(chains, units)
+
+    visible, hidden = machine.weights.shape
+    return words(visible), words(hidden)
+
+
+class _Chains:
+    """Chains that a thread leads: the states of both layers, of which one is drawn given the other.
+
+    Args:
+      machine: of all chains, or one for each.
+      visible_words, hidden_words: see `_words`.
+      scale: inverse temperature.
+
+    Attributes:
+      visible, hidden: float32 [chains, V] and [chains, H]; not filled.
+      visible_sums: [chains, V]; what the hidden units added when the visible ones were drawn.
+      hidden_sums: [chains, H]; the same of the visible units.
+    """
+
+    def __init__(
+        self, machine: Machine, visible_words: np.ndarray, hidden_words: np.ndarray, scale: np.float32 = _ONE
+    ) -> None:
+        self._weights, self._transposed = machine.weights, np.ascontiguousarray(machine.weights.T)
+        self._visible_words, self._hidden_words = visible_words, hidden_words  # advanced in place
+        self.visible_bias, self._hidden_bias = np.atleast_2d(machine.visible_bias), np.atleast_2d(machine.hidden_bias)
+        # All have the same biases, or each its own.
+        self._which = np.arange(len(visible_words), dtype=np.int32) % len(self.visible_bias)
+        self._scale = scale
+        self.visible, self.visible_sums = np.empty((2, *visible_words.shape), np.float32)
+        self.hidden, self.hidden_sums = np.empty((2, *hidden_words.shape), np.float32)
+
+    def draw_hidden(self) -> None:
+        np.matmul(self.visible, self._weights, out=self.hidden_sums)
+        fused.draw(self.hidden_sums, self._hidden_bias, self._which, self._scale, self._hidden_words, self.hidden)
+
+    def draw_visible(self) -> None:
+        np.matmul(self.hidden, self._transposed, out=self.visible_sums)
+        fused.draw(self.visible_sums, self.visible_bias, self._which, self._scale, self._visible_words, self.visible)
+
+
+def _run(chains: _Chains, start: np.ndarray, held: np.ndarray, steps: int, mean_field: bool) -> np.ndarray:
+    chains.visible[:] = start
     holds = bool(held.any())
     for _ in range(steps):
-        np.matmul(visible, machine.weights, out=hidden_sums)
-        fused.draw(hidden_sums, hidden_bias, which, scale, hidden_words, hidden)
-        np.matmul(hidden, transposed, out=visible_sums)
-        fused.draw(visible_sums, visible_bias, which, scale, visible_words, visible)
+        chains.draw_hidden()
+        chains.draw_visible()
         if holds:
-            np.copyto(visible, start, where=held)
+            np.copyto(chains.visible, start, where=held)
     if mean_field:
-        visible = (visible_sums + visible_bias > 0).astype(np.float32)
+        visible = chains.visible_sums + chains.visible_bias > 0
         np.copyto(visible, start, where=held)
-    return visible > 0
+        return visible
+    return chains.visible > 0

@@ -20,8 +20,6 @@ from solferino.models.rbm.contrastive import Parameters
 
 _WEIGHTS = 0.01  # standard deviation of the first weights (Hinton 2010, section 8)
 _ACTIVITY_KEPT = 0.9  # of the running mean of how often hidden units are on
-# Softplus that an estimate of the pseudo-likelihood takes: few while training, all or many of the units otherwise.
-_TRAINING_WORK, _TEST_WORK = 1 << 18, 1 << 22
 
 
 class Rbm(Trainable):
@@ -88,11 +86,11 @@ class Rbm(Trainable):
             begin = tf.convert_to_tensor(self._state['chains'])
         else:
             begin = tf.cast(tf.random.stateless_uniform(tf.shape(probabilities), seed) < probabilities, tf.float32)
-        model, hidden = contrastive.gibbs(begin, parameters, self._hparams.cd_steps, contrastive.nth(seed, 2))
+        model = contrastive.gibbs(begin, parameters, self._hparams.cd_steps, contrastive.nth(seed, 2))
         if self._hparams.persistent:
-            self._state['chains'].assign(hidden)
+            self._state['chains'].assign(model.hidden)
         learned = _statistics(data, probabilities)
-        forgotten = _statistics(model, tf.sigmoid(contrastive.hidden_sums(model, parameters)))
+        forgotten = _statistics(model.visible, tf.sigmoid(model.hidden_sums))
         gradients = [of_model - of_data for of_data, of_model in zip(learned, forgotten, strict=True)]
         gradients[0] += self._hparams.weight_decay * parameters.weights
         if self._hparams.sparsity_cost:
@@ -100,14 +98,19 @@ class Rbm(Trainable):
             gradients[0] += learned[1][:, None] * too_often
             gradients[2] += too_often
         norm = tf.linalg.global_norm(gradients)
-        metrics = self._measure(data, parameters, _TRAINING_WORK, contrastive.nth(seed, 1))
+        metrics = contrastive.measure(
+            data, parameters, self._hparams.num_timesteps, contrastive.TRAINING_WORK, contrastive.nth(seed, 1)
+        )
         self.optimizer.apply(gradients, self._variables)
         one, steps = tf.ones([]), metrics['loss'][1]
         return {**metrics, 'gradient_norm': (norm, one), 'events': (steps, one)}
 
     def test_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
         """See Trainable: the pseudo-likelihood's units are the same at each evaluation."""
-        return self._measure(_windows(batch), self.parameters, _TEST_WORK, tf.constant([self._seed, 0], tf.int64))
+        data, parameters, seed = _windows(batch), self.parameters, tf.constant([self._seed, 0], tf.int64)
+        metrics = contrastive.measure(data, parameters, self._hparams.num_timesteps, contrastive.TEST_WORK, seed)
+        energy = tf.reduce_sum(contrastive.free_energy(data, parameters))
+        return {**metrics, 'metrics/free_energy': (energy, metrics['loss'][1])}
 
     def histograms(self, batch: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
         """See Trainable: the probability that a hidden unit is on, for each unit and window."""
@@ -135,25 +138,6 @@ class Rbm(Trainable):
         activity.assign(kept * activity + (1 - kept) * mean)
         return tf.convert_to_tensor(activity)
 
-    def _measure(self, data: tf.Tensor, parameters: Parameters, work: int, seed: tf.Tensor) -> Metrics:
-        """Everything is added up over windows and counts for their steps, so that values are a step's."""
-        probabilities = tf.sigmoid(contrastive.hidden_sums(data, parameters))
-        reconstruction = tf.sigmoid(contrastive.visible_sums(probabilities, parameters))
-        sums = {
-            'loss': -contrastive.pseudo_log_likelihood(data, parameters, work, seed),
-            'metrics/reconstruction_error': tf.reduce_sum(tf.square(data - reconstruction), axis=-1),
-            'metrics/free_energy': contrastive.free_energy(data, parameters),
-        }
-        windows = tf.cast(tf.shape(data)[0], tf.float32)
-        steps = windows * self._hparams.num_timesteps
-        metrics = {name: (tf.reduce_sum(values), steps) for name, values in sums.items()}
-        active = tf.reduce_sum(tf.reduce_mean(probabilities, axis=-1))
-        return {
-            **metrics,
-            'metrics/pseudo_log_likelihood': (-metrics['loss'][0], steps),
-            'metrics/hidden_activation': (active, windows),
-        }
-
 
 def _windows(batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
     """The windows of all examples, one after the other, without the padding: float32 [R, V]."""
@@ -172,9 +156,7 @@ def _statistics(visible: tf.Tensor, hidden: tf.Tensor) -> list[tf.Tensor]:
 
 
 def _optimizer(hparams: RbmHparams) -> keras.optimizers.Optimizer:
-    rate: Any = hparams.learning_rate
-    if hparams.decay_steps:
-        rate = keras.optimizers.schedules.PolynomialDecay(rate, hparams.decay_steps, end_learning_rate=0.0)
+    rate = contrastive.learning_rate(hparams.learning_rate, hparams.decay_steps)
     if hparams.optimizer == 'adam':
         return keras.optimizers.Adam(rate)
     return keras.optimizers.SGD(rate, hparams.momentum)

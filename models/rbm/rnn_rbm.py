@@ -45,8 +45,6 @@ class _Tanh(keras.layers.Layer):
 
 
 _LAYERS: Mapping[str, Any] = {'tanh': _Tanh, 'gru': Gru}
-# Softplus that an estimate of the pseudo-likelihood takes: few while training, all or many of the units otherwise.
-_TRAINING_WORK, _TEST_WORK = 1 << 18, 1 << 22
 
 
 class RnnRbm(Trainable):
@@ -84,7 +82,7 @@ class RnnRbm(Trainable):
         )
         self._recurrent = _LAYERS[hparams.cell](units, iter(matrices))
         self._recurrent.build((None, None, visible))
-        self.optimizer = _optimizer(hparams)
+        self.optimizer = keras.optimizers.Adam(contrastive.learning_rate(hparams.learning_rate, hparams.decay_steps))
         self.optimizer.build(self._variables)
         self.built = True
 
@@ -121,20 +119,21 @@ class RnnRbm(Trainable):
         with tf.GradientTape() as tape:
             data, parameters = self.machines(batch, training=True)
             hidden = contrastive.draw(contrastive.hidden_sums(data, parameters), contrastive.nth(seed, 2))
-            model, _ = contrastive.gibbs(hidden, parameters, self._hparams.cd_steps, contrastive.nth(seed, 3))
+            model = contrastive.gibbs(hidden, parameters, self._hparams.cd_steps, contrastive.nth(seed, 3)).visible
             gap = contrastive.free_energy(data, parameters) - contrastive.free_energy(model, parameters)
             decay = tf.nn.l2_loss(parameters.weights) * self._hparams.weight_decay
             objective = tf.reduce_mean(gap) + decay
         gradients = tape.gradient(objective, self._variables)
         gradients, norm = tf.clip_by_global_norm(gradients, self._hparams.clip_norm)
         self.optimizer.apply(gradients, self._variables)
-        metrics = _measure(data, parameters, _TRAINING_WORK, contrastive.nth(seed, 1))
+        metrics = contrastive.measure(data, parameters, 1, contrastive.TRAINING_WORK, contrastive.nth(seed, 1))
         one = tf.ones([])
         return {**metrics, 'gradient_norm': (norm, one), 'events': (metrics['loss'][1], one)}
 
     def test_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
         """See Trainable: the pseudo-likelihood's units are the same at each evaluation."""
-        return _measure(*self.machines(batch), _TEST_WORK, tf.constant([self._seed, 0], tf.int64))
+        seed = tf.constant([self._seed, 0], tf.int64)
+        return contrastive.measure(*self.machines(batch), 1, contrastive.TEST_WORK, seed)
 
     def thorough_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
         """See Trainable: with the log-likelihood in nats a step, by annealed importance sampling for each frame.
@@ -164,22 +163,3 @@ class RnnRbm(Trainable):
     def histograms(self, batch: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
         """See Trainable: the probability that a hidden unit is on, for each unit and frame."""
         return {'hidden_activation': tf.sigmoid(contrastive.hidden_sums(*self.machines(batch)))}
-
-
-def _measure(data: tf.Tensor, parameters: Parameters, work: int, seed: tf.Tensor) -> Metrics:
-    probabilities = tf.sigmoid(contrastive.hidden_sums(data, parameters))
-    reconstruction = tf.sigmoid(contrastive.visible_sums(probabilities, parameters))
-    sums = {
-        'loss': -contrastive.pseudo_log_likelihood(data, parameters, work, seed),
-        'metrics/reconstruction_error': tf.reduce_sum(tf.square(data - reconstruction), axis=-1),
-        'metrics/hidden_activation': tf.reduce_mean(probabilities, axis=-1),
-    }
-    steps = tf.cast(tf.shape(data)[0], tf.float32)
-    return {name: (tf.reduce_sum(values), steps) for name, values in sums.items()}
-
-
-def _optimizer(hparams: RnnRbmHparams) -> keras.optimizers.Optimizer:
-    rate: Any = hparams.learning_rate
-    if hparams.decay_steps:
-        rate = keras.optimizers.schedules.PolynomialDecay(rate, hparams.decay_steps, end_learning_rate=0.0)
-    return keras.optimizers.Adam(rate)

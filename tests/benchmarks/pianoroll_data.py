@@ -6,7 +6,7 @@ bool [steps, KEYS], column 0 for LOWEST.
 
 import dataclasses
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -105,22 +105,35 @@ class Cutting:
         all of its notes stay on the piano.
       share: of the sequences that are moved. All are in C major or C minor, those to be predicted too, so that moving
         them shows more music but hides its key.
+      scattered: for models that see a step alone: an example is steps from anywhere, so that a batch of few examples
+        is as well mixed as one of many.
     """
 
     crop: int = 0
     context: int = 0
     transpose: tuple[int, int] = (0, 0)
     share: float = 1.0
+    scattered: bool = False
+
+    def __post_init__(self) -> None:
+        if self.scattered and self.context:
+            raise ValueError('Steps that are scattered have no context.')
 
     def pieces(self, rolls: Sequence[np.ndarray], rng: np.random.Generator) -> Iterator[tuple[np.ndarray, int]]:
         """Yields (roll, how many of its first steps are only seen). Each step is to be predicted exactly once."""
-        for keys in rolls:
-            if any(self.transpose) and rng.random() < self.share:
-                lowest, highest = (int(n) for n in np.clip(self.transpose, *room(keys)))
-                keys = transposed(keys, int(rng.integers(lowest, highest + 1)))
+        moved: Iterable[np.ndarray] = (self._moved(keys, rng) for keys in rolls)
+        if self.scattered:
+            moved = [rng.permutation(np.concatenate(list(moved)))]
+        for keys in moved:
             for start, end in self._cuts(len(keys), rng):
                 seen = min(self.context, start)
                 yield keys[start - seen : end], seen
+
+    def _moved(self, keys: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        if not any(self.transpose) or rng.random() >= self.share:
+            return keys
+        lowest, highest = (int(n) for n in np.clip(self.transpose, *room(keys)))
+        return transposed(keys, int(rng.integers(lowest, highest + 1)))
 
     def _cuts(self, steps: int, rng: np.random.Generator) -> Iterator[tuple[int, int]]:
         if not self.crop or steps <= self.crop:

@@ -71,6 +71,24 @@ def test_cutting_predicts_every_step_once_and_in_order(steps, crop, context, see
         position += len(piece) - seen
 
 
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=5), st.integers(1, 20), st.integers(0, 2**32 - 1))
+def test_scattered_steps_are_the_same_steps_in_another_order(lengths, crop, seed):
+    rng = np.random.default_rng(seed)
+    rolls = [rng.random((steps, KEYS)) < 0.3 for steps in lengths]
+    pieces = [piece for piece, _ in Cutting(crop=crop, scattered=True).pieces(rolls, rng)]
+    assert all(0 < len(piece) <= crop for piece in pieces)
+    found, wanted = (sorted(map(bytes, np.concatenate(found))) for found in (pieces, rolls))
+    assert found == wanted
+
+
+def test_scattered_steps_come_from_all_sequences():
+    rolls = [np.tile(np.arange(KEYS) == number, (100, 1)) for number in range(5)]
+    piece, _ = next(Cutting(crop=50, scattered=True).pieces(rolls, np.random.default_rng(49)))
+    assert len({bytes(step) for step in piece}) > 1
+    with pytest.raises(ValueError, match='no context'):
+        Cutting(context=2, scattered=True)
+
+
 def test_only_a_share_is_transposed():
     keys = np.zeros((1, KEYS), bool)
     keys[0, 40] = True

@@ -63,4 +63,5 @@ def test_enumeration_is_preferred_where_it_can_be_had() -> None:
     found = ais.best_log_partition(*machine)
     assert found.value[0] == equations.exact_log_partition(*machine)
     assert found.low[0] == found.high[0] == found.value[0]
-    assert ais.best_log_partition(*_machine(5, 30, 20, 0.2)).error[0] > 0
+    assert ais.best_log_partition(*_machine(5, 30, 20, 0.2)).error[0] == 0
+    assert ais.best_log_partition(*_machine(5, 30, 21, 0.2)).error[0] > 0

@@ -79,3 +79,32 @@ def test_the_last_step_may_be_mean_field() -> None:
     assert (ended == [False, True, True]).all()
     held = gibbs.sample(machine, np.zeros((100, 3), bool), 3, mean_field=True, held=np.array([False, True, False]))
     assert (held == [False, False, True]).all()
+
+
+@pytest.mark.parametrize('shared', [True, False])
+def test_from_hidden_states_chains_draw_from_the_conditionals(shared: bool) -> None:
+    """With the biases of one machine, or with a row of them for each chain; more chains than go together."""
+    machine = _machine(3, 2)
+    hidden = np.tile(np.array([1, 0], np.float32), (CHAINS, 1))
+    biases = (machine.visible_bias, machine.hidden_bias)
+    if not shared:
+        biases = tuple(np.tile(bias, (CHAINS, 1)) for bias in biases)
+    visible, last, _ = gibbs.sample_from_hidden(hidden, machine.weights, *biases, np.array([1, -2]), 1)
+    of_visible = equations.sigmoid(machine.weights @ [1, 0] + machine.visible_bias)
+    v, h = equations.states(3), equations.states(2)
+    wanted_visible = np.where(v, of_visible, 1 - of_visible).prod(axis=1)
+    assert _is_drawn_from(_numbers(visible.astype(int)), wanted_visible)
+    on = equations.sigmoid(v @ machine.weights + machine.hidden_bias)[:, None]  # [8, 1, 2]
+    wanted = wanted_visible @ np.where(h, on, 1 - on).prod(axis=2)
+    assert _is_drawn_from(_numbers(last.astype(int)), wanted)
+
+
+def test_training_chains_of_many_steps_draw_from_the_machine() -> None:
+    machine = _machine(scale=0.7)
+    parameters = (machine.weights, machine.visible_bias, machine.hidden_bias)
+    visible, _, sums = gibbs.sample_from_hidden(np.zeros((CHAINS, 4), np.float32), *parameters, np.array([0, 3]), 60)
+    assert _is_drawn_from(_numbers(visible.astype(int)), _distribution(machine))
+    again, *_ = gibbs.sample_from_hidden(np.zeros((CHAINS, 4), np.float32), *parameters, np.array([0, 3]), 60)
+    other, *_ = gibbs.sample_from_hidden(np.zeros((CHAINS, 4), np.float32), *parameters, np.array([0, 4]), 60)
+    np.testing.assert_allclose(sums, visible @ machine.weights, atol=1e-5)
+    assert (visible == again).all() and (visible != other).any()

@@ -78,7 +78,7 @@ def test_gradient_is_that_of_the_free_energies() -> None:
     end = model.parameters
     # The chains' visible states are drawn again from where the chains were before: nothing was on.
     seed = contrastive.nth(contrastive.seed_of_step(1, tf.constant(0)), 2)
-    chains, hidden = contrastive.gibbs(tf.zeros([40, 6]), start, 1, seed)
+    chains, _, hidden = contrastive.gibbs(tf.zeros([40, 6]), start, 1, seed)
     np.testing.assert_array_equal(hidden, model.named_optimizer_state()['chains'].numpy())
     data = tf.constant(np.concatenate([rows, rows[1::2]]), tf.float32)
     with tf.GradientTape() as tape:
@@ -154,3 +154,23 @@ def test_values_are_those_of_a_step() -> None:
     log_p = -energy - equations.exact_log_partition(*parameters) / 2
     np.testing.assert_allclose(found['metrics/log_likelihood'], log_p, rtol=1e-5)
     assert found['metrics/log_likelihood_low'] == found['metrics/log_likelihood_high']
+
+
+def test_training_estimates_the_pseudo_likelihood_of_all() -> None:
+    """From some of the rows and units: the mean of many estimates is the value."""
+    model = _model(HPARAMS)
+    _train(model, 100)
+    data = tf.constant(_data()[:60], tf.float32)
+    seeds = [tf.constant([7, number], tf.int64) for number in range(400)]
+    whole = contrastive.measure(data, model.parameters, 1, 1 << 20, seeds[0])
+    estimate = tf.function(lambda seed: contrastive.measure(data, model.parameters, 1, 200, seed)['loss'])
+    found = np.array([float(total) for total, _ in map(estimate, seeds)])
+    assert abs(found.mean() - whole['loss'][0]) < 4 * found.std() / 20 + 0.01 * float(whole['loss'][0])
+
+
+def test_on_a_gpu_the_chains_are_led_by_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contrastive.recurrent_ops, 'on_processor', lambda: False)
+    model = _model(HPARAMS)
+    before = _divergence(model)
+    _train(model, 700)
+    assert _divergence(model) < 0.4 * before

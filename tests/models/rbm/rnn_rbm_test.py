@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from solferino.hparams import overrides
+from solferino.hparams.errors import SolferinoError
 from solferino.hparams.rnn_rbm import RnnRbmHparams
 from solferino.models.rbm import ais, contrastive, equations, gibbs
 from solferino.models.rbm.gibbs import Machine
@@ -180,3 +182,9 @@ def test_chains_reach_the_means_of_their_own_machines() -> None:
         many = Machine(w, np.tile(visible_bias[row], (4000, 1)), np.tile(hidden_bias[row], (4000, 1)))
         found = gibbs.sample(many, np.zeros((4000, _UNITS), bool), 30).mean(axis=0)
         np.testing.assert_allclose(found, wanted, atol=0.05)
+
+
+@pytest.mark.parametrize('name', ['momentum', 'persistent', 'chains', 'sparsity_cost', 'sparsity_target'])
+def test_hyperparameters_not_of_this_network_are_refused(name: str) -> None:
+    with pytest.raises(SolferinoError, match=f'no hyperparameter .{name}.'):
+        overrides.parse(RnnRbmHparams(), f'{name}=1')
