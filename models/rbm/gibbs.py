@@ -73,8 +73,9 @@ def sample(
 
     def run(part: np.ndarray) -> np.ndarray:
         part = part.reshape(-1)
-        words = zip(*(_words(machine, 1, [*seed, k]) for k in part.tolist()), strict=True)
-        chains = _Chains(machine.of_chains(part), *map(np.concatenate, words), scale)
+        visible_words, hidden_words = zip(*(_words(machine, 1, [*seed, k]) for k in part.tolist()), strict=True)
+        words = np.concatenate(visible_words), np.concatenate(hidden_words)
+        chains = _Chains(machine.of_chains(part), *words, scale)
         return _run(chains, start[part], held[part], steps, mean_field)
 
     with one_thread(), futures.ThreadPoolExecutor(len(slices)) as pool:
