@@ -40,8 +40,8 @@ class Lookup:
     """Finds frames in a vocabulary; one that is not in it is taken for the nearest that is.
 
     The nearest is the one with the fewest notes to add or to take away; of equals the one that adds fewest, then one
-    with the same bass, then the most frequent. Silence stands for no frame that sounds: a single note that is not in the
-    vocabulary would be lost, and with it all that a primer of one note says.
+    with the same bass, then the most frequent. Silence stands for no frame that sounds: a single note that is not in
+    the vocabulary would be lost, and with it all that a primer of one note says.
 
     Attributes:
       frames: bool [tokens, KEYS].

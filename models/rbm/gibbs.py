@@ -6,11 +6,11 @@ from concurrent import futures
 
 import numpy as np
 
-from solferino.models.core import recurrence
 from solferino.models.core.event_sampling import one_thread
 from solferino.models.core.family import Weights
 from solferino.models.core.gru import ROWS_AT_ONCE
 from solferino.models.core.processors import num_cores
+from solferino.models.core.slices import in_slices
 from solferino.models.rbm import fused
 
 _ROWS = 128  # that a thread leads at once in training: few enough for its caches, enough for products at full speed
@@ -115,7 +115,7 @@ def sample_from_hidden(
                 chains.draw_hidden()
             visible[rows], last[rows], sums[rows] = chains.visible, chains.hidden, chains.hidden_sums
 
-    recurrence.in_slices(len(hidden), run)
+    in_slices(len(hidden), run)
     return visible, last, sums
 
 
