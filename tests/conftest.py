@@ -1,6 +1,7 @@
 """What tests of all folders share."""
 
 import os
+import signal
 from pathlib import Path
 
 import hypothesis
@@ -9,6 +10,9 @@ import pytest
 # How long an example takes says something of the machine, not of the code.
 hypothesis.settings.register_profile('solferino', deadline=None)
 hypothesis.settings.load_profile('solferino')
+
+# What a shell starts in the background ignores Ctrl-C, and so would the commands that tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -74,7 +74,10 @@ class Footprint(threading.Thread):
             self.memory_mb = max(self.memory_mb, total)
 
     def _look(self, pid: int) -> float:
-        words = Path(f'/proc/{pid}/cmdline').read_bytes().decode(errors='replace').split('\0')
+        command = Path(f'/proc/{pid}/cmdline').read_bytes()
+        if command == Path('/proc/self/cmdline').read_bytes():
+            return 0.0  # it is being started, and still shares this process's memory
+        words = command.decode(errors='replace').split('\0')
         kind = next((kind for module, kind in _KINDS.items() if module in words), 'command')
         fields = Path(f'/proc/{pid}/stat').read_text().rsplit(')')[-1].split()
         self._processor[pid] = (int(fields[11]) + int(fields[12])) / _TICKS
