@@ -72,7 +72,7 @@ _RNN_RBM = 'cell=gru,hidden_units=150,cd_steps=10,learning_rate=0.005,weight_dec
 SETTINGS = {
     ('frame', 'jsb'): Settings(
         f'{_FRAME},hidden_units=200,batch_size=4,chains=200',
-        Schedule(_SCATTERED, epochs=400, rate=LINEAR, epochs_per_validation=20),
+        Schedule(_SCATTERED, epochs=200, rate=LINEAR, epochs_per_validation=20),
     ),
     ('frame', 'nottingham'): Settings(
         f'{_FRAME},hidden_units=200,batch_size=8,chains=400',
@@ -80,7 +80,7 @@ SETTINGS = {
     ),
     ('frame', 'piano'): Settings(
         f'{_FRAME},hidden_units=200,batch_size=8,chains=400',
-        Schedule(_SCATTERED, epochs=150, rate=LINEAR, epochs_per_validation=10),
+        Schedule(_SCATTERED, epochs=25, rate=LINEAR, epochs_per_validation=5),
     ),
     ('rnn_rbm', 'jsb'): Settings(
         f'{_RNN_RBM},rnn_units=256,batch_size=8,dropout_keep_prob=0.5',
