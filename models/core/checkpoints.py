@@ -199,7 +199,12 @@ def resolve(path: str) -> str:
         checkpoint = latest(directory)
         if checkpoint:
             return checkpoint.path
-    folder = path if os.path.isdir(path) else os.path.dirname(path) or '.'
+    if os.path.isdir(path):
+        raise SolferinoError(
+            f'There is no checkpoint in {path}. Name a run directory (it holds run.json and train/) that was trained for a '
+            'while.'
+        )
+    folder = os.path.dirname(path) or '.'
     there = [os.path.basename(p) for p in (*paths(folder).values(), *paths(folder, BEST).values())]
     raise SolferinoError(f'There is no checkpoint {path}. {folder} has: {", ".join(there) or "none"}.')
 

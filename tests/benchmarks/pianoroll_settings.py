@@ -76,7 +76,7 @@ SETTINGS = {
     ),
     ('frame', 'nottingham'): Settings(
         f'{_FRAME},hidden_units=200,batch_size=8,chains=400',
-        Schedule(_SCATTERED, epochs=90, rate=LINEAR, epochs_per_validation=6),
+        Schedule(_SCATTERED, epochs=160, rate=LINEAR, epochs_per_validation=6),
     ),
     ('frame', 'piano'): Settings(
         f'{_FRAME},hidden_units=200,batch_size=8,chains=400',

@@ -98,6 +98,9 @@ def test_resolve_takes_what_users_type(tmp_path):
         checkpoints.resolve(str(train / 'model.ckpt-50'))
     with pytest.raises(SolferinoError, match='There is no checkpoint'):
         checkpoints.resolve(str(tmp_path / 'elsewhere'))
+    (tmp_path / 'data').mkdir()
+    with pytest.raises(SolferinoError, match='There is no checkpoint in .*/data. Name a run directory'):
+        checkpoints.resolve(str(tmp_path / 'data'))
 
 
 def test_restore_into_another_model_is_an_error(tmp_path):
