@@ -201,8 +201,7 @@ def resolve(path: str) -> str:
             return checkpoint.path
     if os.path.isdir(path):
         raise SolferinoError(
-            f'There is no checkpoint in {path}. Name a run directory (it holds run.json and train/) that was trained for a '
-            'while.'
+            f'There is no checkpoint in {path}. Name a run directory (it holds run.json and train/) that was trained.'
         )
     folder = os.path.dirname(path) or '.'
     there = [os.path.basename(p) for p in (*paths(folder).values(), *paths(folder, BEST).values())]

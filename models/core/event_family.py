@@ -81,6 +81,10 @@ class EventFamily(Family):
     def track(self, events: list[Any], classes: np.ndarray, like: Any, config: Any) -> Any:
         """Returns the event sequence of `events`, then of the event `classes`, with the metre of the track `like`."""
 
+    def notes(self, track: Any, qpm: float, start_time: float) -> music_pb2.NoteSequence:
+        """Returns the notes of an event sequence that begins at `start_time` seconds."""
+        return track.to_sequence(qpm=qpm, sequence_start_time=start_time)
+
     @abc.abstractmethod
     def event_meanings(self, config: Any) -> Mapping[str, Any]:
         """What the event classes mean, in words, as JSON types."""
@@ -106,7 +110,7 @@ class EventFamily(Family):
         """See Family."""
         empty = self.default_primer(config, np.random.default_rng(0))
         empty.set_length(0)
-        return self.track([], example['events'], empty, config).to_sequence(qpm=DEFAULT_QPM)
+        return self.notes(self.track([], example['events'], empty, config), DEFAULT_QPM, 0.0)
 
     def features(self, config: Any) -> Mapping[str, Feature]:
         """See Family: the batch of `EventRnn`."""
@@ -224,7 +228,7 @@ class EventFamily(Family):
         start = 0 if options.exclude_primer else primer.track.start_step
         qpm = primer.qpm or options.qpm or DEFAULT_QPM
         seconds_per_step = 60 / qpm / config.steps_per_quarter
-        sequence = track.to_sequence(qpm=qpm, sequence_start_time=start * seconds_per_step)
+        sequence = self.notes(track, qpm, start * seconds_per_step)
         if primer.metre and primer.metre != (4, 4):
             numerator, denominator = primer.metre
             sequence.time_signatures.add(numerator=numerator, denominator=denominator)

@@ -7,25 +7,28 @@ sorted. note-seq, with pretty_midi and mido below it, writes everything else, an
 
 import io
 import struct
-from collections.abc import Iterable
 
 import numpy as np
 from note_seq.protobuf import music_pb2
 
+from solferino.models.music import piece
+
 _TICKS_PER_QUARTER = 220  # where the sequence does not say
 _QPM = 120.0
 _DRUM_CHANNEL = 9
+_VOICE = ['instrument', 'program', 'is_drum']
 _LONGEST_DELTA = 5  # bytes of seven bits each
 _END_OF_TRACK = b'\x01\xff\x2f\x00'  # a tick after the last event
 
 
 def midi_bytes(sequence: music_pb2.NoteSequence) -> bytes:
     """Returns a MIDI file of the unquantized `sequence`. Raises ValueError if its numbers are out of MIDI's range."""
-    return _of_one_voice(sequence) if _has_one_voice(sequence) else _of_anything(sequence)
+    notes = piece.of(sequence).notes
+    return _of_one_voice(sequence, notes) if _has_one_voice(sequence, notes) else _of_anything(sequence)
 
 
-def _has_one_voice(sequence: music_pb2.NoteSequence) -> bool:
-    """Whether `_of_one_voice` can write it."""
+def _has_one_voice(sequence: music_pb2.NoteSequence, notes: np.ndarray) -> bool:
+    """Whether `_of_one_voice` can write it; `notes` are piece.NOTE [notes]."""
     if (
         sequence.key_signatures
         or sequence.pitch_bends
@@ -38,12 +41,14 @@ def _has_one_voice(sequence: music_pb2.NoteSequence) -> bool:
         return False
     if not all(0 < ts.numerator < 256 and ts.denominator.bit_count() == 1 for ts in sequence.time_signatures):
         return False
-    voices = {(note.instrument, note.program, note.is_drum) for note in sequence.notes}
+    if not len(notes):
+        return True
+    one_voice = (notes[_VOICE] == notes[_VOICE][0]).all()
     # Of other instruments than the first, the file tells the name.
-    return len(voices) <= 1 and all(instrument == 0 or is_drum for instrument, _, is_drum in voices)
+    return one_voice and (notes['instrument'][0] == 0 or notes['is_drum'][0])
 
 
-def _of_one_voice(sequence: music_pb2.NoteSequence) -> bytes:
+def _of_one_voice(sequence: music_pb2.NoteSequence, notes: np.ndarray) -> bytes:
     """Three tracks as pretty_midi makes them: tempo and metre, instrument 0 with or without notes, and drums."""
     resolution = sequence.ticks_per_quarter or _TICKS_PER_QUARTER
     qpm = sequence.tempos[0].qpm if sequence.tempos else _QPM
@@ -55,10 +60,10 @@ def _of_one_voice(sequence: music_pb2.NoteSequence) -> bytes:
         raise ValueError(f'{qpm:g} quarters a minute are too slow')
     metre_event = bytes([numerator, denominator.bit_length() - 1, 24, 8])  # MIDI clocks a beat, 32nds a quarter
     tracks = [b'\0\xff\x51\x03' + tempo.to_bytes(3, 'big') + b'\0\xff\x58\x04' + metre_event]
-    voice = sequence.notes[0] if sequence.notes else music_pb2.NoteSequence.Note()
-    channel = _DRUM_CHANNEL if voice.is_drum else 0
-    instrument = bytes([0, 0xC0 | channel, voice.program]) + _note_events(sequence.notes, seconds_per_tick, channel)
-    if voice.instrument:
+    number, program, is_drum = notes[_VOICE][0] if len(notes) else (0, 0, False)
+    channel = _DRUM_CHANNEL if is_drum else 0
+    instrument = bytes([0, 0xC0 | channel, program]) + _note_events(notes, seconds_per_tick, channel)
+    if number:
         tracks.append(bytes([0, 0xC0, 0]))
         instrument = b'\0\xff\x03\x05Drums' + instrument
     tracks.append(instrument)
@@ -66,16 +71,14 @@ def _of_one_voice(sequence: music_pb2.NoteSequence) -> bytes:
     return b''.join(chunks + [_chunk(b'MTrk', track + _END_OF_TRACK) for track in tracks])
 
 
-def _note_events(notes: Iterable[music_pb2.NoteSequence.Note], seconds_per_tick: float, channel: int) -> bytes:
+def _note_events(notes: np.ndarray, seconds_per_tick: float, channel: int) -> bytes:
     """The events of notes with running status; at one tick by pitch, each pitch's note off first."""
-    values = [(note.start_time, note.end_time, note.pitch, note.velocity) for note in notes]
-    if not values:
+    if not len(notes):
         return b''
-    starts, ends, *numbers = np.array(values, np.float64).T
-    pitches, velocities = np.array(numbers, np.int64)
+    pitches, velocities = notes['pitch'].astype(np.int64), notes['velocity'].astype(np.int64)
     if min(pitches.min(), velocities.min()) < 0 or max(pitches.max(), velocities.max()) > 127:
         raise ValueError('pitches and velocities go from 0 to 127')
-    ticks = np.rint(np.concatenate([starts, ends]) / seconds_per_tick).astype(np.int64)
+    ticks = np.rint(np.concatenate([notes['start'], notes['end']]) / seconds_per_tick).astype(np.int64)
     pitches = np.concatenate([pitches, pitches])
     velocities = np.concatenate([velocities, np.zeros_like(velocities)])  # 0 is a note off
     events = np.sort(ticks << 14 | pitches << 7 | velocities)

@@ -77,6 +77,10 @@ class DrumsRnn(EventFamily):
             steps_per_quarter=config.steps_per_quarter,
         )
 
+    def notes(self, track: DrumTrack, qpm: float, start_time: float) -> music_pb2.NoteSequence:
+        """See EventFamily."""
+        return drums.to_sequence(track, qpm, start_time)
+
     def event_meanings(self, config: DrumConfig) -> Mapping[str, Any]:
         """See EventFamily."""
         return {

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from note_seq.protobuf import music_pb2
 
 from solferino.models.music.midi_notes import Music
 
@@ -72,6 +73,22 @@ def write(music: Music, sequence_id: str, filename: str, collection: str) -> byt
         if instrument.name:
             parts.append(_message(_INSTRUMENT_INFOS, _integer(1, number) + _text(2, instrument.name)))
     return b''.join(parts)
+
+
+def add_notes(
+    sequence: music_pb2.NoteSequence,
+    starts: npt.NDArray[np.float64],
+    ends: npt.NDArray[np.float64],
+    pitches: npt.NDArray[np.integer],
+    velocity: int,
+    instrument: int = 0,
+    program: int = 0,
+    is_drum: bool = False,
+) -> None:
+    """Adds notes of one voice, arrays [notes], to a NoteSequence; times are in seconds."""
+    voice = _integer(2, velocity) + _integer(7, instrument) + _integer(8, program) + _integer(9, is_drum)
+    columns = [(1, pitches), (3, starts), (4, ends)]
+    sequence.MergeFromString(_messages(_NOTES, columns, [voice], np.zeros(len(pitches), int)))
 
 
 def _messages(field: int, columns: list[Column], ends: list[bytes], which: npt.NDArray[Any]) -> bytes:

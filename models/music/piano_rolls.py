@@ -10,6 +10,7 @@ import numpy as np
 from note_seq.constants import STANDARD_PPQ
 from note_seq.protobuf import music_pb2
 
+from solferino.models.music.note_sequence_bytes import add_notes
 from solferino.models.music.piece import Piece
 from solferino.models.music.sections import Section
 
@@ -129,8 +130,7 @@ def to_sequence(
     sequence = music_pb2.NoteSequence(ticks_per_quarter=STANDARD_PPQ)
     sequence.tempos.add(qpm=qpm)
     begins, stops = (start_time + steps * seconds_per_step for steps in (starts, ends))
-    for begin, stop, pitch in zip(begins.tolist(), stops.tolist(), pitches.tolist(), strict=True):
-        sequence.notes.add(start_time=begin, end_time=stop, pitch=pitch, velocity=velocity, program=program)
+    add_notes(sequence, begins, stops, pitches, velocity, program=program)
     sequence.total_time = stops.max(initial=0.0)
     return sequence
 

@@ -99,7 +99,7 @@ def test_resolve_takes_what_users_type(tmp_path):
     with pytest.raises(SolferinoError, match='There is no checkpoint'):
         checkpoints.resolve(str(tmp_path / 'elsewhere'))
     (tmp_path / 'data').mkdir()
-    with pytest.raises(SolferinoError, match='There is no checkpoint in .*/data. Name a run directory'):
+    with pytest.raises(SolferinoError, match=r'There is no checkpoint in .*/data\. Name a run directory'):
         checkpoints.resolve(str(tmp_path / 'data'))
 
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from note_seq.drums_encoder_decoder import MultiDrumOneHotEncoding
+from note_seq.drums_lib import DrumTrack
 from note_seq.protobuf import music_pb2
 
 from solferino.hparams.reasons import BAD_METRE, CUT_OFF, ODD_METRE, TOO_SHORT
@@ -38,6 +39,15 @@ def test_decoding_is_undone_by_encoding(classes: list[int]) -> None:
 @given(EVENTS)
 def test_any_drum_is_a_hit_or_none(events: list[frozenset[int]]) -> None:
     assert drums.ANY_DRUM.encode(Hits.of(events)).tolist() == [int(bool(event)) for event in events]
+
+
+@given(EVENTS, st.integers(0, 32), st.sampled_from([2, 4]), st.floats(20, 300), st.floats(0, 100))
+def test_notes_are_those_of_note_seq(
+    events: list[frozenset[int]], start_step: int, steps_per_quarter: int, qpm: float, start_time: float
+) -> None:
+    track = DrumTrack(events, start_step=start_step, steps_per_quarter=steps_per_quarter)
+    ours = drums.to_sequence(track, qpm, start_time)
+    assert ours == track.to_sequence(qpm=qpm, sequence_start_time=start_time)
 
 
 def _section(starts: list[int], metre: tuple[int, int] = (4, 4)) -> sections.Section:
