@@ -98,8 +98,10 @@ def hold(state: np.ndarray, clamped: Given | None, layout: NoteStates, clamp: st
     """Writes what is kept of given music into `state` [chains, steps, width]; returns which cells, [steps, width]."""
     held = np.zeros(state.shape[1:], bool)
     if clamped:
-        held[: len(clamped.matrix)] = _held(clamped.matrix, layout, clamp)
-        state[:, held] = clamped.matrix[held[: len(clamped.matrix)]]
+        matrix = np.zeros_like(held)
+        matrix[: len(clamped.matrix)] = clamped.matrix
+        held = _held(matrix, layout, clamp)
+        state[:, held] = matrix[held]
     return held
 
 
@@ -119,8 +121,14 @@ def num_steps(window: int, primers: Sequence[Given | None], clamped: Given | Non
 
 
 def _held(matrix: np.ndarray, layout: NoteStates, clamp: str) -> np.ndarray:
-    """Which cells [steps, width] of given music are kept."""
-    sounding = matrix[:, : layout.pitches]
-    if clamp == 'steps':
-        return np.repeat(sounding.any(axis=1, keepdims=True), layout.width, axis=1)
-    return np.tile(sounding, (1, layout.planes))  # sounds on, and is struck where it was and nowhere else
+    """Which cells [steps, width] of given music are kept, and of the silence beside its notes."""
+    roll = layout.roll(matrix)
+    sounding = roll.sounding
+    # A key that sounds right before a note that is not struck, or right after any, would make it longer. One that is
+    # struck again would not, but "sounds only if struck" cannot be held: a machine's cells are kept one by one.
+    beside = np.zeros_like(sounding)
+    beside[:-1] = sounding[1:] & ~roll.struck[1:]
+    beside[1:] |= sounding[:-1]
+    # A note that is given sounds on, and is struck where it was and nowhere else.
+    kept = sounding.any(axis=1, keepdims=True) if clamp == 'steps' else sounding
+    return np.tile(kept | beside, (1, layout.planes))
