@@ -219,6 +219,16 @@ def test_given_notes_are_neither_lengthened_nor_shortened(name: str, clamp: str)
             assert _notes(made) > _notes(given)
 
 
+@pytest.mark.parametrize('clamp', ['notes', 'steps'])
+@pytest.mark.parametrize('name', CONFIGS)
+def test_given_notes_are_kept_where_there_is_a_primer(name: str, clamp: str) -> None:
+    config = CONFIGS[name]
+    given, primer = _random_music(0, least_gap=1), _random_music(1, least_gap=1)
+    options = dataclasses.replace(OPTIONS, clamp_midi=given, clamp=clamp, num_steps=60)
+    for made in FAMILY.generate(_weights(config), config, [primer] * 20, options):
+        assert _notes(made) > _notes(given)
+
+
 @pytest.mark.parametrize(
     ('sequence', 'problem'),
     [

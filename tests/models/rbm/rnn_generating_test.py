@@ -60,6 +60,14 @@ def test_what_is_clamped_stays_and_is_heard() -> None:
     np.testing.assert_array_equal(made[0], matrix(-1, 4, 5, 0))
 
 
+def test_what_is_clamped_is_written_over_the_primer() -> None:
+    primer, clamped = Given(matrix(0, 0, 0)), Given(matrix(-1, 1, 1, -1, 4))
+    (notes,) = rnn_generating.generate(rising(), _LAYOUT, [primer], clamped, options(num_steps=6))
+    np.testing.assert_array_equal(notes, matrix(0, 0, 0, 2, 3, 5) | matrix(-1, 1, 1, -1, 4, -1))
+    (steps,) = rnn_generating.generate(rising(), _LAYOUT, [primer], clamped, options(num_steps=6, clamp='steps'))
+    np.testing.assert_array_equal(steps, matrix(0, 1, 1, 2, 4, 5))
+
+
 def test_samples_are_a_function_of_the_seed_and_their_own_number() -> None:
     network, steps = random(), {'num_steps': 9, 'start': 'noise'}
     many = rnn_generating.generate(network, _LAYOUT, [None] * 14, None, options(seed=1, **steps))
