@@ -141,8 +141,9 @@ class RbmGeneration(GenerateOptions):
     least_num_steps: ClassVar[int] = 0
 
     num_steps: int = option(
-        0, 'Length of each output in steps; 0 for one window of the model, or as many as the primer or --clamp_midi '
-        'takes. Longer music is windows of which each keeps the second half of the one before.'
+        0, 'Length of each output in steps, the primer included; 0 for as many as the primer or --clamp_midi takes, at '
+        'least one window of the model or, of rnn_rbm, 128 after the primer. Longer music is windows of which each '
+        'keeps the second half of the one before.'
     )  # fmt: skip
     exclude_primer: bool = False
     gibbs_steps: int = option(200, 'Steps of the Gibbs chain: the more, the less is left of what it began with.')

@@ -105,8 +105,8 @@ def hold(state: np.ndarray, clamped: Given | None, layout: NoteStates, clamp: st
     return held
 
 
-def num_steps(window: int, primers: Sequence[Given | None], clamped: Given | None, wanted: int) -> int:
-    """The length of the outputs."""
+def num_steps(least: int, primers: Sequence[Given | None], clamped: Given | None, wanted: int) -> int:
+    """The length of the outputs: `wanted`; where that is 0, as much as is given, and at least `least`."""
     named = [('The primer', primer) for primer in primers] + [('--clamp_midi', clamped)]
     longest = 0
     for name, given in named:
@@ -117,7 +117,7 @@ def num_steps(window: int, primers: Sequence[Given | None], clamped: Given | Non
                 'out.'
             )
         longest = max(longest, taken)
-    return wanted or max(window, longest)
+    return wanted or max(least, longest)
 
 
 def _held(matrix: np.ndarray, layout: NoteStates, clamp: str) -> np.ndarray:

@@ -108,6 +108,14 @@ def test_a_primer_longer_than_the_output_is_refused() -> None:
 
 
 def test_a_primer_that_leaves_nothing_to_generate_is_refused() -> None:
-    for length, wanted in ((3, 3), (200, 0)):
-        with pytest.raises(SolferinoError, match=f'nothing is left.*--num_steps={length + 128}'):
-            rnn_generating.generate(rising(), _LAYOUT, [Given(matrix(*[1] * length))], None, options(num_steps=wanted))
+    with pytest.raises(SolferinoError, match='nothing is left.*--num_steps=131'):
+        rnn_generating.generate(rising(), _LAYOUT, [Given(matrix(1, 2, 3))], None, options(num_steps=3))
+
+
+@pytest.mark.parametrize(
+    ('primer', 'clamped', 'wanted'), [(0, 0, 128), (5, 0, 133), (200, 0, 328), (5, 100, 133), (5, 150, 150)]
+)
+def test_length_where_none_is_wanted(primer: int, clamped: int, wanted: int) -> None:
+    given = [Given(matrix(*[1] * steps)) if steps else None for steps in (primer, clamped)]
+    made = rnn_generating.generate(rising(), _LAYOUT, [given[0], None], given[1], options(gibbs_steps=1))
+    assert made.shape == (2, wanted, _KEYS)
