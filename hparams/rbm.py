@@ -134,7 +134,6 @@ class RbmGeneration(GenerateOptions):
     """Gibbs sampling.
 
     Attributes:
-      exclude_primer: cannot be had, and has no flag.
       clamp_midi: a NoteSequence.
     """
 
@@ -145,7 +144,7 @@ class RbmGeneration(GenerateOptions):
         'least one window of the model or, of rnn_rbm, 128 after the primer. Longer music is windows of which each '
         'keeps the second half of the one before.'
     )  # fmt: skip
-    exclude_primer: bool = False
+    exclude_primer: bool = option(False, 'Leave the primer out of the files; rnn_rbm alone keeps it there.')
     gibbs_steps: int = option(200, 'Steps of the Gibbs chain: the more, the less is left of what it began with.')
     start: str = option('zeros', 'What the chain begins with if there is no primer: zeros (silence) or noise.')
     clamp_midi: Any = midi_option(  # noqa: RUF009  # its default is None
@@ -171,11 +170,6 @@ class RbmGeneration(GenerateOptions):
         ):
             if getattr(self, name) not in valid:
                 raise ValueError(f'--{name}={getattr(self, name)} must be {" or ".join(valid)}.')
-        if self.exclude_primer:
-            raise ValueError(
-                'exclude_primer: the Gibbs chain begins with the primer but does not keep it, so that there is '
-                'nothing to leave out. --clamp_midi keeps given notes.'
-            )
 
 
 SPEC = FamilySpec(

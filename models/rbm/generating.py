@@ -52,6 +52,11 @@ def generate(
     Raises:
       SolferinoError: music that is given is longer than `options.num_steps`, or contradicts another option.
     """
+    if options.exclude_primer:
+        raise SolferinoError(
+            '--exclude_primer: the Gibbs chain of this model begins with the primer but does not keep it, so that '
+            'there is nothing to leave out. --clamp_midi keeps given notes.'
+        )
     if options.start != 'zeros' and any(primers):
         raise SolferinoError(f'--start={options.start} and a primer both say what the chain begins with. Give one.')
     steps = num_steps(window, primers, clamped, options.num_steps)

@@ -9,12 +9,12 @@ from note_seq.protobuf import music_pb2
 
 from solferino.hparams import generation
 from solferino.hparams.errors import SolferinoError
-from solferino.hparams.rbm import SPEC, RbmConfig, RbmExtraction, RbmGeneration, RbmHparams
+from solferino.hparams.rbm import SPEC, RbmConfig, RbmGeneration
 from solferino.hparams.rnn_rbm import RnnRbmHparams
 from solferino.models.music import piano_rolls
 from solferino.models.rbm import FAMILY, generating
-from solferino.models.rbm.generating import Given
 from solferino.models.rbm.family import base_bias
+from solferino.models.rbm.generating import Given
 from solferino.models.rbm.gibbs import Machine
 from solferino.models.rbm.note_states import NoteStates
 
@@ -122,7 +122,7 @@ def test_what_contradicts_is_refused() -> None:
         _generate([_music(9)], num_steps=8)
     with pytest.raises(SolferinoError, match='clamp_midi'):
         _generate([None], _music(9), num_steps=8)
-    with pytest.raises(SolferinoError, match='exclude_primer.*does not keep it'):
+    with pytest.raises(SolferinoError, match=r'exclude_primer.*does not keep it'):
         _generate([_music(3)], exclude_primer=True)
 
 
@@ -137,28 +137,6 @@ def _sequence(*pitches: int, qpm: float = 90.0, metre: tuple[int, int] = (2, 4))
     return sequence
 
 
-CONFIG = dataclasses.replace(
-    SPEC.configs['chords'],
-    hparams=RbmHparams(num_timesteps=8, hidden_units=3),
-    extraction=RbmExtraction(lowest_pitch=60, highest_pitch=71),
-)
-WEIGHTS = {
-    'weights': np.zeros((8 * 24, 3), np.float32),
-    'visible_bias': np.full(8 * 24, -3, np.float32),
-    'hidden_bias': np.zeros(3, np.float32),
-}
-
-
-def test_a_melody_is_harmonized() -> None:
-    given = _sequence(60, 62, 62, 64)
-    for made in FAMILY.generate(WEIGHTS, CONFIG, [None] * 20, dataclasses.replace(OPTIONS, clamp_midi=given)):
-        assert _notes(made) > _notes(given)
-    assert made.tempos[0].qpm == 90
-    assert (made.time_signatures[0].numerator, made.time_signatures[0].denominator) == (2, 4)
-    faster = dataclasses.replace(OPTIONS, clamp_midi=given, qpm=180.0)
-    assert FAMILY.generate(WEIGHTS, CONFIG, [None], faster)[0].tempos[0].qpm == 180
-
-
 def _config(name: str, **hparams: int) -> RbmConfig:
     """A small one, of the pitches 60 to 71."""
     config = SPEC.configs[name]
@@ -170,7 +148,7 @@ def _config(name: str, **hparams: int) -> RbmConfig:
 
 
 CONFIGS = {
-    'chords': _config('chords', num_timesteps=8),
+    'chords': (CHORDS := _config('chords', num_timesteps=8)),
     'frame': _config('frame'),
     'rnn_rbm': _config('rnn_rbm', rnn_units=2),
 }
@@ -192,6 +170,16 @@ def _weights(config: RbmConfig) -> dict[str, np.ndarray]:
     weights = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
     weights['visible_bias'] -= 0.7
     return weights
+
+
+def test_a_melody_is_harmonized() -> None:
+    given = _sequence(60, 62, 62, 64)
+    for made in FAMILY.generate(_weights(CHORDS), CHORDS, [None] * 20, dataclasses.replace(OPTIONS, clamp_midi=given)):
+        assert _notes(made) > _notes(given)
+    assert made.tempos[0].qpm == 90
+    assert (made.time_signatures[0].numerator, made.time_signatures[0].denominator) == (2, 4)
+    faster = dataclasses.replace(OPTIONS, clamp_midi=given, qpm=180.0)
+    assert FAMILY.generate(_weights(CHORDS), CHORDS, [None], faster)[0].tempos[0].qpm == 180
 
 
 def _random_music(seed: int, least_gap: int) -> music_pb2.NoteSequence:
@@ -229,6 +217,19 @@ def test_given_notes_are_kept_where_there_is_a_primer(name: str, clamp: str) -> 
         assert _notes(made) > _notes(given)
 
 
+def test_the_rnn_rbm_leaves_its_primer_out_on_request() -> None:
+    config, primers = CONFIGS['rnn_rbm'], [_sequence(60, 62, qpm=120), None, _sequence(64, qpm=120)]
+    whole, rest = (
+        FAMILY.generate(
+            _weights(config), config, primers, dataclasses.replace(OPTIONS, num_steps=20, exclude_primer=excluded)
+        )
+        for excluded in (False, True)
+    )
+    for kept, left, seconds in zip(whole, rest, (1.0, 0.0, 0.5), strict=True):
+        later = {(pitch, max(start - seconds, 0), end - seconds) for pitch, start, end in _notes(kept) if end > seconds}
+        assert later and _notes(left) == later
+
+
 @pytest.mark.parametrize(
     ('sequence', 'problem'),
     [
@@ -239,6 +240,6 @@ def test_given_notes_are_kept_where_there_is_a_primer(name: str, clamp: str) -> 
 )
 def test_bad_music_is_refused(sequence: music_pb2.NoteSequence, problem: str) -> None:
     with pytest.raises(SolferinoError, match=f'--clamp_midi.*{problem}'):
-        FAMILY.generate(WEIGHTS, CONFIG, [None], dataclasses.replace(OPTIONS, clamp_midi=sequence))
+        FAMILY.generate(_weights(CHORDS), CHORDS, [None], dataclasses.replace(OPTIONS, clamp_midi=sequence))
     with pytest.raises(SolferinoError, match=f'primer.*{problem}'):
-        FAMILY.generate(WEIGHTS, CONFIG, [sequence], OPTIONS)
+        FAMILY.generate(_weights(CHORDS), CHORDS, [sequence], OPTIONS)

@@ -108,7 +108,7 @@ def test_a_primer_longer_than_the_output_is_refused() -> None:
 
 
 def test_a_primer_that_leaves_nothing_to_generate_is_refused() -> None:
-    with pytest.raises(SolferinoError, match='nothing is left.*--num_steps=131'):
+    with pytest.raises(SolferinoError, match=r'nothing is left.*--num_steps=131'):
         rnn_generating.generate(rising(), _LAYOUT, [Given(matrix(1, 2, 3))], None, options(num_steps=3))
 
 
