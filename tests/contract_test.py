@@ -32,14 +32,14 @@ class Row:
       primer: a primer flag and a text for it; None where there is no such flag.
       bad_primer: a text that the flag must refuse.
       bad_options: of generating, each of which must be refused.
-      keeps_primer: whether outputs begin with the primer, so that it can be left out of them.
+      forgets_primer: configs whose outputs do not begin with the primer, so that it cannot be left out of them.
     """
 
     hparams: str
     primer: tuple[str, str] | None
     bad_primer: str
     bad_options: tuple[dict[str, Any], ...]
-    forgets_primer: tuple[str, ...] = ()  # configs
+    forgets_primer: tuple[str, ...] = ()
     hparams_of: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def given(self, family: Family, config: Any) -> Any:
