@@ -134,17 +134,17 @@ class RbmGeneration(GenerateOptions):
     """Gibbs sampling.
 
     Attributes:
-      exclude_primer: cannot be had, and has no flag.
       clamp_midi: a NoteSequence.
     """
 
     least_num_steps: ClassVar[int] = 0
 
     num_steps: int = option(
-        0, 'Length of each output in steps; 0 for one window of the model, or as many as the primer or --clamp_midi '
-        'takes. Longer music is windows of which each keeps the second half of the one before.'
+        0, 'Length of each output in steps, the primer included; 0 for as many as the primer or --clamp_midi takes, at '
+        'least one window of the model or, of rnn_rbm, 128 after the primer. Longer music is windows of which each '
+        'keeps the second half of the one before.'
     )  # fmt: skip
-    exclude_primer: bool = False
+    exclude_primer: bool = option(False, 'Leave the primer out of the files; rnn_rbm alone keeps it there.')
     gibbs_steps: int = option(200, 'Steps of the Gibbs chain: the more, the less is left of what it began with.')
     start: str = option('zeros', 'What the chain begins with if there is no primer: zeros (silence) or noise.')
     clamp_midi: Any = midi_option(  # noqa: RUF009  # its default is None
@@ -170,11 +170,6 @@ class RbmGeneration(GenerateOptions):
         ):
             if getattr(self, name) not in valid:
                 raise ValueError(f'--{name}={getattr(self, name)} must be {" or ".join(valid)}.')
-        if self.exclude_primer:
-            raise ValueError(
-                'exclude_primer: the Gibbs chain begins with the primer but does not keep it, so that there is '
-                'nothing to leave out. --clamp_midi keeps given notes.'
-            )
 
 
 SPEC = FamilySpec(

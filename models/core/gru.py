@@ -36,9 +36,9 @@ def advance(
 def times(x: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """x [..., n] . matrix [n, m], in float32."""
     rows = x.reshape(-1, x.shape[-1])
-    filled = np.zeros((-(-len(rows) // ROWS_AT_ONCE) * ROWS_AT_ONCE, x.shape[-1]), np.float32)
-    filled[: len(rows)] = rows
-    return (filled @ matrix)[: len(rows)].reshape(*x.shape[:-1], matrix.shape[1])
+    padded = np.zeros((-(-len(rows) // ROWS_AT_ONCE) * ROWS_AT_ONCE, x.shape[-1]), np.float32)
+    padded[: len(rows)] = rows
+    return (padded @ matrix)[: len(rows)].reshape(*x.shape[:-1], matrix.shape[1])
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:

@@ -89,13 +89,15 @@ class RbmFamily(Family):
     def generate(
         self, weights: Weights, config: RbmConfig, primers: Sequence[Any], options: RbmGeneration
     ) -> list[music_pb2.NoteSequence]:
-        """See Family: what the Gibbs chains begin with; None for what `options.start` says."""
+        """See Family: what the music, or a window's Gibbs chain, begins with; None for what `options.start` says."""
         layout = NoteStates.of(config.extraction)
         began = [None if primer is None else _given(primer, config, 'The primer') for primer in primers]
         clamped = None if options.clamp_midi is None else _given(options.clamp_midi, config, '--clamp_midi')
         matrices = networks.of(config).generate(weights, config, began, clamped, options)
         made = []
         for primer, matrix in zip(began, matrices, strict=True):
+            if primer and options.exclude_primer:  # a network that does not keep it has refused
+                matrix = matrix[len(primer.matrix) :]
             source = primer or clamped
             qpm = primer.qpm if primer and primer.qpm else options.qpm or (clamped and clamped.qpm) or _QPM
             sequence = _sequence(layout, matrix, config, qpm)

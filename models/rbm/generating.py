@@ -52,6 +52,11 @@ def generate(
     Raises:
       SolferinoError: music that is given is longer than `options.num_steps`, or contradicts another option.
     """
+    if options.exclude_primer:
+        raise SolferinoError(
+            '--exclude_primer: the Gibbs chain of this model begins with the primer but does not keep it, so that '
+            'there is nothing to leave out. --clamp_midi keeps given notes.'
+        )
     if options.start != 'zeros' and any(primers):
         raise SolferinoError(f'--start={options.start} and a primer both say what the chain begins with. Give one.')
     steps = num_steps(window, primers, clamped, options.num_steps)
@@ -98,13 +103,15 @@ def hold(state: np.ndarray, clamped: Given | None, layout: NoteStates, clamp: st
     """Writes what is kept of given music into `state` [chains, steps, width]; returns which cells, [steps, width]."""
     held = np.zeros(state.shape[1:], bool)
     if clamped:
-        held[: len(clamped.matrix)] = _held(clamped.matrix, layout, clamp)
-        state[:, held] = clamped.matrix[held[: len(clamped.matrix)]]
+        matrix = np.zeros_like(held)
+        matrix[: len(clamped.matrix)] = clamped.matrix
+        held = _held(matrix, layout, clamp)
+        state[:, held] = matrix[held]
     return held
 
 
-def num_steps(window: int, primers: Sequence[Given | None], clamped: Given | None, wanted: int) -> int:
-    """The length of the outputs."""
+def num_steps(least: int, primers: Sequence[Given | None], clamped: Given | None, wanted: int) -> int:
+    """The length of the outputs: `wanted`; where that is 0, as much as is given, and at least `least`."""
     named = [('The primer', primer) for primer in primers] + [('--clamp_midi', clamped)]
     longest = 0
     for name, given in named:
@@ -115,12 +122,18 @@ def num_steps(window: int, primers: Sequence[Given | None], clamped: Given | Non
                 'out.'
             )
         longest = max(longest, taken)
-    return wanted or max(window, longest)
+    return wanted or max(least, longest)
 
 
 def _held(matrix: np.ndarray, layout: NoteStates, clamp: str) -> np.ndarray:
-    """Which cells [steps, width] of given music are kept."""
-    sounding = matrix[:, : layout.pitches]
-    if clamp == 'steps':
-        return np.repeat(sounding.any(axis=1, keepdims=True), layout.width, axis=1)
-    return np.tile(sounding, (1, layout.planes))  # sounds on, and is struck where it was and nowhere else
+    """Which cells [steps, width] of given music are kept, and of the silence beside its notes."""
+    roll = layout.roll(matrix)
+    sounding = roll.sounding
+    # A key that sounds right before a note that is not struck, or right after any, would make it longer. One that is
+    # struck again would not, but "sounds only if struck" cannot be held: a machine's cells are kept one by one.
+    beside = np.zeros_like(sounding)
+    beside[:-1] = sounding[1:] & ~roll.struck[1:]
+    beside[1:] |= sounding[:-1]
+    # A note that is given sounds on, and is struck where it was and nowhere else.
+    kept = sounding.any(axis=1, keepdims=True) if clamp == 'steps' else sounding
+    return np.tile(kept | beside, (1, layout.planes))

@@ -13,7 +13,7 @@ from solferino.models.rbm.gibbs import Machine
 from solferino.models.rbm.note_states import NoteStates
 from solferino.models.rbm.recurrence import Recurrence
 
-_STEPS = 128  # of an output whose length nothing says
+_STEPS = 128  # after the primer, of an output whose length nothing says
 
 
 def generate(
@@ -25,24 +25,24 @@ def generate(
 ) -> np.ndarray:
     """Returns a matrix for each primer, bool [primers, steps, width], all sampled in one batch.
 
-    A primer's frames stay and the music goes on after them. Each later frame's chain begins as `options.start` says,
-    and it keeps what is clamped.
+    A primer's frames stay and the music goes on after them. Each later frame's chain begins as `options.start` says.
+    What is clamped is kept in all frames: where both are given it is written over the primer.
 
     Raises:
       SolferinoError: music that is given is longer than `options.num_steps`, or primers leave nothing to generate.
     """
-    steps = generating.num_steps(_STEPS, primers, clamped, options.num_steps)
-    begin = generating.beginning(len(primers), steps, layout.width, options)
-    held = generating.hold(begin, clamped, layout, options.clamp)
     known = np.array([len(primer.matrix) if primer else 0 for primer in primers])
+    steps = generating.num_steps(int(known.max()) + _STEPS, primers, clamped, options.num_steps)
+    begin = generating.beginning(len(primers), steps, layout.width, options)
     if known.max() >= steps:
         raise SolferinoError(
             f'The primer takes all of the {steps} steps: nothing is left to generate. Give a shorter primer or '
-            f'--num_steps={steps + _STEPS}, which counts its steps.'
+            f'--num_steps={steps + _STEPS}, which counts its steps, or leave --num_steps out.'
         )
     for k, primer in enumerate(primers):
         if primer:
             begin[k, : known[k]] = primer.matrix
+    held = generating.hold(begin, clamped, layout, options.clamp)
     frames = np.zeros_like(begin)
     state = recurrence.initial_state(len(primers))
     with one_thread():

@@ -9,8 +9,11 @@ from note_seq.protobuf import music_pb2
 
 from solferino.hparams import generation
 from solferino.hparams.errors import SolferinoError
-from solferino.hparams.rbm import SPEC, RbmExtraction, RbmGeneration, RbmHparams
+from solferino.hparams.rbm import SPEC, RbmConfig, RbmGeneration
+from solferino.hparams.rnn_rbm import RnnRbmHparams
+from solferino.models.music import piano_rolls
 from solferino.models.rbm import FAMILY, generating
+from solferino.models.rbm.family import base_bias
 from solferino.models.rbm.generating import Given
 from solferino.models.rbm.gibbs import Machine
 from solferino.models.rbm.note_states import NoteStates
@@ -28,6 +31,15 @@ def _machine(window: int = WINDOW) -> Machine:
 
 def _music(steps: int, seed: int = 1) -> Given:
     return Given(np.random.default_rng(seed).random((steps, LAYOUT.width)) < 0.3)
+
+
+def _notes(sequence: music_pb2.NoteSequence) -> set[tuple[int, float, float]]:
+    """Pitch, start and end of each."""
+    return {(note.pitch, round(note.start_time, 6), round(note.end_time, 6)) for note in sequence.notes}
+
+
+def _notes_of(matrix: np.ndarray) -> set[tuple[int, float, float]]:
+    return _notes(piano_rolls.to_sequence(LAYOUT.roll(matrix), 1.0, 60.0, 80))
 
 
 def _generate(primers: list[Any], clamped: Given | None = None, window: int = WINDOW, **options: Any) -> np.ndarray:
@@ -50,9 +62,9 @@ def test_length(primer: int, clamped: int, num_steps: int, wanted: int) -> None:
 def test_notes_are_kept(window: int) -> None:
     clamped = _music(15)
     sounding, struck = clamped.matrix[:, :4], clamped.matrix[:, 4:]
-    made = _generate([None] * 6, clamped, window=window, num_steps=20)
+    made = _generate([None] * 20, clamped, window=window, num_steps=20)
     for matrix in made:
-        assert (matrix[:15, :4] >= sounding).all()
+        assert _notes_of(matrix) >= _notes_of(clamped.matrix)
         np.testing.assert_array_equal(matrix[:15, 4:][sounding], struck[sounding])
     assert (made[:, :15, :4] > sounding).any(), 'nothing was filled in'
 
@@ -63,8 +75,9 @@ def test_steps_are_kept(window: int) -> None:
     clamped.matrix[4:7] = False
     sounds = clamped.matrix[:, :4].any(axis=1)
     assert 2 < sounds.sum() < 13
-    made = _generate([None] * 6, clamped, window=window, num_steps=20, clamp='steps')
+    made = _generate([None] * 20, clamped, window=window, num_steps=20, clamp='steps')
     for matrix in made:
+        assert _notes_of(matrix) >= _notes_of(clamped.matrix)
         np.testing.assert_array_equal(matrix[:15][sounds], clamped.matrix[sounds])
     assert made[:, 4:7].any() and made[:, 15:].any(), 'nothing was filled in'
 
@@ -109,6 +122,8 @@ def test_what_contradicts_is_refused() -> None:
         _generate([_music(9)], num_steps=8)
     with pytest.raises(SolferinoError, match='clamp_midi'):
         _generate([None], _music(9), num_steps=8)
+    with pytest.raises(SolferinoError, match=r'exclude_primer.*does not keep it'):
+        _generate([_music(3)], exclude_primer=True)
 
 
 def _sequence(*pitches: int, qpm: float = 90.0, metre: tuple[int, int] = (2, 4)) -> music_pb2.NoteSequence:
@@ -122,28 +137,97 @@ def _sequence(*pitches: int, qpm: float = 90.0, metre: tuple[int, int] = (2, 4))
     return sequence
 
 
-CONFIG = dataclasses.replace(
-    SPEC.configs['chords'],
-    hparams=RbmHparams(num_timesteps=8, hidden_units=3),
-    extraction=RbmExtraction(lowest_pitch=60, highest_pitch=71),
-)
-WEIGHTS = {
-    'weights': np.zeros((8 * 24, 3), np.float32),
-    'visible_bias': np.full(8 * 24, -3, np.float32),
-    'hidden_bias': np.zeros(3, np.float32),
+def _config(name: str, **hparams: int) -> RbmConfig:
+    """A small one, of the pitches 60 to 71."""
+    config = SPEC.configs[name]
+    return dataclasses.replace(
+        config,
+        hparams=dataclasses.replace(config.hparams, hidden_units=3, **hparams),
+        extraction=dataclasses.replace(config.extraction, lowest_pitch=60, highest_pitch=71),
+    )
+
+
+CONFIGS = {
+    'chords': (CHORDS := _config('chords', num_timesteps=8)),
+    'frame': _config('frame'),
+    'rnn_rbm': _config('rnn_rbm', rnn_units=2),
 }
+
+
+def _weights(config: RbmConfig) -> dict[str, np.ndarray]:
+    """Those of a network that plays a third of the keys at all times, whatever is beside them."""
+    units, hidden = len(base_bias(config)), config.hparams.hidden_units
+    shapes = {'weights': (units, hidden), 'visible_bias': (units,), 'hidden_bias': (hidden,)}
+    if isinstance(config.hparams, RnnRbmHparams):
+        states = config.hparams.rnn_units
+        shapes |= {
+            'state_to_visible': (states, units),
+            'state_to_hidden': (states, hidden),
+            'recurrent/kernel': (units, 3 * states),
+            'recurrent/recurrent_kernel': (states, 3 * states),
+            'recurrent/bias': (2, 3 * states),
+        }
+    weights = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+    weights['visible_bias'] -= 0.7
+    return weights
 
 
 def test_a_melody_is_harmonized() -> None:
     given = _sequence(60, 62, 62, 64)
-    (made,) = FAMILY.generate(WEIGHTS, CONFIG, [None], dataclasses.replace(OPTIONS, clamp_midi=given))
-    found = {(note.pitch, round(note.start_time, 6), round(note.end_time, 6)) for note in made.notes}
-    assert {(n.pitch, round(n.start_time, 6), round(n.end_time, 6)) for n in given.notes} <= found
-    assert len(found) > 4
+    for made in FAMILY.generate(_weights(CHORDS), CHORDS, [None] * 20, dataclasses.replace(OPTIONS, clamp_midi=given)):
+        assert _notes(made) > _notes(given)
     assert made.tempos[0].qpm == 90
     assert (made.time_signatures[0].numerator, made.time_signatures[0].denominator) == (2, 4)
     faster = dataclasses.replace(OPTIONS, clamp_midi=given, qpm=180.0)
-    assert FAMILY.generate(WEIGHTS, CONFIG, [None], faster)[0].tempos[0].qpm == 180
+    assert FAMILY.generate(_weights(CHORDS), CHORDS, [None], faster)[0].tempos[0].qpm == 180
+
+
+def _random_music(seed: int, least_gap: int) -> music_pb2.NoteSequence:
+    """Notes of half of the keys, at 120 quarters a minute; at least so many steps between two of a key."""
+    rng = np.random.default_rng(seed)
+    sequence = music_pb2.NoteSequence()
+    for pitch in range(60, 72, 2):
+        step = int(rng.integers(0, 4))
+        for _ in range(4):
+            start, step = step, step + int(rng.integers(1, 4))
+            sequence.notes.add(pitch=pitch, start_time=start / 8, end_time=step / 8, velocity=80)
+            step += least_gap + int(rng.integers(0, 9))
+    sequence.total_time = max(note.end_time for note in sequence.notes)
+    return sequence
+
+
+@pytest.mark.parametrize('clamp', ['notes', 'steps'])
+@pytest.mark.parametrize('name', CONFIGS)
+def test_given_notes_are_neither_lengthened_nor_shortened(name: str, clamp: str) -> None:
+    config = CONFIGS[name]
+    for seed in range(5):
+        given = _random_music(seed, least_gap=0 if config.extraction.articulation else 1)
+        options = dataclasses.replace(OPTIONS, clamp_midi=given, clamp=clamp, seed=seed, num_steps=60)
+        for made in FAMILY.generate(_weights(config), config, [None] * 20, options):
+            assert _notes(made) > _notes(given)
+
+
+@pytest.mark.parametrize('clamp', ['notes', 'steps'])
+@pytest.mark.parametrize('name', CONFIGS)
+def test_given_notes_are_kept_where_there_is_a_primer(name: str, clamp: str) -> None:
+    config = CONFIGS[name]
+    given, primer = _random_music(0, least_gap=1), _random_music(1, least_gap=1)
+    options = dataclasses.replace(OPTIONS, clamp_midi=given, clamp=clamp, num_steps=60)
+    for made in FAMILY.generate(_weights(config), config, [primer] * 20, options):
+        assert _notes(made) > _notes(given)
+
+
+def test_the_rnn_rbm_leaves_its_primer_out_on_request() -> None:
+    config, primers = CONFIGS['rnn_rbm'], [_sequence(60, 62, qpm=120), None, _sequence(64, qpm=120)]
+    whole, rest = (
+        FAMILY.generate(
+            _weights(config), config, primers, dataclasses.replace(OPTIONS, num_steps=20, exclude_primer=excluded)
+        )
+        for excluded in (False, True)
+    )
+    for kept, left, seconds in zip(whole, rest, (1.0, 0.0, 0.5), strict=True):
+        later = {(pitch, max(start - seconds, 0), end - seconds) for pitch, start, end in _notes(kept) if end > seconds}
+        assert later and _notes(left) == later
 
 
 @pytest.mark.parametrize(
@@ -156,6 +240,6 @@ def test_a_melody_is_harmonized() -> None:
 )
 def test_bad_music_is_refused(sequence: music_pb2.NoteSequence, problem: str) -> None:
     with pytest.raises(SolferinoError, match=f'--clamp_midi.*{problem}'):
-        FAMILY.generate(WEIGHTS, CONFIG, [None], dataclasses.replace(OPTIONS, clamp_midi=sequence))
+        FAMILY.generate(_weights(CHORDS), CHORDS, [None], dataclasses.replace(OPTIONS, clamp_midi=sequence))
     with pytest.raises(SolferinoError, match=f'primer.*{problem}'):
-        FAMILY.generate(WEIGHTS, CONFIG, [sequence], OPTIONS)
+        FAMILY.generate(_weights(CHORDS), CHORDS, [sequence], OPTIONS)

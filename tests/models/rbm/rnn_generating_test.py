@@ -60,6 +60,14 @@ def test_what_is_clamped_stays_and_is_heard() -> None:
     np.testing.assert_array_equal(made[0], matrix(-1, 4, 5, 0))
 
 
+def test_what_is_clamped_is_written_over_the_primer() -> None:
+    primer, clamped = Given(matrix(0, 0, 0)), Given(matrix(-1, 1, 1, -1, 4))
+    (notes,) = rnn_generating.generate(rising(), _LAYOUT, [primer], clamped, options(num_steps=6))
+    np.testing.assert_array_equal(notes, matrix(0, 0, 0, 2, 3, 5) | matrix(-1, 1, 1, -1, 4, -1))
+    (steps,) = rnn_generating.generate(rising(), _LAYOUT, [primer], clamped, options(num_steps=6, clamp='steps'))
+    np.testing.assert_array_equal(steps, matrix(0, 1, 1, 2, 4, 5))
+
+
 def test_samples_are_a_function_of_the_seed_and_their_own_number() -> None:
     network, steps = random(), {'num_steps': 9, 'start': 'noise'}
     many = rnn_generating.generate(network, _LAYOUT, [None] * 14, None, options(seed=1, **steps))
@@ -100,6 +108,14 @@ def test_a_primer_longer_than_the_output_is_refused() -> None:
 
 
 def test_a_primer_that_leaves_nothing_to_generate_is_refused() -> None:
-    for length, wanted in ((3, 3), (200, 0)):
-        with pytest.raises(SolferinoError, match=f'nothing is left.*--num_steps={length + 128}'):
-            rnn_generating.generate(rising(), _LAYOUT, [Given(matrix(*[1] * length))], None, options(num_steps=wanted))
+    with pytest.raises(SolferinoError, match=r'nothing is left.*--num_steps=131'):
+        rnn_generating.generate(rising(), _LAYOUT, [Given(matrix(1, 2, 3))], None, options(num_steps=3))
+
+
+@pytest.mark.parametrize(
+    ('primer', 'clamped', 'wanted'), [(0, 0, 128), (5, 0, 133), (200, 0, 328), (5, 100, 133), (5, 150, 150)]
+)
+def test_length_where_none_is_wanted(primer: int, clamped: int, wanted: int) -> None:
+    given = [Given(matrix(*[1] * steps)) if steps else None for steps in (primer, clamped)]
+    made = rnn_generating.generate(rising(), _LAYOUT, [given[0], None], given[1], options(gibbs_steps=1))
+    assert made.shape == (2, wanted, _KEYS)
