@@ -43,6 +43,7 @@ class RbmHparams:
       persistent: whether the chains go on from step to step (persistent contrastive divergence) or begin at the data.
       chains: how many persistent chains.
       weight_decay: share of the weights that is added to their gradient.
+      averaging: what is evaluated and generates is a running mean of the weights over about 1 / (1 - averaging) steps.
       sparsity_target: how often a hidden unit should be on.
       sparsity_cost: how much that counts; 0 for not at all.
     """
@@ -58,6 +59,7 @@ class RbmHparams:
     persistent: bool = False
     chains: int = 64
     weight_decay: float = 0.0001
+    averaging: float = 0.0
     sparsity_target: float = 0.1
     sparsity_cost: float = 0.0
 
@@ -71,6 +73,8 @@ class RbmHparams:
             raise ValueError(f'optimizer={self.optimizer} must be momentum or adam.')
         if not 0 <= self.momentum < 1:
             raise ValueError(f'momentum={self.momentum} must be at least 0 and below 1.')
+        if not 0 <= self.averaging < 1:
+            raise ValueError(f'averaging={self.averaging} must be at least 0 and below 1.')
         if not 0 < self.sparsity_target < 1:
             raise ValueError(f'sparsity_target={self.sparsity_target} must be above 0 and below 1.')
         for name in ('decay_steps', 'weight_decay', 'sparsity_cost'):

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from solferino.hparams.rbm import RbmHparams
+from solferino.models.core.running_means import RunningMeans
 from solferino.models.core.trainable import Metrics, Trainable
 from solferino.models.rbm import ais, contrastive
 from solferino.models.rbm.contrastive import Parameters
@@ -47,6 +48,8 @@ class Rbm(Trainable):
         self._visible_bias = self.add_weight(name='visible_bias', shape=(units,), initializer='zeros')
         self._visible_bias.assign(visible_bias)
         self._hidden_bias = self.add_weight(name='hidden_bias', shape=(hidden,), initializer='zeros')
+        named = {'weights': self._weights, 'visible_bias': self._visible_bias, 'hidden_bias': self._hidden_bias}
+        self._averages = RunningMeans(self, named, hparams.averaging)
         # Of a chain the hidden states are enough to go on from, and far fewer than the visible ones.
         self._state: dict[str, Any] = {}
         if hparams.persistent:
@@ -66,21 +69,22 @@ class Rbm(Trainable):
 
     @property
     def parameters(self) -> Parameters:
-        """The weights and biases as tensors."""
-        return Parameters(*(tf.convert_to_tensor(variable) for variable in self._variables))
+        """The running means of the weights and biases as tensors."""
+        return _parameters(self._averages.means)
 
     def named_weights(self) -> dict[str, Any]:
-        """See Trainable."""
-        return {'weights': self._weights, 'visible_bias': self._visible_bias, 'hidden_bias': self._hidden_bias}
+        """See Trainable: the running means."""
+        return self._averages.means
 
     def named_optimizer_state(self) -> dict[str, Any]:
-        """See Trainable: with the persistent chains and the running mean of the hidden units' activity."""
-        return super().named_optimizer_state() | self._state
+        """See Trainable: with the weights that the optimizer moves, the persistent chains and the activity."""
+        return super().named_optimizer_state() | self._averages.trained | self._state
 
     def train_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
         """See Trainable."""
         seed = contrastive.seed_of_step(self._seed, self.optimizer.iterations)
-        data, parameters = _windows(batch), self.parameters
+        self._averages.begin(self.optimizer.iterations)
+        data, parameters = _windows(batch), _parameters(self._averages.trained)
         probabilities = tf.sigmoid(contrastive.hidden_sums(data, parameters))
         if self._hparams.persistent:
             begin = tf.convert_to_tensor(self._state['chains'])
@@ -102,6 +106,7 @@ class Rbm(Trainable):
             data, parameters, self._hparams.num_timesteps, contrastive.TRAINING_WORK, contrastive.nth(seed, 1)
         )
         self.optimizer.apply(gradients, self._variables)
+        self._averages.update(self.optimizer.iterations)
         one, steps = tf.ones([]), metrics['loss'][1]
         return {**metrics, 'gradient_norm': (norm, one), 'events': (steps, one)}
 
@@ -122,7 +127,7 @@ class Rbm(Trainable):
 
     def thorough(self, values: Mapping[str, float]) -> dict[str, float]:
         """See Trainable: the log-likelihood in nats a step, with its confidence interval."""
-        weights, visible_bias, hidden_bias = (variable.numpy() for variable in self._variables)
+        weights, visible_bias, hidden_bias = (mean.numpy() for mean in self._averages.means.values())
         z = ais.best_log_partition(weights, visible_bias, hidden_bias, self._base_bias)
         steps = self._hparams.num_timesteps
         likelihood = {
@@ -137,6 +142,10 @@ class Rbm(Trainable):
         kept = tf.where(self.optimizer.iterations > 0, _ACTIVITY_KEPT, 0.0)
         activity.assign(kept * activity + (1 - kept) * mean)
         return tf.convert_to_tensor(activity)
+
+
+def _parameters(variables: Mapping[str, Any]) -> Parameters:
+    return Parameters(*(tf.convert_to_tensor(variables[name]) for name in Parameters._fields))
 
 
 def _windows(batch: Mapping[str, tf.Tensor]) -> tf.Tensor:

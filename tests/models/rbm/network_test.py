@@ -59,7 +59,7 @@ def _divergence(model: Rbm) -> float:
         {},
         {'cd_steps': 5},
         {'persistent': True, 'cd_steps': 5, 'chains': 100, 'momentum': 0.5, 'learning_rate': 0.2, 'decay_steps': 700},
-        {'optimizer': 'adam', 'learning_rate': 0.02, 'weight_decay': 0.0001},
+        {'optimizer': 'adam', 'learning_rate': 0.02, 'weight_decay': 0.0001, 'averaging': 0.99},
     ],
 )
 def test_the_distribution_is_learned(changes: dict[str, Any]) -> None:
@@ -94,7 +94,9 @@ def test_gradient_is_that_of_the_free_energies() -> None:
 
 @pytest.mark.parametrize('optimizer', ['momentum', 'adam'])
 def test_a_resumed_run_repeats_an_uninterrupted_one(optimizer: str) -> None:
-    hparams = dataclasses.replace(HPARAMS, persistent=True, sparsity_cost=0.1, optimizer=optimizer, decay_steps=20)
+    hparams = dataclasses.replace(
+        HPARAMS, persistent=True, sparsity_cost=0.1, optimizer=optimizer, decay_steps=20, averaging=0.9
+    )
     whole = _model(hparams)
     _train(whole, 12)
     first = _model(hparams)
