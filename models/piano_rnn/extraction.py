@@ -45,7 +45,7 @@ def cut(frames: np.ndarray, window: int, most: int) -> Iterator[Example]:
     bounds = np.linspace(1, len(frames), count + 1).astype(int).tolist()
     for start, end in itertools.pairwise(bounds):
         first = max(0, start - window)
-        yield frame_tools.to_example(frames[first:end], start - first)
+        yield frame_tools.to_example(frames[first:end], start - first, first == 0)
 
 
 def music(piece: Piece, settings: PianoExtraction, reject: Reject) -> Iterator[np.ndarray]:

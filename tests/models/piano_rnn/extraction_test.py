@@ -119,6 +119,7 @@ def test_every_frame_but_the_first_is_predicted_once(steps: int, window: int, mo
         found, context = frame_tools.of_example(example)
         assert 0 < len(found) - context <= most
         assert context == min(window, predicted)
+        assert frame_tools.begins(example) == (predicted == context)
         np.testing.assert_array_equal(found, frames[predicted - context : predicted - context + len(found)])
         predicted += len(found) - context
     assert predicted == steps
