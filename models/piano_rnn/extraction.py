@@ -95,14 +95,14 @@ def _chosen(piece: Piece, settings: PianoExtraction) -> Piece:
 
 def _by_time(piece: Piece, settings: PianoExtraction, reject: Reject) -> Iterator[np.ndarray]:
     starts, ends = piece.notes['start'], piece.notes['end']
+    last = float(np.maximum(starts, ends).max(initial=0))
     if not (np.isfinite(starts).all() and np.isfinite(ends).all()):
         reject(BAD_TIME)
     elif starts.min(initial=0) < 0:
         reject(NEGATIVE_TIME)
-    elif ends.max(initial=0) * settings.frames_per_second > piano_rolls.MAX_STEPS:
+    elif last * settings.frames_per_second > piano_rolls.MAX_STEPS - 1:  # a frame less: a note may be struck at the end
         reject(TOO_MANY_STEPS)
     else:
-        last = float(np.maximum(starts, ends).max(initial=0))
         yield piano_rolls.by_time(piece.notes, last, settings.frames_per_second, LOWEST, HIGHEST).sounding
 
 

@@ -17,6 +17,7 @@ from solferino.hparams.reasons import (
     OUT_OF_RANGE,
     TOO_MANY_STEPS,
 )
+from solferino.models.music import piano_rolls
 from solferino.models.music import piece as pieces
 from solferino.models.piano_rnn import extraction
 from solferino.models.piano_rnn import frames as frame_tools
@@ -101,6 +102,8 @@ def test_why_music_is_left_out() -> None:
     assert reasons_of(music(*long[:40])) == [FRAMES_TOO_SHORT]
     assert reasons_of(music((0, 1e6, 60))) == [TOO_MANY_STEPS]
     assert reasons_of(music((0, 1e6, 60)), steps_per_quarter=4) == [TOO_MANY_STEPS]
+    end = (piano_rolls.MAX_STEPS - 0.01) / CONFIG.extraction.frames_per_second
+    assert reasons_of(music((end, end, 60))) == [TOO_MANY_STEPS]  # by the frame that it is struck in
     assert reasons_of(music((-1, 1, 60))) == [NEGATIVE_TIME]
     assert reasons_of(music((0, 20, 10))) == [OUT_OF_RANGE]
     odd = music(*long)
