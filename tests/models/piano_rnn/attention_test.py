@@ -294,7 +294,7 @@ def extraction_piece(sequence: music_pb2.NoteSequence) -> Any:
     'given, says',
     [
         (primer((0, 5, 60)), 'takes 25 frames and --num_steps=20'),
-        (primer((0, 1, 5)), 'no notes of --instruments=piano on the keys'),
+        (primer((0, 1, 60), (0, 1, 5)), '1 notes outside the pitches 21 to 108'),
         (music_pb2.NoteSequence(), 'no notes'),
         (np.zeros((0, KEYS), bool), 'no frames'),
         (np.zeros((3, 5), bool), 'no frames of 88 keys'),
@@ -303,6 +303,17 @@ def extraction_piece(sequence: music_pb2.NoteSequence) -> Any:
 def test_primers_that_cannot_be_used(model: Model, given: Any, says: str) -> None:
     with pytest.raises(SolferinoError, match=says):
         model.generate(given, num_steps=20)
+
+
+def test_notes_of_a_primer_that_are_left_out_are_told_once(model: Model, caplog: pytest.LogCaptureFixture) -> None:
+    mixed = primer((0, 1, 60), (0, 1, 64))
+    expected = model.generate(mixed, num_outputs=3, num_steps=20, seed=1)
+    assert not caplog.records
+    mixed.notes.add(start_time=0, end_time=1, pitch=67, velocity=80, program=40)
+    assert model.generate(mixed, num_outputs=3, num_steps=20, seed=1) == expected
+    (told,) = caplog.records
+    assert 'The primer has 1 notes that are left out' in told.getMessage()
+    assert 'not of --instruments=piano' in told.getMessage()
 
 
 @pytest.mark.parametrize(

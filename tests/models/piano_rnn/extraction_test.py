@@ -145,11 +145,23 @@ def test_a_primer_keeps_the_silence_before_it() -> None:
     assert list(frame_tools.tokens(frames)) == ['e', 'e', '60', '60']
 
 
+def test_notes_of_other_instruments_are_left_out_of_primers_and_counted() -> None:
+    sequence = music((0, 1, 60), (0, 1, 10), (0, 1, 62), (0, 1, 64))
+    sequence.notes[1].program = 40  # an instrument that is left out may have any pitch
+    sequence.notes[2].is_drum = True
+    sequence.notes[3].velocity = 0  # is not heard anyway
+    piece = pieces.of(sequence)
+    assert set(frame_tools.tokens(extraction.whole(piece, CONFIG.extraction))) == {'60'}
+    assert extraction.num_left_out(piece, CONFIG.extraction) == 2
+    assert extraction.num_left_out(piece, config(instruments='all').extraction) == 1
+
+
 @pytest.mark.parametrize(
     'sequence, settings, says',
     [
         (music((0, 1, 60), program=40), {}, 'no notes of --instruments=piano'),
-        (music((0, 1, 10)), {}, 'no notes of --instruments=piano on the keys'),
+        (music((0, 1, 10)), {}, '1 notes outside the pitches 21 to 108'),
+        (music((0, 1, 10), (0, 1, 60), (0, 1, 109)), {'steps_per_quarter': 4}, '2 notes outside the pitches 21 to 108'),
         (music((0, 1e7, 60)), {}, 'too many steps'),
         (music((0, 1e7, 60)), {'steps_per_quarter': 4}, 'at most'),
     ],
