@@ -153,15 +153,17 @@ class PianoRnn(Family):
     def plot(
         self, name: str, weights: Weights, config: PianoConfig, sequence: Any, options: PianoGeneration
     ) -> Mapping[str, Any]:
-        """See Family."""
-        network = _network(config)
-        if not sequence.notes:
-            return network.plot(name, weights, config, np.zeros((1, frame_tools.KEYS), bool))
-        # Looked at as often as it was played, so that its frames are those that were generated.
-        rate = options.frames_per_second or config.extraction.frames_per_second
-        played = dataclasses.replace(config.extraction, frames_per_second=rate)
-        frames, _ = self._frames(sequence, dataclasses.replace(config, extraction=played), 'sequence')
-        return network.plot(name, weights, config, frames)
+        """See Family: of the frames that were generated, the silent ones at the end among them."""
+        if options.exclude_primer:
+            raise SolferinoError(f'--{name}: what the model saw cannot be told without the primer. Generate with it.')
+        frames = np.zeros((0, frame_tools.KEYS), bool)
+        if sequence.notes:
+            # Looked at as often as it was played.
+            rate = options.frames_per_second or config.extraction.frames_per_second
+            played = dataclasses.replace(config.extraction, frames_per_second=rate)
+            frames, _ = self._frames(sequence, dataclasses.replace(config, extraction=played), 'sequence')
+        silence = np.zeros((max(0, options.num_steps - len(frames)), frame_tools.KEYS), bool)
+        return _network(config).plot(name, weights, config, np.concatenate([frames, silence]))
 
     def _beginning(self, config: PianoConfig, options: PianoGeneration, number: int) -> np.ndarray:
         """The frames that output `number` begins with if no primer is given."""

@@ -49,9 +49,7 @@ def _nade(seed: int) -> Nade:
     return Nade(_weights(NadeModel(HPARAMS, KEYS, seed), np.random.default_rng(seed)), HPARAMS.lags)
 
 
-def _batch(
-    *pieces: np.ndarray, first: tuple[int, ...] = (), begins: tuple[int, ...] = ()
-) -> dict[str, tf.Tensor]:
+def _batch(*pieces: np.ndarray, first: tuple[int, ...] = (), begins: tuple[int, ...] = ()) -> dict[str, tf.Tensor]:
     frames = np.zeros((len(pieces), max(map(len, pieces)), KEYS), np.uint8)
     for row, piece in zip(frames, pieces, strict=True):
         row[: len(piece)] = piece
