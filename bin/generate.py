@@ -138,12 +138,16 @@ def _generate(model: 'Model', fv: flags.FlagValues, spec: FamilySpec) -> None:
             '--qpm=%g is not used: %s has its own tempo, %.4g.', fv.qpm, fv.primer_midi, primer.tempos[0].qpm
         )
     began = time.monotonic()
-    sequences = model.generate(
-        primer, fv.num_outputs, **{field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
-    )
+    sequences = _music(model, primer, fv.num_outputs, options)
     seconds = time.monotonic() - began
+    plots = [name for name in spec.plots if fv[name].value]
+    shown, plotted = sequences, options
+    if plots and options.exclude_primer:  # what the model saw begins with it; the same seed makes the same music
+        plotted = dataclasses.replace(options, exclude_primer=False)
+        shown = _music(model, primer, fv.num_outputs, plotted)
     silent = sum(not sequence.notes for sequence in sequences)
     if silent and not spec.keeps_silence:
+        shown = [whole for whole, sequence in zip(shown, sequences, strict=True) if sequence.notes]
         sequences = [sequence for sequence in sequences if sequence.notes]
     if not sequences:
         raise SolferinoError(f'None of the {silent} outputs has notes, so nothing was written. {spec.silence_remedy}')
@@ -154,10 +158,14 @@ def _generate(model: 'Model', fv: flags.FlagValues, spec: FamilySpec) -> None:
     length = f' of {options.num_steps} steps' if options.num_steps else ''
     print(f'Generated {len(paths)} MIDI files{length} in {seconds:.1f} s:')
     print(f'{paths[0]} to {paths[-1].name}' if len(paths) > 1 else paths[0])
-    music = dict(zip(paths, sequences, strict=True))
-    for path in _plot(model, [name for name in spec.plots if fv[name].value], music, options):
+    for path in _plot(model, plots, dict(zip(paths, shown, strict=True)), plotted):
         print(path)
     print(f'--seed={options.seed} makes the same music again.')
+
+
+def _music(model: 'Model', primer: Any, number: int, options: GenerateOptions) -> list[Any]:
+    given = {field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
+    return model.generate(primer, number, **given)
 
 
 def _options(fv: flags.FlagValues, spec: FamilySpec) -> GenerateOptions:
@@ -170,7 +178,7 @@ def _options(fv: flags.FlagValues, spec: FamilySpec) -> GenerateOptions:
 
 
 def _plot(model: 'Model', plots: list[str], music: dict[Path, Any], options: GenerateOptions) -> Iterator[Path]:
-    """Writes the pictures that the flags `plots` ask for beside each MIDI file; yields their paths."""
+    """Writes the pictures of `music` that the flags `plots` ask for beside each MIDI file; yields their paths."""
     for name in plots:
         from solferino.models.core.files import atomic_write
         from solferino.models.music.page import to_png  # imports matplotlib

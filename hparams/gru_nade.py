@@ -7,7 +7,7 @@ from solferino.hparams.spec import architecture
 
 @dataclasses.dataclass(frozen=True)
 class GruNadeHparams:
-    """See `models/piano_rnn/gru_nade.py` for the equations.
+    """See `models/piano_rnn/nade.py` for the equations.
 
     Attributes:
       batch_size: pieces in a batch.
@@ -20,7 +20,7 @@ class GruNadeHparams:
       dropout_keep_prob: probability that a unit of the GRU is kept in training.
       key_keep_prob: probability that a channel of the keys' network is kept in training.
       clip_norm: gradients are scaled down to this global norm.
-      learning_rate: of Adam, at its highest.
+      learning_rate: of Adam.
       weight_decay: what is taken off the weights, but for biases, at each step, as a share, times the learning rate.
       averaging: the weights that are evaluated and generate are a running mean over about 1 / (1 - averaging) steps.
     """

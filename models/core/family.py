@@ -123,6 +123,6 @@ class Family(abc.ABC):
     def plot(self, name: str, weights: Weights, config: Any, sequence: Any, options: Any) -> Mapping[str, Any]:
         """Returns matplotlib Figures by name of how a model sees a NoteSequence that it generated with `options`.
 
-        `name` is one of `plots`.
+        `name` is one of `plots`. The primer is part of the sequence, as the model has seen it.
         """
         return {}

@@ -73,7 +73,8 @@ def by_time(notes: np.ndarray, total_time: float, frames_per_second: float, lowe
     A note is struck in the frame that its start lies in, and sounds up to the frame before the one that its end lies
     in, as in pretty_midi's get_piano_roll; but one that begins and ends within a frame sounds in that frame, where
     pretty_midi drops it. An instant less than a fiftieth of a frame before a frame counts to that frame, since a MIDI
-    file rounds times to its ticks. There are as many frames as begin before `total_time`.
+    file rounds times to its ticks. There are as many frames as begin before `total_time`, and one more if a note that
+    begins by then is struck in it.
 
     Args:
       notes: NOTE [notes].
@@ -91,7 +92,8 @@ def by_time(notes: np.ndarray, total_time: float, frames_per_second: float, lowe
     if not (np.isfinite(frames) and (abs(times) < 2.0**62).all()):
         raise ValueError('it has a time that is no number of seconds')
     starts, ends = np.floor(times).astype(np.int64)
-    return of_notes(starts, ends, notes['pitch'], max(int(frames), 0), lowest, highest)
+    last = int(starts[notes['start'] <= total_time].max(initial=-1))
+    return of_notes(starts, ends, notes['pitch'], max(int(frames), last + 1), lowest, highest)
 
 
 def by_metre(section: Section, lowest: int, highest: int) -> PianoRoll:

@@ -127,7 +127,7 @@ def _measure(music: Piece) -> dict[str, float]:
         'notes_per_second': len(notes) / length,
         'notes_per_quarter': len(notes) / quarters,
         'pitch_class_entropy': float(shares @ np.log2(1 / shares)),
-        'empty': 1 - sounding / length,
+        'empty': max(0.0, 1 - sounding / length),  # in which the roundings of many notes add up
     }
 
 

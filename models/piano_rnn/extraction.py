@@ -45,7 +45,7 @@ def cut(frames: np.ndarray, window: int, most: int) -> Iterator[Example]:
     bounds = np.linspace(1, len(frames), count + 1).astype(int).tolist()
     for start, end in itertools.pairwise(bounds):
         first = max(0, start - window)
-        yield frame_tools.to_example(frames[first:end], start - first)
+        yield frame_tools.to_example(frames[first:end], start - first, first == 0)
 
 
 def music(piece: Piece, settings: PianoExtraction, reject: Reject) -> Iterator[np.ndarray]:
@@ -67,13 +67,19 @@ def music(piece: Piece, settings: PianoExtraction, reject: Reject) -> Iterator[n
 
 
 def whole(piece: Piece, settings: PianoExtraction) -> np.ndarray:
-    """Returns the frames, bool [steps, KEYS], from time zero to the end of the last note.
+    """Returns the frames, bool [steps, KEYS], from time zero to the end of the last note of the chosen instruments.
 
     Raises:
-      ValueError: there are none, or the piece has no single grid.
+      ValueError: there are none, a note is not on the keyboard, or the piece has no single grid.
     """
     reasons: list[str] = []
     chosen = _chosen(piece, settings)
+    outside = piano_rolls.num_outside(chosen.notes, LOWEST, HIGHEST)
+    if outside:
+        raise ValueError(
+            f'it has {outside} notes outside the pitches {LOWEST} to {HIGHEST}, the keys of a piano; transpose it, or '
+            'leave them out'
+        )
     if settings.steps_per_quarter:
         section = sections.quantize(chosen, settings.steps_per_quarter)
         found = [piano_rolls.by_metre(section, LOWEST, HIGHEST).sounding]
@@ -82,27 +88,35 @@ def whole(piece: Piece, settings: PianoExtraction) -> np.ndarray:
     if reasons:
         raise ValueError(f'it has {reasons[0]}')
     if not found or not found[0].any():
-        raise ValueError(f'it has no notes of --instruments={settings.instruments} on the keys of a piano')
+        raise ValueError(f'it has no notes of --instruments={settings.instruments}')
     return found[0][: _sounding(found[0])[1]]
+
+
+def num_left_out(piece: Piece, settings: PianoExtraction) -> int:
+    """Returns how many notes that are heard, drums among them, are not of the chosen instruments."""
+    return int(((piece.notes['velocity'] > 0) & ~_is_chosen(piece.notes, settings)).sum())
 
 
 def _chosen(piece: Piece, settings: PianoExtraction) -> Piece:
     """The piece with the notes of the chosen instruments alone, as long as the sustain pedal makes them."""
     notes = piano_rolls.sustained(piece)
-    is_chosen = ~notes['is_drum'] & np.isin(notes['program'], instruments.programs(settings.instruments))
-    return dataclasses.replace(piece, notes=notes[is_chosen])
+    return dataclasses.replace(piece, notes=notes[_is_chosen(notes, settings)])
+
+
+def _is_chosen(notes: np.ndarray, settings: PianoExtraction) -> np.ndarray:
+    return ~notes['is_drum'] & np.isin(notes['program'], instruments.programs(settings.instruments))
 
 
 def _by_time(piece: Piece, settings: PianoExtraction, reject: Reject) -> Iterator[np.ndarray]:
     starts, ends = piece.notes['start'], piece.notes['end']
+    last = float(np.maximum(starts, ends).max(initial=0))
     if not (np.isfinite(starts).all() and np.isfinite(ends).all()):
         reject(BAD_TIME)
     elif starts.min(initial=0) < 0:
         reject(NEGATIVE_TIME)
-    elif ends.max(initial=0) * settings.frames_per_second > piano_rolls.MAX_STEPS:
+    elif last * settings.frames_per_second > piano_rolls.MAX_STEPS - 1:  # a frame less: a note may be struck at the end
         reject(TOO_MANY_STEPS)
     else:
-        last = float(np.maximum(starts, ends).max(initial=0))
         yield piano_rolls.by_time(piece.notes, last, settings.frames_per_second, LOWEST, HIGHEST).sounding
 
 

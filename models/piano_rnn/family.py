@@ -1,6 +1,7 @@
 """piano_rnn as a family: what its configs share is here, their networks are in the modules of their names."""
 
 import dataclasses
+import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any
@@ -22,6 +23,7 @@ from solferino.models.piano_rnn import frames as frame_tools
 
 DEFAULT_QPM = 120.0
 _DEFAULT_PITCH = 60
+_log = logging.getLogger(__name__)
 # What a network says: features(config), encode(example, config) and model(config, seed) as in Family;
 # sample(weights, config, primers bool [steps, KEYS], length, options) -> bool [primers, length, KEYS];
 # log_likelihood(weights, config, frames bool [steps, KEYS]) -> float;
@@ -108,7 +110,15 @@ class PianoRnn(Family):
             raise SolferinoError(
                 '--frames_per_second: the frames of this model are parts of a quarter note. Set the tempo with --qpm.'
             )
-        known = [self._primer(given, config, options, k) for k, given in enumerate(primers)]
+        if options.random_frames and any(given is not None for given in primers):
+            raise SolferinoError('Give a primer or --random_frames, not both.')
+        # Outputs mostly have one primer in common, which is read, and warned of, once.
+        distinct = {id(given): given for given in primers if given is not None}
+        read = {key: self._frames(given, config, 'primer') for key, given in distinct.items()}
+        known = [
+            read.get(id(given)) or (self._beginning(config, options, number), None)
+            for number, given in enumerate(primers)
+        ]
         longest = max(len(frames) for frames, _ in known)
         if longest >= options.num_steps:
             raise SolferinoError(
@@ -116,9 +126,10 @@ class PianoRnn(Family):
                 f'to generate. Give a shorter primer or --num_steps={longest + 100}.'
             )
         sampled = _network(config).sample(weights, config, [frames for frames, _ in known], options.num_steps, options)
+        qpm = options.qpm or DEFAULT_QPM
         return [
-            _play(frames[len(primer) if options.exclude_primer else 0 :], config, options, qpm)
-            for frames, (primer, qpm) in zip(sampled, known, strict=True)
+            _play(frames[len(primer) if options.exclude_primer else 0 :], config, options, own_qpm or qpm)
+            for frames, (primer, own_qpm) in zip(sampled, known, strict=True)
         ]
 
     def log_likelihood(self, weights: Weights, config: PianoConfig, sequence: Any) -> float:
@@ -142,33 +153,27 @@ class PianoRnn(Family):
     def plot(
         self, name: str, weights: Weights, config: PianoConfig, sequence: Any, options: PianoGeneration
     ) -> Mapping[str, Any]:
-        """See Family."""
-        network = _network(config)
-        if not sequence.notes:
-            return network.plot(name, weights, config, np.zeros((1, frame_tools.KEYS), bool))
-        # Looked at as often as it was played, so that its frames are those that were generated.
-        rate = options.frames_per_second or config.extraction.frames_per_second
-        played = dataclasses.replace(config.extraction, frames_per_second=rate)
-        frames, _ = self._frames(sequence, dataclasses.replace(config, extraction=played), 'sequence')
-        return network.plot(name, weights, config, frames)
+        """See Family: of the frames that were generated, the silent ones at the end among them."""
+        if options.exclude_primer:
+            raise SolferinoError(f'--{name}: what the model saw cannot be told without the primer. Generate with it.')
+        frames = np.zeros((0, frame_tools.KEYS), bool)
+        if sequence.notes:
+            # Looked at as often as it was played.
+            rate = options.frames_per_second or config.extraction.frames_per_second
+            played = dataclasses.replace(config.extraction, frames_per_second=rate)
+            frames, _ = self._frames(sequence, dataclasses.replace(config, extraction=played), 'sequence')
+        silence = np.zeros((max(0, options.num_steps - len(frames)), frame_tools.KEYS), bool)
+        return _network(config).plot(name, weights, config, np.concatenate([frames, silence]))
 
-    def _primer(
-        self, given: Any, config: PianoConfig, options: PianoGeneration, number: int
-    ) -> tuple[np.ndarray, float]:
-        """The frames that output `number` begins with, and its tempo."""
-        qpm = options.qpm or DEFAULT_QPM
+    def _beginning(self, config: PianoConfig, options: PianoGeneration, number: int) -> np.ndarray:
+        """The frames that output `number` begins with if no primer is given."""
         if not options.random_frames:
-            if given is None:
-                return frame_tools.of_pitch(_DEFAULT_PITCH), qpm
-            frames, own_qpm = self._frames(given, config, 'primer')
-            return frames, own_qpm or qpm
-        if given is not None:
-            raise SolferinoError('Give a primer or --random_frames, not both.')
+            return frame_tools.of_pitch(_DEFAULT_PITCH)
         if config.learned is None:
             raise SolferinoError(f'--random_frames: a model of {config.name} has no vocabulary to choose them from.')
         known = lookup.of(config.learned)
         rng = np.random.default_rng([options.seed, number, 1])  # apart from the numbers that the network draws
-        return known.frames[rng.integers(len(known), size=options.random_frames)], qpm
+        return known.frames[rng.integers(len(known), size=options.random_frames)]
 
     def _frames(self, given: Any, config: PianoConfig, what: str) -> tuple[np.ndarray, float | None]:
         """The frames of a NoteSequence, or frames as they are; and its tempo, if it has one."""
@@ -180,10 +185,22 @@ class PianoRnn(Family):
             raise TypeError(f'A {what} is a NoteSequence or an array of frames, not {type(given).__name__}.')
         if not given.notes:
             raise SolferinoError(f'The {what} has no notes.')
+        settings = config.extraction
         try:
-            frames = extraction.whole(pieces.of(given), config.extraction)
+            piece = pieces.of(given)
+            frames = extraction.whole(piece, settings)
         except ValueError as error:
             raise SolferinoError(f'The {what} cannot be used: {error}.') from error
+        left_out = extraction.num_left_out(piece, settings)
+        if left_out:
+            _log.warning(
+                'The %s has %d notes that are left out: drums, or instruments that are not of --instruments=%s, which '
+                'the examples of this model were made with. A note of program %d is kept.',
+                what,
+                left_out,
+                settings.instruments,
+                instruments.programs(settings.instruments)[0],
+            )
         return frames, given.tempos[0].qpm if given.tempos else None
 
 

@@ -1,7 +1,8 @@
 """Frames: which keys of a piano sound, bool [steps, KEYS]; as they are stored, and as tokens.
 
 A stored example is `pitches` int32 [notes], MIDI pitches ascending within each frame, `sizes` int32 [steps], how many
-of them belong to each frame, and `context` int32 [1], how many of the first frames are only seen and not predicted.
+of them belong to each frame, `context` int32 [1], how many of the first frames are only seen and not predicted, and
+`begins` int32 [1], 1 if the music begins with the first frame and 0 if there were frames before it.
 """
 
 from collections.abc import Iterator
@@ -15,17 +16,18 @@ KEYS = HIGHEST - LOWEST + 1
 _NAMES = ('C', 'C#', 'D', 'D#', 'E', 'F', 'F#', 'G', 'G#', 'A', 'A#', 'B')
 
 
-def to_example(frames: np.ndarray, context: int) -> Example:
+def to_example(frames: np.ndarray, context: int, begins: bool) -> Example:
     """Returns `frames` as they are stored, the first `context` of them to be seen only."""
     return {
         'pitches': (frames.nonzero()[1] + LOWEST).astype(np.int32),
         'sizes': frames.sum(axis=1, dtype=np.int32),
         'context': np.array([context], np.int32),
+        'begins': np.array([begins], np.int32),
     }
 
 
 def of_example(example: Example) -> tuple[np.ndarray, int]:
-    """Inverse of `to_example`. Raises ValueError if the example is something else."""
+    """Returns the frames and the context of `to_example`. Raises ValueError if the example is something else."""
     pitches, sizes, context = (example.get(name) for name in ('pitches', 'sizes', 'context'))
     if pitches is None or sizes is None or context is None or not pitches.ndim == sizes.ndim == context.ndim == 1:
         raise ValueError('it does not hold the frames of a piano')
@@ -38,6 +40,16 @@ def of_example(example: Example) -> tuple[np.ndarray, int]:
     frames = np.zeros((len(sizes), KEYS), bool)
     frames[np.repeat(np.arange(len(sizes)), sizes), pitches - LOWEST] = True
     return frames, int(context[0])
+
+
+def begins(example: Example) -> bool:
+    """Whether the music begins with the first frame. Raises ValueError if the example is damaged."""
+    said = example.get('begins')
+    if said is None:  # stored by an earlier version: a piece's first example saw one frame, the others a window
+        return int(example['context'][0]) <= 1
+    if said.shape != (1,) or said[0] not in (0, 1):
+        raise ValueError('it does not say whether the music begins with it')
+    return bool(said[0])
 
 
 def tokens(frames: np.ndarray) -> Iterator[str]:

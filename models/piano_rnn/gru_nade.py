@@ -14,13 +14,21 @@ from solferino.models.piano_rnn.nade import Nade
 
 def features(config: PianoConfig) -> Mapping[str, Feature]:
     """See Family: the batch of `NadeModel`."""
-    return {'frames': Feature((None, frame_tools.KEYS), 'uint8'), 'first': Feature((), 'int32')}
+    return {
+        'frames': Feature((None, frame_tools.KEYS), 'uint8'),
+        'first': Feature((), 'int32'),
+        'begins': Feature((), 'uint8'),
+    }
 
 
 def encode(example: Example, config: PianoConfig) -> Example:
-    """See Family: the frames as they are, and the number of those at the beginning that are only seen."""
+    """See Family: the frames as they are, how many of the first are only seen, whether the piece begins with them."""
     frames, context = frame_tools.of_example(example)
-    return {'frames': frames.astype(np.uint8), 'first': np.array(context, np.int32)}
+    return {
+        'frames': frames.astype(np.uint8),
+        'first': np.array(context, np.int32),
+        'begins': np.array(frame_tools.begins(example), np.uint8),
+    }
 
 
 def model(config: PianoConfig, seed: int) -> Any:

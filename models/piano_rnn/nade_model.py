@@ -24,7 +24,9 @@ _OBSERVED = Observed(tf.int16, tf.int32, tf.uint8, tf.float32)
 
 
 class NadeModel(Supervised):
-    """Trains on batches of `frames` [B, T, K] uint8, `first` [B] int32 (frames before are only seen), `length` [B].
+    """Trains on batches of `frames` [B, T, K] uint8, `length` [B] int32, `first` [B] int32, `begins` [B] uint8.
+
+    Frames before `first` are only seen; `begins` is 1 where frame 0 is the first of a piece.
 
     What is evaluated and saved is the running mean of the weights (Polyak and Juditsky 1992).
 
@@ -93,7 +95,7 @@ class NadeModel(Supervised):
         """Returns [B, T, K]: of each key, given all frames before and the keys below it."""
         frames, first = batch['frames'], batch['first']
         w = {name: tf.convert_to_tensor(v) for name, v in (self._trained if training else self._averages).items()}
-        h = self._past(frames, first, w, training)
+        h = self._past(frames, batch['begins'], w, training)
         observed = Observed(*tf.numpy_function(key_network.observe, [frames], list(_OBSERVED), stateful=False))
         notes = tf.ensure_shape(observed.notes, [None, None, None])
         sounds = notes >= 0
@@ -111,14 +113,14 @@ class NadeModel(Supervised):
         shared = _shared(observed, Extent(first, batch['length']), given, keeps, p, self._lags)
         return nade + tf.tensordot(h, w['nade/key_kernel'], 1) + w['nade/key_bias'] + shared
 
-    def _past(self, frames: tf.Tensor, first: tf.Tensor, w: Mapping[str, tf.Tensor], training: bool) -> tf.Tensor:
+    def _past(self, frames: tf.Tensor, begins: tf.Tensor, w: Mapping[str, tf.Tensor], training: bool) -> tf.Tensor:
         """What the GRUs make of the frames before each, [B, T, sum of the layers' units]."""
         before = tf.transpose(tf.cast(frames[:, :-1], tf.float32), [1, 0, 2])
         if training:
             before = self._drop(before, self._hparams.input_keep_prob, 0)
-        # A piece whose first frames are not predicted is a part of one that began before.
-        begins = tf.one_hot(tf.where(first > 0, -1, 0), tf.shape(frames)[1], axis=0)  # [T, B]
-        x = tf.concat([tf.pad(before, [[1, 0], [0, 0], [0, 0]]), begins[:, :, None]], axis=2)
+        # Before frame 0 is the beginning of the piece, or frames that this part of it does not hold.
+        beginning = tf.one_hot(tf.where(begins > 0, 0, -1), tf.shape(frames)[1], axis=0)  # [T, B]
+        x = tf.concat([tf.pad(before, [[1, 0], [0, 0], [0, 0]]), beginning[:, :, None]], axis=2)
         outputs = []
         for i, gru in enumerate(self._grus):
             x = gru(x, GruParameters(*(w[f'gru_{i}/{name}'] for name in gru.named)))

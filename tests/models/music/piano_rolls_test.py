@@ -104,6 +104,30 @@ class TestByTime:
         lengths = [(0, 0), (0.001, 0), (0.1, 1), (0.5, 1), (0.505, 1), (0.6, 2), (1, 2), (29 * 0.1, 6), (-1, 0)]
         assert [(time, len(by_time(music(), 2, time).sounding)) for time, _ in lengths] == lengths
 
+    @given(
+        st.lists(
+            st.tuples(
+                st.floats(0, 9).flatmap(lambda start: st.tuples(st.just(start), st.floats(start, start + 1))),
+                st.integers(LOW, HIGH),
+            ),
+            max_size=9,
+        ),
+        st.sampled_from([1.0, 2.0, 5.0, 7.3]),
+    )
+    def test_every_note_sounds_where_it_is_struck(
+        self, notes: list[tuple[tuple[float, float], int]], frames_per_second: float
+    ) -> None:
+        roll = by_time(music(*((*times, pitch) for times, pitch in notes)), frames_per_second)
+        for (start, _), pitch in notes:
+            step = int(start * frames_per_second + 0.02)
+            assert roll.sounding[step, pitch - LOW] and roll.struck[step, pitch - LOW]
+
+    @pytest.mark.parametrize(
+        ('start', 'end', 'expected'), [(0, 0, '#'), (2, 2, '....#'), (1.992, 1.999, '....#'), (1.98, 2.002, '...#')]
+    )
+    def test_the_last_note_has_a_frame(self, start: float, end: float, expected: str) -> None:
+        assert picture(by_time(music((start, end, LOW)), 2))[0] == expected
+
     def test_what_is_not_heard_is_left_out(self) -> None:
         sequence = music((0, 1, 60), (0, 1, 61), (0, 1, 62), (0, 1, LOW - 1), (0, 1, HIGH + 1))
         sequence.notes[0].is_drum = True

@@ -1,5 +1,6 @@
 """The numbers by which music is described, of music whose numbers can be counted by hand."""
 
+import itertools
 import math
 from pathlib import Path
 
@@ -106,6 +107,15 @@ def test_frames_say_the_same(notes: list[tuple[int, int, int]], total: int) -> N
     keys = roll.sounding.sum(axis=1)
     assert found.empty == pytest.approx((keys == 0).mean())
     assert found.polyphony == pytest.approx(keys[keys > 0].mean())
+
+
+@given(st.lists(st.floats(0.01, 2), min_size=1, max_size=60))
+def test_a_melody_without_gaps_is_not_empty(lengths: list[float]) -> None:
+    """Nor less than that, however its times are rounded."""
+    times = np.concatenate([[0.0], np.cumsum(lengths)]).tolist()
+    found = of(*((start, end, 60 + k % 5) for k, (start, end) in enumerate(itertools.pairwise(times))))
+    assert 0 <= found.empty < 1e-12
+    assert statistics.side_by_side({'': found}).splitlines()[-1].split()[-1] == '0.000'
 
 
 def test_side_by_side() -> None:

@@ -12,10 +12,10 @@ from note_seq.protobuf import music_pb2
 
 from solferino.hparams import generation
 from solferino.hparams.errors import SolferinoError
-from solferino.hparams.piano_rnn import SPEC, GruAttentionHparams, Vocabulary
+from solferino.hparams.piano_rnn import SPEC, GruAttentionHparams, PianoConfig, Vocabulary
 from solferino.models.core import data
 from solferino.models.loading import Model
-from solferino.models.piano_rnn import FAMILY, attention_passes, extraction, lookup, primers
+from solferino.models.piano_rnn import FAMILY, attention_passes, extraction, gru_attention, lookup, primers
 from solferino.models.piano_rnn.attention_model import AttentionModel, attend
 from solferino.models.piano_rnn.attention_passes import Parameters
 from solferino.models.piano_rnn.forward import Forward
@@ -294,7 +294,7 @@ def extraction_piece(sequence: music_pb2.NoteSequence) -> Any:
     'given, says',
     [
         (primer((0, 5, 60)), 'takes 25 frames and --num_steps=20'),
-        (primer((0, 1, 5)), 'no notes of --instruments=piano on the keys'),
+        (primer((0, 1, 60), (0, 1, 5)), '1 notes outside the pitches 21 to 108'),
         (music_pb2.NoteSequence(), 'no notes'),
         (np.zeros((0, KEYS), bool), 'no frames'),
         (np.zeros((3, 5), bool), 'no frames of 88 keys'),
@@ -303,6 +303,17 @@ def extraction_piece(sequence: music_pb2.NoteSequence) -> Any:
 def test_primers_that_cannot_be_used(model: Model, given: Any, says: str) -> None:
     with pytest.raises(SolferinoError, match=says):
         model.generate(given, num_steps=20)
+
+
+def test_notes_of_a_primer_that_are_left_out_are_told_once(model: Model, caplog: pytest.LogCaptureFixture) -> None:
+    mixed = primer((0, 1, 60), (0, 1, 64))
+    expected = model.generate(mixed, num_outputs=3, num_steps=20, seed=1)
+    assert not caplog.records
+    mixed.notes.add(start_time=0, end_time=1, pitch=67, velocity=80, program=40)
+    assert model.generate(mixed, num_outputs=3, num_steps=20, seed=1) == expected
+    (told,) = caplog.records
+    assert 'The primer has 1 notes that are left out' in told.getMessage()
+    assert 'not of --instruments=piano' in told.getMessage()
 
 
 @pytest.mark.parametrize(
@@ -323,7 +334,9 @@ def test_texts_that_are_no_start_note(text: str) -> None:
 
 def test_plots_show_each_attention(model: Model) -> None:
     (output,) = model.generate(num_steps=30, seed=1)
-    figures = FAMILY.plot('plot_attention', model.weights, CONFIG, output, SPEC.generation)
+    figures = FAMILY.plot(
+        'plot_attention', model.weights, CONFIG, output, generation.replace(SPEC.generation, num_steps=30)
+    )
     assert list(figures) == ['attention_1', 'attention_2']
     axes = figures['attention_1'].get_axes()[0]
     assert axes.get_images()[0].get_array().shape == (WINDOW, WINDOW)
@@ -335,18 +348,32 @@ def test_plots_show_each_attention(model: Model) -> None:
     assert 'plot_attention' not in FAMILY.plots(SPEC.config('gru_nade'))
 
 
-def test_plots_show_the_frames_that_were_generated(model: Model) -> None:
-    fast = {'frames_per_second': 10.0}
-    labels = []
-    for given in ({}, fast):
-        (output,) = model.generate(num_steps=30, seed=1, **given)
-        figures = FAMILY.plot(
-            'plot_attention', model.weights, CONFIG, output, generation.replace(SPEC.generation, **given)
-        )
-        labels.append([label.get_text() for label in figures['attention_1'].get_axes()[0].get_yticklabels()])
-    assert labels[0] == labels[1]
+@pytest.mark.parametrize('config', [CONFIG, BY_METRE], ids=['by time', 'by metre'])
+@pytest.mark.parametrize('last', [(), (0,), (0, 0, 0, 3, 0), (0,) * 20], ids=len)
+def test_plots_show_the_frames_that_were_generated(
+    config: PianoConfig, last: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However fast they are played, and whether they sound or not."""
+    sampled = np.concatenate([random_frames(30 - len(last)), frames(*last)])
+    shown = []
+    monkeypatch.setattr(gru_attention, 'sample', lambda *_: [sampled])
+    monkeypatch.setattr(gru_attention, 'plot', lambda *given: shown.append(given[-1]) or {})
+    weights = weights_of(network())
+    for given in ({'qpm': 90.0}, {} if config is BY_METRE else {'frames_per_second': 7.0}):
+        options = generation.replace(SPEC.generation, num_steps=30, **given)
+        (output,) = FAMILY.generate(weights, config, [None], options)
+        FAMILY.plot('plot_attention', weights, config, output, options)
+    for frames_shown in shown:
+        np.testing.assert_array_equal(frames_shown, sampled)
+    assert len(shown) == 2
+
+
+def test_silence_is_plotted_and_what_is_not_known_is_not(model: Model) -> None:
     silent = FAMILY.plot('plot_attention', model.weights, CONFIG, music_pb2.NoteSequence(), SPEC.generation)
     assert {label.get_text() for label in silent['attention_1'].get_axes()[0].get_yticklabels()} == {'·'}
+    without = generation.replace(SPEC.generation, exclude_primer=True)
+    with pytest.raises(SolferinoError, match='cannot be told without the primer'):
+        FAMILY.plot('plot_attention', model.weights, CONFIG, primer((0, 1, 60)), without)
 
 
 def test_learning_lowers_the_loss() -> None:

@@ -17,6 +17,7 @@ from solferino.hparams.reasons import (
     OUT_OF_RANGE,
     TOO_MANY_STEPS,
 )
+from solferino.models.music import piano_rolls
 from solferino.models.music import piece as pieces
 from solferino.models.piano_rnn import extraction
 from solferino.models.piano_rnn import frames as frame_tools
@@ -101,6 +102,8 @@ def test_why_music_is_left_out() -> None:
     assert reasons_of(music(*long[:40])) == [FRAMES_TOO_SHORT]
     assert reasons_of(music((0, 1e6, 60))) == [TOO_MANY_STEPS]
     assert reasons_of(music((0, 1e6, 60)), steps_per_quarter=4) == [TOO_MANY_STEPS]
+    end = (piano_rolls.MAX_STEPS - 0.01) / CONFIG.extraction.frames_per_second
+    assert reasons_of(music((end, end, 60))) == [TOO_MANY_STEPS]  # by the frame that it is struck in
     assert reasons_of(music((-1, 1, 60))) == [NEGATIVE_TIME]
     assert reasons_of(music((0, 20, 10))) == [OUT_OF_RANGE]
     odd = music(*long)
@@ -119,6 +122,7 @@ def test_every_frame_but_the_first_is_predicted_once(steps: int, window: int, mo
         found, context = frame_tools.of_example(example)
         assert 0 < len(found) - context <= most
         assert context == min(window, predicted)
+        assert frame_tools.begins(example) == (predicted == context)
         np.testing.assert_array_equal(found, frames[predicted - context : predicted - context + len(found)])
         predicted += len(found) - context
     assert predicted == steps
@@ -141,11 +145,23 @@ def test_a_primer_keeps_the_silence_before_it() -> None:
     assert list(frame_tools.tokens(frames)) == ['e', 'e', '60', '60']
 
 
+def test_notes_of_other_instruments_are_left_out_of_primers_and_counted() -> None:
+    sequence = music((0, 1, 60), (0, 1, 10), (0, 1, 62), (0, 1, 64))
+    sequence.notes[1].program = 40  # an instrument that is left out may have any pitch
+    sequence.notes[2].is_drum = True
+    sequence.notes[3].velocity = 0  # is not heard anyway
+    piece = pieces.of(sequence)
+    assert set(frame_tools.tokens(extraction.whole(piece, CONFIG.extraction))) == {'60'}
+    assert extraction.num_left_out(piece, CONFIG.extraction) == 2
+    assert extraction.num_left_out(piece, config(instruments='all').extraction) == 1
+
+
 @pytest.mark.parametrize(
     'sequence, settings, says',
     [
         (music((0, 1, 60), program=40), {}, 'no notes of --instruments=piano'),
-        (music((0, 1, 10)), {}, 'no notes of --instruments=piano on the keys'),
+        (music((0, 1, 10)), {}, '1 notes outside the pitches 21 to 108'),
+        (music((0, 1, 10), (0, 1, 60), (0, 1, 109)), {'steps_per_quarter': 4}, '2 notes outside the pitches 21 to 108'),
         (music((0, 1e7, 60)), {}, 'too many steps'),
         (music((0, 1e7, 60)), {'steps_per_quarter': 4}, 'at most'),
     ],

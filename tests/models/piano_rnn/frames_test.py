@@ -23,23 +23,25 @@ def keys(pitches: list[set[int]]) -> np.ndarray:
     return frames
 
 
-@given(PITCHES, st.data())
-def test_frames_survive_being_stored(pitches: list[set[int]], data: st.DataObject) -> None:
+@given(PITCHES, st.booleans(), st.data())
+def test_frames_survive_being_stored(pitches: list[set[int]], begins: bool, data: st.DataObject) -> None:
     frames = keys(pitches)
     context = data.draw(st.integers(0, len(frames) - 1))
-    stored = sequence_examples.parse(sequence_examples.serialize(frame_tools.to_example(frames, context)))
+    stored = sequence_examples.parse(sequence_examples.serialize(frame_tools.to_example(frames, context, begins)))
     assert isinstance(stored, dict)
     again, seen = frame_tools.of_example(stored)
     np.testing.assert_array_equal(again, frames)
     assert seen == context
+    assert frame_tools.begins(stored) == begins
 
 
 def test_a_stored_example_is_as_documented() -> None:
-    example = frame_tools.to_example(keys([{68, 49}, set(), {60}]), 1)
+    example = frame_tools.to_example(keys([{68, 49}, set(), {60}]), 1, True)
     assert {name: array.tolist() for name, array in example.items()} == {
         'pitches': [49, 68, 60],
         'sizes': [2, 0, 1],
         'context': [1],
+        'begins': [1],
     }
     assert {array.dtype for array in example.values()} == {np.dtype(np.int32)}
 
@@ -53,17 +55,26 @@ def test_a_stored_example_is_as_documented() -> None:
         ('context', [3]),
         ('context', [-1]),
         ('context', [0, 1]),
+        ('begins', [2]),
+        ('begins', [0, 1]),
         ('sizes', None),
     ],
 )
 def test_damaged_examples_are_refused(name: str, value: list[int] | None) -> None:
-    example = dict(frame_tools.to_example(keys([{49, 68}, set(), {60}]), 1))
+    example = dict(frame_tools.to_example(keys([{49, 68}, set(), {60}]), 1, False))
     if value is None:
         del example[name]
     else:
         example[name] = np.array(value)
     with pytest.raises(ValueError):
-        frame_tools.of_example(example)
+        FAMILY.encode(example, SPEC.config('gru_nade'))
+
+
+@pytest.mark.parametrize('context, begins', [(0, True), (1, True), (2, False)])
+def test_examples_that_were_stored_without_their_beginning(context: int, begins: bool) -> None:
+    example = dict(frame_tools.to_example(keys([{49, 68}, set(), {60}]), context, begins))
+    del example['begins']
+    assert frame_tools.begins(example) == begins
 
 
 @given(PITCHES)

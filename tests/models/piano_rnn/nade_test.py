@@ -12,7 +12,11 @@ import pytest
 import tensorflow as tf
 
 from solferino.hparams.gru_nade import GruNadeHparams
-from solferino.models.piano_rnn import nade_sampling
+from solferino.hparams.piano_rnn import SPEC
+from solferino.models.core import data
+from solferino.models.loading import Model
+from solferino.models.piano_rnn import FAMILY, extraction, nade_sampling
+from solferino.models.piano_rnn import frames as frame_tools
 from solferino.models.piano_rnn.nade import Nade
 from solferino.models.piano_rnn.nade_model import NadeModel
 
@@ -45,7 +49,7 @@ def _nade(seed: int) -> Nade:
     return Nade(_weights(NadeModel(HPARAMS, KEYS, seed), np.random.default_rng(seed)), HPARAMS.lags)
 
 
-def _batch(*pieces: np.ndarray, first: tuple[int, ...] = ()) -> dict[str, tf.Tensor]:
+def _batch(*pieces: np.ndarray, first: tuple[int, ...] = (), begins: tuple[int, ...] = ()) -> dict[str, tf.Tensor]:
     frames = np.zeros((len(pieces), max(map(len, pieces)), KEYS), np.uint8)
     for row, piece in zip(frames, pieces, strict=True):
         row[: len(piece)] = piece
@@ -53,6 +57,7 @@ def _batch(*pieces: np.ndarray, first: tuple[int, ...] = ()) -> dict[str, tf.Ten
     return {
         'frames': tf.constant(frames),
         'first': tf.constant(first or [0] * len(pieces), tf.int32),
+        'begins': tf.constant(begins or [1] * len(pieces), tf.uint8),
         'length': tf.constant(lengths, tf.int32),
     }
 
@@ -97,10 +102,33 @@ def test_frames_that_are_only_seen_are_not_counted() -> None:
     rng = np.random.default_rng(5)
     piece = rng.random((12, KEYS)) < 0.5
     model = NadeModel(HPARAMS, KEYS, seed=3)
-    logits = model.logits(_batch(piece, piece, first=(4, 0)), training=False).numpy()
+    logits = model.logits(_batch(piece, piece, first=(4, 0), begins=(0, 1)), training=False).numpy()
     expected = np.logaddexp(0, np.where(piece, -logits[0], logits[0]))[4:].sum(axis=1).mean()
-    assert _loss(model, _batch(piece, first=(4,))) == pytest.approx(expected, rel=1e-4)
+    assert _loss(model, _batch(piece, first=(4,), begins=(0,))) == pytest.approx(expected, rel=1e-4)
     assert not np.allclose(logits[0, 4:], logits[1, 4:], atol=1e-6)  # a part is not told to be a beginning
+
+
+@pytest.mark.parametrize('most', [9, 200])
+def test_log_likelihood_is_the_loss_of_the_examples(most: int) -> None:
+    """Extraction and masks in TensorFlow, against one pass in NumPy, if each example holds all frames before."""
+    config = dataclasses.replace(
+        SPEC.config('gru_nade'),
+        hparams=HPARAMS,
+        extraction=dataclasses.replace(SPEC.config('gru_nade').extraction, window=60),
+    )
+    music = np.random.default_rng(0).random((40, frame_tools.KEYS)) < 0.05
+    music[0, 40] = True
+    network = FAMILY.model(config, 0)
+    weights = _weights(network, np.random.default_rng(1))
+    for name, variable in network.named_weights().items():
+        variable.assign(weights[name])
+    examples = list(extraction.cut(music, 60, most))
+    lengths = np.array([len(example['sizes']) for example in examples], np.int32)
+    batch = data.Dataset(FAMILY, config, '', examples, lengths, '').batch(np.arange(len(examples)))
+    total, weight = network.test_step({name: tf.constant(array) for name, array in batch.items()})['loss']
+    assert float(weight) == 39
+    model = Model(FAMILY, config, weights, 'here', 'gru_nade', 'Tiny.')
+    assert model.log_likelihood(music) == pytest.approx(-float(total), rel=1e-5)
 
 
 def test_what_is_heard_gets_likelier_and_what_it_learns_repeats() -> None:
