@@ -15,6 +15,7 @@ import tensorflow as tf
 from solferino.hparams.gru_nade import GruNadeHparams
 from solferino.models.core.recurrence import GruParameters
 from solferino.models.core.recurrent_layers import Gru
+from solferino.models.core.running_means import RunningMeans
 from solferino.models.core.trainable import Metrics, Supervised, seeds
 from solferino.models.piano_rnn import key_network
 from solferino.models.piano_rnn.key_network import Extent, KeyParameters, Observed
@@ -28,7 +29,7 @@ class NadeModel(Supervised):
 
     Frames before `first` are only seen; `begins` is 1 where frame 0 is the first of a piece.
 
-    What is evaluated and saved is the running mean of the weights (Polyak and Juditsky 1992).
+    What is evaluated and saved is the running mean of the weights.
 
     Args:
       hparams: sizes, dropout, clipping, learning rate.
@@ -52,12 +53,7 @@ class NadeModel(Supervised):
             self._trained |= {f'gru_{i}/{name}': v for name, v in gru.named.items()}
             self._grus.append(gru)
         self._add_weights(sum(hparams.rnn_layer_sizes))
-        self._averages = {
-            name: self.add_weight(name=f'average_{v.name}', shape=v.shape, initializer='zeros', trainable=False)
-            for name, v in self._trained.items()
-        }
-        for name, average in self._averages.items():
-            average.assign(self._trained[name])
+        self._averages = RunningMeans(self, self._trained, hparams.averaging)
         decay = hparams.weight_decay or None
         self.optimizer = keras.optimizers.Adam(hparams.learning_rate, beta_2=0.99, weight_decay=decay)
         if decay:
@@ -94,7 +90,7 @@ class NadeModel(Supervised):
     def logits(self, batch: Mapping[str, tf.Tensor], training: bool) -> tf.Tensor:
         """Returns [B, T, K]: of each key, given all frames before and the keys below it."""
         frames, first = batch['frames'], batch['first']
-        w = {name: tf.convert_to_tensor(v) for name, v in (self._trained if training else self._averages).items()}
+        w = {name: tf.convert_to_tensor(v) for name, v in (self._trained if training else self._averages.means).items()}
         h = self._past(frames, batch['begins'], w, training)
         observed = Observed(*tf.numpy_function(key_network.observe, [frames], list(_OBSERVED), stateful=False))
         notes = tf.ensure_shape(observed.notes, [None, None, None])
@@ -136,31 +132,18 @@ class NadeModel(Supervised):
 
     def train_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
         """See Supervised; brings the running means up to date."""
-        self._begin()
+        self._averages.begin(self.optimizer.iterations)
         metrics = super().train_step(batch)
-        self._average()
+        self._averages.update(self.optimizer.iterations)
         return metrics
 
     def named_weights(self) -> dict[str, Any]:
         """The running means under the names of `nade.py`."""
-        return self._averages
+        return self._averages.means
 
     def named_optimizer_state(self) -> dict[str, Any]:
         """See Trainable; the weights that the optimizer moves are known to training alone."""
         return {**super().named_optimizer_state(), **self._trained}
-
-    def _begin(self) -> None:
-        """Before the first step: begins with the weights there are, which may be those of another model."""
-        begins = tf.convert_to_tensor(self.optimizer.iterations) == 0
-        for name, average in self._averages.items():
-            trained = self._trained[name]
-            trained.assign(tf.where(begins, average, trained))
-
-    def _average(self) -> None:
-        steps = tf.cast(self.optimizer.iterations, tf.float32)
-        share = 1 - tf.minimum(self._hparams.averaging, (1 + steps) / (10 + steps))
-        for name, average in self._averages.items():
-            average.assign_add(share * (self._trained[name] - average))
 
     def measure(self, batch: Mapping[str, tf.Tensor], training: bool) -> Metrics:
         """See Supervised: nats per frame."""
