@@ -59,7 +59,7 @@ class RbmHparams:
     persistent: bool = False
     chains: int = 64
     weight_decay: float = 0.0001
-    averaging: float = 0.0
+    averaging: float = 0.998
     sparsity_target: float = 0.1
     sparsity_cost: float = 0.0
 

@@ -65,14 +65,16 @@ class Settings:
 # Semitones, where sequences are transposed.
 _KEYS = (-5, 6)
 _AIS = 'ais_steps=500,ais_chains=2'  # of the figures in the table; validation makes do with less
-_FRAME = 'persistent=true,cd_steps=5,optimizer=adam,learning_rate=0.01,weight_decay=0.00001,sparsity_cost=0'
+_FRAME = (  # without running means: the learning rate falls to zero
+    'persistent=true,cd_steps=5,optimizer=adam,learning_rate=0.01,weight_decay=0.00001,sparsity_cost=0,averaging=0'
+)
 _SCATTERED = Cutting(crop=50, scattered=True)  # batches of 200 or 400 steps, as many as there are chains
 _RNN_RBM = 'cell=gru,hidden_units=150,cd_steps=10,learning_rate=0.005,weight_decay=0.0001,clip_norm=1,ais_steps=100'
 # Chosen by the validation data alone.
 SETTINGS = {
     ('frame', 'jsb'): Settings(
         f'{_FRAME},hidden_units=200,batch_size=4,chains=200',
-        Schedule(_SCATTERED, epochs=200, rate=LINEAR, epochs_per_validation=20),
+        Schedule(_SCATTERED, epochs=400, rate=LINEAR, epochs_per_validation=20),
     ),
     ('frame', 'nottingham'): Settings(
         f'{_FRAME},hidden_units=200,batch_size=8,chains=400',
