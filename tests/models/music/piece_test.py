@@ -104,7 +104,9 @@ VALUES = st.one_of(  # by wire type
     st.tuples(st.just(5), st.binary(min_size=4, max_size=4)),
 )
 FIELDS = st.recursive(
-    st.builds(field, NUMBERS, VALUES), lambda inner: st.builds(group, NUMBERS, st.lists(inner, max_size=3)), max_leaves=5
+    st.builds(field, NUMBERS, VALUES),
+    lambda inner: st.builds(group, NUMBERS, st.lists(inner, max_size=3)),
+    max_leaves=5,
 )
 ANY_NOTE = st.lists(FIELDS, max_size=6).map(b''.join)
 
