@@ -219,14 +219,14 @@ def _table(costs: dict[str, list[Cost]]) -> str:
 
 def draw(path: Path, costs: dict[str, list[Cost]]) -> None:
     """Writes a PNG: each cost against the number of files, both logarithmic."""
-    figure = Figure(figsize=(12, 4.2), dpi=100, layout='constrained')
+    figure = Figure(figsize=(12, 5), dpi=100, layout='constrained')
     for axes, what in zip(figure.subplots(1, 3), (_SECONDS, _CPU, _MEMORY), strict=True):
         for name, line in costs.items():
             files, values = zip(*((cost.files, cost.numbers[what]) for cost in line), strict=True)
             axes.plot(files, values, '.-', label=f'{name}: slope {slope(line, what):.2f}')
         axes.set(xscale='log', yscale='log', xlabel='files', title=what)
         axes.grid(alpha=0.3)
-        axes.legend(fontsize='x-small')
+        axes.legend(fontsize='x-small', loc='upper center', bbox_to_anchor=(0.5, -0.15))  # below, clear of all lines
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
 
