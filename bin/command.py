@@ -16,6 +16,7 @@ import difflib
 import importlib.util
 import inspect
 import logging
+import math
 import os
 import re
 import shutil
@@ -146,6 +147,7 @@ def _run(
             unknown = flag_values(argv, known_only=True)[1:]
         except flags.IllegalFlagValueError as error:
             raise SolferinoError(_explain(str(error), flag_values)) from None
+        _require_finite(flag_values)
         _set_up_logging(flag_values.log)
         values = _take_arguments(unknown, arguments, flag_values) if arguments else []
         if unknown and beam:
@@ -188,6 +190,14 @@ def _explain(message: str, flag_values: flags.FlagValues) -> str:
     """Says for "--steps=x: invalid literal for int()", in absl's words, that x is not a whole number."""
     match = re.fullmatch(r'(?s)flag (--(\w+)=.*): .*(?:invalid literal|could not convert|Non-boolean).*', message)
     return f'{match[1]} is not {_KINDS[flag_values[match[2]].flag_type()]}.' if match else message.removeprefix('flag ')
+
+
+def _require_finite(flag_values: flags.FlagValues) -> None:
+    """Raises SolferinoError for nan, which absl takes to be within all bounds, and infinities, which nothing needs."""
+    for name in flag_values:
+        value = flag_values[name].value
+        if isinstance(value, float) and not math.isfinite(value):
+            raise SolferinoError(f'--{name}={value} is not a finite number.')
 
 
 def _set_up_logging(name: str) -> None:

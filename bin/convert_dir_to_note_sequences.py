@@ -32,14 +32,21 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_bool('recursive', False, 'Search subfolders too.', flag_values=values)
     flags.DEFINE_integer('num_shards', None, 'Write so many shards.', lower_bound=1, flag_values=values)
     flags.DEFINE_integer('num_workers', 1, 'Processes that read files.', lower_bound=1, flag_values=values)
+    # A file's limits are at most what the system can be told of: bytes and nanoseconds in 64 bits.
     flags.DEFINE_float(
-        'max_file_mb', 100, 'Leave out files larger than this, in MB.', lower_bound=0, flag_values=values
+        'max_file_mb',
+        100,
+        'Leave out files larger than this, in MB.',
+        lower_bound=0,
+        upper_bound=1e9,
+        flag_values=values,
     )
     flags.DEFINE_float(
         'max_file_memory_mb',
         2048,
         'Leave out files that take more memory than this to read, in MB.',
         lower_bound=1,
+        upper_bound=1e9,
         flag_values=values,
     )
     flags.DEFINE_float(
@@ -47,6 +54,7 @@ def define(values: flags.FlagValues) -> None:
         60,
         'Leave out files that take more processor time than this to read, in seconds.',
         lower_bound=0.01,
+        upper_bound=1e6,
         flag_values=values,
     )
 

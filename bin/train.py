@@ -11,6 +11,9 @@ from solferino.models import registry
 from solferino.models.core import jobs, settings
 from solferino.models.core.warm_start import WarmStart
 
+# The seeds of a model's matrices are a little above that of the model, and TensorFlow's are below 2**63.
+_HIGHEST_SEED = 2**32 - 1
+
 
 def run(spec: FamilySpec) -> None:
     """Runs the command of the family that `spec` describes."""
@@ -29,8 +32,8 @@ def define(fv: flags.FlagValues, spec: FamilySpec) -> None:
     def text(name: str, default: str | None, help: str) -> None:
         flags.DEFINE_string(name, default, help, flag_values=fv)
 
-    def number(name: str, default: int | None, help: str, lowest: int = 0) -> None:
-        flags.DEFINE_integer(name, default, help, lower_bound=lowest, flag_values=fv)
+    def number(name: str, default: int | None, help: str, lowest: int = 0, highest: int | None = None) -> None:
+        flags.DEFINE_integer(name, default, help, lower_bound=lowest, upper_bound=highest, flag_values=fv)
 
     def switch(name: str, help: str) -> None:
         flags.DEFINE_bool(name, False, help, flag_values=fv)
@@ -68,7 +71,9 @@ def define(fv: flags.FlagValues, spec: FamilySpec) -> None:
     number('eval_frequency', 0, 'Steps from one evaluation on --eval_file to the next; 0 evaluates at each checkpoint.')
     switch('eval', 'Evaluate each new checkpoint of a run that trains at the same time; ends when training has.')
     switch('eval_once', 'Evaluate the newest checkpoint and end.')
-    number('seed', None, 'The same seed trains the same model on the same machine; 0 if not given.')
+    number(
+        'seed', None, 'The same seed trains the same model on the same machine; 0 if not given.', highest=_HIGHEST_SEED
+    )
 
 
 def main(fv: flags.FlagValues, spec: FamilySpec) -> None:

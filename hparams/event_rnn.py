@@ -19,7 +19,7 @@ class EventRnnHparams:
       learning_rate: of Adam.
       residual_connections: add each layer's input to its output.
       precision: of what training multiplies for all steps at once: 'float32', or 'bfloat16', which is faster where the
-        machine can multiply it.
+        machine can multiply it; on a GPU, of whole LSTM layers. Weights are float32 in any case.
     """
 
     batch_size: int = 64

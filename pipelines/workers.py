@@ -48,8 +48,7 @@ def watched() -> Iterator[str]:
 
     def stop() -> None:
         stopping.set()
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(alive)
+        _remove(alive)
 
     def on_failed_thread(failure: Any) -> None:
         name = getattr(failure.thread, 'name', '')
@@ -93,10 +92,16 @@ def main() -> None:
 
 
 def _end_with(alive: str, parent: int) -> None:
-    """Ends this process when the file is gone, or its parent."""
+    """Ends this process when the file is gone, or its parent, which has left the file behind then."""
     while os.path.exists(alive) and os.getppid() == parent:
         time.sleep(_WATCH_SECONDS)
+    _remove(alive)
     os._exit(1)
+
+
+def _remove(alive: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(alive)
 
 
 if __name__ == '__main__':

@@ -184,12 +184,13 @@ def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> No
             evaluator=evaluator,
             stop=stop,
         )
-        values = trainer.run()
-    last = list(checkpoints.paths(run.train_dir).values())[-1]
-    if values and held_out:
-        print(evaluation.describe(held_out, last, values))
+        evaluated = trainer.run()
+    kept = checkpoints.paths(run.train_dir)
+    if evaluated and held_out:
+        name = kept.get(evaluated.step, f'Step {evaluated.step}')
+        print(evaluation.describe(held_out, name, evaluated.values))
     best = checkpoints.best(run.train_dir)
-    print(f'Newest checkpoint: {last}' + (f'\nBest checkpoint: {best}' if best else ''))
+    print(f'Newest checkpoint: {kept[max(kept)]}' + (f'\nBest checkpoint: {best}' if best else ''))
     if entry.state == status.INTERRUPTED:
         print('Stopped. The same command goes on from there.')
     else:

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from solferino.models.core import attention_lstm, recurrent_ops
 from solferino.models.core.recurrence import AttentionParameters, GruParameters, Inputs, LstmParameters
-from solferino.models.core.recurrent_ops import BFLOAT16
+from solferino.models.core.recurrent_ops import BFLOAT16, FLOAT32
 
 
 class Lstm(keras.layers.Layer):
@@ -23,7 +23,8 @@ class Lstm(keras.layers.Layer):
 
     Args:
       units: of the state.
-      precision: FLOAT32, or BFLOAT16 for the product of vectors with the kernel.
+      precision: FLOAT32, or BFLOAT16 for the product of vectors with the kernel; on a GPU, where that product is a part
+        of cuDNN's layer, for the whole layer. Weights and outputs are float32.
       initializers: seeded initializers, one for each matrix.
     """
 
@@ -32,6 +33,7 @@ class Lstm(keras.layers.Layer):
         self._precision = precision
         self._lstm = keras.layers.LSTM(
             units,
+            dtype='mixed_bfloat16' if precision == BFLOAT16 else FLOAT32,
             return_sequences=True,
             kernel_initializer=next(initializers),
             recurrent_initializer=next(initializers),
@@ -49,7 +51,8 @@ class Lstm(keras.layers.Layer):
             parameters = LstmParameters(*(tf.convert_to_tensor(v) for v in self.named.values()))
             return recurrent_ops.lstm(*_prepare(inputs, parameters, self._precision))
         size = self.named['kernel'].shape[0]
-        return tf.transpose(self._lstm(tf.transpose(vectors(inputs, size), [1, 0, 2])), [1, 0, 2])
+        states = self._lstm(tf.transpose(vectors(inputs, size), [1, 0, 2]))
+        return tf.cast(tf.transpose(states, [1, 0, 2]), tf.float32)
 
 
 class AttentionLstm(keras.layers.Layer):
@@ -58,7 +61,7 @@ class AttentionLstm(keras.layers.Layer):
     Args:
       units: of the LSTM, of its output, and of the attention.
       length: memory slots.
-      precision: see Lstm.
+      precision: FLOAT32, or BFLOAT16 for the product of vectors with the kernel; on a GPU also for that of `dense`.
       initializers: seeded initializers, one for each matrix.
     """
 
@@ -153,7 +156,7 @@ def times(x: Any, matrix: tf.Tensor, precision: str) -> tf.Tensor:
     ones, dense = x
     product = tf.reduce_sum(tf.gather(matrix, ones), axis=2)
     if dense.shape[2]:
-        product += recurrent_ops.product(dense, matrix[-dense.shape[2] :])
+        product += recurrent_ops.product(dense, matrix[-dense.shape[2] :], precision)
     return product
 
 

@@ -29,7 +29,7 @@ def on_processor() -> bool:
 
 
 def product(x: tf.Tensor, matrix: tf.Tensor, precision: str = FLOAT32) -> tf.Tensor:
-    """x . matrix, [T, B, n] by [n, m]; with BFLOAT16 the factors are rounded to it, here and in the gradient."""
+    """x . matrix, [T, B, n] by [n, m]; with BFLOAT16 factors and result are rounded to it, in the gradient too."""
     if precision == BFLOAT16:
         return tf.cast(tf.tensordot(tf.cast(x, tf.bfloat16), tf.cast(matrix, tf.bfloat16), 1), tf.float32)
     if not on_processor():

@@ -46,6 +46,14 @@ class Options:
     eval_frequency: int = 0
 
 
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """The metrics on held-out examples, by TensorBoard name, and the step whose weights they are of."""
+
+    step: int
+    values: dict[str, float]
+
+
 @dataclasses.dataclass
 class Trainer:
     """Trains a model.
@@ -79,14 +87,14 @@ class Trainer:
         self._saved: Checkpoint | None = None
         self._saved_at = time.monotonic()
         self._evaluated = self._step
-        self._values: dict[str, float] | None = None
+        self._evaluation: Evaluation | None = None
         self._start_interval()
 
-    def run(self) -> dict[str, float] | None:
+    def run(self) -> Evaluation | None:
         """Trains until `num_steps` is reached or the user stops; a checkpoint is saved at the end.
 
         Returns:
-          The last evaluation, None if there was none.
+          The last evaluation, which is of an earlier step than the last if the user stopped; None if there was none.
 
         Raises:
           SolferinoError: the loss or a weight is not finite, or a checkpoint cannot be written.
@@ -111,7 +119,7 @@ class Trainer:
             if self._done():
                 self._evaluate()
         self.status.update(state=FINISHED if self._done() else INTERRUPTED, step=self._step)
-        return self._values
+        return self._evaluation
 
     def _done(self) -> bool:
         return 0 < self.options.num_steps <= self._step
@@ -168,7 +176,9 @@ class Trainer:
 
     def _evaluate(self) -> None:
         if self.evaluator and self._saved and self._evaluated != self._step:
-            self._values = self.evaluator.report(self._saved) or self._values
+            values = self.evaluator.report(self._saved)
+            if values is not None:
+                self._evaluation = Evaluation(self._step, values)
             self._evaluated = self._step
 
     def _diverged(self, what: str) -> SolferinoError:

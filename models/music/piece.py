@@ -35,7 +35,7 @@ CONTROL = np.dtype(
 )
 _SUSTAIN = 64  # its number, https://midi.org/midi-1-0-control-change-messages
 
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # wire types
+_VARINT, _FIXED64, _BYTES, _GROUP, _END_GROUP, _FIXED32 = range(6)  # wire types
 # Fields by their tags: the number in music.proto, and the wire type.
 _NOTE_FIELDS = {
     1 << 3 | _VARINT: 'pitch',
@@ -52,7 +52,9 @@ _CONTROL_FIELDS = {
     3 << 3 | _VARINT: 'value',
     4 << 3 | _VARINT: 'instrument',
 }
-_MAX_VARINT = 10  # bytes
+_END_OF_NUMBERS = 1 << 29  # of fields
+_MAX_TAG, _MAX_VARINT = 5, 10  # bytes
+_DAMAGED = 'a note or control change of it is damaged'
 _MAX_RUNS = 16  # of messages of one size; where sizes change more often they are sorted by size first
 
 
@@ -183,6 +185,7 @@ def _layout(message: bytes, fields: dict[int, str]) -> _Layout:
     """Reads one message. Raises ValueError if it is damaged."""
     mask = bytearray(len(message))
     columns = {}
+    groups: list[int] = []  # that are open; nothing in them is read
     place = 0
     while place < len(message):
         tag, start = _varint(message, place)
@@ -199,13 +202,20 @@ def _layout(message: bytes, fields: dict[int, str]) -> _Layout:
             end += length
         elif kind == _FIXED32:
             end = start + 4
+        elif kind == _GROUP:
+            groups.append(tag >> 3)
+            end = start
+        elif kind == _END_GROUP and groups and groups.pop() == tag >> 3:
+            end = start
         else:
-            raise ValueError('a note or control change of it is damaged')
-        if not tag >> 3 or end > len(message):
-            raise ValueError('a note or control change of it is damaged')
-        if tag in fields:
+            raise ValueError(_DAMAGED)
+        if not 0 < tag >> 3 < _END_OF_NUMBERS or start - place > _MAX_TAG or end > len(message):
+            raise ValueError(_DAMAGED)
+        if tag in fields and not groups:
             columns[fields[tag]] = start, end  # the last one counts
         place = end
+    if groups:
+        raise ValueError(_DAMAGED)
     return _Layout(np.frombuffer(mask, np.uint8), columns)
 
 
@@ -216,7 +226,7 @@ def _varint(data: bytes, place: int) -> tuple[int, int]:
         value |= (byte & 0x7F) << 7 * shift
         if byte < 0x80:
             return value, place + shift + 1
-    raise ValueError('a note or control change of it is damaged')
+    raise ValueError(_DAMAGED)
 
 
 def _read_columns(layout: _Layout, data: np.ndarray, table: np.ndarray, rows: slice | np.ndarray) -> None:

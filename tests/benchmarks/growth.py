@@ -1,8 +1,10 @@
-"""Measures how time, processor time and memory grow with the number of files: MIDI files to a drum_kit dataset.
+"""Measures how time, processor time and memory grow with the number of files: MIDI files to a drum_kit dataset, and
+what training does once for each of its examples, which it checks and keeps in memory.
 
     .venv/bin/python tests/benchmarks/growth.py [--data=FOLDER] [--sizes=1,10,100,1000,10000]
 
-The files are those of FOLDER again and again under other names, or small ones made for the purpose. Memory is that of
+The files are those of FOLDER again and again under other names, or small ones made for the purpose. Training is one
+step of a tiny network, so that what grows is the loading of the examples; generating reads no corpus. Memory is that of
 all processes of a command at its greatest, each page counted once, however many share it (proportional set size, Linux
 only), beside the peak of each kind of process. bench/growth.json, .md and .png say what was measured.
 """
@@ -120,24 +122,45 @@ def main() -> None:
     if args.data and not any(args.data.rglob('*.mid')):
         parser.error(f'--data: there are no .mid files in {args.data}')
     machine = report.machine()
-    music = material.fresh(args.work.resolve() / 'growth')
     ours = Side('Solferino', Path(sys.executable).parent)
     costs: dict[str, list[Cost]] = collections.defaultdict(list)
-    for size in sorted(sizes):
-        _lay_out(music / 'midi', size, args.data)
-        notes, data = music / 'notes.tfrecord', music / 'data'
-        stages: dict[str, dict[str, object]] = {
-            'convert_dir_to_note_sequences': {'input_dir': music / 'midi', 'recursive': True, 'output_file': notes},
-            'drums_rnn_create_dataset': {'input': notes, 'output_dir': data, 'eval_ratio': 0.0, 'min_bars': 1},
-        }
-        for (command, flags), number in itertools.product(stages.items(), workers):
-            name = f'{command}, {number} worker{"s" * (number > 1)}'
-            costs[name].append(_cost(ours, size, command, num_workers=number, **flags))
-        text = '\n\n'.join([machine, _table(costs)])
-        print(text, flush=True)
-        report.write(args.work / 'growth', {name: list(map(dataclasses.asdict, c)) for name, c in costs.items()}, text)
-        draw(args.work / 'growth.png', costs)
-    material.fresh(music)
+    with material.scratch(args.work.resolve() / 'growth') as music:
+        _measured(ours, music, min(sizes), workers, args.data)  # in which programs come from the disk, and are compiled
+        for size in sorted(sizes):
+            for name, cost in _measured(ours, music, size, workers, args.data).items():
+                costs[name].append(cost)
+            text = '\n\n'.join([machine, _table(costs)])
+            print(text, flush=True)
+            found = {name: list(map(dataclasses.asdict, line)) for name, line in costs.items()}
+            report.write(args.work / 'growth', found, text)
+            draw(args.work / 'growth.png', costs)
+
+
+def _measured(side: Side, music: Path, size: int, workers: Sequence[int], data: Path | None) -> dict[str, Cost]:
+    """What each stage takes for so many files."""
+    _lay_out(music / 'midi', size, data)
+    return {name: _cost(side, size, command, **flags) for name, command, flags in _stages(music, workers)}
+
+
+def _stages(music: Path, workers: Sequence[int]) -> Iterator[tuple[str, str, dict[str, object]]]:
+    """Yields what is measured, each with its command and flags; what one writes the next one reads."""
+    notes, data = music / 'notes.tfrecord', music / 'data'
+    pipelines: dict[str, dict[str, object]] = {
+        'convert_dir_to_note_sequences': {'input_dir': music / 'midi', 'recursive': True, 'output_file': notes},
+        'drums_rnn_create_dataset': {'input': notes, 'output_dir': data, 'eval_ratio': 0.0, 'min_bars': 1},
+    }
+    for (command, flags), number in itertools.product(pipelines.items(), workers):
+        yield f'{command}, {number} worker{"s" * (number > 1)}', command, {**flags, 'num_workers': number}
+    yield (
+        'drums_rnn_train, one step',
+        'drums_rnn_train',
+        {
+            'sequence_example_file': data / 'training_drum_tracks.tfrecord',
+            'run_dir': material.fresh(music / 'run'),
+            'num_training_steps': 1,
+            'hparams': 'rnn_layer_sizes=[2],attn_length=0',
+        },
+    )
 
 
 def _lay_out(folder: Path, size: int, data: Path | None) -> None:
@@ -196,14 +219,14 @@ def _table(costs: dict[str, list[Cost]]) -> str:
 
 def draw(path: Path, costs: dict[str, list[Cost]]) -> None:
     """Writes a PNG: each cost against the number of files, both logarithmic."""
-    figure = Figure(figsize=(12, 4.2), dpi=100, layout='constrained')
+    figure = Figure(figsize=(12, 5), dpi=100, layout='constrained')
     for axes, what in zip(figure.subplots(1, 3), (_SECONDS, _CPU, _MEMORY), strict=True):
         for name, line in costs.items():
             files, values = zip(*((cost.files, cost.numbers[what]) for cost in line), strict=True)
             axes.plot(files, values, '.-', label=f'{name}: slope {slope(line, what):.2f}')
         axes.set(xscale='log', yscale='log', xlabel='files', title=what)
         axes.grid(alpha=0.3)
-        axes.legend(fontsize='x-small')
+        axes.legend(fontsize='x-small', loc='upper center', bbox_to_anchor=(0.5, -0.15))  # below, clear of all lines
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
 

@@ -80,13 +80,13 @@ def main() -> None:
     args = parser.parse_args()
     machine = report.machine()
     points: list[Point] = []
-    for config in args.configs.split(','):
-        for varied, length, batch in _grid(_numbers(args.lengths), _numbers(args.batches)):
-            points.append(point(config, varied, length, batch, args.hparams, args.work / 'growth', args.runs))
-            results = [dataclasses.asdict(p) for p in points]
-            found = {'machine': machine, 'runs': args.runs, 'points': results, 'slopes': slopes(points)}
-            args.work.mkdir(parents=True, exist_ok=True)
-            (args.work / 'growth_training.json').write_text(json.dumps(found, indent=1) + '\n', encoding='utf-8')
+    with material.scratch(args.work / 'growth_training') as work:
+        for config in args.configs.split(','):
+            for varied, length, batch in _grid(_numbers(args.lengths), _numbers(args.batches)):
+                points.append(point(config, varied, length, batch, args.hparams, work, args.runs))
+                results = [dataclasses.asdict(p) for p in points]
+                found = {'machine': machine, 'runs': args.runs, 'points': results, 'slopes': slopes(points)}
+                (args.work / 'growth_training.json').write_text(json.dumps(found, indent=1) + '\n', encoding='utf-8')
     draw(points, args.picture)
     print(tables(points), machine, sep='\n\n')
 
@@ -111,8 +111,7 @@ def point(config: str, varied: str, length: int, batch: int, hparams: str, work:
     family = registry.family_of_config(config)
     events = family.encoding(family.spec.configs[config]).num_events
     tracks = np.random.default_rng(0).integers(events, size=(batch, length + 1))
-    path = material.fresh(work) / 'tracks.tfrecord'
-    work.mkdir(parents=True)
+    path = work / 'tracks.tfrecord'
     material.write(path, [sequence_examples.serialize({'events': track}) for track in tracks])
     seconds, memory = [], []
     for _ in range(runs):

@@ -3,10 +3,12 @@
 Everything is made when it is first asked for, with our commands, so that one stage does not wait for another's needs.
 """
 
+import contextlib
 import dataclasses
 import functools
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -230,6 +232,16 @@ def fresh(path: Path) -> Path:
     """Removes a folder of an earlier run."""
     shutil.rmtree(path, ignore_errors=True)
     return path
+
+
+@contextlib.contextmanager
+def scratch(path: Path) -> Iterator[Path]:
+    """Yields a folder, empty, that is there for the time of the block alone."""
+    fresh(path).mkdir(parents=True)
+    try:
+        yield path
+    finally:
+        fresh(path)
 
 
 def write(path: Path, contents: list[bytes]) -> Path:

@@ -123,6 +123,7 @@ def _run(cell: str, work: Path, args: argparse.Namespace) -> bool:
         environment |= {f'{name}_NUM_THREADS': '1' for name in ('OMP', 'OPENBLAS', 'TF_NUM_INTRAOP', 'TF_NUM_INTEROP')}
     log = _file(work, cell, '.log')
     log.parent.mkdir(parents=True, exist_ok=True)
+    _file(work, cell, '.json').unlink(missing_ok=True)  # of an earlier run: if this one fails, there is no result
     started = time.monotonic()
     print(f'{cell} has begun; see {log}', flush=True)
     with log.open('w', encoding='utf-8') as output:

@@ -18,7 +18,7 @@ import numpy as np
 from pianoroll_data import DATA_SETS, TEST, TRAIN, VALID, DataSet
 from pianoroll_settings import SETTINGS, Settings, hurried
 
-from solferino.models.core import processors, runtime
+from solferino.models.core import files, processors, runtime
 
 # Steps of validation data that a rough result is content with.
 _ROUGH_STEPS = 4000
@@ -43,8 +43,7 @@ def main() -> None:
     if args.quick:
         settings = hurried(settings)
     result = run(args.model, DATA_SETS[args.data_set], args.data, settings, args.seed, args.quick)
-    args.output.parent.mkdir(parents=True, exist_ok=True)
-    args.output.write_text(json.dumps(result, indent=1) + '\n', encoding='utf-8')
+    files.atomic_write(str(args.output), json.dumps(result, indent=1) + '\n')
 
 
 def run(model: str, data_set: DataSet, folder: Path, settings: Settings, seed: int, quick: bool) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from solferino.models import registry
 Medians = Mapping[str, Mapping[str, Mapping[str, float]]]
 OURS, THEIRS = 'Solferino', 'Magenta'
 HEADER = ('work', THEIRS, OURS, 'ratio', 'goal', 'limit of the machine, and how far from it')
-# Wanted times of Magenta's events a second in float32; at least half of the memory, and with bfloat16 three times.
+# Wanted times of Magenta's events a second in float32; at most half of the memory, and with bfloat16 three times.
 TRAINING_GOALS = {'drum_kit': 2.0, 'attention_rnn': 2.0, 'basic_rnn': 1.5, 'lookback_rnn': 1.5}
 
 

@@ -36,6 +36,7 @@ class Options:
 def define(flag_values):
     flags.DEFINE_string('input', None, 'Folder of files.', required=True, flag_values=flag_values)
     flags.DEFINE_enum('format', 'compact', ['compact', 'dense'], 'Form of the output.', flag_values=flag_values)
+    flags.DEFINE_float('limit', 2.5, 'A number with a bound.', lower_bound=0, flag_values=flag_values)
     command.define_option_flags(flag_values, Options())
 
 
@@ -86,6 +87,11 @@ def test_help_lists_every_flag_with_kind_default_and_text(flag, capsys, monkeypa
         (['--input'], 'Missing value for flag --input.'),
         (['--input=x', '--bars=some'], '--bars=some is not a whole number.'),
         (['--input=x', '--gap=a:b'], '--gap=a:b is not a number.'),
+        (['--input=x', '--gap=nan'], '--gap=nan is not a finite number.'),
+        (['--input=x', '--gap=-Inf'], '--gap=-inf is not a finite number.'),
+        (['--input=x', '--limit=nan'], '--limit=nan is not a finite number.'),
+        (['--input=x', '--limit=inf'], '--limit=inf is not a finite number.'),
+        (['--input=x', '--limit=-1'], '--limit=-1'),
         (['--input=x', '--loud=maybe'], '--loud=maybe is not true or false.'),
         (['--input=x', '--noloud=true'], '--noloud=true does not take an argument.'),
         (['--input=x', '--format=loose'], '--format=loose'),

@@ -206,12 +206,16 @@ def slow_run(songs, tmp_path):
     process.communicate()
 
 
-def test_a_killed_run_leaves_the_old_output(slow_run, tmp_path):
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGKILL])
+def test_a_killed_run_leaves_the_old_output_and_nothing_of_its_workers(slow_run, tmp_path, number):
     process, workers = slow_run
-    process.kill()
+    [alive] = {Path(f'/proc/{pid}/cmdline').read_text().split('\0')[3] for pid in workers}
+    assert os.path.exists(alive)
+    process.send_signal(number)
     process.wait()
     assert (tmp_path / 'out.tfrecord').read_text() == 'old'
     wait_for(lambda: not any(is_running(pid) for pid in workers))
+    assert not os.path.exists(alive)
 
 
 @pytest.mark.parametrize('ctrl_c', [True, False])

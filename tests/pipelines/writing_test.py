@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -260,4 +261,8 @@ def test_progress_is_counted_by_any_process(tmp_path, capfd):
         steps.step()
         steps.close()
         assert os.path.getsize(path) == 2
-    assert '2 of 3 files' in capfd.readouterr().err or os.path.getsize(path) == 2
+        shown, end = '', time.monotonic() + 30
+        while '2 of 3 files\n' not in shown and time.monotonic() < end:
+            time.sleep(0.05)
+            shown += capfd.readouterr().err
+    assert '2 of 3 files\n' in shown

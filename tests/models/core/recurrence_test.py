@@ -216,6 +216,42 @@ def test_what_a_gpu_does_is_the_same(attn_length: int, monkeypatch: pytest.Monke
     np.testing.assert_allclose(layer(x), here, atol=1e-6)
 
 
+@pytest.mark.parametrize('sparse', [False, True])
+@pytest.mark.parametrize('attn_length', [0, 4])
+def test_bfloat16_on_a_gpu_rounds_and_keeps_weights_and_gradients(
+    attn_length: int, sparse: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from solferino.models.core.recurrent_layers import AttentionLstm, Lstm
+
+    monkeypatch.setattr(recurrent_ops, 'on_processor', lambda: False)
+    rng = np.random.default_rng(0)
+    dense, upstream = _random(rng, 6, 3, 5), _random(rng, 6, 3, 16)
+    x = (tf.constant(rng.integers(4, size=(6, 3, 2)), tf.int32), dense) if sparse else dense
+
+    def run(precision: str) -> tuple[list[str], list[np.ndarray]]:
+        initializers = iter([keras.initializers.GlorotUniform(seed=s) for s in range(20)])
+        layer: keras.layers.Layer = Lstm(16, precision, initializers)
+        if attn_length:
+            layer = AttentionLstm(16, attn_length, precision, initializers)
+        layer.build((None, None, 9 if sparse else 5))
+        weights = list(layer.named.values())
+        with tf.GradientTape() as tape:
+            tape.watch(dense)
+            states = layer(x)
+            loss = tf.reduce_sum(states * upstream)
+        assert {str(v.dtype) for v in weights} == {'float32'}
+        gradients = tape.gradient(loss, [dense, *(v.value for v in weights)])
+        return list(layer.named), [np.asarray(tf.convert_to_tensor(r)) for r in (states, *gradients)]
+
+    names, exact = run(recurrent_ops.FLOAT32)
+    same_names, rounded = run(recurrent_ops.BFLOAT16)
+    assert names == same_names
+    for one, other in zip(exact, rounded, strict=True):
+        assert one.dtype == other.dtype == np.float32
+        assert np.isfinite(other).all()
+        assert 0 < np.abs(one - other).max() < 0.05 * np.abs(one).max()  # bfloat16 has steps of 0.008 of a number
+
+
 def test_bfloat16_rounds_the_products_alone() -> None:
     rng = np.random.default_rng(0)
     x, matrix = _random(rng, 2, 3, 64), _random(rng, 64, 5)

@@ -1,5 +1,6 @@
 """Training and evaluation of a family that the trainer has never heard of."""
 
+import contextlib
 import io
 import logging
 from pathlib import Path
@@ -11,7 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from toy_family import FAMILY, SPEC
 
 from solferino.hparams.errors import SolferinoError
-from solferino.models.core import checkpoints, data, jobs, status
+from solferino.models.core import checkpoints, data, interrupts, jobs, status
 from solferino.models.core.settings import Given
 
 
@@ -75,6 +76,33 @@ def test_a_run_from_start_to_end(tmp_path, examples, capsys, caplog):
     said = capsys.readouterr().out
     assert 'model.ckpt-60.safetensors on the 7 examples' in said and 'metrics/perplexity' in said
     assert 'toy_rnn_generate' in said
+
+
+@pytest.mark.parametrize(
+    ('stop_at', 'num_checkpoints', 'shown'),
+    [
+        (25, 10, 'model.ckpt-20.safetensors on the 7'),
+        (25, 1, 'Step 20 on the 7'),  # whose checkpoint has made room for the newest
+        (40, 10, 'model.ckpt-20.safetensors on the 7'),  # the stop comes in an evaluation, which is left there
+    ],
+)
+def test_a_stopped_run_tells_its_last_evaluation_beside_the_step_evaluated(
+    tmp_path, examples, capsys, monkeypatch, stop_at, num_checkpoints, shown
+):
+    stop = interrupts.Stop()
+    monkeypatch.setattr(interrupts, 'graceful', lambda: contextlib.nullcontext(stop))
+
+    def note(_: status.Status, step: int) -> None:
+        stop.wanted = step == stop_at
+
+    monkeypatch.setattr(status.Status, 'note', note)
+    options = {'eval_examples': examples[1], 'eval_frequency': 20, 'num_checkpoints': num_checkpoints}
+    jobs.train(FAMILY, request(tmp_path, examples, num_steps=100, **options))
+    said = capsys.readouterr().out
+    assert shown in said and 'metrics/perplexity' in said
+    assert f'Newest checkpoint: {final(tmp_path).path}' in said
+    assert final(tmp_path).step == stop_at
+    assert f'ckpt-{stop_at}.safetensors on the' not in said
 
 
 def test_padding_is_said_and_does_not_count_as_events(tmp_path, caplog):

@@ -1,7 +1,10 @@
 """NoteSequences read from their bytes are what protobuf reads."""
 
+import contextlib
+
 import pytest
-from hypothesis import given
+from google.protobuf import message
+from hypothesis import example, given
 from hypothesis import strategies as st
 from note_seq.protobuf import music_pb2
 
@@ -80,19 +83,66 @@ def test_notes_of_many_sizes_keep_their_order() -> None:
     assert piece.of(sequence).notes.tolist() == rows(sequence)
 
 
+def varint(number: int) -> bytes:
+    low, rest = number & 0x7F, number >> 7
+    return bytes([low | 0x80]) + varint(rest) if rest else bytes([low])
+
+
+def field(number: int, value: tuple[int, bytes]) -> bytes:
+    return varint(number << 3 | value[0]) + value[1]
+
+
+def group(number: int, fields: list[bytes]) -> bytes:
+    return field(number, (3, b''.join(fields))) + field(number, (4, b''))
+
+
+NUMBERS = st.one_of(st.integers(1, 15), st.integers(1, 2**29 - 1))  # those of Note begin at 1
+VALUES = st.one_of(  # by wire type
+    st.tuples(st.just(0), st.integers(0, 2**64 - 1).map(varint)),
+    st.tuples(st.just(1), st.binary(min_size=8, max_size=8)),
+    st.tuples(st.just(2), st.binary(max_size=9).map(lambda data: varint(len(data)) + data)),
+    st.tuples(st.just(5), st.binary(min_size=4, max_size=4)),
+)
+FIELDS = st.recursive(
+    st.builds(field, NUMBERS, VALUES),
+    lambda inner: st.builds(group, NUMBERS, st.lists(inner, max_size=3)),
+    max_leaves=5,
+)
+ANY_NOTE = st.lists(FIELDS, max_size=6).map(b''.join)
+
+
+def read_by_both(note: bytes) -> tuple[str | None, str | None]:
+    """What protobuf and what `piece` reads of a NoteSequence with one note, as text, in which nan is itself."""
+    data = field(8, (2, varint(len(note)) + note))
+    expected = found = None
+    with contextlib.suppress(message.DecodeError):
+        expected = repr(rows(music_pb2.NoteSequence.FromString(data)))
+    with contextlib.suppress(ValueError):
+        found = repr(piece.read(data).notes.tolist())
+    return expected, found
+
+
+@given(ANY_NOTE)
+@example(bytes.fromhex('083c f306 f406'))
+def test_fields_of_any_number_and_kind_are_read_or_passed_over(note: bytes) -> None:
+    expected, found = read_by_both(note)
+    assert expected is not None
+    assert found == expected
+
+
+@given(ANY_NOTE, st.data())
+def test_a_damaged_note_is_refused_by_both_or_means_the_same_to_both(note: bytes, data: st.DataObject) -> None:
+    place = data.draw(st.integers(0, len(note)))
+    other = data.draw(st.binary(max_size=2))
+    skipped = data.draw(st.sampled_from([0, 1, len(note)]))  # so that something is put in, replaced or cut off
+    expected, found = read_by_both(note[:place] + other + note[place + skipped :])
+    assert found == expected
+
+
 @given(st.binary())
 def test_bytes_that_are_no_note(data: bytes) -> None:
-    """What is not protobuf is refused, and what is means the same to both."""
-    damaged = b'\x42' + bytes([len(data)]) + data if len(data) < 128 else data
-    try:
-        expected = rows(music_pb2.NoteSequence.FromString(damaged))
-    except Exception:
-        expected = None
-    try:
-        found = piece.read(damaged).notes.tolist()
-    except ValueError:
-        return
-    assert expected is None or found == expected
+    expected, found = read_by_both(data)
+    assert found == expected
 
 
 @pytest.mark.parametrize(
@@ -104,6 +154,11 @@ def test_bytes_that_are_no_note(data: bytes) -> None:
         b'\x02',  # no such field
         b'\x5a\x05ab',  # a string beyond the end
         b'\x0f\x01',  # no such wire type
+        b'\x0b',  # a group without end
+        b'\x0c',  # the end of no group
+        b'\x0b\x14',  # the end of another group
+        b'\x88\x80\x80\x80\x80\0\0',  # a tag that is too long
+        b'\x80\x80\x80\x80\x10\0',  # a number beyond all numbers of fields
     ],
 )
 def test_damaged_notes_are_refused(note: bytes) -> None:
