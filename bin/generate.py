@@ -84,14 +84,14 @@ def main(fv: flags.FlagValues, spec: FamilySpec) -> None:
 
 def _check_source(fv: flags.FlagValues) -> None:
     sources = [name for name in ('run_dir', 'checkpoint_file', 'bundle_file') if fv[name].value]
+    given = ' and '.join('--' + s for s in sources) or 'none'
     if fv.save_generator_bundle:
         if not fv.bundle_file or len(sources) != 2:
             raise SolferinoError(
-                '--save_generator_bundle needs --bundle_file=name.mag to write and --run_dir or --checkpoint_file to '
-                'take the model from.'
+                '--save_generator_bundle needs --bundle_file=name.mag to write, and either --run_dir or '
+                f'--checkpoint_file to take the model from (given: {given}).'
             )
     elif len(sources) != 1:
-        given = ' and '.join('--' + s for s in sources) or 'none'
         raise SolferinoError(
             f'Name one model to generate with: --bundle_file, --run_dir or --checkpoint_file (given: {given}).'
         )
