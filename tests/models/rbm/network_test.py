@@ -13,7 +13,9 @@ from solferino.models.rbm import contrastive, equations
 from solferino.models.rbm.network import Rbm
 
 UNITS = 8
-HPARAMS = RbmHparams(batch_size=50, num_timesteps=1, hidden_units=6, learning_rate=0.05, weight_decay=0.0, cd_steps=1)
+HPARAMS = RbmHparams(
+    batch_size=50, num_timesteps=1, hidden_units=6, learning_rate=0.05, weight_decay=0.0, cd_steps=1, averaging=0.0
+)
 
 
 def _data() -> np.ndarray:
