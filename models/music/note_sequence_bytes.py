@@ -8,13 +8,15 @@ Wire format: https://protobuf.dev/programming-guides/encoding. Fields: note_seq/
 """
 
 import struct
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from note_seq.protobuf import music_pb2
 
 from solferino.models.music.midi_notes import Music
+
+if TYPE_CHECKING:  # the processes that read MIDI files need no protobuf
+    from note_seq.protobuf import music_pb2
 
 # A field of several messages: its number, and its value in each, float64 or integers. As uint8 they are below 128.
 Column = tuple[int, npt.NDArray[Any]]
@@ -76,7 +78,7 @@ def write(music: Music, sequence_id: str, filename: str, collection: str) -> byt
 
 
 def add_notes(
-    sequence: music_pb2.NoteSequence,
+    sequence: 'music_pb2.NoteSequence',
     starts: npt.NDArray[np.float64],
     ends: npt.NDArray[np.float64],
     pitches: npt.NDArray[np.integer],
