@@ -8,7 +8,7 @@ from solferino.hparams.spec import architecture, option
 
 @dataclasses.dataclass(frozen=True)
 class EventRnnHparams:
-    """Magenta's names, meanings and defaults.
+    """Magenta's names, meanings and defaults; with the defaults of what Magenta does not have, it is Magenta's network.
 
     Attributes:
       batch_size: sequences in a batch.
@@ -17,6 +17,11 @@ class EventRnnHparams:
       attn_length: how many of its last outputs the first layer attends to; 0 for no attention.
       clip_norm: gradients are scaled down to this global norm.
       learning_rate: of Adam.
+      decay_steps: the learning rate falls in a straight line to zero at this step; 0 keeps it, as Magenta does.
+      output_bias: what the output's biases begin with: 'zeros', as Magenta's do, or 'frequencies', how often each event
+        comes in the training examples, which saves the hundreds of steps that it takes to learn that.
+      averaging: what is evaluated and generates is a running mean of the weights over about 1 / (1 - averaging) steps;
+        0, as in Magenta, for the weights as they are.
       residual_connections: add each layer's input to its output.
       precision: of what training multiplies for all steps at once: 'float32', or 'bfloat16', which is faster where the
         machine can multiply it; on a GPU, of whole LSTM layers. Weights are float32 in any case.
@@ -28,6 +33,9 @@ class EventRnnHparams:
     attn_length: int = architecture(0)
     clip_norm: float = 3.0
     learning_rate: float = 0.001
+    decay_steps: int = 0
+    output_bias: str = 'zeros'
+    averaging: float = 0.0
     residual_connections: bool = architecture(False)
     precision: str = 'float32'
 
@@ -46,6 +54,12 @@ class EventRnnHparams:
             raise ValueError(f'precision={self.precision} must be float32 or bfloat16.')
         if self.learning_rate <= 0:
             raise ValueError(f'learning_rate={self.learning_rate} must be above 0.')
+        if self.decay_steps < 0:
+            raise ValueError(f'decay_steps={self.decay_steps} must be 0 or more.')
+        if self.output_bias not in ('zeros', 'frequencies'):
+            raise ValueError(f'output_bias={self.output_bias} must be zeros or frequencies.')
+        if not 0 <= self.averaging < 1:
+            raise ValueError(f'averaging={self.averaging} must be at least 0 and below 1.')
 
 
 @dataclasses.dataclass(frozen=True)

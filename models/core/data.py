@@ -48,6 +48,10 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.examples)
 
+    def encoded(self) -> Iterator[Example]:
+        """Yields each example as the model takes it, without padding."""
+        return (self.family.encode(example, self.config) for example in self.examples)
+
     def batch(self, indices: np.ndarray) -> Batch:
         """Encodes and pads the examples `indices`."""
         encoded = [self.family.encode(self.examples[i], self.config) for i in indices]

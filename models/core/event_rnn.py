@@ -3,10 +3,11 @@
 The equations and the weights' names are those of `forward.py`; this is what trains them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from solferino.hparams.event_rnn import EventRnnHparams
@@ -14,7 +15,8 @@ from solferino.models.core import recurrent_ops
 from solferino.models.core.output_layer import OutputParameters
 from solferino.models.core.recurrent_layers import AttentionLstm, Lstm, times, vectors
 from solferino.models.core.recurrent_ops import FLOAT32
-from solferino.models.core.trainable import Metrics, Supervised, perplexity, seeds
+from solferino.models.core.running_means import RunningMeans
+from solferino.models.core.trainable import Metrics, Supervised, learning_rate, perplexity, seeds
 from solferino.models.music.encodings import Encoding
 
 
@@ -22,9 +24,9 @@ class EventRnn(Supervised):
     """Trains on batches of `ones` [B, T, slots] int32, `dense` [B, T, D] float32, `labels` [B, T] int32, `length` [B].
 
     Args:
-      hparams: layers, dropout, clipping, learning rate.
+      hparams: layers, dropout, clipping, learning rate, averaging.
       encoding: sizes of inputs and labels.
-      seed: of the initial weights and of dropout.
+      seed: of the initial weights, which are drawn from the bounds that Magenta's are, and of dropout.
     """
 
     def __init__(self, hparams: EventRnnHparams, encoding: Encoding, seed: int) -> None:
@@ -32,22 +34,23 @@ class EventRnn(Supervised):
         self._hparams = hparams
         self._encoding = encoding
         self._layers_by_name: dict[str, Any] = {}
-        initializer = (keras.initializers.GlorotUniform(seed=s) for s in seeds(seed))
+        own = seeds(seed)
         size = encoding.input_size
         for i, units in enumerate(hparams.rnn_layer_sizes):
             if hparams.residual_connections and (i == 0 or size != units):
-                self._keep(f'projection_{i}', keras.layers.Dense(units, kernel_initializer=next(initializer)), size)
+                self._keep(f'projection_{i}', _dense(units, next(own)), size)
                 size = units
             if i == 0 and hparams.attn_length:
-                layer: Any = AttentionLstm(units, hparams.attn_length, hparams.precision, initializer)
+                layer: Any = AttentionLstm(units, hparams.attn_length, hparams.precision, own)
             else:
-                layer = Lstm(units, hparams.precision, initializer)
+                layer = Lstm(units, hparams.precision, own)
             self._keep(f'lstm_{i}', layer, size)
             size = units
-        self._keep('logits', keras.layers.Dense(encoding.num_classes, kernel_initializer=next(initializer)), size)
+        self._keep('logits', _dense(encoding.num_classes, next(own)), size)
         # TensorFlow 1's epsilon, which Magenta trained with.
-        self.optimizer = keras.optimizers.Adam(hparams.learning_rate, epsilon=1e-8)
+        self.optimizer = keras.optimizers.Adam(learning_rate(hparams.learning_rate, hparams.decay_steps), epsilon=1e-8)
         self.optimizer.build(self.trainable_variables)
+        self._averages = RunningMeans(self, self._trained(), hparams.averaging) if hparams.averaging else None
         self.built = True
 
     def _keep(self, name: str, layer: Any, input_size: int) -> None:
@@ -83,9 +86,47 @@ class EventRnn(Supervised):
         pairs = (('loss', 'metrics/perplexity'), ('metrics/loss_per_step', 'metrics/perplexity_per_step'))
         return {name: perplexity(values[loss]) for loss, name in pairs}
 
+    def begin(self, examples: Iterable[Mapping[str, np.ndarray]]) -> None:
+        """See Trainable: with `output_bias=frequencies`, the output's biases are those of the labels' frequencies.
+
+        Without them a network spends its first hundreds of steps on learning little more than these. A label that the
+        examples do not have counts as if it came once.
+        """
+        if self._hparams.output_bias != 'frequencies':
+            return
+        counts = np.ones(self._encoding.num_classes)
+        for example in examples:
+            counts += np.bincount(example['labels'], minlength=len(counts))
+        self.named_weights()['logits/bias'].assign(np.log(counts / counts.sum()).astype(np.float32))
+
+    def train_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
+        """See Supervised; brings the running means up to date."""
+        if not self._averages:
+            return super().train_step(batch)
+        self._averages.begin(self.optimizer.iterations)
+        metrics = super().train_step(batch)
+        self._averages.update(self.optimizer.iterations)
+        return metrics
+
+    def test_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
+        """See Supervised; with the running means, where there are such."""
+        if not self._averages:
+            return super().test_step(batch)
+        kept = self._averages.swap_in()
+        metrics = super().test_step(batch)
+        self._averages.swap_out(kept)
+        return metrics
+
     def named_weights(self) -> dict[str, Any]:
-        """The variables under the names of `forward.py`."""
-        named = {}
+        """What is evaluated and saved, the running means where there are such, under the names of `forward.py`."""
+        return self._averages.means if self._averages else self._trained()
+
+    def named_optimizer_state(self) -> dict[str, Any]:
+        """See Trainable; where there are running means, the weights that the optimizer moves are known to it alone."""
+        return {**super().named_optimizer_state(), **(self._averages.trained if self._averages else {})}
+
+    def _trained(self) -> dict[str, Any]:
+        named: dict[str, Any] = {}
         for name, layer in self._layers_by_name.items():
             if isinstance(layer, AttentionLstm):
                 named.update(
@@ -119,6 +160,10 @@ class EventRnn(Supervised):
             # Every event of these encodings lasts one step of time.
             'metrics/loss_per_step': loss,
         }
+
+
+def _dense(units: int, seed: int) -> Any:
+    return keras.layers.Dense(units, kernel_initializer=keras.initializers.GlorotUniform(seed=seed))
 
 
 def _time_first(x: tf.Tensor) -> tf.Tensor:

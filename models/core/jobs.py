@@ -157,9 +157,12 @@ def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> No
 
     family, run, held_out = session.family, session.run, session.held_out
     model = _model(family, run, session.checkpoint)
-    if session.checkpoint is None and session.request.warm_start:
+    if session.checkpoint is None:
         start = session.request.warm_start
-        checkpoints.assign(model.named_weights(), start.weights, 'weights', start.source)
+        if start:
+            checkpoints.assign(model.named_weights(), start.weights, 'weights', start.source)
+        else:
+            model.begin(session.dataset.encoded())
     step = session.checkpoint.step if session.checkpoint else 0
     batches = data.Batches(session.dataset, run.config.hparams.batch_size, run.seed)
     _announce(session, batches, step)

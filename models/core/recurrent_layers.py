@@ -25,22 +25,25 @@ class Lstm(keras.layers.Layer):
       units: of the state.
       precision: FLOAT32, or BFLOAT16 for the product of vectors with the kernel; on a GPU, where that product is a part
         of cuDNN's layer, for the whole layer. Weights and outputs are float32.
-      initializers: seeded initializers, one for each matrix.
+      seeds: of the initial weights, one for each matrix.
     """
 
-    def __init__(self, units: int, precision: str, initializers: Iterator[Any]) -> None:
+    def __init__(self, units: int, precision: str, seeds: Iterator[int]) -> None:
         super().__init__(name='lstm')
+        self._units = units
         self._precision = precision
-        self._lstm = keras.layers.LSTM(
-            units,
-            dtype='mixed_bfloat16' if precision == BFLOAT16 else FLOAT32,
-            return_sequences=True,
-            kernel_initializer=next(initializers),
-            recurrent_initializer=next(initializers),
-        )
+        self._seeds = seeds
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Makes the weights for inputs of size `input_shape[-1]`."""
+        rows = _num_rows(input_shape) + self._units
+        self._lstm = keras.layers.LSTM(
+            self._units,
+            dtype='mixed_bfloat16' if self._precision == BFLOAT16 else FLOAT32,
+            return_sequences=True,
+            kernel_initializer=glorot(rows, 4 * self._units, next(self._seeds)),
+            recurrent_initializer=glorot(rows, 4 * self._units, next(self._seeds)),
+        )
         self._lstm.build(input_shape)
         self.named = {v.name: v for v in self._lstm.trainable_variables}
         self.built = True
@@ -62,20 +65,20 @@ class AttentionLstm(keras.layers.Layer):
       units: of the LSTM, of its output, and of the attention.
       length: memory slots.
       precision: FLOAT32, or BFLOAT16 for the product of vectors with the kernel; on a GPU also for that of `dense`.
-      initializers: seeded initializers, one for each matrix.
+      seeds: of the initial weights, one for each matrix.
     """
 
-    def __init__(self, units: int, length: int, precision: str, initializers: Iterator[Any]) -> None:
+    def __init__(self, units: int, length: int, precision: str, seeds: Iterator[int]) -> None:
         super().__init__(name='attention_lstm')
         self._units = units
         self._length = length
         self._precision = precision
-        self._initializers = initializers
+        self._seeds = seeds
         self.named: dict[str, Any] = {}
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Makes the weights for inputs of size `input_shape[-1]`."""
-        size, units = input_shape[-1], self._units
+        size, units = _num_rows(input_shape), self._units
         forget_one = tf.constant_initializer([0.0] * units + [1.0] * units + [0.0] * 2 * units)
         shapes = {
             'kernel': (size, 4 * units),
@@ -91,13 +94,15 @@ class AttentionLstm(keras.layers.Layer):
             'query_bias': (units,),
             'output_bias': (units,),
         }
+        # How many rows the matrices have that are one in TensorFlow 1; those not named here are alone.
+        rows = dict.fromkeys(('kernel', 'recurrent_kernel', 'input_kernel', 'context_kernel'), size + units)
         for name, shape in shapes.items():
             if name == 'bias':
                 initializer: Any = forget_one
             elif name.endswith('_bias'):
                 initializer = 'zeros'
             else:
-                initializer = next(self._initializers)
+                initializer = glorot(rows.get(name, shape[0]), shape[-1], next(self._seeds))
             self.named[name] = self.add_weight(name=name, shape=shape, initializer=initializer)
         self.built = True
 
@@ -147,6 +152,23 @@ class Gru(keras.layers.Layer):
         others = [tf.convert_to_tensor(v) for v in self._gru.non_trainable_variables]
         states, _ = self._gru.stateless_call(list(weights), others, tf.transpose(inputs, [1, 0, 2]))
         return tf.transpose(states, [1, 0, 2])
+
+
+def glorot(rows: int, columns: int, seed: int) -> Any:
+    """Returns an initializer: uniform within the bounds for a matrix [rows, columns], whatever shape it fills.
+
+    Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks", eq. 16. A cell
+    of TensorFlow 1 has one matrix for its inputs and its state, so that both begin within the bounds of the whole.
+    """
+    bound = (6 / (rows + columns)) ** 0.5
+    return keras.initializers.RandomUniform(-bound, bound, seed=seed)
+
+
+def _num_rows(input_shape: tuple[int | None, ...]) -> int:
+    """Of a matrix that is multiplied with such inputs."""
+    size = input_shape[-1]
+    assert size is not None
+    return size
 
 
 def times(x: Any, matrix: tf.Tensor, precision: str) -> tf.Tensor:

@@ -48,3 +48,15 @@ class RunningMeans:
         share = 1 - tf.minimum(self._averaging, (1 + steps) / (10 + steps))
         for name, mean in self.means.items():
             mean.assign_add(share * (self.trained[name] - mean))
+
+    def swap_in(self) -> list[tf.Tensor]:
+        """Puts the means in the place of the weights, to evaluate a model by them; returns what to `swap_out` to."""
+        kept = [tf.identity(variable) for variable in self.trained.values()]
+        for name, variable in self.trained.items():
+            variable.assign(self.means[name])
+        return kept
+
+    def swap_out(self, kept: list[tf.Tensor]) -> None:
+        """Puts the weights back."""
+        for variable, value in zip(self.trained.values(), kept, strict=True):
+            variable.assign(value)

@@ -2,10 +2,11 @@
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from solferino.models.core import recurrent_ops
@@ -24,6 +25,9 @@ class Trainable(keras.Model):
 
     optimizer: keras.optimizers.Optimizer
     compares = False
+
+    def begin(self, examples: Iterable[Mapping[str, np.ndarray]]) -> None:
+        """Looks at the training examples, encoded, before the first step of a run that begins with random weights."""
 
     def train_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
         """One update from a batch: the family's features, padded, and 'length' [B] int32. Runs in a tf.function.
@@ -121,6 +125,13 @@ class Supervised(Trainable):
 def seeds(seed: int) -> Iterator[int]:
     """Yields a seed for each of a model's matrices."""
     return itertools.count(seed, 1_000_003)
+
+
+def learning_rate(highest: float, decay_steps: int) -> Any:
+    """A learning rate that falls in a straight line to zero in so many steps, or stays as it is if they are 0."""
+    if not decay_steps:
+        return highest
+    return keras.optimizers.schedules.PolynomialDecay(highest, decay_steps, end_learning_rate=0.0)
 
 
 def perplexity(loss: float) -> float:

@@ -5,9 +5,8 @@ give each row its own. Random numbers are functions of `seed`, int64 [2], as in 
 """
 
 import functools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import keras
 import tensorflow as tf
 
 from solferino.models.core import recurrent_ops
@@ -131,10 +130,3 @@ def measure(data: tf.Tensor, parameters: Parameters, steps: int, work: int, seed
         'metrics/reconstruction_error': (tf.reduce_sum(tf.square(data - reconstruction)), rows * steps),
         'metrics/hidden_activation': (tf.reduce_sum(tf.reduce_mean(probabilities, axis=-1)), rows),
     }
-
-
-def learning_rate(highest: float, decay_steps: int) -> Any:
-    """A learning rate that falls in a straight line to zero in so many steps, or stays as it is if they are 0."""
-    if not decay_steps:
-        return highest
-    return keras.optimizers.schedules.PolynomialDecay(highest, decay_steps, end_learning_rate=0.0)

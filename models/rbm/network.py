@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from solferino.hparams.rbm import RbmHparams
 from solferino.models.core.running_means import RunningMeans
-from solferino.models.core.trainable import Metrics, Trainable
+from solferino.models.core.trainable import Metrics, Trainable, learning_rate
 from solferino.models.rbm import ais, contrastive
 from solferino.models.rbm.contrastive import Parameters
 
@@ -165,7 +165,7 @@ def _statistics(visible: tf.Tensor, hidden: tf.Tensor) -> list[tf.Tensor]:
 
 
 def _optimizer(hparams: RbmHparams) -> keras.optimizers.Optimizer:
-    rate = contrastive.learning_rate(hparams.learning_rate, hparams.decay_steps)
+    rate = learning_rate(hparams.learning_rate, hparams.decay_steps)
     if hparams.optimizer == 'adam':
         return keras.optimizers.Adam(rate)
     return keras.optimizers.SGD(rate, hparams.momentum)

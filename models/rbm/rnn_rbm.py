@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from solferino.hparams.rnn_rbm import RnnRbmHparams
 from solferino.models.core.recurrent_layers import Gru
-from solferino.models.core.trainable import Metrics, Trainable
+from solferino.models.core.trainable import Metrics, Trainable, learning_rate
 from solferino.models.rbm import ais, contrastive
 from solferino.models.rbm.contrastive import Parameters
 from solferino.models.rbm.recurrence import CELL_WEIGHTS
@@ -82,7 +82,7 @@ class RnnRbm(Trainable):
         )
         self._recurrent = _LAYERS[hparams.cell](units, iter(matrices))
         self._recurrent.build((None, None, visible))
-        self.optimizer = keras.optimizers.Adam(contrastive.learning_rate(hparams.learning_rate, hparams.decay_steps))
+        self.optimizer = keras.optimizers.Adam(learning_rate(hparams.learning_rate, hparams.decay_steps))
         self.optimizer.build(self._variables)
         self.built = True
 

@@ -16,7 +16,7 @@ from pianoroll_data import KEYS, LOWEST
 
 from solferino.models.core.family import Example, Feature
 from solferino.models.core.recurrent_layers import Lstm
-from solferino.models.core.trainable import Metrics, Trainable
+from solferino.models.core.trainable import Metrics, Trainable, seeds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,11 +72,12 @@ class LstmModel(Trainable):
         super().__init__(name='plain_lstm')
         self._hparams = hparams
         self._seed = seed
-        initializers = iter(keras.initializers.GlorotUniform(seed=seed + 1_000_003 * i) for i in range(99))
-        self._recurrent = [Lstm(units, 'float32', initializers) for units in hparams.rnn_layer_sizes]
+        own = seeds(seed)
+        self._recurrent = [Lstm(units, 'float32', own) for units in hparams.rnn_layer_sizes]
         for layer, size in zip(self._recurrent, (KEYS, *hparams.rnn_layer_sizes), strict=False):
             layer.build((None, None, size))
-        self._keys = keras.layers.Dense(KEYS, kernel_initializer=next(initializers), bias_initializer='zeros')
+        glorot = keras.initializers.GlorotUniform(seed=next(own))
+        self._keys = keras.layers.Dense(KEYS, kernel_initializer=glorot)
         self._keys.build((None, None, hparams.rnn_layer_sizes[-1]))
         self.optimizer = keras.optimizers.Adam(hparams.learning_rate)
         self.optimizer.build(self.trainable_variables)

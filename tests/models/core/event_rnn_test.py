@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from solferino.hparams.event_rnn import EventRnnHparams
+from solferino.models import registry
 from solferino.models.core.forward import Forward
 from solferino.models.music.encodings import EventEncoding
 
@@ -108,3 +109,88 @@ def test_metrics_count_events_and_steps() -> None:
     assert float(metrics['metrics/event_accuracy'][1]) == steps - silent
     values = {name: float(total) / max(float(weight), 1) for name, (total, weight) in metrics.items()}
     assert model.derived(values)['metrics/perplexity'] == pytest.approx(np.exp(values['loss']), rel=1e-5)
+
+
+# Of Magenta 2.1.4's graph: the matrices of TensorFlow 1 in which ours are parts, as rows and columns. n is the size of
+# the input, u the units; a layer's input is that of the encoding or the layer before.
+def _of_tensorflow_1(name: str, n: int, u: int, classes: int) -> tuple[int, int]:
+    return {
+        'kernel': (n + u, 4 * u),
+        'recurrent_kernel': (n + u, 4 * u),
+        'input_kernel': (n + u, n),
+        'context_kernel': (n + u, n),
+        'query_kernel': (2 * u, u),
+        'memory_kernel': (u, u),
+        'output_kernel': (2 * u, u),
+        'score': (u, u),
+        'logits': (u, classes),
+    }[name]
+
+
+@pytest.mark.parametrize('name', ['one_drum', 'drum_kit', 'basic_rnn', 'mono_rnn', 'lookback_rnn', 'attention_rnn'])
+def test_a_network_begins_as_magentas_does(name: str) -> None:
+    """Glorot's uniform bounds over the matrices that TensorFlow 1 has, zeros for biases, 1 for the forget gate."""
+    family = registry.get('drums_rnn' if name.endswith(('drum', 'kit')) else 'melody_rnn')
+    config = family.spec.configs[name]
+    encoding, sizes = family.encoding(config), config.hparams.rnn_layer_sizes
+    inputs = dict(enumerate((encoding.input_size, *sizes)))
+    for path, variable in family.model(config, seed=0).named_weights().items():
+        layer, _, part = path.partition('/')
+        value, u = variable.numpy(), sizes[-1]
+        if part.endswith('bias'):
+            expected = np.zeros_like(value)
+            if part == 'bias' and layer.startswith('lstm'):
+                expected[u : 2 * u] = 1
+            np.testing.assert_array_equal(value, expected)
+            continue
+        n = inputs[int(layer[-1])] if layer.startswith('lstm') else encoding.input_size
+        rows, columns = _of_tensorflow_1(part if layer != 'logits' else layer, n, u, encoding.num_classes)
+        bound = (6 / (rows + columns)) ** 0.5
+        assert abs(value).max() <= bound, path
+        assert abs(value).max() > 0.97 * bound, path
+        assert abs(value.std() - bound / 3**0.5) < 0.1 * bound, path
+
+
+def test_output_biases_from_the_frequencies_of_labels() -> None:
+    examples = [{'labels': np.array([3, 3, 3, 5])}, {'labels': np.array([3])}]
+    model = _model(EventRnnHparams(rnn_layer_sizes=(4,), output_bias='frequencies'))
+    model.begin(examples)
+    counts = np.ones(12)
+    counts[[3, 5]] += 4, 1
+    np.testing.assert_allclose(model.named_weights()['logits/bias'], np.log(counts / counts.sum()), rtol=1e-6)
+    plain = _model(EventRnnHparams(rnn_layer_sizes=(4,)))
+    plain.begin(examples)
+    assert not plain.named_weights()['logits/bias'].numpy().any()
+
+
+def test_running_means_are_what_is_evaluated_and_saved() -> None:
+    import tensorflow as tf
+
+    model = _model(EventRnnHparams(rnn_layer_sizes=(4,), averaging=0.5, learning_rate=0.1))
+    batch = {k: tf.constant(v) for k, v in _batch().items()}
+    trained = model.named_optimizer_state()['logits/bias']
+    history = [model.named_weights()['logits/bias'].numpy()]
+    for _ in range(3):
+        tf.function(model.train_step)(batch)
+        share = 1 - min(0.5, (1 + len(history)) / (10 + len(history)))
+        history.append(history[-1] + share * (trained.numpy() - history[-1]))
+    np.testing.assert_allclose(model.named_weights()['logits/bias'], history[-1], rtol=1e-5)
+    before, loss = trained.numpy(), float(tf.function(model.test_step)(batch)['loss'][0])
+    np.testing.assert_array_equal(trained.numpy(), before)
+    evaluated = _model(EventRnnHparams(rnn_layer_sizes=(4,)))
+    for name, variable in evaluated.named_weights().items():
+        variable.assign(model.named_weights()[name])
+    assert loss == pytest.approx(float(evaluated.test_step(batch)['loss'][0]), rel=1e-6)
+    assert loss != pytest.approx(float(model.measure(batch, training=False)['loss'][0]), rel=1e-3)
+
+
+def test_the_learning_rate_falls_to_zero() -> None:
+    import tensorflow as tf
+
+    model = _model(EventRnnHparams(rnn_layer_sizes=(4,), learning_rate=0.01, decay_steps=2))
+    batch = {k: tf.constant(v) for k, v in _batch().items()}
+    rates = []
+    for _ in range(3):
+        rates.append(float(model.optimizer.learning_rate.numpy()))
+        model.train_step(batch)
+    assert rates == pytest.approx([0.01, 0.005, 0.0])

@@ -183,8 +183,8 @@ def test_rows_of_ones_are_gathered_as_vectors_are_multiplied() -> None:
     ones = tf.constant([[[1], [4], [0]]])
     dense = tf.constant([[[0.5, -1.0], [2.0, 0.0], [1.0, 1.0]]])
     vectors = tf.concat([tf.one_hot(ones[:, :, 0], 5), dense], axis=2)
-    initializers = iter([keras.initializers.GlorotUniform(seed=s) for s in range(20)])
-    for layer in (AttentionLstm(4, 3, 'float32', initializers), Lstm(4, 'float32', initializers)):
+    seeds = iter(range(20))
+    for layer in (AttentionLstm(4, 3, 'float32', seeds), Lstm(4, 'float32', seeds)):
         layer.build((None, None, 7))
         np.testing.assert_allclose(layer((ones, dense)), layer(vectors), atol=1e-6)
 
@@ -207,8 +207,8 @@ def test_the_gru_of_a_gpu_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_a_gpu_does_is_the_same(attn_length: int, monkeypatch: pytest.MonkeyPatch) -> None:
     from solferino.models.core.recurrent_layers import AttentionLstm, Lstm
 
-    initializers = iter([keras.initializers.GlorotUniform(seed=s) for s in range(20)])
-    layer = AttentionLstm(4, attn_length, 'float32', initializers) if attn_length else Lstm(4, 'float32', initializers)
+    seeds = iter(range(20))
+    layer = AttentionLstm(4, attn_length, 'float32', seeds) if attn_length else Lstm(4, 'float32', seeds)
     layer.build((None, None, 5))
     x = _random(np.random.default_rng(0), 6, 3, 5)
     here = layer(x)
@@ -229,10 +229,10 @@ def test_bfloat16_on_a_gpu_rounds_and_keeps_weights_and_gradients(
     x = (tf.constant(rng.integers(4, size=(6, 3, 2)), tf.int32), dense) if sparse else dense
 
     def run(precision: str) -> tuple[list[str], list[np.ndarray]]:
-        initializers = iter([keras.initializers.GlorotUniform(seed=s) for s in range(20)])
-        layer: keras.layers.Layer = Lstm(16, precision, initializers)
+        seeds = iter(range(20))
+        layer: keras.layers.Layer = Lstm(16, precision, seeds)
         if attn_length:
-            layer = AttentionLstm(16, attn_length, precision, initializers)
+            layer = AttentionLstm(16, attn_length, precision, seeds)
         layer.build((None, None, 9 if sparse else 5))
         weights = list(layer.named.values())
         with tf.GradientTape() as tape:
