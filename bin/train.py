@@ -5,6 +5,7 @@ import os
 from absl import flags
 
 from solferino.bin import command
+from solferino.hparams import presets
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import FamilySpec
 from solferino.models import registry
@@ -46,6 +47,14 @@ def define(fv: flags.FlagValues, spec: FamilySpec) -> None:
     )
     text(
         'hparams', '', 'Hyperparameters that differ from those of the config: "batch_size=64,rnn_layer_sizes=[64,64]".'
+    )
+    flags.DEFINE_enum(
+        'preset',
+        None,
+        list(presets.NAMES),
+        'Settings for a training of about this length on two cores: --num_training_steps, --eval_frequency and '
+        '--hparams, where these flags do not say otherwise.\n\n' + presets.describe(spec.presets),
+        flag_values=fv,
     )
     text('generator_id', None, "The model's id in its bundle; its config's name if not given.")
     text('generator_description', None, "The model's description in its bundle; its config's if not given.")
@@ -93,6 +102,7 @@ def main(fv: flags.FlagValues, spec: FamilySpec) -> None:
         seed=fv.seed,
         generator={name: value for name, value in generator.items() if value},
         warm_start=_warm_start(fv.warm_start_bundle_file, config, spec) if fv.warm_start_bundle_file else None,
+        preset=fv.preset,
         num_steps=fv.num_training_steps,
         summary_frequency=fv.summary_frequency,
         num_checkpoints=fv.num_checkpoints,

@@ -82,6 +82,11 @@ def names_in(text: str) -> list[str]:
     return [m['name'] for m in _PAIR.finditer(text.strip()) if m['name']]
 
 
+def pairs(text: str) -> list[str]:
+    """The `name=value` pairs of an `--hparams` text, in order (the text must have been parsed before)."""
+    return [f'{m["name"]}={m["value"].strip()}' for m in _PAIR.finditer(text.strip()) if m['name']]
+
+
 def _convert(defaults: Any, name: str, text: str, flag: str) -> Any:
     kind = _field_type(defaults, name, flag)
     if typing.get_origin(kind) is tuple:

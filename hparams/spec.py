@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from solferino.hparams.errors import SolferinoError
+from solferino.hparams.presets import Preset
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +49,7 @@ class FamilySpec:
       primer_flags: name and help of each flag that holds a primer as text.
       default_primer: in words, what generation begins with when no primer is given.
       remedies: what to do about each reason for which music is left out, by reason.
+      presets: settings for training in a given time, by config and name.
       generation: how to generate, a `generation.GenerateOptions`; generate has a flag for each field.
       plots: name and help of each flag of generate that draws how a model sees a piece of music; see `Family.plot`.
       has_dense_form: whether Magenta's tools can read its examples (`--format=dense`).
@@ -63,6 +65,7 @@ class FamilySpec:
     default_primer: str
     remedies: Mapping[str, str]
     generation: Any
+    presets: Mapping[str, Mapping[str, Preset]] = dataclasses.field(default_factory=dict)
     plots: Mapping[str, str] = dataclasses.field(default_factory=dict)
     has_dense_form: bool = False
     keeps_silence: bool = True

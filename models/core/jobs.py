@@ -12,7 +12,9 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from solferino.hparams import presets
 from solferino.hparams.errors import SolferinoError
+from solferino.hparams.spec import FamilySpec
 from solferino.models.core import checkpoints, data, interrupts, records, run_dir, runtime, settings, status
 from solferino.models.core.checkpoints import Checkpoint
 from solferino.models.core.data import Dataset
@@ -41,6 +43,7 @@ class Request:
       num_eval_examples: how many of the evaluation examples to use; 0 for all.
       seed: `--seed`, None if it was not given.
       generator: id and description for bundles, if they were given.
+      preset: name of the settings that hold where others are not given; None for none.
       warm_start: the model that a new run begins with; None for random weights.
       num_steps, summary_frequency, num_checkpoints, checkpoint_seconds, eval_frequency: see training.Options.
     """
@@ -52,6 +55,7 @@ class Request:
     num_eval_examples: int = 0
     seed: int | None = None
     generator: dict[str, str] = dataclasses.field(default_factory=dict)
+    preset: str | None = None
     warm_start: WarmStart | None = None
     num_steps: int = 0
     summary_frequency: int = 10
@@ -68,6 +72,7 @@ def train(family: Family, request: Request) -> None:
     """
     spec = family.spec
     paths = _paths(request.examples, spec.records)
+    request = _with_preset(spec, request, paths)
     run = run_dir.choose(spec, request.run_dir, request.given, request.seed, paths, request.warm_start)
     status.require_free(run.path)
     checkpoint = checkpoints.latest(run.train_dir)
@@ -246,6 +251,22 @@ def _held_out(family: Family, run: Run, pattern: str, request: Request) -> Datas
     if of_dataset:
         run_dir.require_same_config(run.config, *of_dataset, run_dir.run_path(run.path))
     return data.load(family, run.config, pattern, request.num_eval_examples)
+
+
+def _with_preset(spec: FamilySpec, request: Request, paths: list[str]) -> Request:
+    """Puts in what the preset says where the request says nothing."""
+    if request.preset is None:
+        return request
+    of_run, of_dataset = run_dir.read(request.run_dir, spec), settings.dataset_config(spec, paths)
+    known = of_run.config if of_run else of_dataset[0] if of_dataset else None
+    config = request.given.config or (known.name if known else spec.config(None).name)
+    preset = presets.find(spec.presets, config, request.preset)
+    return dataclasses.replace(
+        request,
+        given=settings.Given(request.given.config, preset.hparams_with(request.given.hparams)),
+        num_steps=request.num_steps or preset.num_steps,
+        eval_frequency=request.eval_frequency or preset.eval_frequency,
+    )
 
 
 def _paths(pattern: str, kind: str) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from solferino.hparams.generation import GenerateOptions
+from solferino.hparams.presets import Preset
 from solferino.hparams.spec import Config, FamilySpec, architecture, option
 from solferino.models.core import records, sequence_examples
 from solferino.models.core.family import Example, Feature, Weights
@@ -53,6 +54,7 @@ SPEC = FamilySpec(
     remedies={},
     generation=GenerateOptions(),
     has_dense_form=True,
+    presets={'small': {'two_minutes': Preset('units=4,learning_rate=0.02', 20, 'little', evaluations=2)}},
 )
 
 

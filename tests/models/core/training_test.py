@@ -45,6 +45,25 @@ def assert_same_state(one: checkpoints.Checkpoint, other: checkpoints.Checkpoint
             assert array.tobytes() == others[key].tobytes(), key
 
 
+def test_a_preset_says_what_the_request_does_not(tmp_path, examples):
+    preset = {'preset': 'two_minutes', 'eval_examples': examples[1]}
+    jobs.train(FAMILY, request(tmp_path / 'a', examples, **preset))
+    assert final(tmp_path / 'a').step == 20
+    assert final(tmp_path / 'a').metadata['hparams']['units'] == 4
+    assert list(scalars(tmp_path / 'a' / 'eval')['loss']) == [10, 20]
+    given = Given('small', 'learning_rate=0.03')
+    jobs.train(FAMILY, request(tmp_path / 'b', examples, given=given, num_steps=6, eval_frequency=3, **preset))
+    assert final(tmp_path / 'b').step == 6
+    assert (
+        final(tmp_path / 'b').metadata['hparams'] | {'units': 4, 'learning_rate': 0.03}
+        == (final(tmp_path / 'b').metadata['hparams'])
+    )
+    jobs.train(FAMILY, request(tmp_path / 'b', examples, num_steps=8, preset='two_minutes', given=given))
+    assert final(tmp_path / 'b').step == 8
+    with pytest.raises(SolferinoError, match='large has no such preset'):
+        jobs.train(FAMILY, request(tmp_path / 'c', examples, preset='two_minutes', given=Given('large')))
+
+
 def test_a_run_from_start_to_end(tmp_path, examples, capsys, caplog):
     with caplog.at_level(logging.INFO):
         jobs.train(

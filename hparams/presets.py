@@ -1,0 +1,62 @@
+"""`--preset`: settings that make good music in a given time, chosen by measuring.
+
+A config's own hyperparameters are Magenta's, made for hours on large collections. A preset is for some hundred files
+and two cores. What it says to expect was measured on music that neither training nor the choice of the preset had seen.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+
+from solferino.hparams import overrides
+from solferino.hparams.errors import SolferinoError
+
+TWO_MINUTES = 'two_minutes'
+TEN_MINUTES = 'ten_minutes'
+HOUR = 'hour'
+NAMES = (TWO_MINUTES, TEN_MINUTES, HOUR)
+
+
+@dataclasses.dataclass(frozen=True)
+class Preset:
+    """How to train a config.
+
+    Attributes:
+      hparams: those that differ from the config's, as `--hparams` has them.
+      num_steps: of training.
+      evaluations: how many, spread over the training; the best checkpoint is that of one of them.
+      expect: time and held-out loss, on which music.
+    """
+
+    hparams: str
+    num_steps: int
+    expect: str
+    evaluations: int = 10
+
+    @property
+    def eval_frequency(self) -> int:
+        """Steps from one evaluation to the next."""
+        return max(1, self.num_steps // self.evaluations)
+
+    def hparams_with(self, given: str) -> str:
+        """Returns the preset's hparams with those that are `given` put in, as one text; `given` wins."""
+        names = overrides.names_in(given)
+        own = [pair for pair in overrides.pairs(self.hparams) if overrides.names_in(pair)[0] not in names]
+        return ','.join([*own, *([given] if given.strip() else [])])
+
+
+def find(presets: Mapping[str, Mapping[str, Preset]], config: str, name: str) -> Preset:
+    """Returns the preset of a config. Raises SolferinoError, with those that there are, if it has no such preset."""
+    of_config = presets.get(config, {})
+    if name not in of_config:
+        there = ', '.join(of_config) or 'none; set --hparams and --num_training_steps'
+        raise SolferinoError(f'--preset={name}: {config} has no such preset. It has: {there}.')
+    return of_config[name]
+
+
+def describe(presets: Mapping[str, Mapping[str, Preset]]) -> str:
+    """What help says of the presets: each with its settings and what to expect."""
+    return '\n\n'.join(
+        f'{config}, {name}: {preset.expect} (--num_training_steps={preset.num_steps} --hparams="{preset.hparams}")'
+        for config, of_config in presets.items()
+        for name, preset in of_config.items()
+    )
