@@ -22,6 +22,7 @@ class Config:
       extraction: how examples are taken from music, a frozen dataclass; create_dataset has a flag for each field.
       learned: what the model must know of the training examples before it is made (a vocabulary), a frozen dataclass;
         `Family.learn` fills it in, and it is stored with the config. None if there is nothing.
+      advice: for a musician who chooses a config, what it learns and when to take it.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Config:
     hparams: Any
     extraction: Any
     learned: Any = dataclasses.field(default=None, kw_only=True)
+    advice: str = dataclasses.field(default='', kw_only=True)
 
     def for_evaluation(self) -> Self:
         """The config for the examples to evaluate on: without what only multiplies training examples."""
@@ -67,6 +69,10 @@ class FamilySpec:
     has_dense_form: bool = False
     keeps_silence: bool = True
     silence_remedy: str = 'Try a higher --temperature.'
+
+    def config_help(self) -> str:
+        """The configs, and what each is, as the help of `--config`."""
+        return 'One of: ' + '; '.join(f'{name} ({config.advice})' for name, config in self.configs.items()) + '.'
 
     def config(self, name: str | None) -> Config:
         """Returns the config called `name` (None: the default). Raises SolferinoError that lists the valid names."""
