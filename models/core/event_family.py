@@ -15,7 +15,7 @@ from solferino.hparams.event_rnn import EventGeneration
 from solferino.hparams.reasons import Reject
 from solferino.hparams.spec import FamilySpec
 from solferino.models.core import event_sampling
-from solferino.models.core.family import Example, Family, Feature, Weights
+from solferino.models.core.family import Events, Example, Family, Feature, Weights
 from solferino.models.core.forward import Forward
 from solferino.models.music import piece as pieces
 from solferino.models.music.encodings import Encoding, to_dense
@@ -132,6 +132,10 @@ class EventFamily(Family):
         batch = events[None].astype(np.int32)
         inputs = encoding.inputs(batch[:, :-1])
         return {'ones': inputs.ones[0], 'dense': inputs.dense[0], 'labels': encoding.labels(batch)[0]}
+
+    def events(self, example: Example, config: Any) -> Events:
+        """See Family."""
+        return Events(example['events'], self.encoding(config).num_events)
 
     def model(self, config: Any, seed: int) -> Any:
         """See Family."""

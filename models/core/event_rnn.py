@@ -4,7 +4,7 @@ The equations and the weights' names are those of `forward.py`; this is what tra
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
@@ -26,6 +26,18 @@ class EventRnn(Supervised):
       encoding: sizes of inputs and labels.
       seed: of the initial weights and of dropout.
     """
+
+    descriptions: ClassVar[Mapping[str, str]] = {
+        'loss': 'How surprised the model is by the next event, in nats: the mean of -ln of the probability it gave.',
+        'metrics/loss_per_step': 'The loss again, by step of time: an event of these encodings lasts one.',
+        'metrics/perplexity': 'e to the loss: among how many equally likely events the model seems to choose.',
+        'metrics/perplexity_per_step': 'The perplexity again, by step of time.',
+        'metrics/accuracy': 'The share of steps at which what the model takes for the likeliest is what comes.',
+        'metrics/event_accuracy': 'The same of steps at which something happens: a drum is hit, a note begins or ends.',
+        'metrics/no_event_accuracy': 'The same of steps at which nothing new happens.',
+    }
+
+    repetitions = ('metrics/loss_per_step', 'metrics/perplexity_per_step')
 
     def __init__(self, hparams: EventRnnHparams, encoding: Encoding, seed: int) -> None:
         super().__init__('event_rnn', seed, hparams.clip_norm)
@@ -83,6 +95,17 @@ class EventRnn(Supervised):
         pairs = (('loss', 'metrics/perplexity'), ('metrics/loss_per_step', 'metrics/perplexity_per_step'))
         return {name: perplexity(values[loss]) for loss, name in pairs}
 
+    def remarks(self, values: Mapping[str, float]) -> list[str]:
+        """See Trainable: whether it has learned of one kind of step alone."""
+        event, nothing = (values.get(f'metrics/{name}_accuracy') for name in ('event', 'no_event'))
+        if event is not None and event < _NEVER and nothing is not None and nothing > 1 - _NEVER:
+            return ['So far it always takes it for likeliest that nothing new happens: all events surprise it.']
+        if event is not None and event < _NEVER:
+            return ['So far it foresees none of the events.']
+        if nothing is not None and nothing < _NEVER:
+            return ['So far it expects something to happen at each step.']
+        return []
+
     def named_weights(self) -> dict[str, Any]:
         """The variables under the names of `forward.py`."""
         named = {}
@@ -126,4 +149,6 @@ def _time_first(x: tf.Tensor) -> tf.Tensor:
     return tf.transpose(x, [1, 0, *range(2, len(x.shape))])
 
 
+# An accuracy that is printed as 0.0000.
+_NEVER = 0.00005
 _LSTM_WEIGHTS = ('kernel', 'recurrent_kernel', 'bias')

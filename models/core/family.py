@@ -8,7 +8,7 @@ import abc
 import dataclasses
 import pathlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,6 +29,13 @@ class Feature:
 
     shape: tuple[int | None, ...]
     dtype: str
+
+
+class Events(NamedTuple):
+    """What a model predicts one after the other: classes int [T], of which the first is given, of how many."""
+
+    classes: np.ndarray
+    num_classes: int
 
 
 class Family(abc.ABC):
@@ -87,6 +94,13 @@ class Family(abc.ABC):
     @abc.abstractmethod
     def encode(self, example: Example, config: Any) -> Example:
         """Turns a stored example into the arrays that the model takes."""
+
+    def events(self, example: Example, config: Any) -> Events | None:
+        """A stored example as the events that the loss is the mean of; None where the model predicts no such events.
+
+        What a table of which event follows which would make of them is what the model is held beside.
+        """
+        return None
 
     @abc.abstractmethod
     def model(self, config: Any, seed: int) -> Any:

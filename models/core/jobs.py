@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from solferino.hparams.errors import SolferinoError
-from solferino.models.core import checkpoints, data, interrupts, records, run_dir, runtime, settings, status
+from solferino.models.core import checkpoints, data, foresight, interrupts, records, run_dir, runtime, settings, status
 from solferino.models.core.checkpoints import Checkpoint
 from solferino.models.core.data import Dataset
 from solferino.models.core.family import Family
@@ -164,10 +164,11 @@ def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> No
     batches = data.Batches(session.dataset, run.config.hparams.batch_size, run.seed)
     _announce(session, batches, step)
     with contextlib.ExitStack() as stack:
-        board = stack.enter_context(monitor.Board(run.train_dir, step))
+        board = stack.enter_context(monitor.Board(run.train_dir, step, model.descriptions))
+        board.text(step, 'hyperparameters', monitor.settings_table(run_dir.checkpoint_metadata(run, family.spec)))
         evaluator = None
         if held_out:
-            eval_board = stack.enter_context(monitor.Board(run.eval_dir, step))
+            eval_board = stack.enter_context(monitor.Board(run.eval_dir, step, model.descriptions))
             evaluator = evaluation.Evaluator(
                 model, held_out, eval_board, run.train_dir, run.seed, stop, session.dataset
             )
@@ -186,9 +187,10 @@ def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> No
         )
         evaluated = trainer.run()
     kept = checkpoints.paths(run.train_dir)
-    if evaluated and held_out:
+    if evaluated and evaluator:
         name = kept.get(evaluated.step, f'Step {evaluated.step}')
-        print(evaluation.describe(held_out, name, evaluated.values))
+        table = foresight.of_table(session.dataset, evaluator.dataset)
+        print(evaluation.describe(evaluator, name, evaluated.values, table))
     best = checkpoints.best(run.train_dir)
     print(f'Newest checkpoint: {kept[max(kept)]}' + (f'\nBest checkpoint: {best}' if best else ''))
     if entry.state == status.INTERRUPTED:
@@ -221,12 +223,28 @@ def _evaluate(family: Family, run: Run, request: Request, found: Iterator[Checkp
     model = _model(family, run, None)
     # One evaluation of examples of any kind, such as a test set, does not choose the best checkpoint.
     train_dir = None if once or status.keeps_best(run.path) else run.train_dir
-    with monitor.Board(run.eval_dir) as board:
+    table = _table(family, run, held_out)
+    with monitor.Board(run.eval_dir, descriptions=model.descriptions) as board:
         evaluator = evaluation.Evaluator(model, held_out, board, train_dir, run.seed, is_thorough=once)
         for checkpoint in found:
             checkpoints.restore(model, checkpoint)
             values = evaluator.report(checkpoint)
-            print(evaluation.describe(held_out, checkpoint.path, values or {}), flush=True)
+            print(evaluation.describe(evaluator, checkpoint.path, values or {}, table), flush=True)
+
+
+def _table(family: Family, run: Run, held_out: Dataset) -> foresight.Foresight | None:
+    """What a table of the run's training examples makes of the held-out ones; None if they are not there any more."""
+    if not run.dataset.get('path'):
+        return None
+    try:
+        training = data.load(family, run.config, run.dataset['path'])
+    except SolferinoError as error:
+        _log.info('No comparison with what usually follows what in the training examples: %s', error)
+        return None
+    if training.fingerprint != run.dataset.get('fingerprint'):
+        _log.info('No comparison with what usually follows what: %s is not what it was.', training.pattern)
+        return None
+    return foresight.of_table(training, held_out)
 
 
 def _model(family: Family, run: Run, checkpoint: Checkpoint | None) -> 'Trainable':

@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
@@ -24,6 +24,10 @@ class Trainable(keras.Model):
 
     optimizer: keras.optimizers.Optimizer
     compares = False
+    # What the values that it reports mean, by TensorBoard name, for people.
+    descriptions: ClassVar[Mapping[str, str]] = {}
+    # Those of them that only say again, for TensorBoard, what another one does.
+    repetitions: ClassVar[tuple[str, ...]] = ()
 
     def train_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
         """One update from a batch: the family's features, padded, and 'length' [B] int32. Runs in a tf.function.
@@ -59,6 +63,10 @@ class Trainable(keras.Model):
     def derived(self, values: Mapping[str, float]) -> dict[str, float]:
         """More values to report, from the metrics' values (such as perplexity from loss)."""
         return {}
+
+    def remarks(self, values: Mapping[str, float]) -> list[str]:
+        """What is odd about the values of an evaluation, in sentences for a musician."""
+        return []
 
     def named_weights(self) -> dict[str, Any]:
         """The weights by name: what generation needs, what a bundle holds. Names carry no trace of Keras's counters."""

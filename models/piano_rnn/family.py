@@ -13,7 +13,7 @@ from solferino.hparams import instruments
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.piano_rnn import LOWEST, SPEC, PianoConfig, PianoGeneration
 from solferino.hparams.reasons import Reject
-from solferino.models.core.family import Example, Family, Feature, Weights
+from solferino.models.core.family import Events, Example, Family, Feature, Weights
 from solferino.models.music import piano_rolls
 from solferino.models.music import piece as pieces
 from solferino.models.music.piano_rolls import PianoRoll
@@ -27,6 +27,7 @@ _log = logging.getLogger(__name__)
 # What a network says: features(config), encode(example, config) and model(config, seed) as in Family;
 # sample(weights, config, primers bool [steps, KEYS], length, options) -> bool [primers, length, KEYS];
 # log_likelihood(weights, config, frames bool [steps, KEYS]) -> float;
+# where it predicts one class after another, events(example, config) as in Family;
 # and, if there is something to see, plot(name, weights, config, frames bool [steps, KEYS]) -> figures by name.
 _NETWORKS: Mapping[str, ModuleType] = {'gru_attention': gru_attention, 'gru_nade': gru_nade}
 
@@ -89,6 +90,11 @@ class PianoRnn(Family):
     def encode(self, example: Example, config: PianoConfig) -> Example:
         """See Family. Raises ValueError if the example is not of this config."""
         return _network(config).encode(example, config)
+
+    def events(self, example: Example, config: PianoConfig) -> Events | None:
+        """See Family: of a config that has a vocabulary."""
+        network = _network(config)
+        return network.events(example, config) if hasattr(network, 'events') else None
 
     def model(self, config: PianoConfig, seed: int) -> Any:
         """See Family."""

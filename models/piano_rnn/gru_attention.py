@@ -7,7 +7,7 @@ import numpy as np
 
 from solferino.hparams.piano_rnn import PianoConfig, PianoGeneration
 from solferino.models.core import event_sampling
-from solferino.models.core.family import Example, Feature, Weights
+from solferino.models.core.family import Events, Example, Feature, Weights
 from solferino.models.core.forward import log_softmax
 from solferino.models.core.gru import ROWS_AT_ONCE, filled
 from solferino.models.core.processors import num_cores
@@ -36,6 +36,12 @@ def encode(example: Example, config: PianoConfig) -> Example:
         'tokens': np.concatenate([np.full(silence, known.empty, np.int32), places]),
         'unknown': np.concatenate([np.zeros(silence, np.uint8), unknown.astype(np.uint8)]),
     }
+
+
+def events(example: Example, config: PianoConfig) -> Events:
+    """See Family: the places in the vocabulary from the frame before the first to predict."""
+    places = encode(example, config)['tokens'][config.extraction.window - 1 :]
+    return Events(places, len(lookup.of(config.learned)))
 
 
 def model(config: PianoConfig, seed: int) -> Any:

@@ -107,4 +107,8 @@ def test_metrics_count_events_and_steps() -> None:
     assert float(metrics['metrics/no_event_accuracy'][1]) == silent
     assert float(metrics['metrics/event_accuracy'][1]) == steps - silent
     values = {name: float(total) / max(float(weight), 1) for name, (total, weight) in metrics.items()}
+    assert model.remarks({**values, 'metrics/event_accuracy': 0.5, 'metrics/no_event_accuracy': 1.0}) == []
+    for event, nothing, says in ((0.0, 1.0, 'nothing new happens'), (0.0, 0.9, 'none'), (1.0, 0.0, 'each step')):
+        (remark,) = model.remarks({'metrics/event_accuracy': event, 'metrics/no_event_accuracy': nothing})
+        assert says in remark
     assert model.derived(values)['metrics/perplexity'] == pytest.approx(np.exp(values['loss']), rel=1e-5)
