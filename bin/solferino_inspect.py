@@ -5,7 +5,7 @@ solferino_inspect drums.mag
 solferino_inspect data/training_melodies.tfrecord --plot=melodies.png
 
 It knows music (MIDI, MusicXML, ABC), TFRecord files of NoteSequences and of training examples, the JSON files beside
-them, run directories, checkpoints and bundles, those of Magenta too.
+them, run directories and all that is in them, bundles, those of Magenta too, and what solferino_export writes.
 """
 
 from pathlib import Path

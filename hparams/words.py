@@ -2,7 +2,7 @@
 
 import re
 
-_PLURAL = re.compile(r'^((?:(?!(?:of|in|by|without)\b)[\w-]+ )*?(?!(?:of|in|by|without)\b)[\w-]+?)s\b')
+_PLURAL = re.compile(r'^((?:(?!(?:of|in|by|without)\b)[\w.-]+ )*?(?!(?:of|in|by|without)\b)[\w.-]+?)s\b')
 
 
 def counted(number: int, nouns: str) -> str:

@@ -168,6 +168,8 @@ def _why_none(family: Family, job: Job, done: dict[str, int], left_out: dict[str
         f'({", ".join(tally.examples)}). ' + family.spec.remedies.get(reason, '')
         for reason, tally in sorted(left_out.items(), key=lambda item: -item[1].count)
     ]
+    if not rows:
+        return f'There is no training example: {job.input} holds no music that lasts. Nothing was written.'
     return '\n'.join(['There is no training example. Nothing was written. What was left out:', *rows])
 
 

@@ -13,6 +13,7 @@ from solferino.hparams import words
         ('NoteSequences read', 'NoteSequence read'),
         ('steps in training examples', 'step in training examples'),
         ('training examples', 'training example'),
+        ('.mid files', '.mid file'),
         ('without notes', 'without notes'),
         ('of them in the vocabulary', 'of them in the vocabulary'),
     ],

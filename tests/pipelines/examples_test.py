@@ -156,6 +156,14 @@ def test_no_training_example_says_what_to_change(tmp_path: Path) -> None:
     assert not (tmp_path / 'data').exists()
 
 
+def test_music_without_length_is_no_music(tmp_path: Path) -> None:
+    path = tmp_path / 'notes.tfrecord'
+    with records.Writer(str(path)) as writer:
+        writer.write(music_pb2.NoteSequence(id='/id/midi/test/1').SerializeToString())
+    with pytest.raises(SolferinoError, match=r'no music that lasts|no drum notes'):
+        examples.create(_job(path, tmp_path / 'data'))
+
+
 @pytest.mark.parametrize('seed', range(8))
 def test_one_piece_cannot_be_divided(tmp_path: Path, seed: int, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / 'notes.tfrecord'
