@@ -124,7 +124,15 @@ class Family(abc.ABC):
         `format` is 'magentajs', for web pages with @magenta/music, or 'savedmodel', for TensorFlow without Solferino
         (this imports TensorFlow). Raises SolferinoError that says why a model cannot be had in a format.
         """
-        raise SolferinoError(f'A model of {self.spec.name} cannot be exported: other programs have no such model.')
+        raise SolferinoError(f'--format={format}: models of {self.spec.name} cannot be had in this format yet.')
+
+    def _require_savedmodel(self, format: str) -> None:
+        """For families that web pages cannot have: raises SolferinoError that says so."""
+        if format != 'savedmodel':
+            raise SolferinoError(
+                f'--format={format}: the npm package @magenta/music has no model like those of {self.spec.name}. '
+                '--format=savedmodel writes one for TensorFlow.'
+            )
 
     @abc.abstractmethod
     def draw(self, sequence: Any, config: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import pathlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any
@@ -27,6 +28,7 @@ _log = logging.getLogger(__name__)
 # What a network says: features(config), encode(example, config) and model(config, seed) as in Family;
 # sample(weights, config, primers bool [steps, KEYS], length, options) -> bool [primers, length, KEYS];
 # log_likelihood(weights, config, frames bool [steps, KEYS]) -> float;
+# export(weights, config, folder), which writes a SavedModel;
 # where it predicts one class after another, events(example, config) as in Family;
 # and, if there is something to see, plot(name, weights, config, frames bool [steps, KEYS]) -> figures by name.
 _NETWORKS: Mapping[str, ModuleType] = {'gru_attention': gru_attention, 'gru_nade': gru_nade}
@@ -145,6 +147,11 @@ class PianoRnn(Family):
         if len(frames) < 2:
             raise SolferinoError('A sequence of one frame has no frames after the first to be scored.')
         return _network(config).log_likelihood(weights, config, frames)
+
+    def export(self, weights: Weights, config: PianoConfig, format: str, folder: pathlib.Path) -> None:
+        """See Family."""
+        self._require_savedmodel(format)
+        _network(config).export(weights, config, folder)
 
     def draw(self, sequence: music_pb2.NoteSequence, config: PianoConfig) -> Any:
         """A piano roll."""

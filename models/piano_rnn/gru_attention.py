@@ -1,5 +1,6 @@
 """The network of config gru_attention: the next frame as a token of the vocabulary, from a window of those before."""
 
+import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -79,6 +80,13 @@ def sample(
     for k, primer in enumerate(primers):
         frames[k, : len(primer)] = primer
     return frames
+
+
+def export(weights: Weights, config: PianoConfig, folder: pathlib.Path) -> None:
+    """Writes a SavedModel."""
+    from solferino.models.piano_rnn import attention_export  # imports TensorFlow
+
+    attention_export.write(weights, config, folder)
 
 
 def log_likelihood(weights: Weights, config: PianoConfig, frames: np.ndarray) -> float:
