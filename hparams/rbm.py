@@ -229,7 +229,7 @@ SPEC = FamilySpec(
     default_primer='silence (--start=noise for noise)',
     remedies={
         **REMEDIES,
-        NO_MELODY: 'Drums have no place in note-state matrices.',
+        NO_MELODY: 'rbm does not learn drums; drums_rnn does.',
         OTHER_METRE: '--other_metres keeps it.',
         EMPTY_WINDOW: 'There is nothing to learn from silence.',
         PART_OF_WINDOW: '--fill_last keeps it, filled with silence.',

@@ -80,7 +80,7 @@ class FamilySpec:
         if name is None or name not in self.configs:
             valid = ', '.join(self.configs)
             problem = f'there is no config {name!r}' if name else 'it is required'
-            raise SolferinoError(f'--config: {problem}. {self.name} has: {valid}.')
+            raise SolferinoError(f'--config: {problem}. {self.name} has: {valid}. --help tells what each is for.')
         return self.configs[name]
 
 

@@ -15,7 +15,7 @@ from solferino.models.core import sequence_examples, settings
 from solferino.models.core.family import Family
 from solferino.models.music import piece
 from solferino.models.music.piece import Piece
-from solferino.pipelines import report, split, work, writing
+from solferino.pipelines import parsing, report, split, work, writing
 from solferino.pipelines.reading import Source
 from solferino.pipelines.staging import Staging
 from solferino.pipelines.work import Results
@@ -69,6 +69,7 @@ def create(job: Job) -> str:
     family = registry.get(job.family)
     if not 0 <= job.eval_ratio <= 1:
         raise SolferinoError(f'--eval_ratio={job.eval_ratio} must be from 0 to 1.')
+    _refuse_music(job.input)
     source = Source(job.input)
     folder = os.path.abspath(os.path.expanduser(job.output_dir))
     outputs = {side: os.path.join(folder, f'{side}_{family.spec.records}.tfrecord') for side in _EXAMPLES}
@@ -94,11 +95,14 @@ def create(job: Job) -> str:
     if job.eval_ratio and not done[_EXAMPLES[split.EVAL]]:
         _log.warning('There is no evaluation example: %s', _too_few(done[_SEQUENCES], job, 'training'))
     bytes_written = sum(os.path.getsize(path) for path in outputs.values())
+    place = 'evaluation examples beside them'
+    if not done[_EXAMPLES[split.EVAL]]:
+        place = 'and there are none for evaluation: train without --eval_file'
     return '\n'.join(
         [
             report.table({**done, **learned, 'bytes written': bytes_written}, left_out, family.spec.remedies),
             '',
-            f'Training examples are in {outputs[split.TRAINING]}, evaluation examples beside them.',
+            f'Training examples are in {outputs[split.TRAINING]}, {place}.',
         ]
     )
 
@@ -154,6 +158,19 @@ def _read(data: bytes, pattern: str) -> Piece:
             f'--input={pattern} does not hold NoteSequences. Name a file that convert_dir_to_note_sequences wrote.'
         )
     return found
+
+
+def _refuse_music(pattern: str) -> None:
+    """Raises SolferinoError for music, or a folder of it, that is still to be read."""
+    path = os.path.expanduser(pattern)
+    inside = os.listdir(path) if os.path.isdir(path) else []
+    is_music = os.path.isfile(path) and parsing.ending(os.fsencode(path)) in parsing.KINDS
+    if is_music or (inside and not any(name.endswith('.tfrecord') for name in inside)):
+        folder = path if inside else os.path.dirname(path) or '.'
+        raise SolferinoError(
+            f'--input={pattern} is no TFRecord file of NoteSequences. If it is music, make one first: '
+            f'convert_dir_to_note_sequences --input_dir={folder} --recursive --output_file=notes.tfrecord'
+        )
 
 
 def _why_none(family: Family, job: Job, done: dict[str, int], left_out: dict[str, report.Tally]) -> str:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from solferino.hparams import words
 from solferino.hparams.errors import SolferinoError
 from solferino.models.core import checkpoints, data, foresight, interrupts, records, run_dir, runtime, settings, status
 from solferino.models.core.checkpoints import Checkpoint
@@ -100,7 +101,8 @@ def evaluate(family: Family, request: Request, patience_s: float = PATIENCE_S) -
     Raises:
       SolferinoError: no training run began within `patience_s`, or something must be mended.
     """
-    _paths(request.eval_examples or request.examples, family.spec.records)  # what is missing is said before waiting
+    _require_held_out(family, request)  # what is missing is said before waiting
+    _paths(request.eval_examples or request.examples, family.spec.records)
     run_dir.read(request.run_dir, family.spec)
     found = follow(request.run_dir, patience_s)
     first = next(found, None)
@@ -202,12 +204,12 @@ def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> No
 def _announce(session: _Session, batches: data.Batches, step: int) -> None:
     began = '' if session.checkpoint else session.run.warm_start.get('path', '')
     _log.info(
-        '%s %s%s: %d examples, %d steps an epoch, %.0f%% padding; from step %d %s.',
+        '%s %s%s: %s, %s an epoch, %.0f%% padding; from step %d %s.',
         'Going on with' if session.checkpoint else 'Training',
         session.run.path,
         f', beginning with {began}' if began else '',
-        len(session.dataset),
-        batches.per_epoch,
+        words.counted(len(session.dataset), 'examples'),
+        words.counted(batches.per_epoch, 'steps'),
         100 * batches.padding(),
         step,
         f'to {session.request.num_steps}' if session.request.num_steps else 'until it is stopped',
@@ -216,6 +218,7 @@ def _announce(session: _Session, batches: data.Batches, step: int) -> None:
 
 def _evaluate(family: Family, run: Run, request: Request, found: Iterator[Checkpoint], once: bool) -> None:
     settings.keep(family.spec, request.given, run.config, run_dir.run_path(run.path))
+    _require_held_out(family, request)
     held_out = _held_out(family, run, request.eval_examples or request.examples, request)
     runtime.set_up()
     from solferino.models.core import evaluation, monitor
@@ -261,6 +264,14 @@ def _held_out(family: Family, run: Run, pattern: str, request: Request) -> Datas
     if of_dataset:
         run_dir.require_same_config(run.config, *of_dataset, run_dir.run_path(run.path))
     return data.load(family, run.config, pattern, request.num_eval_examples)
+
+
+def _require_held_out(family: Family, request: Request) -> None:
+    if not request.eval_examples and not request.examples:
+        raise SolferinoError(
+            '--sequence_example_file is required: the examples to evaluate on, such as '
+            f'eval_{family.spec.records}.tfrecord.'
+        )
 
 
 def _paths(pattern: str, kind: str) -> list[str]:

@@ -156,6 +156,14 @@ def test_no_training_example_says_what_to_change(tmp_path: Path) -> None:
     assert not (tmp_path / 'data').exists()
 
 
+def test_music_that_is_still_to_be_read_is_refused_with_the_command_that_reads_it(tmp_path: Path) -> None:
+    (tmp_path / 'midi').mkdir()
+    (tmp_path / 'midi/a.mid').write_bytes(b'MThd')
+    for path in (tmp_path / 'midi', tmp_path / 'midi/a.mid'):
+        with pytest.raises(SolferinoError, match=f'convert_dir_to_note_sequences --input_dir={tmp_path}/midi '):
+            examples.create(_job(path, tmp_path / 'data'))
+
+
 def test_music_without_length_is_no_music(tmp_path: Path) -> None:
     path = tmp_path / 'notes.tfrecord'
     with records.Writer(str(path)) as writer:
