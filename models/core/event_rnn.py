@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from solferino.hparams.event_rnn import EventRnnHparams
-from solferino.models.core import recurrent_ops
+from solferino.models.core import foresight, recurrent_ops
 from solferino.models.core.output_layer import OutputParameters
 from solferino.models.core.recurrent_layers import AttentionLstm, Lstm, times, vectors
 from solferino.models.core.recurrent_ops import FLOAT32
@@ -20,6 +20,8 @@ from solferino.models.music.encodings import Encoding
 
 class EventRnn(Supervised):
     """Trains on batches of `ones` [B, T, slots] int32, `dense` [B, T, D] float32, `labels` [B, T] int32, `length` [B].
+
+    Where several labels can mean one event, `meanings` [B, T, M] int32 are those that mean what comes.
 
     Args:
       hparams: layers, dropout, clipping, learning rate.
@@ -32,9 +34,13 @@ class EventRnn(Supervised):
         'metrics/loss_per_step': 'The loss again, by step of time: an event of these encodings lasts one.',
         'metrics/perplexity': 'e to the loss: among how many equally likely events the model seems to choose.',
         'metrics/perplexity_per_step': 'The perplexity again, by step of time.',
-        'metrics/accuracy': 'The share of steps at which what the model takes for the likeliest is what comes.',
-        'metrics/event_accuracy': 'The same of steps at which something happens: a drum is hit, a note begins or ends.',
-        'metrics/no_event_accuracy': 'The same of steps at which nothing new happens.',
+        'metrics/accuracy': 'The share of steps at which what the model takes for the likeliest is what comes; a '
+        'repeat of what was a bar ago counts as an event of its own.',
+        foresight.FORESEEN: 'The share of steps at which what the model takes for the likeliest is what comes, whether '
+        'it says so by name or as a repeat.',
+        'metrics/event_accuracy': 'The accuracy at steps at which something happens: a drum is hit, a note begins or '
+        'ends, or something is repeated.',
+        'metrics/no_event_accuracy': 'The accuracy at the other steps.',
     }
 
     repetitions = ('metrics/loss_per_step', 'metrics/perplexity_per_step')
@@ -134,7 +140,13 @@ class EventRnn(Supervised):
         no_event = tf.cast(labels == self._encoding.no_event_label, tf.float32) * steps
         event = steps - no_event
         loss = (tf.reduce_sum(losses), tf.reduce_sum(steps))
+        foreseen = {}
+        if 'meanings' in batch and not training:
+            meant = tf.reduce_any(likeliest[..., None] == _time_first(batch['meanings']), axis=-1)
+            right = tf.reduce_sum(tf.cast(meant, tf.float32) * steps)
+            foreseen = {foresight.FORESEEN: (right, tf.reduce_sum(steps))}
         return {
+            **foreseen,
             'loss': loss,
             'metrics/accuracy': (tf.reduce_sum(correct), tf.reduce_sum(steps)),
             'metrics/event_accuracy': (tf.reduce_sum(correct * event), tf.reduce_sum(event)),

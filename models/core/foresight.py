@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from solferino.models.core import baselines
 from solferino.models.core.data import Dataset
 
-_ACCURACY = 'metrics/accuracy'
+# What a model foresees, if that is another thing than its accuracy.
+FORESEEN, _ACCURACY = 'metrics/foreseen', 'metrics/accuracy'
 _log = logging.getLogger(__name__)
 
 
@@ -43,9 +44,10 @@ def sentences(values: Mapping[str, float], table: Foresight | None) -> list[str]
     if table is None or 'loss' not in values:
         return []
     said = []
-    if _ACCURACY in values:
+    accuracy = values.get(FORESEEN, values.get(_ACCURACY))
+    if accuracy is not None:
         said.append(
-            f'It foresees {_of_100(values[_ACCURACY])} of 100 steps; a table of what usually follows what, '
+            f'It foresees {_of_100(accuracy)} of 100 steps; a table of what usually follows what, '
             f'{_of_100(table.accuracy)}.'
         )
         other = 'the table'
