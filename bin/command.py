@@ -164,7 +164,7 @@ def _take_arguments(unknown: list[str], names: tuple[str, ...], flag_values: fla
     _refuse(unknown, flag_values)
     if len(values) != len(names):
         given = ' '.join(values) or 'none'
-        raise SolferinoError(f'Name {" ".join(names)}, beside flags, which begin with --; given: {given}.')
+        raise SolferinoError(f'After the command comes {" ".join(names)}, without --; given: {given}.')
     return values
 
 
@@ -188,6 +188,8 @@ def _validated_at_the_end(flag_values: flags.FlagValues) -> Iterator[None]:
 
 def _explain(message: str, flag_values: flags.FlagValues) -> str:
     """Says for "--steps=x: invalid literal for int()", in absl's words, that x is not a whole number."""
+    if match := re.fullmatch(r'(?s)flag (--\w+=.*): value should be one of <(.*)>', message):
+        return f'{match[1]} is none of: {match[2].replace("|", ", ")}.'
     match = re.fullmatch(r'(?s)flag (--(\w+)=.*): .*(?:invalid literal|could not convert|Non-boolean).*', message)
     return f'{match[1]} is not {_KINDS[flag_values[match[2]].flag_type()]}.' if match else message.removeprefix('flag ')
 

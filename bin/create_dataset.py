@@ -22,8 +22,7 @@ def run(spec: FamilySpec) -> None:
 
 def define(fv: flags.FlagValues, spec: FamilySpec) -> None:
     """Defines the flags; Magenta's names and defaults."""
-    configs = ', '.join(spec.configs)
-    flags.DEFINE_string('config', spec.default_config, f'One of: {configs}.', flag_values=fv)
+    flags.DEFINE_string('config', spec.default_config, spec.config_help(), flag_values=fv)
     flags.DEFINE_string(
         'hparams', '', 'Hyperparameters for training, name=value with commas; stored with the dataset.', flag_values=fv
     )
@@ -41,8 +40,14 @@ def define(fv: flags.FlagValues, spec: FamilySpec) -> None:
     flags.DEFINE_string(
         'output_dir', None, 'Directory for the examples and the JSON that describes them.', flag_values=fv
     )
-    flags.DEFINE_float('eval_ratio', 0.1, 'Share of the source files to set aside for evaluation.', flag_values=fv)
-    flags.DEFINE_integer('seed', 0, 'Decides which files are for evaluation.', flag_values=fv)
+    flags.DEFINE_float(
+        'eval_ratio',
+        0.1,
+        'Share of the pieces of music to set aside for evaluation; 0 trains on all. Copies of a piece stay together, '
+        'whatever their files and folders are called.',
+        flag_values=fv,
+    )
+    flags.DEFINE_integer('seed', 0, 'Decides which pieces are for evaluation.', flag_values=fv)
     flags.DEFINE_enum(
         'format',
         'compact',

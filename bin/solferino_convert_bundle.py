@@ -26,9 +26,9 @@ def main(flag_values: flags.FlagValues, source: str, target: str) -> None:
     output = Path(target).expanduser()
     if output.is_dir():
         raise SolferinoError(f'{target} is a folder. Name a file, such as {output / Path(source).name}.')
+    model = loading.load_bundle(source, flag_values.config)
     if output.exists() and output.samefile(Path(source).expanduser()):
         raise SolferinoError(f'{target} is the bundle to read itself. Name another file to write.')
-    model = loading.load_bundle(source, flag_values.config)
     try:
         model.save_bundle(output)
     except OSError as error:

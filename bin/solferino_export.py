@@ -2,8 +2,11 @@
 
 solferino_export --format=magentajs --bundle_file=basic.mag --output_dir=web
 
-magentajs: what MusicRNN of npm's @magenta/music loads, and a README.md that shows how.
-savedmodel: a step function, inputs and state to logits and state, and a model.json that says what they mean.
+magentajs: what MusicRNN of npm's @magenta/music loads, and a README.md that shows how. For one_drum, drum_kit,
+basic_rnn and mono_rnn; that package has no other models of ours.
+
+savedmodel: any model as functions of plain TensorFlow, such as a step from inputs and state to logits and state, and a
+model.json that says how they are called and what goes in and comes out.
 """
 
 import os
@@ -21,7 +24,8 @@ _SOURCES = ('bundle_file', 'run_dir', 'checkpoint_file')
 
 def define(fv: flags.FlagValues) -> None:
     """Defines the flags."""
-    flags.DEFINE_enum('format', None, ['magentajs', 'savedmodel'], 'What to write.', required=True, flag_values=fv)
+    formats = ['magentajs', 'savedmodel']
+    flags.DEFINE_enum('format', None, formats, 'What to write, see above.', required=True, flag_values=fv)
     flags.DEFINE_string('bundle_file', None, 'A bundle (.mag).', flag_values=fv)
     flags.DEFINE_string('run_dir', None, 'Directory of a training run: its newest checkpoint is used.', flag_values=fv)
     flags.DEFINE_string(

@@ -5,7 +5,7 @@ solferino_inspect drums.mag
 solferino_inspect data/training_melodies.tfrecord --plot=melodies.png
 
 It knows music (MIDI, MusicXML, ABC), TFRecord files of NoteSequences and of training examples, the JSON files beside
-them, run directories, checkpoints and bundles, those of Magenta too.
+them, run directories and all that is in them, bundles, those of Magenta too, and what solferino_export writes.
 """
 
 from pathlib import Path
@@ -30,7 +30,7 @@ def main(flag_values: flags.FlagValues, path: str) -> None:
     """Prints what is found, and draws it."""
     picture = Path(flag_values.plot).expanduser() if flag_values.plot else None
     if picture and picture.suffix.lower() != '.png':
-        raise SolferinoError(f'--plot={picture} must be the name of a PNG file, such as {picture}.png.')
+        raise SolferinoError(f'--plot={picture} must be the name of a PNG file, such as {picture.with_suffix(".png")}.')
     from solferino.pipelines.inspection import charts, findings, kinds
 
     finding = kinds.inspect(path)

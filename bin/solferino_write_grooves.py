@@ -13,6 +13,7 @@ from pathlib import Path
 from absl import flags
 
 from solferino.bin import command
+from solferino.hparams import words
 from solferino.hparams.errors import SolferinoError
 from solferino.models.music.groove_library import style, style_names
 from solferino.models.music.groove_text import Style
@@ -58,7 +59,8 @@ def main(flag_values: flags.FlagValues) -> None:
         seconds += sequence.total_time
     for chosen, count in counts.items():
         print(f'{count:5}  {chosen.title}')
-    print(f'{counts.total():5}  MIDI files, {seconds / 60:.0f} minutes of drums, in {folder}')
+    minutes = words.counted(round(seconds / 60), 'minutes')
+    print(f'{counts.total():5}  {words.agreeing(counts.total(), "MIDI files")}, {minutes} of drums, in {folder}')
 
 
 def console_entry_point() -> None:

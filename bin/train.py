@@ -39,11 +39,10 @@ def define(fv: flags.FlagValues, spec: FamilySpec) -> None:
     def switch(name: str, help: str) -> None:
         flags.DEFINE_bool(name, False, help, flag_values=fv)
 
-    configs = ', '.join(spec.configs)
     text(
         'config',
         spec.default_config,
-        f'One of: {configs}. If it is not given, the config that the run directory or the dataset was made with.',
+        f'{spec.config_help()} If it is not given, the config that the run directory or the dataset was made with.',
     )
     text(
         'hparams', '', 'Hyperparameters that differ from those of the config: "batch_size=64,rnn_layer_sizes=[64,64]".'

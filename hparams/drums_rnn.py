@@ -49,6 +49,7 @@ SPEC = FamilySpec(
         'one_drum': DrumConfig(
             name='one_drum',
             description='Drums RNN with 2-state encoding.',
+            advice='a hit or none at each 8th, whatever is hit: rhythm alone',
             steps_per_quarter=2,
             drum_classes='any',
             hparams=EventRnnHparams(
@@ -59,6 +60,7 @@ SPEC = FamilySpec(
         'drum_kit': DrumConfig(
             name='drum_kit',
             description='Drums RNN with multiple drums and binary counters.',
+            advice='which of nine kinds of drums are hit at each 16th: whole beats',
             steps_per_quarter=4,
             drum_classes='kit',
             counter_bits=6,

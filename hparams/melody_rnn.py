@@ -80,6 +80,7 @@ SPEC = FamilySpec(
         'basic_rnn': MelodyConfig(
             name='basic_rnn',
             description='Melody RNN with one-hot encoding.',
+            advice='sees the last event; melodies are transposed to C, pitches 48 to 83: for a first try',
             steps_per_quarter=4,
             hparams=_HPARAMS,
             extraction=MelodyExtraction(),
@@ -87,6 +88,7 @@ SPEC = FamilySpec(
         'mono_rnn': MelodyConfig(
             name='mono_rnn',
             description='Monophonic RNN with one-hot encoding.',
+            advice='the same with all pitches, and not transposed: for any single voice',
             steps_per_quarter=4,
             hparams=_HPARAMS,
             extraction=MelodyExtraction(),
@@ -97,6 +99,7 @@ SPEC = FamilySpec(
         'lookback_rnn': MelodyConfig(
             name='lookback_rnn',
             description='Melody RNN with lookback encoding.',
+            advice='sees also one and two bars back, and may repeat them: for songs',
             steps_per_quarter=4,
             hparams=_HPARAMS,
             extraction=MelodyExtraction(),
@@ -105,6 +108,7 @@ SPEC = FamilySpec(
         'attention_rnn': MelodyConfig(
             name='attention_rnn',
             description='Melody RNN with lookback encoding and attention.',
+            advice='sees also the key, the metre and its last 40 steps: for longer forms',
             steps_per_quarter=4,
             hparams=dataclasses.replace(_HPARAMS, attn_length=40, clip_norm=3.0),
             extraction=MelodyExtraction(),

@@ -143,6 +143,7 @@ SPEC = FamilySpec(
         'gru_attention': PianoConfig(
             name='gru_attention',
             description='Piano RNN: three GRU layers with self-attention over the last 50 frames.',
+            advice='chooses among the sets of keys that the training music has: for chords that were there before',
             steps_per_quarter=0,
             hparams=GruAttentionHparams(),
             extraction=PianoExtraction(),
@@ -151,6 +152,7 @@ SPEC = FamilySpec(
         'gru_nade': PianoConfig(
             name='gru_nade',
             description='Piano RNN: a GRU over all frames before, and a NADE of the keys of the next.',
+            advice='decides key by key: learns more from the same music, and finds chords that were never there',
             steps_per_quarter=0,
             hparams=GruNadeHparams(),
             extraction=PianoExtraction(window=64, steps_per_example=128),

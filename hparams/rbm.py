@@ -184,6 +184,7 @@ SPEC = FamilySpec(
         'chords': RbmConfig(
             name='chords',
             description='Restricted Boltzmann machine of 15 steps of notes.',
+            advice='15 steps of a 16th at once, nearly a bar: for chords and how they are broken',
             steps_per_quarter=4,
             hparams=RbmHparams(),
             extraction=RbmExtraction(),
@@ -193,6 +194,7 @@ SPEC = FamilySpec(
         'phrases': RbmConfig(
             name='phrases',
             description='Restricted Boltzmann machine of 128 steps of notes.',
+            advice='128 steps, eight bars, at once: for much music of one kind',
             steps_per_quarter=4,
             hparams=RbmHparams(num_timesteps=128, hidden_units=64),
             extraction=RbmExtraction(),
@@ -203,6 +205,7 @@ SPEC = FamilySpec(
         'frame': RbmConfig(
             name='frame',
             description='Restricted Boltzmann machine of the keys that sound together.',
+            advice='one step: which keys sound together, and nothing of time',
             steps_per_quarter=4,
             hparams=RbmHparams(
                 batch_size=16, num_timesteps=1, hidden_units=200, persistent=True, cd_steps=5, chains=256
@@ -214,6 +217,7 @@ SPEC = FamilySpec(
         'rnn_rbm': RbmConfig(
             name='rnn_rbm',
             description='Restricted Boltzmann machine of the keys that sound together, given those before.',
+            advice='one step, given all before: for music that goes on after a primer',
             steps_per_quarter=4,
             hparams=RnnRbmHparams(),
             extraction=RbmExtraction(lowest_pitch=21, highest_pitch=108, articulation=False, example_windows=128),
@@ -225,7 +229,7 @@ SPEC = FamilySpec(
     default_primer='silence (--start=noise for noise)',
     remedies={
         **REMEDIES,
-        NO_MELODY: 'Drums have no place in note-state matrices.',
+        NO_MELODY: 'rbm does not learn drums; drums_rnn does.',
         OTHER_METRE: '--other_metres keeps it.',
         EMPTY_WINDOW: 'There is nothing to learn from silence.',
         PART_OF_WINDOW: '--fill_last keeps it, filled with silence.',

@@ -23,6 +23,7 @@ class Config:
       extraction: how examples are taken from music, a frozen dataclass; create_dataset has a flag for each field.
       learned: what the model must know of the training examples before it is made (a vocabulary), a frozen dataclass;
         `Family.learn` fills it in, and it is stored with the config. None if there is nothing.
+      advice: for a musician who chooses a config, what it learns and when to take it.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Config:
     hparams: Any
     extraction: Any
     learned: Any = dataclasses.field(default=None, kw_only=True)
+    advice: str = dataclasses.field(default='', kw_only=True)
 
     def for_evaluation(self) -> Self:
         """The config for the examples to evaluate on: without what only multiplies training examples."""
@@ -71,13 +73,17 @@ class FamilySpec:
     keeps_silence: bool = True
     silence_remedy: str = 'Try a higher --temperature.'
 
+    def config_help(self) -> str:
+        """The configs, and what each is, as the help of `--config`."""
+        return 'One of: ' + '; '.join(f'{name} ({config.advice})' for name, config in self.configs.items()) + '.'
+
     def config(self, name: str | None) -> Config:
         """Returns the config called `name` (None: the default). Raises SolferinoError that lists the valid names."""
         name = name or self.default_config
         if name is None or name not in self.configs:
             valid = ', '.join(self.configs)
             problem = f'there is no config {name!r}' if name else 'it is required'
-            raise SolferinoError(f'--config: {problem}. {self.name} has: {valid}.')
+            raise SolferinoError(f'--config: {problem}. {self.name} has: {valid}. --help tells what each is for.')
         return self.configs[name]
 
 

@@ -72,7 +72,10 @@ def convert(job: Job) -> str:
         writing.assemble(staging, done.runs[_MUSIC], output)
         _write_manifest(outputs[-1], job, tallies, writing.merge(staging, done.runs.get(_LEFT_OUT, [])))
         staging.commit()
-    return f'{table}\nWritten: {job.output_file}\nLeft-out files are listed in {manifest}'
+    listed = (
+        'What was left out is listed in' if any(t.count for t in _left_out(tallies).values()) else 'The counts are in'
+    )
+    return f'{table}\nWritten: {job.output_file}\n{listed} {manifest}'
 
 
 def manifest_path(output: str) -> str:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from solferino.hparams import words
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import Config
 from solferino.models import registry
@@ -14,7 +15,7 @@ from solferino.models.core import sequence_examples, settings
 from solferino.models.core.family import Family
 from solferino.models.music import piece
 from solferino.models.music.piece import Piece
-from solferino.pipelines import report, split, work, writing
+from solferino.pipelines import parsing, report, split, work, writing
 from solferino.pipelines.reading import Source
 from solferino.pipelines.staging import Staging
 from solferino.pipelines.work import Results
@@ -41,7 +42,7 @@ class Job:
       config: with the hparams and the extraction in force.
       input: pattern of the NoteSequence TFRecord files.
       output_dir: folder for {training,eval}_<records>.tfrecord and the sidecar <records>.json.
-      eval_ratio: share of the source files whose examples are for evaluation.
+      eval_ratio: share of the pieces of music whose examples are for evaluation.
       seed: decides which.
       form: COMPACT or DENSE (Magenta's).
       num_workers: processes on this machine.
@@ -68,6 +69,7 @@ def create(job: Job) -> str:
     family = registry.get(job.family)
     if not 0 <= job.eval_ratio <= 1:
         raise SolferinoError(f'--eval_ratio={job.eval_ratio} must be from 0 to 1.')
+    _refuse_music(job.input)
     source = Source(job.input)
     folder = os.path.abspath(os.path.expanduser(job.output_dir))
     outputs = {side: os.path.join(folder, f'{side}_{family.spec.records}.tfrecord') for side in _EXAMPLES}
@@ -91,13 +93,16 @@ def create(job: Job) -> str:
             json.dump(_sidecar(family, config, job, {**done, **learned}, left_out), file, indent=1)
         staging.commit()
     if job.eval_ratio and not done[_EXAMPLES[split.EVAL]]:
-        _log.warning('There is no evaluation example. A larger --eval_ratio or another --seed may give some.')
+        _log.warning('There is no evaluation example: %s', _too_few(done[_SEQUENCES], job, 'training'))
     bytes_written = sum(os.path.getsize(path) for path in outputs.values())
+    place = 'evaluation examples beside them'
+    if not done[_EXAMPLES[split.EVAL]]:
+        place = 'and there are none for evaluation: train without --eval_file'
     return '\n'.join(
         [
             report.table({**done, **learned, 'bytes written': bytes_written}, left_out, family.spec.remedies),
             '',
-            f'Training examples are in {outputs[split.TRAINING]}, evaluation examples beside them.',
+            f'Training examples are in {outputs[split.TRAINING]}, {place}.',
         ]
     )
 
@@ -124,9 +129,7 @@ class _MakeExamples:
     def _make(self, music: Piece, results: Results) -> None:
         job = self._job
         name = music.filename or music.id
-        # A file's tunes (an ABC file has many) stay on one side.
-        source = f'{music.collection_name}/{music.filename}' if music.filename else music.id
-        side = split.side(source, job.eval_ratio, job.seed)
+        side = split.side(split.key(music), job.eval_ratio, job.seed)
         config = job.config if side == split.TRAINING else job.config.for_evaluation()
         reasons: list[str] = []
         results.count(_SEQUENCES, 1)
@@ -157,22 +160,50 @@ def _read(data: bytes, pattern: str) -> Piece:
     return found
 
 
+def _refuse_music(pattern: str) -> None:
+    """Raises SolferinoError for music, or a folder of it, that is still to be read."""
+    path = os.path.expanduser(pattern)
+    inside = os.listdir(path) if os.path.isdir(path) else []
+    is_music = os.path.isfile(path) and parsing.ending(os.fsencode(path)) in parsing.KINDS
+    if is_music or (inside and not any(name.endswith('.tfrecord') for name in inside)):
+        folder = path if inside else os.path.dirname(path) or '.'
+        raise SolferinoError(
+            f'--input={pattern} is no TFRecord file of NoteSequences. If it is music, make one first: '
+            f'convert_dir_to_note_sequences --input_dir={folder} --recursive --output_file=notes.tfrecord'
+        )
+
+
 def _why_none(family: Family, job: Job, done: dict[str, int], left_out: dict[str, report.Tally]) -> str:
     """The message for no training example, with what to change."""
     total = done[_SEQUENCES]
     if not total:
         return f'--input={job.input} is empty: there is nothing to make examples of.'
     if done[_EXAMPLES[split.EVAL]]:
-        return (
-            f'There is no training example: all {done[_EXAMPLES[split.EVAL]]} are for evaluation. Lower --eval_ratio '
-            f'(it is {job.eval_ratio}).'
-        )
+        return f'There is no training example: {_too_few(total, job, "evaluation")}'
     rows = [
-        f'  {tally.count} times in {total} files: {reason} ({", ".join(tally.examples)}). '
-        + family.spec.remedies.get(reason, '')
+        f'  {words.counted(tally.count, "times")} in {words.counted(total, "pieces")} of music: {reason} '
+        f'({", ".join(tally.examples)}). ' + family.spec.remedies.get(reason, '')
         for reason, tally in sorted(left_out.items(), key=lambda item: -item[1].count)
     ]
+    if not rows:
+        return f'There is no training example: {job.input} holds no music that lasts. Nothing was written.'
     return '\n'.join(['There is no training example. Nothing was written. What was left out:', *rows])
+
+
+def _too_few(pieces: int, job: Job, side: str) -> str:
+    """Why all examples are on that side of the split, and what to do."""
+    if job.eval_ratio == 1:
+        return '--eval_ratio=1 sets all music aside for evaluation. Lower --eval_ratio.'
+    if pieces == 1:
+        return (
+            f'{job.input} holds one piece of music, which cannot be divided between training and evaluation, and is '
+            f'for {side} with this --seed. Use --eval_ratio=0 to train on it.'
+        )
+    return (
+        f'{job.input} holds {pieces} pieces of music, and with --eval_ratio={job.eval_ratio:g} and --seed={job.seed} '
+        f'all that can be used are for {side}. Try another --seed or a {"larger" if side == "training" else "lower"} '
+        '--eval_ratio, or use --eval_ratio=0 to train on all.'
+    )
 
 
 def _with_prefix(tallies: Mapping[str, report.Tally], prefix: str) -> dict[str, int]:

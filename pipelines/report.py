@@ -4,6 +4,8 @@ import collections
 import dataclasses
 from collections.abc import Iterable, Mapping
 
+from solferino.hparams import words
+
 _EXAMPLES = 3
 
 
@@ -59,7 +61,7 @@ def table(done: Mapping[str, int | float], left_out: Mapping[str, Tally], remedi
       left_out: reason -> tally; the most frequent comes first, those that count nothing do not come.
       remedies: reason -> what to do about it, as far as there is something.
     """
-    rows = [(_number(value), name, '') for name, value in done.items()]
+    rows = [(_number(value), words.agreeing(value, name), '') for name, value in done.items()]
     for reason, tally in sorted(left_out.items(), key=lambda item: (-item[1].count, item[0])):
         if tally.count:
             text = f'{reason}: {remedies[reason]}' if remedies.get(reason) else reason

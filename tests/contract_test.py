@@ -265,6 +265,23 @@ def test_train_save_load_generate(case: tuple, tmp_path: Path) -> None:
     assert family.draw(song(1, 4), config).get_axes()
 
 
+def test_values_are_described_and_events_are_those_of_the_loss(case: tuple, tmp_path: Path) -> None:
+    family, config, _ = case
+    dataset = _dataset(family, config, tmp_path)
+    model = family.model(config, seed=1)
+    metrics = model.test_step(dataset.batch(np.arange(len(dataset))))
+    values = {name: float(total / weight) for name, (total, weight) in metrics.items()}
+    values |= model.derived(values) | (model.compare(values, values) if model.compares else {})
+    assert values.keys() <= model.descriptions.keys()
+    assert all(abs(values[name]) in (abs(v) for n, v in values.items() if n != name) for name in model.repetitions)
+    assert isinstance(model.remarks(values), list)
+    found = [family.events(example, config) for example in dataset.examples]
+    if any(found):
+        steps = sum(len(events.classes) - 1 for events in found)
+        assert steps == float(metrics['loss'][1])
+        assert all(0 <= events.classes.min() <= events.classes.max() < events.num_classes for events in found)
+
+
 def test_bad_primers_are_refused(case: tuple) -> None:
     family, config, row = case
     assert bool(row.primer) == bool(family.spec.primer_flags)

@@ -11,11 +11,13 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import tensorflow as tf
 
+from solferino.hparams import words
 from solferino.hparams.spec import Config
-from solferino.models.core import checkpoints, monitor
+from solferino.models.core import checkpoints, foresight, monitor
 from solferino.models.core.checkpoints import Checkpoint
 from solferino.models.core.data import Dataset, evaluation_order
 from solferino.models.core.family import Family
+from solferino.models.core.foresight import Foresight
 from solferino.models.core.steps import compiled
 from solferino.models.core.trainable import Trainable
 
@@ -116,6 +118,16 @@ def draw(family: Family, config: Config, checkpoint: Checkpoint, board: monitor.
         _log.warning('No picture of a generated track at step %d: %r', checkpoint.step, error)
 
 
-def describe(dataset: Dataset, checkpoint_path: str, values: Mapping[str, float]) -> str:
-    """Returns an evaluation as a table."""
-    return monitor.table(f'{checkpoint_path} on the {len(dataset)} examples of {dataset.pattern}:', values)
+def describe(evaluator: Evaluator, checkpoint_path: str, values: Mapping[str, float], table: Foresight | None) -> str:
+    """Returns an evaluation as a table, and what it is worth in sentences.
+
+    Args:
+      evaluator: has made it.
+      checkpoint_path: whose it is.
+      values: what `report` returned.
+      table: what a table of what usually follows what makes of the same examples, if that is known.
+    """
+    dataset, model = evaluator.dataset, evaluator.model
+    title = f'{checkpoint_path} on the {words.counted(len(dataset), "examples")} of {dataset.pattern}:'
+    shown = {name: value for name, value in values.items() if name not in model.repetitions}
+    return '\n'.join([monitor.table(title, shown), *model.remarks(values), *foresight.sentences(values, table)])

@@ -15,7 +15,7 @@ from solferino.hparams.event_rnn import EventGeneration
 from solferino.hparams.reasons import Reject
 from solferino.hparams.spec import FamilySpec
 from solferino.models.core import event_sampling
-from solferino.models.core.family import Example, Family, Feature, Weights
+from solferino.models.core.family import Events, Example, Family, Feature, Weights
 from solferino.models.core.forward import Forward
 from solferino.models.music import piece as pieces
 from solferino.models.music.encodings import Encoding, to_dense
@@ -115,11 +115,14 @@ class EventFamily(Family):
     def features(self, config: Any) -> Mapping[str, Feature]:
         """See Family: the batch of `EventRnn`."""
         encoding = self.encoding(config)
-        return {
+        features = {
             'ones': Feature((None, encoding.slots), 'int32'),
             'dense': Feature((None, encoding.dense_size), 'float32'),
             'labels': Feature((None,), 'int32'),
         }
+        if encoding.lookbacks:  # else a label is an event
+            features['meanings'] = Feature((None, 1 + len(encoding.lookbacks)), 'int32')
+        return features
 
     def encode(self, example: Example, config: Any) -> Example:
         """See Family. Raises ValueError if the example is not of this config's encoding."""
@@ -131,7 +134,12 @@ class EventFamily(Family):
             raise ValueError(f'its events are not numbers from 0 to {encoding.num_events - 1}')
         batch = events[None].astype(np.int32)
         inputs = encoding.inputs(batch[:, :-1])
-        return {'ones': inputs.ones[0], 'dense': inputs.dense[0], 'labels': encoding.labels(batch)[0]}
+        encoded = {'ones': inputs.ones[0], 'dense': inputs.dense[0], 'labels': encoding.labels(batch)[0]}
+        return encoded | ({'meanings': encoding.meanings(batch)[0]} if encoding.lookbacks else {})
+
+    def events(self, example: Example, config: Any) -> Events:
+        """See Family."""
+        return Events(example['events'], self.encoding(config).num_events)
 
     def model(self, config: Any, seed: int) -> Any:
         """See Family."""

@@ -4,14 +4,14 @@ The equations and the weights' names are those of `forward.py`; this is what tra
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from solferino.hparams.event_rnn import EventRnnHparams
-from solferino.models.core import recurrent_ops
+from solferino.models.core import foresight, recurrent_ops
 from solferino.models.core.output_layer import OutputParameters
 from solferino.models.core.recurrent_layers import AttentionLstm, Lstm, times, vectors
 from solferino.models.core.recurrent_ops import FLOAT32
@@ -23,11 +23,29 @@ from solferino.models.music.encodings import Encoding
 class EventRnn(Supervised):
     """Trains on batches of `ones` [B, T, slots] int32, `dense` [B, T, D] float32, `labels` [B, T] int32, `length` [B].
 
+    Where several labels can mean one event, `meanings` [B, T, M] int32 are those that mean what comes.
+
     Args:
       hparams: layers, dropout, clipping, learning rate, averaging.
       encoding: sizes of inputs and labels.
       seed: of the initial weights, which are drawn from the bounds that Magenta's are, and of dropout.
     """
+
+    descriptions: ClassVar[Mapping[str, str]] = {
+        'loss': 'How surprised the model is by the next event, in nats: the mean of -ln of the probability it gave.',
+        'metrics/loss_per_step': 'The loss again, by step of time: an event of these encodings lasts one.',
+        'metrics/perplexity': 'e to the loss: among how many equally likely events the model seems to choose.',
+        'metrics/perplexity_per_step': 'The perplexity again, by step of time.',
+        'metrics/accuracy': 'The share of steps at which what the model takes for the likeliest is what comes; a '
+        'repeat of what was a bar ago counts as an event of its own.',
+        foresight.FORESEEN: 'The share of steps at which what the model takes for the likeliest is what comes, whether '
+        'it says so by name or as a repeat.',
+        'metrics/event_accuracy': 'The accuracy at steps at which something happens: a drum is hit, a note begins or '
+        'ends, or something is repeated.',
+        'metrics/no_event_accuracy': 'The accuracy at the other steps.',
+    }
+
+    repetitions = ('metrics/loss_per_step', 'metrics/perplexity_per_step')
 
     def __init__(self, hparams: EventRnnHparams, encoding: Encoding, seed: int) -> None:
         super().__init__('event_rnn', seed, hparams.clip_norm)
@@ -117,6 +135,17 @@ class EventRnn(Supervised):
         self._averages.swap_out(kept)
         return metrics
 
+    def remarks(self, values: Mapping[str, float]) -> list[str]:
+        """See Trainable: whether it has learned of one kind of step alone."""
+        event, nothing = (values.get(f'metrics/{name}_accuracy') for name in ('event', 'no_event'))
+        if event is not None and event < _NEVER and nothing is not None and nothing > 1 - _NEVER:
+            return ['So far it always takes it for likeliest that nothing new happens: all events surprise it.']
+        if event is not None and event < _NEVER:
+            return ['So far it foresees none of the events.']
+        if nothing is not None and nothing < _NEVER:
+            return ['So far it expects something to happen at each step.']
+        return []
+
     def named_weights(self) -> dict[str, Any]:
         """What is evaluated and saved, the running means where there are such, under the names of `forward.py`."""
         return self._averages.means if self._averages else self._trained()
@@ -152,7 +181,13 @@ class EventRnn(Supervised):
         no_event = tf.cast(labels == self._encoding.no_event_label, tf.float32) * steps
         event = steps - no_event
         loss = (tf.reduce_sum(losses), tf.reduce_sum(steps))
+        foreseen = {}
+        if 'meanings' in batch and not training:
+            meant = tf.reduce_any(likeliest[..., None] == _time_first(batch['meanings']), axis=-1)
+            right = tf.reduce_sum(tf.cast(meant, tf.float32) * steps)
+            foreseen = {foresight.FORESEEN: (right, tf.reduce_sum(steps))}
         return {
+            **foreseen,
             'loss': loss,
             'metrics/accuracy': (tf.reduce_sum(correct), tf.reduce_sum(steps)),
             'metrics/event_accuracy': (tf.reduce_sum(correct * event), tf.reduce_sum(event)),
@@ -171,4 +206,6 @@ def _time_first(x: tf.Tensor) -> tf.Tensor:
     return tf.transpose(x, [1, 0, *range(2, len(x.shape))])
 
 
+# An accuracy that is printed as 0.0000.
+_NEVER = 0.00005
 _LSTM_WEIGHTS = ('kernel', 'recurrent_kernel', 'bias')

@@ -8,7 +8,7 @@ import abc
 import dataclasses
 import pathlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,6 +29,13 @@ class Feature:
 
     shape: tuple[int | None, ...]
     dtype: str
+
+
+class Events(NamedTuple):
+    """What a model predicts one after the other: classes int [T], of which the first is given, of how many."""
+
+    classes: np.ndarray
+    num_classes: int
 
 
 class Family(abc.ABC):
@@ -88,6 +95,13 @@ class Family(abc.ABC):
     def encode(self, example: Example, config: Any) -> Example:
         """Turns a stored example into the arrays that the model takes."""
 
+    def events(self, example: Example, config: Any) -> Events | None:
+        """A stored example as the events that the loss is the mean of; None where the model predicts no such events.
+
+        What a table of which event follows which would make of them is what the model is held beside.
+        """
+        return None
+
     @abc.abstractmethod
     def model(self, config: Any, seed: int) -> Any:
         """Returns a new `solferino.models.core.trainable.Trainable` (this imports TensorFlow)."""
@@ -110,7 +124,15 @@ class Family(abc.ABC):
         `format` is 'magentajs', for web pages with @magenta/music, or 'savedmodel', for TensorFlow without Solferino
         (this imports TensorFlow). Raises SolferinoError that says why a model cannot be had in a format.
         """
-        raise SolferinoError(f'A model of {self.spec.name} cannot be exported: other programs have no such model.')
+        raise SolferinoError(f'--format={format}: models of {self.spec.name} cannot be had in this format yet.')
+
+    def _require_savedmodel(self, format: str) -> None:
+        """For families that web pages cannot have: raises SolferinoError that says so."""
+        if format != 'savedmodel':
+            raise SolferinoError(
+                f'--format={format}: the npm package @magenta/music has no model like those of {self.spec.name}. '
+                '--format=savedmodel writes one for TensorFlow.'
+            )
 
     @abc.abstractmethod
     def draw(self, sequence: Any, config: Any) -> Any:

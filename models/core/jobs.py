@@ -12,10 +12,10 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from solferino.hparams import presets
+from solferino.hparams import presets, words
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import FamilySpec
-from solferino.models.core import checkpoints, data, interrupts, records, run_dir, runtime, settings, status
+from solferino.models.core import checkpoints, data, foresight, interrupts, records, run_dir, runtime, settings, status
 from solferino.models.core.checkpoints import Checkpoint
 from solferino.models.core.data import Dataset
 from solferino.models.core.family import Family
@@ -105,7 +105,8 @@ def evaluate(family: Family, request: Request, patience_s: float = PATIENCE_S) -
     Raises:
       SolferinoError: no training run began within `patience_s`, or something must be mended.
     """
-    _paths(request.eval_examples or request.examples, family.spec.records)  # what is missing is said before waiting
+    _require_held_out(family, request)  # what is missing is said before waiting
+    _paths(request.eval_examples or request.examples, family.spec.records)
     run_dir.read(request.run_dir, family.spec)
     found = follow(request.run_dir, patience_s)
     first = next(found, None)
@@ -172,10 +173,11 @@ def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> No
     batches = data.Batches(session.dataset, run.config.hparams.batch_size, run.seed)
     _announce(session, batches, step)
     with contextlib.ExitStack() as stack:
-        board = stack.enter_context(monitor.Board(run.train_dir, step))
+        board = stack.enter_context(monitor.Board(run.train_dir, step, model.descriptions))
+        board.text(step, 'hyperparameters', monitor.settings_table(run_dir.checkpoint_metadata(run, family.spec)))
         evaluator = None
         if held_out:
-            eval_board = stack.enter_context(monitor.Board(run.eval_dir, step))
+            eval_board = stack.enter_context(monitor.Board(run.eval_dir, step, model.descriptions))
             evaluator = evaluation.Evaluator(
                 model, held_out, eval_board, run.train_dir, run.seed, stop, session.dataset
             )
@@ -194,9 +196,10 @@ def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> No
         )
         evaluated = trainer.run()
     kept = checkpoints.paths(run.train_dir)
-    if evaluated and held_out:
+    if evaluated and evaluator:
         name = kept.get(evaluated.step, f'Step {evaluated.step}')
-        print(evaluation.describe(held_out, name, evaluated.values))
+        table = foresight.of_table(session.dataset, evaluator.dataset)
+        print(evaluation.describe(evaluator, name, evaluated.values, table))
     best = checkpoints.best(run.train_dir)
     print(f'Newest checkpoint: {kept[max(kept)]}' + (f'\nBest checkpoint: {best}' if best else ''))
     if entry.state == status.INTERRUPTED:
@@ -208,12 +211,12 @@ def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> No
 def _announce(session: _Session, batches: data.Batches, step: int) -> None:
     began = '' if session.checkpoint else session.run.warm_start.get('path', '')
     _log.info(
-        '%s %s%s: %d examples, %d steps an epoch, %.0f%% padding; from step %d %s.',
+        '%s %s%s: %s, %s an epoch, %.0f%% padding; from step %d %s.',
         'Going on with' if session.checkpoint else 'Training',
         session.run.path,
         f', beginning with {began}' if began else '',
-        len(session.dataset),
-        batches.per_epoch,
+        words.counted(len(session.dataset), 'examples'),
+        words.counted(batches.per_epoch, 'steps'),
         100 * batches.padding(),
         step,
         f'to {session.request.num_steps}' if session.request.num_steps else 'until it is stopped',
@@ -222,6 +225,7 @@ def _announce(session: _Session, batches: data.Batches, step: int) -> None:
 
 def _evaluate(family: Family, run: Run, request: Request, found: Iterator[Checkpoint], once: bool) -> None:
     settings.keep(family.spec, request.given, run.config, run_dir.run_path(run.path))
+    _require_held_out(family, request)
     held_out = _held_out(family, run, request.eval_examples or request.examples, request)
     runtime.set_up()
     from solferino.models.core import evaluation, monitor
@@ -229,12 +233,28 @@ def _evaluate(family: Family, run: Run, request: Request, found: Iterator[Checkp
     model = _model(family, run, None)
     # One evaluation of examples of any kind, such as a test set, does not choose the best checkpoint.
     train_dir = None if once or status.keeps_best(run.path) else run.train_dir
-    with monitor.Board(run.eval_dir) as board:
+    table = _table(family, run, held_out)
+    with monitor.Board(run.eval_dir, descriptions=model.descriptions) as board:
         evaluator = evaluation.Evaluator(model, held_out, board, train_dir, run.seed, is_thorough=once)
         for checkpoint in found:
             checkpoints.restore(model, checkpoint)
             values = evaluator.report(checkpoint)
-            print(evaluation.describe(held_out, checkpoint.path, values or {}), flush=True)
+            print(evaluation.describe(evaluator, checkpoint.path, values or {}, table), flush=True)
+
+
+def _table(family: Family, run: Run, held_out: Dataset) -> foresight.Foresight | None:
+    """What a table of the run's training examples makes of the held-out ones; None if they are not there any more."""
+    if not run.dataset.get('path'):
+        return None
+    try:
+        training = data.load(family, run.config, run.dataset['path'])
+    except SolferinoError as error:
+        _log.info('No comparison with what usually follows what in the training examples: %s', error)
+        return None
+    if training.fingerprint != run.dataset.get('fingerprint'):
+        _log.info('No comparison with what usually follows what: %s is not what it was.', training.pattern)
+        return None
+    return foresight.of_table(training, held_out)
 
 
 def _model(family: Family, run: Run, checkpoint: Checkpoint | None) -> 'Trainable':
@@ -267,6 +287,14 @@ def _with_preset(spec: FamilySpec, request: Request, paths: list[str]) -> Reques
         num_steps=request.num_steps or preset.num_steps,
         eval_frequency=request.eval_frequency or preset.eval_frequency,
     )
+
+
+def _require_held_out(family: Family, request: Request) -> None:
+    if not request.eval_examples and not request.examples:
+        raise SolferinoError(
+            '--sequence_example_file is required: the examples to evaluate on, such as '
+            f'eval_{family.spec.records}.tfrecord.'
+        )
 
 
 def _paths(pattern: str, kind: str) -> list[str]:

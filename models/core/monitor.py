@@ -6,17 +6,28 @@ interval since the last summary, with each batch weighted by what it holds.
 
 import io
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
-from tensorboard.compat.proto.summary_pb2 import HistogramProto, Summary
+from tensorboard.compat.proto.summary_pb2 import HistogramProto, Summary, SummaryMetadata
+from tensorboard.compat.proto.tensor_pb2 import TensorProto
+from tensorboard.compat.proto.types_pb2 import DT_STRING
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 # The metric that counts what was trained on: reported as a rate, not as a mean.
 EVENTS = 'events'
+# What the trainer reports beside the model's metrics.
+DESCRIPTIONS = {
+    'gradient_norm': 'The length of the gradient before it is clipped; if it leaps, lower the learning rate.',
+    'events_per_second': 'How fast training is: events learned from in a second.',
+    'global_step/sec': 'How fast training is: steps in a second.',
+    'learning_rate': "The optimizer's learning rate.",
+    'generated': 'Music that the model makes at this step, always from the same seed.',
+}
 _BINS = 30
+_LONGEST = 200  # letters of a setting, such as a vocabulary
 
 
 class Meter:
@@ -46,9 +57,11 @@ class Board:
     Args:
       directory: made if missing.
       step: the step that the run goes on from; TensorBoard forgets later ones, of a run that was cut off.
+      descriptions: what the values mean, by name, beside DESCRIPTIONS.
     """
 
-    def __init__(self, directory: str, step: int = 0) -> None:
+    def __init__(self, directory: str, step: int = 0, descriptions: Mapping[str, str] | None = None) -> None:
+        self._descriptions = DESCRIPTIONS | dict(descriptions or {})  # those that are still to be written
         self._writer = EventFileWriter(directory)
         if step:
             self._add(step + 1, session_log=SessionLog(status=SessionLog.START))
@@ -61,7 +74,7 @@ class Board:
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Writes named numbers."""
-        self._add(step, summary=Summary(value=[Summary.Value(tag=k, simple_value=v) for k, v in values.items()]))
+        self._add(step, summary=Summary(value=[self._value(k, simple_value=v) for k, v in values.items()]))
 
     def picture(self, step: int, name: str, figure: Any) -> None:
         """Writes a matplotlib Figure."""
@@ -69,7 +82,13 @@ class Board:
         figure.savefig(png, format='png')
         width, height = (int(size) for size in figure.get_size_inches() * figure.dpi)
         image = Summary.Image(height=height, width=width, colorspace=4, encoded_image_string=png.getvalue())
-        self._add(step, summary=Summary(value=[Summary.Value(tag=name, image=image)]))
+        self._add(step, summary=Summary(value=[self._value(name, image=image)]))
+
+    def text(self, step: int, name: str, markdown: str) -> None:
+        """Writes a text, which TensorBoard shows under TEXT."""
+        metadata = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name='text'))
+        tensor = TensorProto(dtype=DT_STRING, string_val=[markdown.encode()])
+        self._add(step, summary=Summary(value=[Summary.Value(tag=name, tensor=tensor, metadata=metadata)]))
 
     def histogram(self, step: int, name: str, values: np.ndarray) -> None:
         """Writes the distribution of those of the numbers that are finite, if there are any."""
@@ -82,14 +101,37 @@ class Board:
         )
         histogram.bucket_limit.extend(edges[1:].tolist())
         histogram.bucket.extend(counts.tolist())
-        self._add(step, summary=Summary(value=[Summary.Value(tag=name, histo=histogram)]))
+        self._add(step, summary=Summary(value=[self._value(name, histo=histogram)]))
 
     def flush(self) -> None:
         """Makes what was written visible."""
         self._writer.flush()
 
+    def _value(self, name: str, **content: Any) -> Summary.Value:
+        """A value, with its description if it is the first of that name: TensorBoard asks no other."""
+        description = self._descriptions.pop(name, '')
+        metadata = SummaryMetadata(summary_description=description) if description else None
+        return Summary.Value(tag=name, metadata=metadata, **content)
+
     def _add(self, step: int, **content: Any) -> None:
         self._writer.add_event(Event(wall_time=time.time(), step=step, **content))
+
+
+def settings_table(values: Mapping[str, Any]) -> str:
+    """Returns names and values, of which some may be a mapping of others, as a table of Markdown."""
+    rows = (f'| {name} | {value} |' for name, value in _flat(values))
+    return '\n'.join(['| setting | value |', '| --- | --- |', *rows])
+
+
+def _flat(values: Mapping[str, Any], prefix: str = '') -> Iterator[tuple[str, str]]:
+    """Yields ('hparams.batch_size', '64') and so on; what is long is cut."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f'{prefix}{name}.')
+        else:
+            shown = ', '.join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+            shown = shown.replace('|', r'\|')
+            yield prefix + name, shown if len(shown) <= _LONGEST else f'{shown[:_LONGEST]} ...'
 
 
 def table(title: str, values: Mapping[str, float]) -> str:

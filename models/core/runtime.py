@@ -5,6 +5,7 @@ import ctypes
 import os
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 
 from solferino.models.core.imports import absent
@@ -26,6 +27,8 @@ def set_up() -> None:
         # An evaluation job beside the trainer needs its share of the memory.
         for gpu in tf.config.list_physical_devices('GPU'):
             tf.config.experimental.set_memory_growth(gpu, True)
+    # Of a run that diverges the trainer tells in words.
+    warnings.filterwarnings('ignore', r'(overflow|invalid value) encountered', RuntimeWarning, r'solferino\.models\.')
     # Sums on several threads or on a GPU depend on their order, which is not fixed otherwise.
     tf.config.experimental.enable_op_determinism()
 

@@ -1,4 +1,4 @@
-"""Models for programs with TensorFlow and without Solferino: a SavedModel of one step of the event network.
+"""Models for programs with TensorFlow and without Solferino: a SavedModel. Here is one step of the event network.
 
     model = tf.saved_model.load('exported')
     state = model.initial_state(1)
@@ -9,9 +9,10 @@ signatures `initial_state` and `step` serve other languages, with each part of t
 """
 
 import contextlib
+import dataclasses
 import json
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -47,9 +48,7 @@ class Step:
             memory = (attn_length, units[0])
             self.state_shapes |= {'context': (units[0],), 'memory': memory, 'keys': memory}
         self.step_spec = tf.TensorSpec([None, input_size], tf.float32, name='inputs')
-        self.state_spec = {
-            name: tf.TensorSpec([None, *shape], tf.float32, name=name) for name, shape in self.state_shapes.items()
-        }
+        self.state_spec = state_spec(self.state_shapes)
 
     def initial_state(self, batch_size: tf.Tensor) -> State:
         """Zeros."""
@@ -91,31 +90,86 @@ class Step:
         return output, {'context': context, 'memory': memory, 'keys': keys}
 
 
+@dataclasses.dataclass(frozen=True)
+class Function:
+    """What an exported model can be asked.
+
+    Attributes:
+      run: takes tensors and dictionaries of tensors, and returns one of these or a tuple of them.
+      takes: their specs, in order; each tensor has a name.
+      gives: the names of the tensors that it returns, but for those in dictionaries, in order.
+    """
+
+    run: Callable[..., Any]
+    takes: tuple[Any, ...]
+    gives: tuple[str, ...] = ()
+
+    def concrete(self) -> Any:
+        """As a program calls it."""
+        return tf.function(self.run).get_concrete_function(*self.takes)
+
+    def signature(self) -> Any:
+        """The same for other languages: each tensor by its name, in and out."""
+
+        def flat(**tensors: tf.Tensor) -> State:
+            result = self.run(*(_like(spec, tensors) for spec in self.takes))
+            named: State = {}
+            names = iter(self.gives)
+            for part in result if isinstance(result, tuple) else (result,):
+                named |= part if isinstance(part, dict) else {next(names): part}
+            return named
+
+        specs: dict[str, tf.TensorSpec] = {}
+        for spec in self.takes:
+            specs |= spec if isinstance(spec, dict) else {spec.name: spec}
+        return tf.function(flat).get_concrete_function(**specs)
+
+
+def _like(spec: Any, tensors: State) -> Any:
+    """Those of the tensors that a spec, or a dictionary of specs, names."""
+    return {name: tensors[name] for name in spec} if isinstance(spec, dict) else tensors[spec.name]
+
+
+def state_spec(shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The specs of a state, by name: its shapes without the batch dimension, float32 where nothing else is said."""
+    dtypes = dtypes or {}
+    return {name: tf.TensorSpec([None, *shape], dtypes.get(name, tf.float32), name) for name, shape in shapes.items()}
+
+
+def start(run: Callable[[tf.Tensor], State]) -> Function:
+    """The function that gives the state to begin with, of so many rows."""
+    return Function(run, (tf.TensorSpec([], tf.int32, name='batch_size'),))
+
+
+def save(
+    variables: Mapping[str, tf.Variable],
+    functions: Mapping[str, Function],
+    description: Mapping[str, Any],
+    folder: pathlib.Path,
+) -> None:
+    """Writes a model into an empty folder: the SavedModel, and `model.json` with its description."""
+    exported = tf.Module()
+    exported.weights = list(variables.values())  # else TensorFlow does not save them
+    for name, function in functions.items():
+        setattr(exported, name, function.concrete())
+    signatures = {name: function.signature() for name, function in functions.items()}
+    with _quietly():
+        tf.saved_model.save(exported, str(folder), signatures=signatures)
+    lines = [f'{json.dumps(name)}: {json.dumps(value)}' for name, value in description.items()]
+    (folder / 'model.json').write_text('{\n' + ',\n'.join(lines) + '\n}\n', 'utf-8')
+
+
 def write(
     weights: Weights, config: Any, encoding: Encoding, event_meanings: Mapping[str, Any], folder: pathlib.Path
 ) -> None:
-    """Writes a model into an empty folder: the SavedModel, and `model.json`."""
+    """Writes an event network into an empty folder."""
     hparams = config.hparams
     model = Step(weights, encoding.input_size, hparams.attn_length, hparams.residual_connections)
-    steps = tf.function(model.step).get_concrete_function(model.step_spec, model.state_spec)
-    start = tf.function(model.initial_state).get_concrete_function(tf.TensorSpec([], tf.int32, name='batch_size'))
-
-    def flat_step(inputs: tf.Tensor, **state: tf.Tensor) -> State:
-        logits, after = model.step(inputs, state)
-        return {'logits': logits, **after}
-
-    signatures = {
-        'step': tf.function(flat_step).get_concrete_function(model.step_spec, **model.state_spec),
-        'initial_state': start,
+    functions = {
+        'step': Function(model.step, (model.step_spec, model.state_spec), ('logits',)),
+        'initial_state': start(model.initial_state),
     }
-    exported = tf.Module()
-    exported.weights = list(model.variables.values())  # else TensorFlow does not save them
-    exported.step, exported.initial_state = steps, start
-    with _quietly():
-        tf.saved_model.save(exported, str(folder), signatures=signatures)
-    description = _description(model, config, encoding, event_meanings)
-    lines = [f'{json.dumps(name)}: {json.dumps(value)}' for name, value in description.items()]
-    (folder / 'model.json').write_text('{\n' + ',\n'.join(lines) + '\n}\n', 'utf-8')
+    save(model.variables, functions, _description(model, config, encoding, event_meanings), folder)
 
 
 @contextlib.contextmanager
@@ -129,12 +183,19 @@ def _quietly() -> Iterator[None]:
         logging.set_verbosity(level)
 
 
-def _description(model: Step, config: Any, encoding: Encoding, event_meanings: Mapping[str, Any]) -> dict[str, Any]:
-    labels = np.arange(encoding.num_events)
+def about(config: Any) -> dict[str, Any]:
+    """What every description begins with."""
     return {
         'config': config.name,
         'description': config.description,
         'steps_per_quarter': config.steps_per_quarter,
+    }
+
+
+def _description(model: Step, config: Any, encoding: Encoding, event_meanings: Mapping[str, Any]) -> dict[str, Any]:
+    labels = np.arange(encoding.num_events)
+    return {
+        **about(config),
         'usage': 'model = tf.saved_model.load(folder); state = model.initial_state(batch_size); '
         'logits, state = model.step(inputs, state)',
         'inputs': {

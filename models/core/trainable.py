@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -25,6 +25,10 @@ class Trainable(keras.Model):
 
     optimizer: keras.optimizers.Optimizer
     compares = False
+    # What the values that it reports mean, by TensorBoard name, for people.
+    descriptions: ClassVar[Mapping[str, str]] = {}
+    # Those of them that only say again, for TensorBoard, what another one does.
+    repetitions: ClassVar[tuple[str, ...]] = ()
 
     def begin(self, examples: Iterable[Mapping[str, np.ndarray]]) -> None:
         """Looks at the training examples, encoded, before the first step of a run that begins with random weights."""
@@ -63,6 +67,10 @@ class Trainable(keras.Model):
     def derived(self, values: Mapping[str, float]) -> dict[str, float]:
         """More values to report, from the metrics' values (such as perplexity from loss)."""
         return {}
+
+    def remarks(self, values: Mapping[str, float]) -> list[str]:
+        """What is odd about the values of an evaluation, in sentences for a musician."""
+        return []
 
     def named_weights(self) -> dict[str, Any]:
         """The weights by name: what generation needs, what a bundle holds. Names carry no trace of Keras's counters."""

@@ -121,6 +121,20 @@ class Encoding(abc.ABC):
             labels = np.where(early & (events == 0), self.num_classes - 1, labels)
         return labels[:, 1:].astype(np.int32)
 
+    def meanings(self, events: np.ndarray) -> np.ndarray:
+        """Returns all labels that mean the event at each step but the first, of tracks [batch, steps].
+
+        Of these `labels` is the one to predict. int32 [batch, steps - 1, 1 + lookbacks]: the event's own, then each
+        repeat, or the event's own again where it would be another event.
+        """
+        own = self._label_of_event(events)
+        past = np.maximum(self._with_past(self.start(len(events)), events), 0)  # before the beginning nothing happens
+        found = [own]
+        for number, distance in enumerate(self.lookbacks):
+            repeats = self._ago(past, distance, events.shape[1]) == events
+            found.append(np.where(repeats, self.num_events + number, own))
+        return np.stack(found, axis=2)[:, 1:].astype(np.int32)
+
     def events_of_labels(self, state: Any, labels: np.ndarray) -> np.ndarray:
         """Returns the event classes [batch] that `labels` [batch] mean after the steps of `state`."""
         events = self._event_of_label(labels)

@@ -9,7 +9,7 @@ Time comes first: W steps of a window, N windows, u units of a state, a units of
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -93,6 +93,13 @@ class AttentionModel(Supervised):
       window: frames.
       seed: of the initial weights and of dropout.
     """
+
+    descriptions: ClassVar[Mapping[str, str]] = {
+        'loss': 'How surprised the model is by the next frame, in nats: the mean of -ln of the probability it gave.',
+        'metrics/perplexity': 'e to the loss: among how many equally likely frames the model seems to choose.',
+        'metrics/accuracy': 'The share of frames at which what the model takes for the likeliest is what comes.',
+        'metrics/outside_vocabulary': 'The share of frames that the vocabulary does not know: the nearest is taken.',
+    }
 
     def __init__(self, hparams: GruAttentionHparams, keys: np.ndarray, window: int, seed: int) -> None:
         super().__init__('gru_attention', seed, hparams.clip_norm)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import pathlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any
@@ -13,7 +14,7 @@ from solferino.hparams import instruments
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.piano_rnn import LOWEST, SPEC, PianoConfig, PianoGeneration
 from solferino.hparams.reasons import Reject
-from solferino.models.core.family import Example, Family, Feature, Weights
+from solferino.models.core.family import Events, Example, Family, Feature, Weights
 from solferino.models.music import piano_rolls
 from solferino.models.music import piece as pieces
 from solferino.models.music.piano_rolls import PianoRoll
@@ -27,6 +28,8 @@ _log = logging.getLogger(__name__)
 # What a network says: features(config), encode(example, config) and model(config, seed) as in Family;
 # sample(weights, config, primers bool [steps, KEYS], length, options) -> bool [primers, length, KEYS];
 # log_likelihood(weights, config, frames bool [steps, KEYS]) -> float;
+# export(weights, config, folder), which writes a SavedModel;
+# where it predicts one class after another, events(example, config) as in Family;
 # and, if there is something to see, plot(name, weights, config, frames bool [steps, KEYS]) -> figures by name.
 _NETWORKS: Mapping[str, ModuleType] = {'gru_attention': gru_attention, 'gru_nade': gru_nade}
 
@@ -90,6 +93,11 @@ class PianoRnn(Family):
         """See Family. Raises ValueError if the example is not of this config."""
         return _network(config).encode(example, config)
 
+    def events(self, example: Example, config: PianoConfig) -> Events | None:
+        """See Family: of a config that has a vocabulary."""
+        network = _network(config)
+        return network.events(example, config) if hasattr(network, 'events') else None
+
     def model(self, config: PianoConfig, seed: int) -> Any:
         """See Family."""
         return _network(config).model(config, seed)
@@ -139,6 +147,11 @@ class PianoRnn(Family):
         if len(frames) < 2:
             raise SolferinoError('A sequence of one frame has no frames after the first to be scored.')
         return _network(config).log_likelihood(weights, config, frames)
+
+    def export(self, weights: Weights, config: PianoConfig, format: str, folder: pathlib.Path) -> None:
+        """See Family."""
+        self._require_savedmodel(format)
+        _network(config).export(weights, config, folder)
 
     def draw(self, sequence: music_pb2.NoteSequence, config: PianoConfig) -> Any:
         """A piano roll."""

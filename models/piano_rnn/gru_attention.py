@@ -1,5 +1,6 @@
 """The network of config gru_attention: the next frame as a token of the vocabulary, from a window of those before."""
 
+import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from solferino.hparams.piano_rnn import PianoConfig, PianoGeneration
 from solferino.models.core import event_sampling
-from solferino.models.core.family import Example, Feature, Weights
+from solferino.models.core.family import Events, Example, Feature, Weights
 from solferino.models.core.forward import log_softmax
 from solferino.models.core.gru import ROWS_AT_ONCE, filled
 from solferino.models.core.processors import num_cores
@@ -36,6 +37,12 @@ def encode(example: Example, config: PianoConfig) -> Example:
         'tokens': np.concatenate([np.full(silence, known.empty, np.int32), places]),
         'unknown': np.concatenate([np.zeros(silence, np.uint8), unknown.astype(np.uint8)]),
     }
+
+
+def events(example: Example, config: PianoConfig) -> Events:
+    """See Family: the places in the vocabulary from the frame before the first to predict."""
+    places = encode(example, config)['tokens'][config.extraction.window - 1 :]
+    return Events(places, len(lookup.of(config.learned)))
 
 
 def model(config: PianoConfig, seed: int) -> Any:
@@ -73,6 +80,13 @@ def sample(
     for k, primer in enumerate(primers):
         frames[k, : len(primer)] = primer
     return frames
+
+
+def export(weights: Weights, config: PianoConfig, folder: pathlib.Path) -> None:
+    """Writes a SavedModel."""
+    from solferino.models.piano_rnn import attention_export  # imports TensorFlow
+
+    attention_export.write(weights, config, folder)
 
 
 def log_likelihood(weights: Weights, config: PianoConfig, frames: np.ndarray) -> float:

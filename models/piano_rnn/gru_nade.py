@@ -1,5 +1,6 @@
 """The network of config gru_nade: the keys of the next frame jointly, whatever they are, from all frames before."""
 
+import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -48,6 +49,13 @@ def sample(
     """
     nade = Nade(weights, config.hparams.lags)
     return nade_sampling.sample(nade, primers, length, options.temperature, options.top_k, options.seed)
+
+
+def export(weights: Weights, config: PianoConfig, folder: pathlib.Path) -> None:
+    """Writes a SavedModel."""
+    from solferino.models.piano_rnn import nade_export  # imports TensorFlow
+
+    nade_export.write(weights, config, folder)
 
 
 def log_likelihood(weights: Weights, config: PianoConfig, frames: np.ndarray) -> float:

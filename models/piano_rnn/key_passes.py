@@ -15,7 +15,7 @@ from solferino.models.core.fused import compile_pass
 
 _F = np.float32
 DECAYS = (0.75, 0.94, 0.985)  # per frame, of the profiles of pitch classes
-_LEAST_SHARE = _F(1e-4)  # of a pitch class in a profile: less is not heard
+LEAST_SHARE = _F(1e-4)  # of a pitch class in a profile: less is not heard
 RANKS = 10  # keys beyond count as the last
 # A key's state is told by how many frames it has lasted, alike between two of these.
 DURATIONS = np.array([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 20, 24, 32, 48, 64, 96, 128], np.int32)
@@ -94,7 +94,7 @@ def _hear(profile: Any, tonal: Any, classes: Any) -> None:
     for r in range(len(tonal)):
         for c in range(12):
             share = profile[r, c]
-            if share > _LEAST_SHARE:
+            if share > LEAST_SHARE:
                 for q in range(12):
                     row, total = tonal[r, (c - q) % 12], classes[q]
                     for j in range(channels):
@@ -225,7 +225,7 @@ def _hear_gradient(profile: Any, d_classes: Any, d_tonal: Any) -> None:
     for r in range(len(d_tonal)):
         for c in range(12):
             share = profile[r, c]
-            if share > _LEAST_SHARE:
+            if share > LEAST_SHARE:
                 for q in range(12):
                     row, total = d_tonal[r, (c - q) % 12], d_classes[q]
                     for j in range(channels):

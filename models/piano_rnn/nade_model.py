@@ -6,7 +6,7 @@ frames of a batch are computed at once.
 
 import itertools
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -36,6 +36,11 @@ class NadeModel(Supervised):
       keys: K.
       seed: of the initial weights and of dropout.
     """
+
+    descriptions: ClassVar[Mapping[str, str]] = {
+        'loss': 'How surprised the model is by the keys of the next frame together, in nats: the mean of -ln of the '
+        'probability it gave.'
+    }
 
     def __init__(self, hparams: GruNadeHparams, keys: int, seed: int) -> None:
         super().__init__('gru_nade', seed, hparams.clip_norm)

@@ -17,6 +17,19 @@ from solferino.models.rbm import gibbs as passes
 TRAINING_WORK, TEST_WORK = 1 << 15, 1 << 22
 
 
+# What both kinds of network report, see `measure`.
+DESCRIPTIONS = {
+    'loss': 'The pseudo-negative-log-likelihood in nats a step: how surprising each cell is, given all others.',
+    'metrics/pseudo_log_likelihood': 'The loss with the other sign.',
+    'metrics/reconstruction_error': 'Cells that differ, a step, if the model sees the music and paints it again.',
+    'metrics/hidden_activation': 'The mean probability of the hidden units to be on; none or all are of no use.',
+    'metrics/log_likelihood': 'The log-likelihood in nats a step, estimated by annealed importance sampling.',
+    'metrics/log_likelihood_low': 'The lower end of the interval that the log-likelihood is in.',
+    'metrics/log_likelihood_high': 'The higher end of the interval that the log-likelihood is in.',
+}
+REPETITIONS = ('metrics/pseudo_log_likelihood',)
+
+
 class Parameters(NamedTuple):
     """weights [V, H], visible bias and hidden bias."""
 

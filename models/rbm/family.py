@@ -1,6 +1,7 @@
 """What only rbm knows: a window of a note-state matrix is a vector of binary visible units."""
 
 import dataclasses
+import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -113,6 +114,13 @@ class RbmFamily(Family):
         """
         matrix = _given(sequence, config, 'The music').matrix
         return networks.of(config).log_likelihood(weights, config, matrix, base_bias(config))
+
+    def export(self, weights: Weights, config: RbmConfig, format: str, folder: pathlib.Path) -> None:
+        """See Family."""
+        self._require_savedmodel(format)
+        from solferino.models.rbm import machine_export  # imports TensorFlow
+
+        machine_export.write(weights, config, networks.of(config).cell(config.hparams), folder)
 
     def draw(self, sequence: music_pb2.NoteSequence, config: RbmConfig) -> Any:
         """A piano roll."""

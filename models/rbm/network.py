@@ -7,7 +7,7 @@ to the likelihood gradient").
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -36,6 +36,13 @@ class Rbm(Trainable):
     """
 
     compares = True
+    descriptions: ClassVar[Mapping[str, str]] = contrastive.DESCRIPTIONS | {
+        'metrics/free_energy': 'The free energy of the music in nats a step: to be compared within one model alone.',
+        'metrics/free_energy_gap': 'The free energy of held-out music less that of training music: if it grows, the '
+        'model learns its training music by heart.',
+        'metrics/log_partition': 'The natural log of the partition function, by which all probabilities add up to one.',
+    }
+    repetitions = contrastive.REPETITIONS
 
     def __init__(self, hparams: RbmHparams, visible_bias: np.ndarray, seed: int) -> None:
         super().__init__(name='rbm')

@@ -28,6 +28,10 @@ class Network(abc.ABC):
         """Returns a new Trainable (this imports TensorFlow); `visible_bias` [V] is that of a machine of means alone."""
 
     @abc.abstractmethod
+    def cell(self, hparams: Any) -> str:
+        """The cell of its recurrent network, one of `recurrence.CELLS`; '' if there is none."""
+
+    @abc.abstractmethod
     def generate(
         self,
         weights: Weights,
@@ -73,6 +77,10 @@ class Windows(Network):
 
         return Rbm(hparams, visible_bias, seed)
 
+    def cell(self, hparams: RbmHparams) -> str:
+        """See Network."""
+        return ''
+
     def generate(
         self,
         weights: Weights,
@@ -104,6 +112,10 @@ class Frames(Network):
         from solferino.models.rbm.rnn_rbm import RnnRbm  # imports TensorFlow
 
         return RnnRbm(hparams, visible_bias, seed)
+
+    def cell(self, hparams: RnnRbmHparams) -> str:
+        """See Network."""
+        return hparams.cell
 
     def generate(
         self,

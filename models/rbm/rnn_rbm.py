@@ -6,7 +6,7 @@ biases goes on into the recurrent network.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -57,6 +57,9 @@ class RnnRbm(Trainable):
       visible_bias: [V]; to begin with, best the log-odds of each unit in the data.
       seed: of the first weights, of dropout and of the Gibbs chains.
     """
+
+    descriptions: ClassVar[Mapping[str, str]] = contrastive.DESCRIPTIONS
+    repetitions = contrastive.REPETITIONS
 
     def __init__(self, hparams: RnnRbmHparams, visible_bias: np.ndarray, seed: int) -> None:
         super().__init__(name='rnn_rbm')

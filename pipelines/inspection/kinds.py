@@ -5,10 +5,11 @@ import os
 import re
 from collections import Counter
 
+from solferino.hparams import words
 from solferino.hparams.errors import SolferinoError
 from solferino.models.core import checkpoints, records, run_dir, sequence_examples, settings
 from solferino.pipelines import parsing
-from solferino.pipelines.inspection import datasets, music, trained
+from solferino.pipelines.inspection import datasets, exports, music, trained
 from solferino.pipelines.inspection.findings import Finding
 
 _HEAD = 4096  # bytes that are looked at
@@ -16,7 +17,6 @@ _MAGENTA_CHECKPOINT = re.compile(r'(.*model\.ckpt(-\d+)?)\.(index|meta|data-\d+-
 
 # What other files begin with.
 _OTHERS = {
-    b'\x89PNG': 'a PNG picture',
     b'\xff\xd8\xff': 'a JPEG picture',
     b'GIF8': 'a GIF picture',
     b'RIFF': 'a WAV sound file, or MIDI in a RIFF wrapper',
@@ -40,7 +40,7 @@ _OTHERS = {
 }
 _KNOWN = (
     'What can be inspected: music (MIDI, MusicXML, ABC), TFRecord files of NoteSequences or SequenceExamples, the JSON '
-    'files beside them, run directories, checkpoints and bundles.'
+    'files beside them, run directories and all files in them, bundles, and what solferino_export writes.'
 )
 
 
@@ -56,6 +56,8 @@ def inspect(path: str) -> Finding:
     if not os.path.exists(path):
         if os.path.exists(path + '.index'):
             return trained.inspect_magenta_checkpoint(path)
+        if os.path.exists(path + checkpoints.SUFFIX):
+            return trained.inspect_checkpoint(path + checkpoints.SUFFIX)
         return _inspect_tfrecord(path, records.expand(path))
     if not os.path.isfile(path):
         raise SolferinoError(f'{path} is no regular file.')
@@ -83,6 +85,10 @@ def _inspect_file(path: str, head: bytes) -> Finding:
         return _inspect_json(path)
     if ending == '.mag':
         return trained.inspect_bundle(path)
+    if head.startswith(exports.PNG):
+        return exports.inspect_png(path, head)
+    if exported := exports.find(path):
+        return exported
     if ending in parsing.KINDS:  # it says that it is music: let the parser say why it is none
         return music.inspect_file(path, parsing.KINDS[ending])
     raise SolferinoError(f'{path} looks like {_looks(head)}. {_KNOWN}')
@@ -137,6 +143,10 @@ def _inspect_json(path: str) -> Finding:
         return datasets.inspect_manifest(path, record)
     if 'family' in record and 'versions' in record:
         return trained.inspect_run(os.path.dirname(path) or '.', record)
+    if 'state' in record and 'heartbeat' in record:
+        return trained.inspect_status(path, record)
+    if exported := exports.find(path):
+        return exported
     if 'family' in record:
         return datasets.inspect_sidecar(path, record)
     names = ', '.join(list(record)[:5]) or 'nothing'
@@ -155,10 +165,25 @@ def _inspect_folder(path: str) -> Finding:
             return trained.inspect_magenta_run(path)
     if any(name.startswith(trained.EVENTS) for name in names):
         return trained.inspect_events(path)
-    endings = Counter(os.path.splitext(name)[1].lower() or 'no ending' for name in names)
-    what = ', '.join(f'{count} of {ending}' for ending, count in endings.most_common(4)) or 'nothing'
+    if found := exports.find(path) or _inspect_dataset_folder(path, names):
+        return found
+    endings = Counter(os.path.splitext(name)[1].lower() for name in names)
+    counts = (words.counted(count, f'{ending or "other"} files') for ending, count in endings.most_common(4))
+    what = ', '.join(counts) or 'nothing'
     hint = ' convert_dir_to_note_sequences reads music of a folder.' if set(endings) & set(parsing.KINDS) else ''
     raise SolferinoError(f'{path} is a folder, but no run directory. It holds {what}. Name one of its files.{hint}')
+
+
+def _inspect_dataset_folder(path: str, names: list[str]) -> Finding | None:
+    """What create_dataset wrote into a folder, if it did."""
+    for name in names:
+        if name.endswith('.json'):
+            description = os.path.join(path, name)
+            with contextlib.suppress(SolferinoError):
+                record = settings.read_json(description) or {}
+                if 'family' in record and 'encoding' in record:
+                    return datasets.inspect_sidecar(description, record)
+    return None
 
 
 def _looks(head: bytes) -> str:

@@ -3,6 +3,7 @@
 import glob
 import math
 import os
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ def inspect_run(path: str, record: dict[str, Any]) -> Finding:
         'examples': run.dataset.get('examples'),
         'dataset': run.dataset.get('path'),
         'created': record.get('created'),
-        'state': _state(path),
+        'state': _state(path, settings.read_json(status.status_path(path))),
         'checkpoints at step': list(found) or 'none',
         'versions': {k: v for k, v in (record.get('versions') or {}).items() if v},
     }
@@ -72,6 +73,19 @@ def inspect_run(path: str, record: dict[str, Any]) -> Finding:
     except SolferinoError as error:
         finding.warnings.append(str(error))
     return finding
+
+
+def inspect_status(path: str, record: dict[str, Any]) -> Finding:
+    """What the trainer of a run says of itself."""
+    heartbeat = record.get('heartbeat')
+    heard = isinstance(heartbeat, (int, float)) and math.isfinite(heartbeat)
+    facts = {
+        'state': _state(os.path.dirname(os.path.dirname(path)), record),
+        'keeps the best checkpoint': bool(record.get('evaluates')),
+        'process': f'{record.get("pid")} on {record.get("host")}',
+        'last heard of': time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(heartbeat)) if heard else None,
+    }
+    return Finding(path, 'status of a training run', facts)
 
 
 def inspect_magenta_run(path: str) -> Finding:
@@ -148,8 +162,8 @@ def _of_config(family: str, config: Any, by_magenta: bool = False) -> dict[str, 
     }
 
 
-def _state(path: str) -> str | None:
-    record = settings.read_json(status.status_path(path))
+def _state(path: str, record: dict[str, Any] | None) -> str | None:
+    """What the status of the run directory `path` says, in words."""
     if record is None:
         return None
     state = record.get('state')

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from baselines import Baseline
 from matplotlib.figure import Figure
 from measure import Point
+
+from solferino.models.core.baselines import Baseline
 
 _COLOURS = ('tab:gray', 'tab:brown')
 

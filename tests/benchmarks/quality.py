@@ -15,14 +15,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import baselines
 import curves
 import measure
 import numpy as np
 import report
 
 from solferino.models import load, registry
-from solferino.models.core import checkpoints, data, event_sampling
+from solferino.models.core import baselines, checkpoints, data, event_sampling
 from solferino.models.core.forward import Forward
 
 HERE = Path(__file__).parent

@@ -247,7 +247,7 @@ class TestBeam:
     ('arguments', 'outcome'),
     [
         (['a.mag', '--input=x', 'b.mag'], ('a.mag', 'b.mag')),
-        (['a.mag', '--input=x'], 'Name in.mag out.mag, beside flags, which begin with --; given: a.mag.'),
+        (['a.mag', '--input=x'], 'After the command comes in.mag out.mag, without --; given: a.mag.'),
         (['a', 'b', 'c', '--input=x'], 'given: a b c.'),
         (['--input=x'], 'given: none.'),
         (['a.mag', '--inptu=x'], 'There is no flag --inptu.'),

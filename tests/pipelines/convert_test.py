@@ -1,6 +1,7 @@
 """A folder of files becomes NoteSequences: those that Magenta makes, whatever lies about between them."""
 
 import collections
+import dataclasses
 import json
 import os
 import re
@@ -66,10 +67,20 @@ def test_sequences_are_those_of_magenta(tmp_path, shared, folder, golden):
     assert sequences(tmp_path / 'ours.tfrecord') == sequences(shared / 'golden' / golden)
 
 
+def test_left_out_files_are_spoken_of_where_there_are_any(tmp_path, songs):
+    job = Job(str(songs), str(tmp_path / 'out.tfrecord'))
+    assert 'What was left out is listed in' in convert.convert(job)
+    alone = tmp_path / 'alone'
+    alone.mkdir()
+    (alone / 'a.mid').write_bytes(midi(NOTE))
+    table = convert.convert(dataclasses.replace(job, input_dir=str(alone)))
+    assert '1  file converted\n' in table and 'left out' not in table and 'The counts are in' in table
+
+
 def test_files_that_note_seq_had_to_read_are_counted(tmp_path, songs):
     job = Job(str(songs), str(tmp_path / 'out.tfrecord'))
     (songs / 'odd.mid').write_bytes(midi(b'\x00\xf6' + NOTE))
-    assert '1  odd MIDI files read by note-seq\n' in convert.convert(job)
+    assert '1  odd MIDI file read by note-seq\n' in convert.convert(job)
     assert manifest(tmp_path / 'out.manifest.json')['converted']['odd MIDI files read by note-seq'] == 1
     (songs / 'odd.mid').unlink()
     assert 'odd' not in convert.convert(job)

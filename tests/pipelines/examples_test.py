@@ -12,7 +12,7 @@ from solferino.hparams.drums_rnn import SPEC
 from solferino.hparams.errors import SolferinoError
 from solferino.models import registry
 from solferino.models.core import records, sequence_examples
-from solferino.pipelines import examples, split
+from solferino.pipelines import examples
 
 
 def _job(input: Path, output_dir: Path, config: str = 'drum_kit', **options) -> examples.Job:
@@ -54,7 +54,11 @@ def _song(number: int, steps: int = 160, is_drum: bool = True) -> music_pb2.Note
     sequence.tempos.add(qpm=120)
     for step in range(number % 3, steps, 2):
         sequence.notes.add(
-            pitch=36 + step % 7, velocity=90, is_drum=is_drum, start_time=step / 8, end_time=(step + 1) / 8
+            pitch=36 + step * (number + 1) % 13,
+            velocity=90,
+            is_drum=is_drum,
+            start_time=step / 8,
+            end_time=(step + 1) / 8,
         )
     return sequence
 
@@ -112,17 +116,21 @@ def test_output_does_not_depend_on_the_number_of_workers(notes: Path, tmp_path: 
         assert (tmp_path / '1' / name).read_bytes() == (tmp_path / '2' / name).read_bytes()
 
 
-def test_split_depends_on_seed_and_source_alone() -> None:
-    sources = [f'collection/{n}.mid' for n in range(2000)]
-    sides = [split.side(source, 0.25, 7) for source in sources]
-    assert sides == [split.side(source, 0.25, 7) for source in sources]
-    assert sides != [split.side(source, 0.25, 8) for source in sources]
-    assert 400 < sides.count(split.EVAL) < 600
-    # A larger ratio only moves sources to the evaluation side.
-    larger = [split.side(source, 0.5, 7) for source in sources]
-    assert all(b == split.EVAL for a, b in zip(sides, larger, strict=True) if a == split.EVAL)
-    assert {split.side(source, 0.0, 7) for source in sources} == {split.TRAINING}
-    assert {split.side(source, 1.0, 7) for source in sources} == {split.EVAL}
+def test_renaming_folders_and_files_changes_no_side(notes: Path, tmp_path: Path) -> None:
+    renamed = tmp_path / 'renamed.tfrecord'
+    with records.Writer(str(renamed)) as writer:
+        for number, data in enumerate(records.read(str(notes))):
+            song = music_pb2.NoteSequence.FromString(data)
+            song.id, song.filename, song.collection_name = f'/id/midi/other/{-number:03d}', f'new/{number}.mid', 'other'
+            writer.write(song.SerializeToString())
+    for source in (notes, renamed):
+        examples.create(_job(source, tmp_path / source.stem, eval_ratio=0.3, seed=4))
+    for side in ('training', 'eval'):
+        old, new = (
+            Counter(records.read(str(tmp_path / source.stem / f'{side}_drum_tracks.tfrecord')))
+            for source in (notes, renamed)
+        )
+        assert old == new and old.total() > 3
 
 
 @pytest.mark.parametrize(
@@ -146,6 +154,53 @@ def test_no_training_example_says_what_to_change(tmp_path: Path) -> None:
     with pytest.raises(SolferinoError, match=r'(?s)no drum notes on channel 10.*--ignore_is_drum'):
         examples.create(_job(path, tmp_path / 'data'))
     assert not (tmp_path / 'data').exists()
+
+
+def test_music_that_is_still_to_be_read_is_refused_with_the_command_that_reads_it(tmp_path: Path) -> None:
+    (tmp_path / 'midi').mkdir()
+    (tmp_path / 'midi/a.mid').write_bytes(b'MThd')
+    for path in (tmp_path / 'midi', tmp_path / 'midi/a.mid'):
+        with pytest.raises(SolferinoError, match=f'convert_dir_to_note_sequences --input_dir={tmp_path}/midi '):
+            examples.create(_job(path, tmp_path / 'data'))
+
+
+def test_music_without_length_is_no_music(tmp_path: Path) -> None:
+    path = tmp_path / 'notes.tfrecord'
+    with records.Writer(str(path)) as writer:
+        writer.write(music_pb2.NoteSequence(id='/id/midi/test/1').SerializeToString())
+    with pytest.raises(SolferinoError, match=r'no music that lasts|no drum notes'):
+        examples.create(_job(path, tmp_path / 'data'))
+
+
+@pytest.mark.parametrize('seed', range(8))
+def test_one_piece_cannot_be_divided(tmp_path: Path, seed: int, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / 'notes.tfrecord'
+    with records.Writer(str(path)) as writer:
+        writer.write(_song(1).SerializeToString())
+    said = ''
+    try:
+        table = examples.create(_job(path, tmp_path / 'data', eval_ratio=0.5, seed=seed))
+        said, side = caplog.text, 'training'
+        assert '1  NoteSequence read\n' in table and '1  training example\n' in table
+    except SolferinoError as error:
+        said, side = str(error), 'evaluation'
+    assert (
+        f'holds one piece of music, which cannot be divided between training and evaluation, and is for {side}' in said
+    )
+    assert 'Use --eval_ratio=0 to train on it.' in said
+
+
+def test_too_few_pieces_to_divide(notes: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    examples.create(_job(notes, tmp_path / 'data', eval_ratio=0.001))
+    assert (
+        'holds 40 pieces of music, and with --eval_ratio=0.001 and --seed=0 all that can be used are for training'
+        in (caplog.text)
+    )
+    with pytest.raises(SolferinoError, match=r'are for evaluation. Try another --seed or a lower --eval_ratio'):
+        examples.create(_job(notes, tmp_path / 'data', eval_ratio=0.999))
+    caplog.clear()
+    examples.create(_job(notes, tmp_path / 'data', eval_ratio=0))
+    assert 'evaluation' not in caplog.text
 
 
 def test_old_output_stays_when_nothing_comes_of_a_new_run(notes: Path, tmp_path: Path) -> None:

@@ -96,6 +96,27 @@ def test_training_learns_and_repeats(hparams: EventRnnHparams) -> None:
         np.testing.assert_array_equal(value, weights_again[name])
 
 
+def test_a_repeat_by_another_name_is_foreseen() -> None:
+    import tensorflow as tf
+
+    from solferino.models.core.event_rnn import EventRnn
+
+    encoding = EventEncoding(3, lookbacks=(1, 2))
+    model = EventRnn(EventRnnHparams(rnn_layer_sizes=(4,)), encoding, 1)
+    events = np.random.default_rng(3).integers(0, 3, (2, 60)).astype(np.int32)
+    inputs = encoding.inputs(events[:, :-1])
+    batch = {'ones': inputs.ones, 'dense': inputs.dense, 'labels': encoding.labels(events)}
+    batch |= {'meanings': encoding.meanings(events), 'length': np.array([59, 40], np.int32)}
+    metrics = model.test_step({k: tf.constant(v) for k, v in batch.items()})
+    time_first = [tf.constant(np.swapaxes(batch[name], 0, 1)) for name in ('ones', 'dense')]
+    likeliest = np.swapaxes(model.logits(*time_first, training=False), 0, 1).argmax(axis=2)
+    kept = np.arange(59) < batch['length'][:, None]
+    right = (batch['meanings'] == likeliest[..., None]).any(axis=2)
+    assert float(metrics['metrics/foreseen'][0]) == (right & kept).sum()
+    assert float(metrics['metrics/foreseen'][0]) > float(metrics['metrics/accuracy'][0])
+    assert 'metrics/foreseen' not in model.measure({k: tf.constant(v) for k, v in batch.items()}, training=True)
+
+
 def test_metrics_count_events_and_steps() -> None:
     import tensorflow as tf
 
@@ -108,6 +129,10 @@ def test_metrics_count_events_and_steps() -> None:
     assert float(metrics['metrics/no_event_accuracy'][1]) == silent
     assert float(metrics['metrics/event_accuracy'][1]) == steps - silent
     values = {name: float(total) / max(float(weight), 1) for name, (total, weight) in metrics.items()}
+    assert model.remarks({**values, 'metrics/event_accuracy': 0.5, 'metrics/no_event_accuracy': 1.0}) == []
+    for event, nothing, says in ((0.0, 1.0, 'nothing new happens'), (0.0, 0.9, 'none'), (1.0, 0.0, 'each step')):
+        (remark,) = model.remarks({'metrics/event_accuracy': event, 'metrics/no_event_accuracy': nothing})
+        assert says in remark
     assert model.derived(values)['metrics/perplexity'] == pytest.approx(np.exp(values['loss']), rel=1e-5)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator as PluginEventAccumulator
 
 from solferino.models.core import monitor
 
@@ -43,6 +44,30 @@ def test_a_run_that_goes_on_hides_what_was_lost(tmp_path):
         board.scalars(30, {'loss': 2.0})
     read = EventAccumulator(str(tmp_path)).Reload()
     assert [(event.step, event.value) for event in read.Scalars('loss')] == [(10, 1.0), (20, 1.0), (30, 2.0)]
+
+
+def test_tensorboard_shows_what_values_mean_and_the_settings(tmp_path):
+    hparams = {'rnn_layer_sizes': [8, 9], 'precision': 'float32'}
+    settings = monitor.settings_table({'config': 'kit', 'hparams': hparams, 'learned': {'tokens': ['e'] * 1000}})
+    with monitor.Board(str(tmp_path), descriptions={'loss': 'Less is better.', 'never': 'Not there.'}) as board:
+        board.text(0, 'hyperparameters', settings)
+        for step in (10, 20):
+            board.scalars(step, {'loss': 1.5, 'learning_rate': 0.1, 'other': 2.0})
+        board.picture(20, 'generated', Figure(figsize=(2, 1), dpi=50))
+    read = PluginEventAccumulator(str(tmp_path)).Reload()  # what its web page asks
+    for tag, description in (
+        ('loss', 'Less is better.'),
+        ('learning_rate', monitor.DESCRIPTIONS['learning_rate']),
+        ('generated', monitor.DESCRIPTIONS['generated']),
+        ('other', ''),
+    ):
+        assert read.SummaryMetadata(tag).summary_description == description
+    assert read.SummaryMetadata('loss').plugin_data.plugin_name == 'scalars'
+    assert read.SummaryMetadata('hyperparameters').plugin_data.plugin_name == 'text'
+    (shown,) = read.Tensors('hyperparameters')
+    assert shown.tensor_proto.string_val[0].decode() == settings
+    assert {'| config | kit |', '| hparams.rnn_layer_sizes | 8, 9 |'} < set(settings.splitlines())
+    assert len(settings) < 1000
 
 
 def test_table():

@@ -13,7 +13,7 @@ from solferino.hparams.generation import GenerateOptions
 from solferino.hparams.presets import Preset
 from solferino.hparams.spec import Config, FamilySpec, architecture, option
 from solferino.models.core import records, sequence_examples
-from solferino.models.core.family import Example, Feature, Weights
+from solferino.models.core.family import Events, Example, Feature, Weights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +84,9 @@ class ToyFamily:
         if events.max(initial=0) >= config.classes:
             raise ValueError(f'it has an event above {config.classes - 1}')
         return {'inputs': events[:-1], 'labels': events[1:], 'size': np.float32(len(events))}
+
+    def events(self, example: Example, config: Any) -> Events:
+        return Events(example['events'], config.classes)
 
     def model(self, config: Any, seed: int) -> Any:
         from toy_model import Toy

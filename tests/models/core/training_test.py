@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import toy_family
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator as PluginEventAccumulator
 from toy_family import FAMILY, SPEC
 
 from solferino.hparams.errors import SolferinoError
@@ -94,7 +95,12 @@ def test_a_run_from_start_to_end(tmp_path, examples, capsys, caplog):
     assert f'best.ckpt-{best}.safetensors' in caplog.text
     said = capsys.readouterr().out
     assert 'model.ckpt-60.safetensors on the 7 examples' in said and 'metrics/perplexity' in said
+    assert 'a table of what usually follows what, ' in said
     assert 'toy_rnn_generate' in said
+    read = PluginEventAccumulator(str(tmp_path / 'train')).Reload()
+    (shown,) = read.Tensors('hyperparameters')
+    assert b'| hparams.batch_size | 4 |' in shown.tensor_proto.string_val[0]
+    assert read.SummaryMetadata('learning_rate').summary_description
 
 
 @pytest.mark.parametrize(
@@ -254,6 +260,23 @@ def test_evaluate_once(tmp_path, examples, capsys):
     assert checkpoints.best(str(tmp_path / 'train')) is None
     with pytest.raises(SolferinoError, match='is no run directory'):
         jobs.evaluate_once(FAMILY, request(tmp_path / 'elsewhere', examples))
+
+
+def test_evaluate_once_compares_with_the_training_examples_if_they_are_there(tmp_path, caplog, capsys):
+    training, held_out = (toy_family.write(tmp_path / f'{n}.tfrecord', n, seed=n) for n in (20, 5))
+    jobs.train(FAMILY, jobs.Request(str(tmp_path / 'run'), examples=training, num_steps=5))
+    once = jobs.Request(str(tmp_path / 'run'), examples=held_out)
+    for change, compares, why in (
+        (lambda: None, True, ''),
+        (lambda: toy_family.write(training, 21, seed=8), False, 'is not what it was'),
+        (lambda: Path(training).unlink(), False, training),
+    ):
+        change()
+        caplog.clear()
+        with caplog.at_level(logging.INFO):
+            jobs.evaluate_once(FAMILY, once)
+        assert ('what usually follows what' in capsys.readouterr().out) == compares
+        assert why in caplog.text
 
 
 def test_partial_batches_count_for_what_they_hold(tmp_path, examples):

@@ -96,6 +96,21 @@ def test_labels_are_undone_step_by_step(name: str, data: st.DataObject) -> None:
 
 @pytest.mark.parametrize('name', PAIRS)
 @given(st.data())
+def test_meanings_are_all_labels_that_mean_the_event(name: str, data: st.DataObject) -> None:
+    ours, _, _ = PAIRS[name]
+    events = data.draw(tracks(ours))[None]
+    meanings, labels = ours.meanings(events)[0], ours.labels(events)[0]
+    assert meanings.shape == (events.shape[1] - 1, 1 + len(ours.lookbacks))
+    every = np.arange(ours.num_classes)
+    for step, label in enumerate(labels):
+        assert label in meanings[step]
+        state = ours.advance(ours.start(1), events[:, : step + 1])[1].take(np.zeros(len(every), int))
+        mean_it = every[ours.events_of_labels(state, every) == events[0, step + 1]]
+        assert set(meanings[step]) == set(mean_it)
+
+
+@pytest.mark.parametrize('name', PAIRS)
+@given(st.data())
 def test_dense_form_is_read_back(name: str, data: st.DataObject) -> None:
     encoding = PAIRS[name][0]
     classes = data.draw(tracks(encoding))

@@ -214,7 +214,8 @@ def test_run_checkpoint_and_bundle(run: Path, tmp_path: Path) -> None:
                  'evaluation loss 1.25 to 1.25', 'numbers in 5 arrays'):  # fmt: skip
         assert fact in out, fact
     assert told(run / 'train').splitlines()[1:] == told(run / 'run.json').splitlines()[1:] == out.splitlines()[1:]
-    assert 'evaluation loss 1.25' in told(run / 'train/model.ckpt-20.safetensors')
+    for name in ('model.ckpt-20.safetensors', 'model.ckpt-20', 'best.ckpt-20.safetensors'):
+        assert 'evaluation loss 1.25' in told(run / 'train' / name)
     (event,) = (run / 'eval').glob('events*')
     assert 'loss 1.25' in told(event)
     from solferino.models import load

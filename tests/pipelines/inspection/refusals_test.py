@@ -26,7 +26,7 @@ FRAME = records.frame(music_pb2.NoteSequence(id='/id/midi/test/0').SerializeToSt
         ('a.mid', b'MThd\0\0', 'damaged file'),
         ('a.mid', b'Dear friend,\nhow are you?', 'not a MIDI file'),
         ('a.txt', 'Chère amie,\ncomment ça va ?'.encode(), "a text that begins with 'Chère amie,'"),
-        ('a.png', b'\x89PNG\r\n\x1a\n', 'a PNG picture'),
+        ('a.png', b'\x89PNG\r\n\x1a\n', 'a PNG picture that is cut off'),
         ('a.npz', b'PK\x03\x04', 'a ZIP archive'),
         ('a.bin', b'\x01\x02\0\xff', 'data that begin with the bytes 01 02 00 ff'),
         ('a.json', b'{"colour": 1}', 'did not write: it has colour'),
@@ -51,7 +51,7 @@ def test_other_files_are_refused(tmp_path: Path, name: str, content: bytes, says
 
 def test_other_places_are_refused(tmp_path: Path) -> None:
     wrong(tmp_path, 'a.mid', b'MThd')
-    with pytest.raises(SolferinoError, match=r'1 of \.mid.*convert_dir_to_note_sequences'):
+    with pytest.raises(SolferinoError, match=r'1 \.mid file\. .*convert_dir_to_note_sequences'):
         kinds.inspect(str(tmp_path))
     with pytest.raises(SolferinoError, match='No file matches'):
         kinds.inspect(str(tmp_path / 'missing.mid'))

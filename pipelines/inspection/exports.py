@@ -1,0 +1,66 @@
+"""What solferino_export writes: folders for web pages and for TensorFlow, and pictures."""
+
+import json
+import os
+import struct
+from typing import Any
+
+from solferino.hparams.errors import SolferinoError
+from solferino.models.core import settings
+from solferino.pipelines.inspection.findings import Finding
+
+PNG = b'\x89PNG'
+# Files by which a folder is told.
+_WEB = ('config.json', 'weights_manifest.json')
+_TENSORFLOW = ('saved_model.pb', 'model.json')
+_INSIDE = ('variables', 'assets')  # folders of a SavedModel
+
+
+def find(path: str) -> Finding | None:
+    """What is found in an exported model, whose folder, or a file or folder in it, the path names; None for others."""
+    folder = path if os.path.isdir(path) else os.path.dirname(path)
+    above = os.path.dirname(os.path.abspath(folder))
+    for candidate in (folder, *([above] if os.path.basename(os.path.abspath(folder)) in _INSIDE else [])):
+        for files, inspect in ((_WEB, _inspect_web), (_TENSORFLOW, _inspect_tensorflow)):
+            if all(os.path.isfile(os.path.join(candidate, name)) for name in files):
+                return inspect(candidate or '.')
+    return None
+
+
+def inspect_png(path: str, head: bytes) -> Finding:
+    """Says how large a picture is, from the first bytes of its file. Raises SolferinoError for one that is cut off."""
+    if len(head) < 24:
+        raise SolferinoError(f'{path} is a PNG picture that is cut off: it has {len(head)} bytes.')
+    width, height = struct.unpack('>II', head[16:24])
+    return Finding(path, 'picture (PNG)', {'size': f'{width:,} x {height:,} pixels'})
+
+
+def _inspect_web(folder: str) -> Finding:
+    config = settings.read_json(os.path.join(folder, _WEB[0])) or {}
+    path = os.path.join(folder, _WEB[1])
+    try:
+        with open(path, encoding='utf-8') as file:
+            weights = [entry for group in json.load(file) for entry in group['weights']]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise SolferinoError(f'{path} is damaged: it holds no list of weights. Export the model again.') from error
+    converter = config.get('dataConverter') or {}
+    facts = {
+        'model': config.get('type'),
+        'events': converter.get('type') if isinstance(converter, dict) else None,
+        'attention over steps': config.get('attentionLength'),
+        'arrays': len(weights),
+        **_sizes(folder),
+    }
+    return Finding(folder, 'exported model for web pages with @magenta/music (solferino_export)', facts)
+
+
+def _inspect_tensorflow(folder: str) -> Finding:
+    record = settings.read_json(os.path.join(folder, _TENSORFLOW[1])) or {}
+    known = ('family', 'config', 'description', 'steps_per_quarter', 'usage')
+    facts = {name: record.get(name) for name in known} | _sizes(folder)
+    return Finding(folder, 'exported model for TensorFlow: a SavedModel (solferino_export)', facts)
+
+
+def _sizes(folder: str) -> dict[str, Any]:
+    sizes = [os.path.getsize(os.path.join(where, name)) for where, _, names in os.walk(folder) for name in names]
+    return {'files': len(sizes), 'bytes': sum(sizes)}

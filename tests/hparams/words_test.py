@@ -1,0 +1,28 @@
+"""Numbers and nouns agree."""
+
+import pytest
+
+from solferino.hparams import words
+
+
+@pytest.mark.parametrize(
+    'many, one',
+    [
+        ('files converted', 'file converted'),
+        ('odd MIDI files read by note-seq', 'odd MIDI file read by note-seq'),
+        ('NoteSequences read', 'NoteSequence read'),
+        ('steps in training examples', 'step in training examples'),
+        ('training examples', 'training example'),
+        ('.mid files', '.mid file'),
+        ('without notes', 'without notes'),
+        ('of them in the vocabulary', 'of them in the vocabulary'),
+    ],
+)
+def test_the_first_noun_agrees(many: str, one: str) -> None:
+    assert words.agreeing(1, many) == one
+    assert words.agreeing(0, many) == words.agreeing(2, many) == many
+
+
+def test_counted() -> None:
+    assert words.counted(1, 'examples') == '1 example'
+    assert words.counted(1200, 'examples') == '1,200 examples'
