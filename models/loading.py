@@ -15,9 +15,10 @@ from solferino.hparams import generation, overrides
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import Config
 from solferino.models import registry
-from solferino.models.core import bundles, checkpoints, forward, magenta, settings
+from solferino.models.core import bundles, checkpoints, forward, lengths, magenta, settings
 from solferino.models.core.event_family import EventFamily
 from solferino.models.core.family import Family, Weights
+from solferino.models.music import accents
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Model:
           primer: what every output begins with: a NoteSequence, an event sequence of note-seq, or None for the
             family's default.
           num_outputs: how many.
-          **options: fields of the family's GenerateOptions: num_steps, temperature, seed, ...
+          **options: fields of the family's GenerateOptions: num_steps (or num_bars, or seconds), temperature, seed, ...
 
         Returns:
           A list of NoteSequences.
@@ -53,10 +54,26 @@ class Model:
         Raises:
           SolferinoError: a primer or an option that cannot be used.
         """
+        return self.generate_with(self.options(primer, **options), primer, num_outputs)
+
+    def options(self, primer: Any = None, **options: Any) -> Any:
+        """Returns the family's GenerateOptions with `options`, as `generate` takes them; the length is in steps."""
+        chosen = generation.replace(self.family.spec.generation, **options)
+        return lengths.in_steps(self.family, self.config, primer, chosen)
+
+    def generate_with(self, options: Any, primer: Any, num_outputs: int) -> list[Any]:
+        """As `generate`, with what `options` returned."""
         if num_outputs < 1:
             raise SolferinoError(f'--num_outputs={num_outputs} must be at least 1.')
-        chosen = generation.replace(self.family.spec.generation, **options)
-        return self.family.generate(self.weights, self.config, [primer] * num_outputs, chosen)
+        made = self.family.generate(self.weights, self.config, [primer] * num_outputs, options)
+        if options.accents:
+            begin = 0.0
+            if primer is not None and options.exclude_primer:  # the files begin where it ends
+                rate = self.family.steps_per_second(self.config, options, lengths.tempo(primer, options))
+                begin = self.family.primer_steps(primer, self.config) / rate
+            for sequence in made:
+                accents.apply(sequence, begin)
+        return made
 
     def log_likelihood(self, sequence: Any) -> float:
         """Returns the log-probability in nats of the events after the first of a NoteSequence or an event sequence.
