@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = ((4, 1), (12, 2), (24, 3))  # up to so many pieces, so many columns; beyond them
 _MOST_COLUMNS = 4
+MOST = 400  # pieces; a picture of more is too large to be looked at, or made
 _LEAST_BAR = 0.16  # inches; longer pieces have fewer columns
 _GAP = 0.14  # between columns
 _ABOVE = 0.36  # the lines of a piece's title and of its bars' numbers
@@ -36,7 +37,7 @@ def draw(
     """Draws each of the pieces on a line of its own, as a drum grid or a piano roll.
 
     Args:
-      items: at least one.
+      items: at least one; of more than MOST the first ones are drawn.
       title: of all of them.
       steps_per_quarter: columns of a drum grid to a quarter.
       style: 'drums', 'notes', or 'auto': drums for pieces that have some.
@@ -45,7 +46,7 @@ def draw(
     Returns:
       A figure in which a piece has at most MAX_BARS bars.
     """
-    parts = _parts(items, steps_per_quarter, style, ignore_is_drum)
+    parts = _parts(items[:MOST], steps_per_quarter, style, ignore_is_drum)
     longest = max(part.quarters for part in parts)
     bars = max(len(part.bars) for part in parts)
     columns = _columns(len(parts), bars)
@@ -55,8 +56,11 @@ def draw(
     paper = page.Paper(LABEL_WIDTH + LINE_WIDTH + MARGIN, HEADER + sum(heights) + len(lines) * _ABOVE + FOOTER)
     reasons = sorted({reason for part in parts for reason in part.reasons})
     tempos = [tempo for part in parts for tempo in part.tempos]
-    facts = [f'{len(parts)} piece' + 's' * (len(parts) > 1), *page.tempo_words(tempos)]
-    paper.head(title, '  ·  '.join(facts + [f'not drawn: {reason}' for reason in reasons]), [i.marks for i in items])
+    left_out = f'not drawn: all after the first {MOST}' if len(items) > MOST else ''
+    facts = [f'{len(items)} piece' + 's' * (len(items) > 1), *filter(None, [left_out]), *page.tempo_words(tempos)]
+    paper.head(
+        title, '  ·  '.join(facts + [f'not drawn: {reason}' for reason in reasons]), [i.marks for i in items[:MOST]]
+    )
     paper.loudness()
     most = max(3, int(width / 0.068))  # letters of a title
     top = HEADER

@@ -255,7 +255,7 @@ def draw_bars(
 
 def bar_points(axes: 'Axes', bars: Sequence[Bar]) -> float:
     """How many points wide a bar is, if all of them are alike and fill the axes."""
-    return float(axes.get_position().width * axes.figure.get_figwidth() * 72 / len(bars))
+    return axes.bbox.width * 72 / axes.figure.dpi / len(bars)
 
 
 def is_fine(axes: 'Axes', bars: Sequence[Bar]) -> bool:

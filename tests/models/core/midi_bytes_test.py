@@ -85,5 +85,5 @@ def test_what_midi_does_not_have(wrong: tuple) -> None:
 
 def test_too_slow_for_midi(tmp_path: Path) -> None:
     with pytest.raises(SolferinoError, match='3 quarters a minute'):
-        midi_files.write_all([_sequence([], qpm=3)], tmp_path)
+        midi_files.write_all([_sequence([], qpm=3)], tmp_path, 'slow')
     assert not list(tmp_path.iterdir())
