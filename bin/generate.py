@@ -78,6 +78,7 @@ def define(fv: flags.FlagValues, spec: FamilySpec) -> None:
 def main(fv: flags.FlagValues, spec: FamilySpec) -> None:
     """Saves a bundle or generates."""
     _check_source(fv)
+    generation.replace(spec.generation, **command.given_options(fv, spec.generation))  # raises for what cannot be
     from solferino.models import loading
 
     config = fv.config if fv['config'].present else None
@@ -193,7 +194,6 @@ def _output_dir(model: 'Model', fv: flags.FlagValues) -> Path:
 def _given_options(fv: flags.FlagValues, spec: FamilySpec) -> dict[str, Any]:
     """Returns the fields of `spec.generation` that flags give: with the seed, and the music of files."""
     given = command.given_options(fv, spec.generation)
-    generation.replace(spec.generation, **given)  # what is wrong is said before files are read
     midi = [field.name for field in dataclasses.fields(spec.generation) if field.metadata.get('midi')]
     read = {name: _read_midi(name, given[name]) if given[name] else None for name in midi if name in given}
     seed = secrets.randbelow(1 << 31) if fv.seed is None else fv.seed
