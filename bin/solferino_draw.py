@@ -87,7 +87,7 @@ def _music(paths: dict[Path, Path]) -> Iterator[tuple[Path, Path, Any]]:
                 which = f'_tune{number}' if len(answers) > 1 else ''
                 yield (
                     picture.with_stem(picture.stem + which),
-                    source.with_name(source.name + which),
+                    source.with_stem(source.stem + which),
                     music_pb2.NoteSequence.FromString(answer.data),
                 )
 

@@ -331,12 +331,10 @@ def test_the_default_length_is_a_quarter_of_a_minute(case: tuple, model: Model) 
 
 
 def test_accents_change_nothing_but_velocities(case: tuple, model: Model) -> None:
-    family, config, row = case
-    excluded = config.name not in row.forgets_primer
-    for primer, more in ((None, {}), (song(1, 1), {'exclude_primer': excluded})):
-        plain, accented = (
-            model.generate(primer, 2, num_steps=40, accents=accents, **more) for accents in (False, True)
-        )
+    _, config, row = case
+    excluded = {'exclude_primer': config.name not in row.forgets_primer}
+    for primer, more in ((None, {}), (song(1, 1), excluded)):
+        plain, accented = (model.generate(primer, 2, num_steps=40, accents=on, **more) for on in (False, True))
         assert plain != accented
         for before, after in zip(plain, accented, strict=True):
             levels = [new.velocity / old.velocity for old, new in zip(before.notes, after.notes, strict=True)]
