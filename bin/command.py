@@ -98,11 +98,15 @@ def options_from_flags(flag_values: flags.FlagValues, options: Options) -> Optio
 
     A flag left out keeps the value of `options`, which may be another config's than the one that help shows.
     """
-    given = {f.name: flag_values[f.name].value for f, _ in _options(options) if flag_values[f.name].present}
     try:
-        return dataclasses.replace(options, **given)  # type: ignore[type-var]  # Options is always a dataclass
+        return dataclasses.replace(options, **given_options(flag_values, options))  # type: ignore[type-var]  # a dataclass
     except ValueError as error:  # raised by __post_init__, which checks ranges
         raise SolferinoError(str(error)) from error
+
+
+def given_options(flag_values: flags.FlagValues, options: Any) -> dict[str, Any]:
+    """Returns the values of those flags for fields of `options` that were given on the command line."""
+    return {f.name: flag_values[f.name].value for f, _ in _options(options) if flag_values[f.name].present}
 
 
 _DEFINE: dict[Any, Callable[..., Any]] = {
@@ -110,6 +114,7 @@ _DEFINE: dict[Any, Callable[..., Any]] = {
     int: flags.DEFINE_integer,
     float: flags.DEFINE_float,
     str: flags.DEFINE_string,
+    int | None: flags.DEFINE_integer,
     float | None: flags.DEFINE_float,
     Any: flags.DEFINE_string,  # the path of a file
 }

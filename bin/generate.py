@@ -45,15 +45,25 @@ def define(fv: flags.FlagValues, spec: FamilySpec) -> None:
     )
     text('generator_id', None, "The model's id in the bundle; its config's name if not given.")
     text('generator_description', None, "The model's description in the bundle; its config's if not given.")
-    text('run_dir', None, 'Directory of a training run, ours or one of Magenta: its newest checkpoint is used.')
+    text('run_dir', None, 'Directory of a training run, ours or one of Magenta.')
+    flags.DEFINE_enum(
+        'checkpoint', None, ['newest', 'best'], 'Which checkpoint of --run_dir to use; if it is not given, the best '
+        '(lowest held-out loss) where there is one, else the newest.', flag_values=fv,
+    )  # fmt: skip
     text('checkpoint_file', None, 'A checkpoint of a training run, such as run/train/model.ckpt-1000.')
     text('bundle_file', None, 'A bundle (.mag): the model to use, or the file to save with --save_generator_bundle.')
     flags.DEFINE_bool(
         'save_generator_bundle', False, 'Save the model as --bundle_file instead of generating.', flag_values=fv
     )
     text('bundle_description', None, 'What to say about the model in the bundle: its training data, for example.')
-    text('output_dir', f'/tmp/{spec.name}/generated', 'Directory for the MIDI files.')
+    text(
+        'output_dir', None, 'Directory for the MIDI files; if it is not given, "generated" in the run directory, or '
+        'beside the bundle. They are called MODEL_DATE_TIME_NUMBER.mid.'
+    )  # fmt: skip
     number('num_outputs', 10, 'How many MIDI files to generate.')
+    flags.DEFINE_bool(
+        'draw', False, 'Draw all of them in one PNG beside them, primers and kept notes marked.', flag_values=fv
+    )
     for name, help in spec.primer_flags.items():
         text(name, '', help)
     text('primer_midi', '', 'A MIDI file to begin with.')
@@ -68,13 +78,16 @@ def define(fv: flags.FlagValues, spec: FamilySpec) -> None:
 def main(fv: flags.FlagValues, spec: FamilySpec) -> None:
     """Saves a bundle or generates."""
     _check_source(fv)
+    generation.replace(spec.generation, **command.given_options(fv, spec.generation))  # raises for what cannot be
     from solferino.models import loading
 
     config = fv.config if fv['config'].present else None
     if fv.run_dir or fv.checkpoint_file:
-        model = loading.load_checkpoint(fv.run_dir or fv.checkpoint_file, config)
+        model = loading.load_checkpoint(fv.run_dir or fv.checkpoint_file, config, fv.checkpoint)
     else:
         model = loading.load_bundle(fv.bundle_file, config)
+    if model.checkpoint:
+        print(f'Using {model.checkpoint}.')
     _check_model(model, fv, spec)
     if fv.save_generator_bundle:
         _save_bundle(model, fv)
@@ -95,6 +108,8 @@ def _check_source(fv: flags.FlagValues) -> None:
         raise SolferinoError(
             f'Name one model to generate with: --bundle_file, --run_dir or --checkpoint_file (given: {given}).'
         )
+    if fv.checkpoint and not fv.run_dir:
+        raise SolferinoError(f'--checkpoint={fv.checkpoint} chooses one of those of a --run_dir. Leave it out.')
 
 
 def _check_model(model: 'Model', fv: flags.FlagValues, spec: FamilySpec) -> None:
@@ -132,49 +147,77 @@ def _generate(model: 'Model', fv: flags.FlagValues, spec: FamilySpec) -> None:
     from solferino.models.core import midi_files
 
     primer = _primer(model, fv, spec)
-    options = _options(fv, spec)
+    given = _given_options(fv, spec)
+    options = model.options(primer, **given)
+    if not _primer_flags(fv, spec):
+        logging.info('No primer was given: beginning with %s.', options.beginning or spec.default_primer)
     if fv.primer_midi and fv.qpm and primer.tempos and abs(primer.tempos[0].qpm - fv.qpm) > 0.01:
         logging.warning(
             '--qpm=%g is not used: %s has its own tempo, %.4g.', fv.qpm, fv.primer_midi, primer.tempos[0].qpm
         )
     began = time.monotonic()
-    sequences = _music(model, primer, fv.num_outputs, options)
+    sequences = model.generate_with(options, primer, fv.num_outputs)
     seconds = time.monotonic() - began
     plots = [name for name in spec.plots if fv[name].value]
     shown, plotted = sequences, options
     if plots and options.exclude_primer:  # what the model saw begins with it; the same seed makes the same music
         plotted = dataclasses.replace(options, exclude_primer=False)
-        shown = _music(model, primer, fv.num_outputs, plotted)
+        shown = model.generate_with(plotted, primer, fv.num_outputs)
     silent = sum(not sequence.notes for sequence in sequences)
     if silent and not spec.keeps_silence:
         shown = [whole for whole, sequence in zip(shown, sequences, strict=True) if sequence.notes]
         sequences = [sequence for sequence in sequences if sequence.notes]
     if not sequences:
         raise SolferinoError(f'None of the {silent} outputs has notes, so nothing was written. {spec.silence_remedy}')
-    paths = midi_files.write_all(sequences, Path(fv.output_dir).expanduser())
+    paths = midi_files.write_all(sequences, _output_dir(model, fv), model.name)
     if silent:
         told = 'have no notes' if spec.keeps_silence else 'have no notes and were not written'
         logging.warning('%d of the %d outputs %s. %s', silent, fv.num_outputs, told, spec.silence_remedy)
-    length = f' of {options.num_steps} steps' if options.num_steps else ''
-    print(f'Generated {len(paths)} MIDI files{length} in {seconds:.1f} s:')
+    length = f' of {options.num_steps} steps ({model.seconds(options, primer):.3g} s)' if options.num_steps else ''
+    print(f'Generated {len(paths)} MIDI file{"s" * (len(paths) > 1)}{length} in {seconds:.1f} s:')
     print(f'{paths[0]} to {paths[-1].name}' if len(paths) > 1 else paths[0])
+    if fv.draw:
+        print(_draw(model, dict(zip(paths, sequences, strict=True)), primer, options))
     for path in _plot(model, plots, dict(zip(paths, shown, strict=True)), plotted):
         print(path)
     print(f'--seed={options.seed} makes the same music again.')
 
 
-def _music(model: 'Model', primer: Any, number: int, options: GenerateOptions) -> list[Any]:
-    given = {field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
-    return model.generate(primer, number, **given)
+def _output_dir(model: 'Model', fv: flags.FlagValues) -> Path:
+    """The folder for the files: the one that is named, or `generated` in the run directory or beside the bundle."""
+    if fv.output_dir:
+        return Path(fv.output_dir).expanduser()
+    folder = Path(model.source).parent
+    return (folder.parent if folder.name == 'train' else folder) / 'generated'
 
 
-def _options(fv: flags.FlagValues, spec: FamilySpec) -> GenerateOptions:
-    """Reads the flags of `spec.generation`, and the MIDI files that they name."""
-    options = command.options_from_flags(fv, spec.generation)
-    midi = [field.name for field in dataclasses.fields(options) if field.metadata.get('midi')]
-    read = {name: _read_midi(name, getattr(options, name)) for name in midi if getattr(options, name)}
+def _given_options(fv: flags.FlagValues, spec: FamilySpec) -> dict[str, Any]:
+    """Returns the fields of `spec.generation` that flags give: with the seed, and the music of files."""
+    given = command.given_options(fv, spec.generation)
+    midi = [field.name for field in dataclasses.fields(spec.generation) if field.metadata.get('midi')]
+    read = {name: _read_midi(name, given[name]) if given[name] else None for name in midi if name in given}
     seed = secrets.randbelow(1 << 31) if fv.seed is None else fv.seed
-    return generation.replace(options, seed=seed, **read)
+    return given | read | {'seed': seed}
+
+
+def _draw(model: 'Model', music: dict[Path, Any], primer: Any, options: GenerateOptions) -> Path:
+    """Draws all of the music in one picture beside the files, the parts that were given marked; returns its path."""
+    from solferino.models.core.files import atomic_write
+    from solferino.models.music import contact_sheet, page  # they import matplotlib
+
+    names = {path: path.stem.rpartition('_') for path in music}  # the call, and the number of the output
+    title = next(iter(names.values()))[0]
+    marks = {path: model.family.marks(sequence, primer, model.config, options) for path, sequence in music.items()}
+    if len(music) == 1:
+        ((path, sequence),) = music.items()
+        sequence.sequence_metadata.title = title
+        figure = model.family.draw(sequence, model.config, marks[path])
+    else:
+        items = [contact_sheet.Item(music[path], names[path][2], marks[path]) for path in music]
+        figure = contact_sheet.draw(items, title, model.config.steps_per_quarter or 4)
+    picture = next(iter(music)).with_name(f'{title}.png')
+    atomic_write(str(picture), page.to_png(figure))
+    return picture
 
 
 def _plot(model: 'Model', plots: list[str], music: dict[Path, Any], options: GenerateOptions) -> Iterator[Path]:
@@ -190,12 +233,15 @@ def _plot(model: 'Model', plots: list[str], music: dict[Path, Any], options: Gen
                 yield picture
 
 
+def _primer_flags(fv: flags.FlagValues, spec: FamilySpec) -> list[str]:
+    return [name for name in (*spec.primer_flags, 'primer_midi') if fv[name].value]
+
+
 def _primer(model: 'Model', fv: flags.FlagValues, spec: FamilySpec) -> Any:
-    given = [name for name in (*spec.primer_flags, 'primer_midi') if fv[name].value]
+    given = _primer_flags(fv, spec)
     if len(given) > 1:
         raise SolferinoError(f'Give one primer, not {" and ".join("--" + name for name in given)}.')
     if not given:
-        logging.info('No primer was given: beginning with %s.', model.family.spec.default_primer)
         return None
     if given[0] == 'primer_midi':
         return _read_midi('primer_midi', fv.primer_midi)

@@ -1,11 +1,15 @@
-"""Draws MIDI files as PNG pictures, one for each file: drums as a grid, other music as a piano roll.
+"""Draws music files as PNG pictures: drums as a grid, other music as a piano roll.
 
-solferino_draw --input='generated/*.mid' --output_dir=pictures
+    solferino_draw --input='generated/*.mid' --output_dir=pictures
+
+    solferino_draw --input='generated/*.mid' --contact_sheet=all.png
+
+MIDI, MusicXML and ABC files are drawn; of an ABC file each tune. A contact sheet is one picture of all of them.
 """
 
 import glob
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +25,13 @@ _STYLES = ('auto', 'drums', 'notes')
 def define(flag_values: flags.FlagValues) -> None:
     """Defines the flags."""
     flags.DEFINE_list(
-        'input', None, 'MIDI files, or patterns such as "generated/*.mid", with commas between them.',
+        'input', None, 'Music files, or patterns such as "generated/*.mid", with commas between them.',
         required=True, flag_values=flag_values,
     )  # fmt: skip
     flags.DEFINE_string(
-        'output_dir', None, 'Folder for the pictures; made if missing.', required=True, flag_values=flag_values
+        'output_dir', None, 'Folder for a picture of each file; made if missing.', flag_values=flag_values
     )
+    flags.DEFINE_string('contact_sheet', None, 'PNG file for one picture of all files.', flag_values=flag_values)
     flags.DEFINE_enum(
         'as', 'auto', list(_STYLES),
         'drums: a grid of the drums alone; notes: a piano roll; auto: drums for files that have some, else notes.',
@@ -48,52 +53,89 @@ def define(flag_values: flags.FlagValues) -> None:
 
 def main(flag_values: flags.FlagValues) -> None:
     """Draws the pictures."""
-    paths = _pictures(flag_values.input, Path(flag_values.output_dir).expanduser())
+    if not flag_values.output_dir and not flag_values.contact_sheet:
+        raise SolferinoError('--output_dir or --contact_sheet is required: where to draw to.')
+    paths = _pictures(flag_values.input, Path(flag_values.output_dir or '').expanduser())
+    items = []
+    for picture, title, sequence in _music(paths):
+        try:
+            style = _style(sequence, flag_values)
+        except _NothingToDrawError as error:
+            print(f'left out: {title}: {error}')
+            continue
+        if flag_values.output_dir:
+            _write('output_dir', picture, _draw(sequence, title, style, flag_values))
+        items.append((sequence, title))
+    if not items:
+        raise SolferinoError('--input: nothing was drawn; the reasons are above.')
+    if flag_values.contact_sheet:
+        sheet = Path(flag_values.contact_sheet).expanduser()
+        _write('contact_sheet', sheet, _sheet(items, sheet.stem, flag_values))
+
+
+def _music(paths: dict[Path, Path]) -> Iterator[tuple[Path, Path, Any]]:
+    """Yields picture, file and NoteSequence for each piece of music in the files, by `_pictures`."""
     from note_seq.protobuf import music_pb2  # only now, as it takes a second
 
+    with parsing.Parser(parsing.Limits()) as parser:
+        for source, picture in paths.items():
+            answers = parser.parse_file(source)
+            for number, answer in enumerate(answers, start=1):
+                if isinstance(answer, parsing.LeftOut):
+                    print(f'left out: {source}: {answer.reason}' + (f' ({answer.detail})' if answer.detail else ''))
+                    continue
+                which = f'_tune{number}' if len(answers) > 1 else ''
+                yield (
+                    picture.with_stem(picture.stem + which),
+                    source.with_stem(source.stem + which),
+                    music_pb2.NoteSequence.FromString(answer.data),
+                )
+
+
+def _write(flag: str, path: Path, figure: Any) -> None:
     from solferino.models.core.files import atomic_write
     from solferino.models.music.page import to_png
 
-    drawn = 0
-    with parsing.Parser(parsing.Limits()) as parser:
-        for source, picture in paths.items():
-            answer = parser.parse_midi(source)
-            if isinstance(answer, parsing.LeftOut):
-                print(f'left out: {source}: {answer.reason}' + (f' ({answer.detail})' if answer.detail else ''))
-                continue
-            sequence = music_pb2.NoteSequence.FromString(answer.data)
-            try:
-                figure = _draw(sequence, source.name, flag_values)
-            except _NothingToDrawError as error:
-                print(f'left out: {source}: {error}')
-                continue
-            try:
-                atomic_write(str(picture), to_png(figure))
-            except OSError as error:
-                raise SolferinoError(f'--output_dir={picture.parent}: cannot be written: {error.strerror}.') from None
-            drawn += 1
-            print(picture)
-    if not drawn:
-        raise SolferinoError('--input: nothing was drawn; the reasons are above.')
+    try:
+        atomic_write(str(path), to_png(figure))
+    except OSError as error:
+        folder = path.parent if flag == 'output_dir' else path
+        raise SolferinoError(f'--{flag}={folder}: cannot be written: {error.strerror}.') from None
+    print(path)
 
 
 class _NothingToDrawError(Exception):
     """There are no notes of the kind that is asked for; the message says which."""
 
 
-def _draw(sequence: Any, title: str, flag_values: flags.FlagValues) -> Any:
-    """Returns a figure. Raises _NothingToDrawError."""
-    from solferino.models.music import pictures, roll_pictures
-
-    every, style = flag_values.ignore_is_drum, flag_values['as'].value
+def _style(sequence: Any, flag_values: flags.FlagValues) -> str:
+    """Returns 'drums' or 'notes'. Raises _NothingToDrawError."""
+    style = str(flag_values['as'].value)
     if not sequence.notes:
         raise _NothingToDrawError('no notes')
-    has_drums = any(note.is_drum or every for note in sequence.notes)
+    has_drums = any(note.is_drum or flag_values.ignore_is_drum for note in sequence.notes)
     if style == 'drums' and not has_drums:
         raise _NothingToDrawError('no notes on channel 10 (--ignore_is_drum takes those of all channels)')
-    if style == 'drums' or (style == 'auto' and has_drums):
-        return pictures.draw_drums(sequence, flag_values.steps_per_quarter, title, every)
-    return roll_pictures.draw_notes(sequence, flag_values.steps_per_quarter, title)
+    return style if style != 'auto' else 'drums' if has_drums else 'notes'
+
+
+def _draw(sequence: Any, title: Path, style: str, flag_values: flags.FlagValues) -> Any:
+    """Returns a figure."""
+    from solferino.models.music import pictures, roll_pictures
+
+    if style == 'drums':
+        every = flag_values.ignore_is_drum
+        return pictures.draw_drums(sequence, flag_values.steps_per_quarter, title.name, every)
+    return roll_pictures.draw_notes(sequence, flag_values.steps_per_quarter, title.name)
+
+
+def _sheet(music: Sequence[tuple[Any, Path]], title: str, flag_values: flags.FlagValues) -> Any:
+    """Returns a figure of all of the music."""
+    from solferino.models.music import contact_sheet
+
+    items = [contact_sheet.Item(sequence, path.stem) for sequence, path in music]
+    style, every = str(flag_values['as'].value), flag_values.ignore_is_drum
+    return contact_sheet.draw(items, title, flag_values.steps_per_quarter, style, every)
 
 
 def _pictures(inputs: Iterable[str], folder: Path) -> dict[Path, Path]:

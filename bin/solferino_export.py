@@ -27,7 +27,9 @@ def define(fv: flags.FlagValues) -> None:
     formats = ['magentajs', 'savedmodel']
     flags.DEFINE_enum('format', None, formats, 'What to write, see above.', required=True, flag_values=fv)
     flags.DEFINE_string('bundle_file', None, 'A bundle (.mag).', flag_values=fv)
-    flags.DEFINE_string('run_dir', None, 'Directory of a training run: its newest checkpoint is used.', flag_values=fv)
+    flags.DEFINE_string(
+        'run_dir', None, 'Directory of a training run: its best checkpoint is used, or else its newest.', flag_values=fv
+    )
     flags.DEFINE_string(
         'checkpoint_file', None, 'A checkpoint of a training run, such as run/train/model.ckpt-1000.', flag_values=fv
     )

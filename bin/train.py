@@ -78,7 +78,10 @@ def define(fv: flags.FlagValues, spec: FamilySpec) -> None:
     )
     number('eval_frequency', 0, 'Steps from one evaluation on --eval_file to the next; 0 evaluates at each checkpoint.')
     switch('eval', 'Evaluate each new checkpoint of a run that trains at the same time; ends when training has.')
-    switch('eval_once', 'Evaluate the newest checkpoint and end.')
+    switch('eval_once', 'Evaluate one checkpoint and end.')
+    flags.DEFINE_enum(
+        'checkpoint', 'newest', ['newest', 'best'], 'Which checkpoint --eval_once evaluates.', flag_values=fv
+    )
     number(
         'seed', None, 'The same seed trains the same model on the same machine; 0 if not given.', highest=_HIGHEST_SEED
     )
@@ -90,6 +93,8 @@ def main(fv: flags.FlagValues, spec: FamilySpec) -> None:
         raise SolferinoError('--eval and --eval_once exclude each other. Leave one out.')
     if fv.warm_start_bundle_file and (fv.eval or fv.eval_once):
         raise SolferinoError('--warm_start_bundle_file begins a training run. Leave it out to evaluate one.')
+    if fv['checkpoint'].present and not fv.eval_once:
+        raise SolferinoError(f'--checkpoint={fv.checkpoint} is for --eval_once. Leave it out, or give both.')
     config = fv.config if fv['config'].present else None
     generator = {'id': fv.generator_id, 'description': fv.generator_description}
     request = jobs.Request(
@@ -100,6 +105,7 @@ def main(fv: flags.FlagValues, spec: FamilySpec) -> None:
         num_eval_examples=fv.num_eval_examples,
         seed=fv.seed,
         generator={name: value for name, value in generator.items() if value},
+        checkpoint=fv.checkpoint,
         warm_start=_warm_start(fv.warm_start_bundle_file, config, spec) if fv.warm_start_bundle_file else None,
         preset=fv.preset,
         num_steps=fv.num_training_steps,

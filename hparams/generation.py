@@ -8,6 +8,7 @@ from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import option
 
 Options = TypeVar('Options', bound='GenerateOptions')
+_INSTEAD_OF_STEPS = ('num_bars', 'seconds')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,6 +16,8 @@ class GenerateOptions:
     """The generate command has a flag for each field that has a help text.
 
     A family ignores none of these silently: it raises SolferinoError for one that it cannot follow.
+
+    The length is given in steps, bars or seconds, one of them; families are told it in steps (`models.core.lengths`).
 
     Attributes:
       seed: makes the outputs repeat.
@@ -24,18 +27,45 @@ class GenerateOptions:
     least_num_steps: ClassVar[int] = 1
 
     num_steps: int = option(128, 'Length of each output in steps, the primer included.')
+    num_bars: int | None = option(
+        None, 'Length in bars instead, the primer included: bars of the primer, or else of 4/4.'
+    )
+    seconds: float | None = option(
+        None, 'Length in seconds instead, the primer included, at the tempo of the primer, or else of --qpm.'
+    )
     temperature: float = option(1.0, 'Randomness: above 1.0 more than the model has learned, below 1.0 less.')
     qpm: float | None = option(None, 'Tempo in quarters a minute (120 if not given); a primer MIDI brings its own.')
     exclude_primer: bool = option(False, 'Leave the primer out of the files.')
+    accents: bool = option(
+        False, 'Play the first beat of each bar loudest, then the other beats, then what is between them, instead of '
+        'all notes alike.'
+    )  # fmt: skip
     seed: int = 0
 
     def __post_init__(self) -> None:
         self.require_at_least(self.least_num_steps, 'num_steps')
         self.require_at_least(0, 'seed')
+        if self.num_bars is not None:
+            self.require_at_least(1, 'num_bars')
+        if self.seconds is not None and not 0 < self.seconds < float('inf'):
+            raise ValueError(f'--seconds={self.seconds} must be above 0.')
         if not 0 < self.temperature < float('inf'):
             raise ValueError(f'--temperature={self.temperature} must be above 0.')
         if self.qpm is not None and not 0 < self.qpm < float('inf'):
             raise ValueError(f'--qpm={self.qpm} must be above 0.')
+
+    @property
+    def length(self) -> str:
+        """The length as it was asked for, for messages."""
+        for name in _INSTEAD_OF_STEPS:
+            if getattr(self, name) is not None:
+                return f'--{name}={getattr(self, name):g} ({self.num_steps} steps)'
+        return f'--num_steps={self.num_steps}'
+
+    @property
+    def beginning(self) -> str:
+        """What outputs without a primer begin with, in words; '' for what the family begins with by itself."""
+        return ''
 
     def require_at_least(self, lowest: int, *names: str) -> None:
         """Raises ValueError if one of the fields is lower."""
@@ -52,6 +82,9 @@ def replace(defaults: Options, **given: Any) -> Options:
             nearest = difflib.get_close_matches(name, valid, n=1)
             hint = f'Did you mean {nearest[0]}?' if nearest else f'There are: {", ".join(valid)}.'
             raise SolferinoError(f'This model has no option {name!r} for generating. {hint}')
+    lengths = [name for name in ('num_steps', *_INSTEAD_OF_STEPS) if given.get(name) is not None]
+    if len(lengths) > 1:
+        raise SolferinoError(f'{" and ".join(f"--{name}" for name in lengths)}: give one length, not several.')
     try:
         return dataclasses.replace(defaults, **given)
     except ValueError as error:  # raised by __post_init__, which checks ranges

@@ -127,6 +127,11 @@ class PianoGeneration(GenerateOptions):
     velocity: int = option(80, 'How hard the keys are struck, from 1 to 127.')
     strike_anew: bool = option(False, 'Strike a key anew in each frame instead of holding it from frame to frame.')
 
+    @property
+    def beginning(self) -> str:
+        """See GenerateOptions."""
+        return f'{self.random_frames} frames that the model knows' if self.random_frames else ''
+
     def __post_init__(self) -> None:
         super().__post_init__()
         self.require_at_least(0, 'top_k', 'random_frames')
@@ -163,7 +168,7 @@ SPEC = FamilySpec(
         'start_note': 'Note to begin with, after silence: its MIDI pitch, from 21 to 108, or its name, such as C4, F#3 '
         'or Bb5.'
     },
-    default_primer='the note C4 after silence, if --random_frames is not given',
+    default_primer='the note C4 after silence',
     remedies={
         **REMEDIES,
         NO_INSTRUMENT: '--instruments=all takes all that is not drums.',

@@ -143,9 +143,9 @@ class RbmGeneration(GenerateOptions):
     least_num_steps: ClassVar[int] = 0
 
     num_steps: int = option(
-        0, 'Length of each output in steps, the primer included; 0 for as many as the primer or --clamp_midi takes, at '
-        'least one window of the model or, of rnn_rbm, 128 after the primer. Longer music is windows of which each '
-        'keeps the second half of the one before.'
+        0, 'Length of each output in steps, the primer included; 0 for as many as --clamp_midi takes or, without it, '
+        '128 (rnn_rbm: 128 after the primer). Music longer than a window of the model is made window by window: each '
+        'keeps the second half of the one before and goes on from there.'
     )  # fmt: skip
     exclude_primer: bool = option(False, 'Leave the primer out of the files; rnn_rbm alone keeps it there.')
     gibbs_steps: int = option(1000, 'Steps of the Gibbs chain: the more, the less is left of what it began with.')
@@ -162,6 +162,12 @@ class RbmGeneration(GenerateOptions):
         'sample', 'How the chain ends. sample: cells are drawn; mean_field: a cell is on if its probability is above '
         'one half.'
     )  # fmt: skip
+
+    @property
+    def beginning(self) -> str:
+        """See GenerateOptions: what a chain begins with, and what it keeps."""
+        kept = ', and the notes of --clamp_midi' if self.clamp_midi is not None else ''
+        return f'{"silence" if self.start == "zeros" else self.start}{kept}'
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -226,7 +232,7 @@ SPEC = FamilySpec(
     },
     default_config='chords',
     primer_flags={},
-    default_primer='silence (--start=noise for noise)',
+    default_primer='silence',
     remedies={
         **REMEDIES,
         NO_MELODY: 'rbm does not learn drums; drums_rnn does.',

@@ -15,9 +15,10 @@ from solferino.hparams import generation, overrides
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import Config
 from solferino.models import registry
-from solferino.models.core import bundles, checkpoints, forward, magenta, settings
+from solferino.models.core import bundles, checkpoints, forward, lengths, magenta, settings
 from solferino.models.core.event_family import EventFamily
 from solferino.models.core.family import Family, Weights
+from solferino.models.music import accents
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +27,8 @@ class Model:
 
     Attributes:
       source: the file it was read from.
+      checkpoint: that file in words, if it is a checkpoint of a training run of ours: with its step and held-out loss.
+      step: training steps done, if that is known.
       generator_id, generator_description: what it calls itself.
       description: what its maker wrote about it.
     """
@@ -37,6 +40,13 @@ class Model:
     generator_id: str
     generator_description: str
     description: str = ''
+    checkpoint: str = ''
+    step: int | None = None
+
+    @property
+    def name(self) -> str:
+        """For names of files: that of its bundle, or of its config and the step."""
+        return pathlib.Path(self.source).stem if self.step is None else f'{self.config.name}-{self.step}'
 
     def generate(self, primer: Any = None, num_outputs: int = 1, **options: Any) -> list[Any]:
         """Generates music in one batch.
@@ -45,7 +55,7 @@ class Model:
           primer: what every output begins with: a NoteSequence, an event sequence of note-seq, or None for the
             family's default.
           num_outputs: how many.
-          **options: fields of the family's GenerateOptions: num_steps, temperature, seed, ...
+          **options: fields of the family's GenerateOptions: num_steps (or num_bars, or seconds), temperature, seed, ...
 
         Returns:
           A list of NoteSequences.
@@ -53,10 +63,31 @@ class Model:
         Raises:
           SolferinoError: a primer or an option that cannot be used.
         """
+        return self.generate_with(self.options(primer, **options), primer, num_outputs)
+
+    def options(self, primer: Any = None, **options: Any) -> Any:
+        """Returns the family's GenerateOptions with `options`, as `generate` takes them; the length is in steps."""
+        chosen = generation.replace(self.family.spec.generation, **options)
+        return lengths.in_steps(self.family, self.config, primer, chosen)
+
+    def generate_with(self, options: Any, primer: Any, num_outputs: int) -> list[Any]:
+        """As `generate`, with what `options` returned."""
         if num_outputs < 1:
             raise SolferinoError(f'--num_outputs={num_outputs} must be at least 1.')
-        chosen = generation.replace(self.family.spec.generation, **options)
-        return self.family.generate(self.weights, self.config, [primer] * num_outputs, chosen)
+        made = self.family.generate(self.weights, self.config, [primer] * num_outputs, options)
+        if options.accents:
+            begin = 0.0
+            if primer is not None and options.exclude_primer:  # the files begin where it ends
+                rate = self.family.steps_per_second(self.config, options, lengths.tempo(primer, options))
+                begin = self.family.primer_steps(primer, self.config) / rate
+            for sequence in made:
+                accents.apply(sequence, begin)
+        return made
+
+    def seconds(self, options: Any, primer: Any = None) -> float:
+        """How long the music is that `generate_with` makes, if `options.num_steps` says it."""
+        rate = self.family.steps_per_second(self.config, options, lengths.tempo(primer, options))
+        return float(options.num_steps / rate)
 
     def log_likelihood(self, sequence: Any) -> float:
         """Returns the log-probability in nats of the events after the first of a NoteSequence or an event sequence.
@@ -74,20 +105,24 @@ class Model:
         bundles.write(path, bundle)
 
 
-def load(path: str | pathlib.Path, config: str | None = None) -> Model:
-    """Loads a bundle file, a run directory (its newest checkpoint) or a checkpoint file: ours, or Magenta's.
+def load(path: str | pathlib.Path, config: str | None = None, checkpoint: str | None = None) -> Model:
+    """Loads a bundle file, a run directory or a checkpoint file: ours, or Magenta's.
 
     Args:
       path: of the file or directory.
       config: for a model of Magenta that does not tell its config's name, or calls itself something else.
+      checkpoint: which one of a run directory, 'newest' or 'best' (the one with the lowest held-out loss); None for the
+        best where there is one, else the newest.
 
     Raises:
       SolferinoError: there is no model at `path`, or it is damaged or of something else; the message names the file.
     """
     path = pathlib.Path(path).expanduser()
     if path.suffix == '.mag' or (path.is_file() and path.suffix != checkpoints.SUFFIX and not magenta.find(str(path))):
+        if checkpoint:
+            raise SolferinoError(f'--checkpoint={checkpoint}: {path} is one model, and no run directory.')
         return load_bundle(path, config)
-    return load_checkpoint(path, config)
+    return load_checkpoint(path, config, checkpoint)
 
 
 def load_bundle(path: str | pathlib.Path, config: str | None = None) -> Model:
@@ -102,23 +137,30 @@ def load_bundle(path: str | pathlib.Path, config: str | None = None) -> Model:
     )
 
 
-def load_checkpoint(path: str | pathlib.Path, config: str | None = None) -> Model:
-    """Loads a checkpoint file, or the newest one of a run directory. See `load`."""
+def load_checkpoint(path: str | pathlib.Path, config: str | None = None, choice: str | None = None) -> Model:
+    """Loads a checkpoint file, or one of a run directory by `choice`. See `load`."""
     prefix = magenta.find(str(path))
     if prefix:
+        if choice == checkpoints.BEST:
+            raise SolferinoError(f'--checkpoint={choice}: {path} is a run of Magenta, which keeps none. Leave it out.')
         trained = magenta.read(prefix)
         family, found = _identify(trained.hparams, trained.weights, prefix, config)
-        return Model(family, found, trained.weights, prefix, found.name, found.description)
-    checkpoint = checkpoints.load(checkpoints.resolve(str(path)))
-    family, found = _restore(checkpoint.metadata, str(path))
+        step = magenta.step(prefix)
+        return Model(family, found, trained.weights, prefix, found.name, found.description, step=step)
+    if choice not in (None, checkpoints.NEWEST, checkpoints.BEST):
+        raise SolferinoError(f'checkpoint={choice!r} must be {checkpoints.NEWEST!r} or {checkpoints.BEST!r}.')
+    checkpoint = checkpoints.resolve(str(path), choice)
+    family, found = _restore(checkpoint.metadata, checkpoint.path)
     names = checkpoint.metadata.get('generator') or {}
     return Model(
         family,
         found,
         checkpoint.weights,
-        str(path),
+        checkpoint.path,
         names.get('id', found.name),
         names.get('description', found.description),
+        checkpoint=checkpoints.describe(checkpoint),
+        step=checkpoint.step,
     )
 
 

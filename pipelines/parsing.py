@@ -175,6 +175,11 @@ class Parser:
             waiting.popleft()
             yield answer
 
+    def parse_file(self, path: str | os.PathLike[str]) -> list[Converted | LeftOut]:
+        """As `parse`, of a file of the kind that its name ends in; of another ending, a MIDI file."""
+        name = os.fsencode(path)
+        return self.parse(Request(name, name if ending(name) in KINDS else name + b'.mid', ''))
+
     def parse_midi(self, path: str | os.PathLike[str]) -> Converted | LeftOut:
         """Returns the music of a MIDI file, whatever its name ends in, or why it cannot be read."""
         name = os.fsencode(path)

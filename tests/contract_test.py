@@ -309,6 +309,70 @@ def test_bad_primers_are_refused(case: tuple) -> None:
             model.generate(given, **options)
 
 
+@pytest.fixture
+def model(case: tuple) -> Model:
+    """An untrained one."""
+    family, config, _ = case
+    return Model(family, config, _weights(family.model(config, seed=1)), 'here', config.name, config.description)
+
+
+def test_a_length_may_be_in_bars_or_seconds(case: tuple, model: Model) -> None:
+    family, config, row = case
+    waltz = song(1, 1)  # at 100 quarters a minute
+    waltz.time_signatures[0].numerator = 3
+    keeps = {'exclude_primer': config.name not in row.forgets_primer}
+    for primer, given, quarters, qpm in (
+        (None, {'num_bars': 2}, 8, 120),
+        (None, {'seconds': 5.0, 'qpm': 90.0}, 7.5, 90),
+        (waltz, {'num_bars': 4, 'qpm': 90.0}, 12, 100),
+        (waltz, {'seconds': 6.0}, 10, 100),
+    ):
+        options = model.options(primer, **given)
+        steps = quarters * 60 / qpm * family.steps_per_second(config, options, qpm)
+        assert steps - 1e-6 <= options.num_steps < steps + 1
+        in_steps = {name: value for name, value in given.items() if name == 'qpm'} | {'num_steps': options.num_steps}
+        assert model.generate(primer, 2, **given, **keeps) == model.generate(primer, 2, **in_steps, **keeps)
+    for wrong in ({'num_bars': 0}, {'seconds': 0.0}, {'num_bars': 4, 'seconds': 5.0}, {'num_bars': 4, 'num_steps': 64}):
+        with pytest.raises(SolferinoError, match=f'--{next(iter(wrong))}'):
+            model.generate(**wrong)
+    with pytest.raises(SolferinoError, match=r'--num_bars=1 \(\d+ steps\)'):
+        model.generate(song(1, 2), num_bars=1)
+
+
+def test_the_default_length_is_a_quarter_of_a_minute(case: tuple, model: Model) -> None:
+    options = model.options()
+    # 0 stands for as much as it takes.
+    assert options.num_steps == 0 or model.seconds(options) >= 15
+    made = max(model.generate(num_outputs=4, seed=1), key=lambda sequence: sequence.total_time)
+    assert made.total_time > 12
+
+
+def test_accents_change_nothing_but_velocities(case: tuple, model: Model) -> None:
+    _, config, row = case
+    excluded = {'exclude_primer': config.name not in row.forgets_primer}
+    for primer, more in ((None, {}), (song(1, 1), excluded)):
+        plain, accented = (model.generate(primer, 2, num_steps=40, accents=on, **more) for on in (False, True))
+        assert plain != accented
+        for before, after in zip(plain, accented, strict=True):
+            levels = [new.velocity / old.velocity for old, new in zip(before.notes, after.notes, strict=True)]
+            assert all(0.7 < level < 1.2 for level in levels)
+            for note, old in zip(after.notes, before.notes, strict=True):
+                note.velocity = old.velocity
+            assert before == after
+
+
+def test_the_primer_is_marked_where_outputs_begin_with_it(case: tuple, model: Model) -> None:
+    family, config, row = case
+    primer = song(1, 1)  # 2.4 seconds
+    options = model.options(primer, num_steps=40)
+    (made,) = model.generate_with(options, primer, 1)
+    marks = family.marks(made, primer, config, options)
+    assert marks.primer_end == pytest.approx(0 if config.name in row.forgets_primer else 2.4, abs=0.01)
+    assert not family.marks(made, None, config, options).primer_end
+    assert not family.marks(made, primer, config, dataclasses.replace(options, exclude_primer=True)).primer_end
+    assert family.draw(made, config, marks).get_axes()
+
+
 def test_a_checkpoint_loads_as_a_model(case: tuple, tmp_path: Path) -> None:
     family, config, _ = case
     model = family.model(config, seed=1)

@@ -22,8 +22,9 @@ from solferino.models.core import tensors
 from solferino.models.core.files import atomic_write
 
 MODEL = 'model'
-BEST = 'best'
+BEST, NEWEST = 'best', 'newest'
 SUFFIX = '.safetensors'
+_MOST_RUNS = 5  # that a message lists
 _NAME = re.compile(r'ckpt-(\d+)' + re.escape(SUFFIX) + '$')
 _log = logging.getLogger(__name__)
 
@@ -182,30 +183,69 @@ def prune(directory: str, keep: int) -> None:
         _remove(path)
 
 
-def resolve(path: str) -> str:
-    """Returns the file that is meant by what was typed for a checkpoint.
+def resolve(path: str, choice: str | None = None) -> Checkpoint:
+    """Returns the checkpoint that is meant by what was typed.
 
     Args:
-      path: a file, the same without '.safetensors', or a run directory or its train/ (their newest checkpoint).
+      path: a file, the same without '.safetensors', or a run directory or its train/.
+      choice: which one of a run directory: NEWEST or BEST; None for the best where there is one, else the newest.
 
     Raises:
-      SolferinoError: there is none; the message lists those there are.
+      SolferinoError: there is none, and the message lists those there are; or it cannot be read.
     """
     path = os.path.expanduser(path)
     for candidate in (path, path + SUFFIX):
         if os.path.isfile(candidate):
-            return candidate
+            if choice:
+                raise SolferinoError(f'--checkpoint={choice}: {candidate} is one checkpoint. Leave --checkpoint out.')
+            return load(candidate)
     for directory in (os.path.join(path, 'train'), path):
-        checkpoint = latest(directory)
+        checkpoint = _choose(directory, choice)
         if checkpoint:
-            return checkpoint.path
+            return checkpoint
     if os.path.isdir(path):
         raise SolferinoError(
             f'There is no checkpoint in {path}. Name a run directory (it holds run.json and train/) that was trained.'
         )
     folder = os.path.dirname(path) or '.'
     there = [os.path.basename(p) for p in (*paths(folder).values(), *paths(folder, BEST).values())]
-    raise SolferinoError(f'There is no checkpoint {path}. {folder} has: {", ".join(there) or "none"}.')
+    if there:
+        raise SolferinoError(f'There is no checkpoint {path}. {folder} has: {", ".join(there)}.')
+    runs = _runs_near(folder)
+    found = f'Run directories near it: {", ".join(runs)}.' if runs else 'Training makes one, with --run_dir.'
+    raise SolferinoError(f'There is no run directory or checkpoint {path}. {found}')
+
+
+def describe(checkpoint: Checkpoint) -> str:
+    """'run/train/best.ckpt-1418 (held-out loss 1.961 at step 1418)'"""
+    loss = 'at step' if checkpoint.eval_loss is None else f'held-out loss {checkpoint.eval_loss:.4g} at step'
+    return f'{checkpoint.path.removesuffix(SUFFIX)} ({loss} {checkpoint.step})'
+
+
+def _choose(directory: str, choice: str | None) -> Checkpoint | None:
+    """The best checkpoint of a directory or the newest, as `resolve` says; None if there is none at all."""
+    path = None if choice == NEWEST else best(directory)
+    if path:
+        try:
+            return load(path)
+        except SolferinoError as error:
+            if choice == BEST:
+                raise
+            _log.warning('%s The newest is used.', error)
+    newest = latest(directory)
+    if newest and choice == BEST:
+        raise SolferinoError(
+            f'There is no best checkpoint in {directory}: training keeps one if it has an --eval_file. '
+            f'--checkpoint={NEWEST} takes {os.path.basename(newest.path)}.'
+        )
+    return newest
+
+
+def _runs_near(folder: str) -> list[str]:
+    """Run directories in a folder and in those that it holds, the latest first."""
+    found = [file for depth in ('*', '*/*') for file in glob.glob(os.path.join(glob.escape(folder), depth, 'run.json'))]
+    found.sort(key=os.path.getmtime, reverse=True)
+    return [os.path.normpath(os.path.dirname(file)) for file in found[:_MOST_RUNS]]
 
 
 def _below(loss: float | None, other: float | None) -> bool:

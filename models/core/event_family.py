@@ -158,13 +158,18 @@ class EventFamily(Family):
             used = primer.track.start_step + len(primer.track)
             if used >= options.num_steps:
                 raise SolferinoError(
-                    f'The primer takes {used} steps and --num_steps={options.num_steps} counts them: nothing is left '
+                    f'The primer takes {used} steps and {options.length} counts them: nothing is left '
                     f'to generate. Give a shorter primer or --num_steps={used + 64}.'
                 )
         sampled = self._sample(weights, config, [primer.track for primer in known], options)
         return [
             self._sequence(primer, classes, config, options) for primer, classes in zip(known, sampled, strict=True)
         ]
+
+    def primer_steps(self, primer: Any, config: Any) -> int:
+        """See Family: with the silence before it."""
+        track = self._primer(primer, config, np.random.default_rng(0)).track
+        return int(track.start_step) + len(track)
 
     def log_likelihood(self, weights: Weights, config: Any, sequence: Any) -> float:
         """See Family."""

@@ -15,6 +15,7 @@ import numpy as np
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.reasons import Reject
 from solferino.hparams.spec import Config, FamilySpec
+from solferino.models.music.page import NO_MARKS, Marks
 from solferino.models.music.piece import Piece
 
 # One training example as it is stored: a name for each array. Time, if there is any, is the first dimension.
@@ -112,7 +113,24 @@ class Family(abc.ABC):
 
     @abc.abstractmethod
     def generate(self, weights: Weights, config: Any, primers: Sequence[Any], options: Any) -> list[Any]:
-        """Returns a NoteSequence for each primer (a NoteSequence, an event sequence, None for the default)."""
+        """Returns a NoteSequence for each primer (a NoteSequence, an event sequence, None for the default).
+
+        The length is `options.num_steps`, whatever else they say about it.
+        """
+
+    def steps_per_second(self, config: Any, options: Any, qpm: float) -> float:
+        """How many steps of generated music a second takes at a tempo in quarters a minute."""
+        return float(qpm / 60 * config.steps_per_quarter)
+
+    def primer_steps(self, primer: Any, config: Any) -> int:
+        """How many steps of an output are a given primer's: 0 in a family whose outputs do not begin with it."""
+        return 0
+
+    def marks(self, sequence: Any, primer: Any, config: Any, options: Any) -> Marks:
+        """What of a generated NoteSequence was given to the model: all from the beginning until the primer ends."""
+        if primer is None or options.exclude_primer:
+            return NO_MARKS
+        return Marks(self.primer_steps(primer, config) / self.steps_per_second(config, options, _qpm(sequence)))
 
     @abc.abstractmethod
     def log_likelihood(self, weights: Weights, config: Any, sequence: Any) -> float:
@@ -135,8 +153,8 @@ class Family(abc.ABC):
             )
 
     @abc.abstractmethod
-    def draw(self, sequence: Any, config: Any) -> Any:
-        """Returns a matplotlib Figure of a NoteSequence."""
+    def draw(self, sequence: Any, config: Any, marks: Marks = NO_MARKS) -> Any:
+        """Returns a matplotlib Figure of a NoteSequence, with what `marks` tells shown."""
 
     def plots(self, config: Any) -> Collection[str]:
         """Those of the spec's `plots` in which a model of this config has something to show."""
@@ -148,3 +166,7 @@ class Family(abc.ABC):
         `name` is one of `plots`. The primer is part of the sequence, as the model has seen it.
         """
         return {}
+
+
+def _qpm(sequence: Any) -> float:
+    return float(sequence.tempos[0].qpm if sequence.tempos else 120.0)

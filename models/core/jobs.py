@@ -45,6 +45,7 @@ class Request:
       generator: id and description for bundles, if they were given.
       preset: name of the settings that hold where others are not given; None for none.
       warm_start: the model that a new run begins with; None for random weights.
+      checkpoint: which one `evaluate_once` takes: checkpoints.NEWEST or checkpoints.BEST.
       num_steps, summary_frequency, num_checkpoints, checkpoint_seconds, eval_frequency: see training.Options.
     """
 
@@ -57,6 +58,7 @@ class Request:
     generator: dict[str, str] = dataclasses.field(default_factory=dict)
     preset: str | None = None
     warm_start: WarmStart | None = None
+    checkpoint: str = checkpoints.NEWEST
     num_steps: int = 0
     summary_frequency: int = 10
     num_checkpoints: int = 10
@@ -91,11 +93,11 @@ def train(family: Family, request: Request) -> None:
 
 
 def evaluate_once(family: Family, request: Request) -> None:
-    """Evaluates the newest checkpoint and prints the values. Raises SolferinoError if there is none."""
+    """Evaluates a checkpoint, `request.checkpoint`, and prints the values. Raises SolferinoError if there is none."""
     run = run_dir.load(request.run_dir, family.spec)
-    checkpoint = checkpoints.latest(run.train_dir)
-    if checkpoint is None:
+    if not checkpoints.paths(run.train_dir):
         raise SolferinoError(f'There is no checkpoint in {run.train_dir} yet. Train first.')
+    checkpoint = checkpoints.resolve(run.path, request.checkpoint)
     _evaluate(family, run, request, iter([checkpoint]), once=True)
 
 

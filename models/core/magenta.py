@@ -82,6 +82,12 @@ def find(path: str) -> str | None:
     return prefix if _is_checkpoint(prefix) else None
 
 
+def step(prefix: str) -> int | None:
+    """The training step that the name of a checkpoint tells, None if it tells none."""
+    match = _NAME.search(prefix)
+    return int(match[1]) if match else None
+
+
 def read(prefix: str) -> Trained:
     """Reads a checkpoint that `find` found, with the `.meta` beside it. Raises SolferinoError that names it."""
     try:

@@ -9,11 +9,27 @@ from pathlib import Path
 from note_seq.protobuf import music_pb2
 
 from solferino.hparams.errors import SolferinoError
+from solferino.models.core.files import atomic_write
 from solferino.models.core.midi_bytes import midi_bytes
 
 
-def write_all(sequences: Sequence[music_pb2.NoteSequence], directory: Path) -> list[Path]:
-    """Writes `<date>_<time>_<n>.mid` for each sequence, n from 1; all of them or none. Returns their paths.
+def write(sequence: music_pb2.NoteSequence, path: str | os.PathLike[str]) -> None:
+    """Writes a sequence as the MIDI file `path`, whole or not at all; a missing folder is made.
+
+    Raises:
+      SolferinoError: the file cannot be written, or the music is nothing that MIDI can tell.
+    """
+    path = Path(path).expanduser()
+    try:
+        atomic_write(str(path), midi_bytes(sequence))
+    except ValueError as error:
+        raise SolferinoError(f'{path}: the music cannot be written as MIDI: {error}.') from error
+    except OSError as error:
+        raise SolferinoError(f'{path} cannot be written: {error.strerror}.') from None
+
+
+def write_all(sequences: Sequence[music_pb2.NoteSequence], directory: Path, name: str) -> list[Path]:
+    """Writes `<name>_<date>_<time>_<n>.mid` for each sequence, n from 1; all of them or none. Returns their paths.
 
     Files that are there already are never written over: a second call within a second waits for the next one.
     """
@@ -24,21 +40,23 @@ def write_all(sequences: Sequence[music_pb2.NoteSequence], directory: Path) -> l
             for number, sequence in enumerate(sequences, start=1):
                 files.append(Path(temporary, f'{number}.mid'))
                 files[-1].write_bytes(midi_bytes(sequence))
-            paths = _new_paths(directory, len(sequences))
+            paths = _new_paths(directory, name, len(sequences))
             for file, path in zip(files, paths, strict=True):
                 os.rename(file, path)
     except ValueError as error:
         raise SolferinoError(f'The music cannot be written as MIDI: {error}.') from error
     except OSError as error:
-        raise SolferinoError(f'--output_dir={directory}: cannot be written: {error.strerror}.') from None
+        raise SolferinoError(
+            f'--output_dir={directory}: cannot be written: {error.strerror}. Name another one.'
+        ) from None
     return paths
 
 
-def _new_paths(directory: Path, count: int) -> list[Path]:
+def _new_paths(directory: Path, name: str, count: int) -> list[Path]:
     digits = len(str(count))
     while True:
         stamp = time.strftime('%Y-%m-%d_%H%M%S')
-        paths = [directory / f'{stamp}_{number:0{digits}d}.mid' for number in range(1, count + 1)]
+        paths = [directory / f'{name}_{stamp}_{number:0{digits}d}.mid' for number in range(1, count + 1)]
         if not any(path.exists() for path in paths):
             return paths
         time.sleep(0.1)

@@ -14,6 +14,7 @@ from solferino.hparams.reasons import NO_DRUMS, Reject
 from solferino.models.core.event_family import BrowserEvents, EventFamily
 from solferino.models.music import drums, sections
 from solferino.models.music.encodings import EventEncoding
+from solferino.models.music.page import NO_MARKS, Marks
 from solferino.models.music.piece import Piece
 
 BASS_DRUM = 36
@@ -115,11 +116,11 @@ class DrumsRnn(EventFamily):
             events.append(frozenset(step))
         return DrumTrack(events, steps_per_quarter=config.steps_per_quarter)
 
-    def draw(self, sequence: music_pb2.NoteSequence, config: DrumConfig) -> Any:
+    def draw(self, sequence: music_pb2.NoteSequence, config: DrumConfig, marks: Marks = NO_MARKS) -> Any:
         """A grid of drums and steps."""
         from solferino.models.music import pictures  # imports matplotlib
 
-        return pictures.draw_drums(sequence, config.steps_per_quarter)
+        return pictures.draw_drums(sequence, config.steps_per_quarter, marks=marks)
 
 
 def _is_pitch(value: object) -> bool:

@@ -16,6 +16,7 @@ from solferino.models.core.event_family import BrowserEvents, EventFamily
 from solferino.models.music import melodies, sections
 from solferino.models.music.encodings import Encoding, EventEncoding
 from solferino.models.music.key_encoding import KeyEncoding
+from solferino.models.music.page import NO_MARKS, Marks
 from solferino.models.music.piece import Piece
 
 _BARS = (16, 32)  # steps of one and two bars of 4/4: how far the repeats look back
@@ -133,11 +134,11 @@ class MelodyRnn(EventFamily):
                 raise SolferinoError(f'--{flag}: step {number} is {event!r}. {example}')
         return Melody(list(events), steps_per_quarter=config.steps_per_quarter)
 
-    def draw(self, sequence: music_pb2.NoteSequence, config: MelodyConfig) -> Any:
+    def draw(self, sequence: music_pb2.NoteSequence, config: MelodyConfig, marks: Marks = NO_MARKS) -> Any:
         """A piano roll."""
         from solferino.models.music import roll_pictures  # imports matplotlib
 
-        return roll_pictures.draw_notes(sequence, config.steps_per_quarter)
+        return roll_pictures.draw_notes(sequence, config.steps_per_quarter, marks=marks)
 
 
 def _range(config: MelodyConfig) -> melodies.Range:

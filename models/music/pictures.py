@@ -1,6 +1,7 @@
 """Pictures of music: drum grids."""
 
 import dataclasses
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -9,7 +10,19 @@ from note_seq.protobuf import music_pb2
 
 from solferino.models.music import page, piece
 from solferino.models.music.drum_names import drum_height, drum_name
-from solferino.models.music.page import INK, LINE, LINE_WIDTH, MAX_BARS, Bar, Metre, Page, shade, to_png
+from solferino.models.music.page import (
+    INK,
+    LINE,
+    LINE_WIDTH,
+    MAX_BARS,
+    NO_MARKS,
+    Bar,
+    Marks,
+    Metre,
+    Page,
+    shade,
+    to_png,
+)
 from solferino.models.music.sections import Section, quantized_sections
 
 if TYPE_CHECKING:
@@ -22,7 +35,11 @@ __all__ = ['MAX_BARS', 'draw_drums', 'to_png']
 
 
 def draw_drums(
-    sequence: music_pb2.NoteSequence, steps_per_quarter: int = 4, title: str | None = None, ignore_is_drum: bool = False
+    sequence: music_pb2.NoteSequence,
+    steps_per_quarter: int = 4,
+    title: str | None = None,
+    ignore_is_drum: bool = False,
+    marks: Marks = NO_MARKS,
 ) -> 'Figure':
     """Draws a grid of drums over steps, the louder the darker, with lines at bars and beats.
 
@@ -34,38 +51,43 @@ def draw_drums(
       steps_per_quarter: time resolution; a quantized sequence has its own.
       title: a line above; None takes the sequence's own title or file name.
       ignore_is_drum: draw the notes of every channel, not those of the drum channel alone.
+      marks: the primer's part is shaded.
 
     Returns:
       A figure of at most MAX_BARS bars, on several systems where they do not fit on one; an empty grid where there is
       no drum.
     """
-    score = _read(sequence, steps_per_quarter, ignore_is_drum)
-    rows = _rows(score.hits)
+    score = read(sequence, steps_per_quarter, ignore_is_drum, marks)
+    rows = rows_of(score.hits)
     systems = page.systems(score.bars, score.steps_per_quarter)
     # A long piece has smaller cells, so that the picture still fits a screen's width.
     cell = min(0.26, max(0.105, LINE_WIDTH / page.longest(systems)))
     paper = Page(systems, cell, len(rows) * max(cell, 0.16))
     name = title or sequence.sequence_metadata.title or sequence.filename or 'Drums'
-    paper.head(name, page.heading(score.num_bars, score.tempos, score.reasons))
+    paper.head(name, page.heading(score.num_bars, score.tempos, score.reasons), [marks])
     paper.loudness()
     for axes, bars in paper.systems():
-        _draw_system(axes, bars, rows, score.hits)
+        draw_system(axes, bars, rows, score)
     return paper.figure
 
 
-class _Row(NamedTuple):
+class Row(NamedTuple):
     """A line of the grid: its place, the lowest first, and its drum's name."""
 
     height: int
     name: str
 
 
-_Place = tuple[int, _Row]  # a step and a row
+_Place = tuple[int, Row]  # a step and a row
 
 
 @dataclasses.dataclass(frozen=True)
-class _Score:
-    """The first bars, the loudest velocity at each place, and what is said about the music."""
+class Score:
+    """The first bars, the loudest velocity at each place, and what is said about the music.
+
+    Attributes:
+      primer_end: in steps; 0 for no primer.
+    """
 
     bars: list[Bar]
     hits: dict[_Place, int]
@@ -73,6 +95,7 @@ class _Score:
     steps_per_quarter: int
     tempos: list[float]
     reasons: list[str]
+    primer_end: float = 0.0
 
 
 class _Part(NamedTuple):
@@ -83,7 +106,10 @@ class _Part(NamedTuple):
     tempos: list[float]
 
 
-def _read(sequence: music_pb2.NoteSequence, steps_per_quarter: int, ignore_is_drum: bool) -> _Score:
+def read(
+    sequence: music_pb2.NoteSequence, steps_per_quarter: int, ignore_is_drum: bool = False, marks: Marks = NO_MARKS
+) -> Score:
+    """Returns what is to be drawn of a sequence; see `draw_drums`."""
     reasons: list[str] = []
     if sequences_lib.is_quantized_sequence(sequence):
         steps_per_quarter = sequence.quantization_info.steps_per_quarter or steps_per_quarter
@@ -118,7 +144,9 @@ def _read(sequence: music_pb2.NoteSequence, steps_per_quarter: int, ignore_is_dr
         metre = page.metre(4, 4, steps_per_quarter)
         bars = [Bar(1, 0, metre.bar, metre, True)]
     hits = {place: velocity for place, velocity in hits.items() if place[0] < bars[-1].end}
-    return _Score(bars, hits, max(num_bars, 1), steps_per_quarter, tempos, reasons)
+    # Where there is a primer there is one tempo: such music was generated.
+    primer_end = marks.primer_end * (tempos[0] if tempos else 120.0) / 60 * steps_per_quarter
+    return Score(bars, hits, max(num_bars, 1), steps_per_quarter, tempos, reasons, primer_end)
 
 
 def _part(section: Section, steps_per_quarter: int) -> _Part:
@@ -138,29 +166,30 @@ def _quantized_part(sequence: music_pb2.NoteSequence, steps_per_quarter: int, ig
     )
 
 
-def _row_of(pitch: int) -> _Row:
-    return _Row(drum_height(pitch), drum_name(pitch))
+def _row_of(pitch: int) -> Row:
+    return Row(drum_height(pitch), drum_name(pitch))
 
 
-def _rows(hits: dict[_Place, int]) -> list[_Row]:
+def rows_of(hits: Iterable[_Place]) -> list[Row]:
     """The rows from the lowest up; bass drum, snare and closed hat at least."""
     return sorted({_row_of(pitch) for pitch in (36, 38, 42)} | {row for _, row in hits})
 
 
-def _draw_system(axes: 'Axes', bars: 'Sequence[Bar]', rows: list[_Row], hits: dict[_Place, int]) -> None:
+def draw_system(axes: 'Axes', bars: 'Sequence[Bar]', rows: list[Row], score: Score, size: float = 8.0) -> None:
+    """Draws some bars of a score, with letters of a size in points."""
     from matplotlib.collections import PatchCollection
     from matplotlib.patches import FancyBboxPatch
 
     start, end = bars[0].start, bars[-1].end
     axes.set_ylim(0, len(rows))
-    page.draw_bars(axes, bars)
+    page.draw_bars(axes, bars, primer_end=score.primer_end, size=size - 0.5)
     for y in range(1, len(rows)):
         axes.axhline(y, color=LINE, lw=0.4, zorder=1)
     heights = {row: y for y, row in enumerate(rows)}
-    places = [(step, row, velocity) for (step, row), velocity in hits.items() if start <= step < end]
+    places = [(step, row, velocity) for (step, row), velocity in score.hits.items() if start <= step < end]
     box = 'round,pad=0,rounding_size=0.18'
     cells = [FancyBboxPatch((s + 0.08, heights[r] + 0.1), 0.84, 0.8, boxstyle=box) for s, r, _ in places]
     axes.add_collection(
         PatchCollection(cells, facecolors=[shade(v) for *_, v in places] or 'none', linewidths=0, zorder=3)
     )
-    axes.set_yticks([y + 0.5 for y in range(len(rows))], [name for _, name in rows], fontsize=8, color=INK)
+    axes.set_yticks([y + 0.5 for y in range(len(rows))], [name for _, name in rows], fontsize=size, color=INK)

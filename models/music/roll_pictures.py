@@ -10,7 +10,19 @@ from note_seq.protobuf import music_pb2
 
 from solferino.models.music import page, timeline
 from solferino.models.music.drum_names import drum_height
-from solferino.models.music.page import FAINT, INK, LINE, LINE_WIDTH, VELOCITY_COLOURS, Bar, Page, shade
+from solferino.models.music.page import (
+    FAINT,
+    INK,
+    KEPT_COLOURS,
+    LINE,
+    LINE_WIDTH,
+    NO_MARKS,
+    VELOCITY_COLOURS,
+    Bar,
+    Marks,
+    Page,
+    shade,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +46,12 @@ _STRIP = 5  # the rows that drums take, below the lowest pitch
 _DRUM_LANES = 10
 
 
-def draw_notes(sequence: music_pb2.NoteSequence, steps_per_quarter: int = 4, title: str | None = None) -> 'Figure':
+def draw_notes(
+    sequence: music_pb2.NoteSequence,
+    steps_per_quarter: int = 4,
+    title: str | None = None,
+    marks: Marks = NO_MARKS,
+) -> 'Figure':
     """Draws a piano roll: pitch upwards, time to the right, with lines at bars and beats, the louder the darker.
 
     Notes are where they sound, not where a grid would put them. Time is in quarters, so that a bar is as wide in any
@@ -44,52 +61,66 @@ def draw_notes(sequence: music_pb2.NoteSequence, steps_per_quarter: int = 4, tit
       sequence: quantized or not.
       steps_per_quarter: a note is drawn at least half a step long, so that it is seen.
       title: a line above; None takes the sequence's own title or file name.
+      marks: the primer's part is shaded, and notes that were given to be kept have a colour of their own.
 
     Returns:
       A figure of at most MAX_BARS bars, on several systems where they do not fit on one; an empty roll where there is
       no note.
     """
-    time = timeline.read(sequence)
-    score = _read(sequence, time, 0.5 / steps_per_quarter)
+    score = read(sequence, 0.5 / steps_per_quarter, marks)
+    time = score.time
     lines = page.systems(time.bars, 1)
     row = min(0.115, max(0.05, 2.6 / (score.high - score.foot)))  # inches
     legend = _legend(score.voices, sequence) if len(score.voices) > 1 else []
     unit = LINE_WIDTH / max(page.longest(lines), 10)
     paper = Page(lines, unit, (score.high - score.foot) * row, 0.24 if legend else 0)
     name = title or sequence.sequence_metadata.title or sequence.filename or 'Notes'
-    paper.head(name, page.heading(time.num_bars, time.tempos, time.reasons))
+    paper.head(name, page.heading(time.num_bars, time.tempos, time.reasons), [marks])
     if legend:
         _draw_legend(paper, legend)
     else:
         paper.loudness()
     for axes, bars in paper.systems():
-        _draw_system(axes, bars, score, row)
+        draw_system(axes, bars, score, row)
     return paper.figure
 
 
 @dataclasses.dataclass(frozen=True)
-class _Score:
+class Score:
     """Rectangles and what they are measured on.
 
     Attributes:
+      time: where bars are.
       boxes: left, bottom, right, top of each note, quarters and pitches, [notes, 4].
       colours: of each note, [notes, 4].
       voices: the shades of each instrument, the one with most notes first.
       low, high: the lowest pitch and the one after the highest.
       foot: below the lowest pitch, where the strip of drums ends.
+      primer_end: in quarters; 0 for no primer.
     """
 
+    time: timeline.Timeline
     boxes: np.ndarray
     colours: np.ndarray
     voices: dict[int, tuple[str, ...]]
     low: int
     high: int
     foot: int
+    primer_end: float = 0.0
+
+    def in_range(self, low: int, high: int) -> 'Score':
+        """The same with a wider range of pitches; its strip of drums stays below the lowest."""
+        down = self.low - low
+        boxes = self.boxes.copy()
+        boxes[boxes[:, 1] < self.low, 1::2] -= down
+        return dataclasses.replace(self, boxes=boxes, low=low, high=high, foot=self.foot - down)
 
 
-def _read(sequence: music_pb2.NoteSequence, time: timeline.Timeline, shortest: float) -> _Score:
+def read(sequence: music_pb2.NoteSequence, shortest: float, marks: Marks = NO_MARKS) -> Score:
+    """Returns what is to be drawn of a sequence; no note is shorter than `shortest` quarters."""
+    time = timeline.read(sequence)
     seen = np.nan_to_num(time.starts, nan=np.inf) < time.bars[-1].end
-    drawn = [(note, time.starts[k], time.ends[k]) for k, note in enumerate(sequence.notes) if seen[k]]
+    drawn = [(note, time.starts[k], time.ends[k], k in marks.kept) for k, note in enumerate(sequence.notes) if seen[k]]
     counts = Counter(note.instrument for note, *_ in drawn if not note.is_drum)
     ranks = [instrument for instrument, _ in counts.most_common()]
     voices = {voice: _SHADES[rank] if rank < len(_SHADES) else _OTHERS for rank, voice in enumerate(ranks)}
@@ -100,7 +131,7 @@ def _read(sequence: music_pb2.NoteSequence, time: timeline.Timeline, shortest: f
     # Of notes in one place the shorter, of the instrument with fewer notes, lies on top.
     drawn.sort(key=lambda place: (-counts[place[0].instrument], place[1] - place[2]))
     boxes, colours = [], []
-    for note, start, end in drawn:
+    for note, start, end, is_kept in drawn:
         if note.is_drum:
             lane = min(drum_height(note.pitch), _DRUM_LANES - 1)
             bottom = foot + 0.25 + (_STRIP - 0.5) * lane / _DRUM_LANES
@@ -109,8 +140,13 @@ def _read(sequence: music_pb2.NoteSequence, time: timeline.Timeline, shortest: f
             # Two notes of one pitch, one right after the other, are seen to be two.
             end = max(start + shortest, end - min(0.05, 0.1 * (end - start)))
             boxes.append((start, note.pitch + 0.06, end, note.pitch + 0.94))
-        colours.append(shade(max(note.velocity, 1), _DRUMS if note.is_drum else voices[note.instrument]))
-    return _Score(np.array(boxes).reshape(-1, 4), np.array(colours).reshape(-1, 4), voices, low, high, foot)
+        shades = _DRUMS if note.is_drum else KEPT_COLOURS if is_kept else voices[note.instrument]
+        colours.append(shade(max(note.velocity, 1), shades))
+    # Where there is a primer there is one tempo: such music was generated.
+    primer_end = marks.primer_end * (time.tempos[0] if time.tempos else 120.0) / 60
+    return Score(
+        time, np.array(boxes).reshape(-1, 4), np.array(colours).reshape(-1, 4), voices, low, high, foot, primer_end
+    )
 
 
 def _fit(pitches: Sequence[int]) -> tuple[int, int]:
@@ -120,7 +156,8 @@ def _fit(pitches: Sequence[int]) -> tuple[int, int]:
     return low - spare // 2, high + spare - spare // 2
 
 
-def _draw_system(axes: 'Axes', bars: Sequence[Bar], score: _Score, row: float) -> None:
+def draw_system(axes: 'Axes', bars: Sequence[Bar], score: Score, row: float, size: float = 7.5) -> None:
+    """Draws some bars of a score, a pitch `row` inches high, with letters of a size in points."""
     from matplotlib.collections import PolyCollection
 
     axes.set_ylim(score.foot, score.high)
@@ -129,20 +166,25 @@ def _draw_system(axes: 'Axes', bars: Sequence[Bar], score: _Score, row: float) -
             axes.axhspan(pitch, pitch + 1, color=_BLACK_TINT, lw=0, zorder=0.5)
         elif pitch % _OCTAVE == 0:
             axes.axhline(pitch, color=LINE, lw=0.9, zorder=1)
-    page.draw_bars(axes, bars, tint_beats=False)
+    page.draw_bars(axes, bars, tint_beats=False, primer_end=score.primer_end, size=size)
     here = (score.boxes[:, 0] < bars[-1].end) & (score.boxes[:, 2] > bars[0].start)
     left, bottom, right, top = score.boxes[here].T
     corners = np.stack([left, bottom, left, top, right, top, right, bottom], axis=-1).reshape(-1, 4, 2)
     axes.add_collection(
         PolyCollection(
-            list(corners), facecolors=score.colours[here], edgecolors='white', linewidths=0.3, snap=False, zorder=3
+            list(corners),
+            facecolors=score.colours[here],
+            edgecolors='white',
+            linewidths=0.0 if page.is_fine(axes, bars) else 0.3,
+            snap=False,
+            zorder=3,
         )
     )
     labels = {pitch + 0.5: _label(pitch) for pitch in range(score.low, score.high) if _is_labelled(pitch, row)}
     if score.foot < score.low:
         axes.axhline(score.low, color=FAINT, lw=0.7, zorder=2)
         labels[(score.foot + score.low) / 2] = 'drums'
-    axes.set_yticks(list(labels), list(labels.values()), fontsize=7.5, color=INK)
+    axes.set_yticks(list(labels), list(labels.values()), fontsize=size, color=INK)
 
 
 def _is_labelled(pitch: int, row: float) -> bool:

@@ -17,6 +17,7 @@ from solferino.hparams.reasons import Reject
 from solferino.models.core.family import Events, Example, Family, Feature, Weights
 from solferino.models.music import piano_rolls
 from solferino.models.music import piece as pieces
+from solferino.models.music.page import NO_MARKS, Marks
 from solferino.models.music.piano_rolls import PianoRoll
 from solferino.models.music.piece import Piece
 from solferino.models.piano_rnn import extraction, gru_attention, gru_nade, lookup, primers
@@ -130,7 +131,7 @@ class PianoRnn(Family):
         longest = max(len(frames) for frames, _ in known)
         if longest >= options.num_steps:
             raise SolferinoError(
-                f'The primer takes {longest} frames and --num_steps={options.num_steps} counts them: nothing is left '
+                f'The primer takes {longest} frames and {options.length} counts them: nothing is left '
                 f'to generate. Give a shorter primer or --num_steps={longest + 100}.'
             )
         sampled = _network(config).sample(weights, config, [frames for frames, _ in known], options.num_steps, options)
@@ -139,6 +140,17 @@ class PianoRnn(Family):
             _play(frames[len(primer) if options.exclude_primer else 0 :], config, options, own_qpm or qpm)
             for frames, (primer, own_qpm) in zip(sampled, known, strict=True)
         ]
+
+    def steps_per_second(self, config: PianoConfig, options: PianoGeneration, qpm: float) -> float:
+        """See Family: frames, played as fast as they are."""
+        settings = config.extraction
+        if settings.steps_per_quarter:
+            return float(qpm / 60 * settings.steps_per_quarter)
+        return float(options.frames_per_second or settings.frames_per_second)
+
+    def primer_steps(self, primer: Any, config: PianoConfig) -> int:
+        """See Family."""
+        return len(self._frames(primer, config, 'primer', warn=False)[0])
 
     def log_likelihood(self, weights: Weights, config: PianoConfig, sequence: Any) -> float:
         """See Family: of the frames after the first that sounds, up to the last."""
@@ -153,11 +165,11 @@ class PianoRnn(Family):
         self._require_savedmodel(format)
         _network(config).export(weights, config, folder)
 
-    def draw(self, sequence: music_pb2.NoteSequence, config: PianoConfig) -> Any:
+    def draw(self, sequence: music_pb2.NoteSequence, config: PianoConfig, marks: Marks = NO_MARKS) -> Any:
         """A piano roll."""
         from solferino.models.music import roll_pictures  # imports matplotlib
 
-        return roll_pictures.draw_notes(sequence, config.extraction.steps_per_quarter or 4)
+        return roll_pictures.draw_notes(sequence, config.extraction.steps_per_quarter or 4, marks=marks)
 
     def plots(self, config: PianoConfig) -> Collection[str]:
         """See Family: all of them, if the config's network has something to show."""
@@ -188,7 +200,7 @@ class PianoRnn(Family):
         rng = np.random.default_rng([options.seed, number, 1])  # apart from the numbers that the network draws
         return known.frames[rng.integers(len(known), size=options.random_frames)]
 
-    def _frames(self, given: Any, config: PianoConfig, what: str) -> tuple[np.ndarray, float | None]:
+    def _frames(self, given: Any, config: PianoConfig, what: str, warn: bool = True) -> tuple[np.ndarray, float | None]:
         """The frames of a NoteSequence, or frames as they are; and its tempo, if it has one."""
         if isinstance(given, np.ndarray):
             if given.ndim != 2 or given.shape[1] != frame_tools.KEYS or not len(given):
@@ -204,7 +216,7 @@ class PianoRnn(Family):
             frames = extraction.whole(piece, settings)
         except ValueError as error:
             raise SolferinoError(f'The {what} cannot be used: {error}.') from error
-        left_out = extraction.num_left_out(piece, settings)
+        left_out = extraction.num_left_out(piece, settings) if warn else 0
         if left_out:
             _log.warning(
                 'The %s has %d notes that are left out: drums, or instruments that are not of --instruments=%s, which '

@@ -14,6 +14,8 @@ from solferino.hparams.reasons import NO_MELODY, OTHER_METRE, OUT_OF_RANGE, TOO_
 from solferino.models.core.family import Example, Family, Feature, Weights
 from solferino.models.music import piano_rolls, sections
 from solferino.models.music import piece as pieces
+from solferino.models.music.page import NO_MARKS, Marks
+from solferino.models.music.piano_rolls import PianoRoll
 from solferino.models.music.piece import Piece
 from solferino.models.rbm import networks
 from solferino.models.rbm.generating import Given
@@ -66,7 +68,7 @@ class RbmFamily(Family):
     def to_sequence(self, example: Example, config: RbmConfig) -> music_pb2.NoteSequence:
         """See Family."""
         layout = NoteStates.of(config.extraction)
-        return _sequence(layout, layout.unpack(example), config, _QPM)
+        return _sequence(layout.roll(layout.unpack(example)), config, _QPM)
 
     def features(self, config: RbmConfig) -> Mapping[str, Feature]:
         """See Family: the windows of an example; what is 'length' in a batch is their number."""
@@ -94,18 +96,41 @@ class RbmFamily(Family):
         layout = NoteStates.of(config.extraction)
         began = [None if primer is None else _given(primer, config, 'The primer') for primer in primers]
         clamped = None if options.clamp_midi is None else _given(options.clamp_midi, config, '--clamp_midi')
-        matrices = networks.of(config).generate(weights, config, began, clamped, options)
+        network = networks.of(config)
+        matrices = network.generate(weights, config, began, clamped, options)
         made = []
         for primer, matrix in zip(began, matrices, strict=True):
+            kept = [primer if network.keeps_primer else None, clamped]
+            roll = layout.roll(matrix, _struck(kept, (len(matrix), layout.pitches)))
             if primer and options.exclude_primer:  # a network that does not keep it has refused
-                matrix = matrix[len(primer.matrix) :]
+                first = len(primer.matrix)
+                roll = PianoRoll(roll.sounding[first:], roll.struck[first:], roll.lowest)
             source = primer or clamped
             qpm = primer.qpm if primer and primer.qpm else options.qpm or (clamped and clamped.qpm) or _QPM
-            sequence = _sequence(layout, matrix, config, qpm)
+            sequence = _sequence(roll, config, qpm)
             if source and source.metre not in (None, (4, 4)):
                 sequence.time_signatures.add(numerator=source.metre[0], denominator=source.metre[1])
             made.append(sequence)
         return made
+
+    def primer_steps(self, primer: Any, config: RbmConfig) -> int:
+        """See Family."""
+        return len(_given(primer, config, 'The primer').matrix) if networks.of(config).keeps_primer else 0
+
+    def marks(self, sequence: Any, primer: Any, config: RbmConfig, options: RbmGeneration) -> Marks:
+        """See Family: with the notes of `options.clamp_midi`."""
+        marks = super().marks(sequence, primer, config, options)
+        if options.clamp_midi is None:
+            return marks
+        struck = _given(options.clamp_midi, config, '--clamp_midi').struck
+        assert struck is not None  # of music that was read it is known
+        if primer is not None and options.exclude_primer:
+            struck = struck[self.primer_steps(primer, config) :]
+        rate = self.steps_per_second(config, options, sequence.tempos[0].qpm)
+        lowest = NoteStates.of(config.extraction).lowest
+        clamped = {(int(step), int(key) + lowest) for step, key in zip(*struck.nonzero(), strict=True)}
+        places = [(round(note.start_time * rate), note.pitch) for note in sequence.notes]
+        return dataclasses.replace(marks, kept=frozenset(k for k, place in enumerate(places) if place in clamped))
 
     def log_likelihood(self, weights: Weights, config: RbmConfig, sequence: Any) -> float:
         """See Family: of all windows of a NoteSequence, its first included, the last one filled with silence.
@@ -122,11 +147,11 @@ class RbmFamily(Family):
 
         machine_export.write(weights, config, networks.of(config).cell(config.hparams), folder)
 
-    def draw(self, sequence: music_pb2.NoteSequence, config: RbmConfig) -> Any:
+    def draw(self, sequence: music_pb2.NoteSequence, config: RbmConfig, marks: Marks = NO_MARKS) -> Any:
         """A piano roll."""
         from solferino.models.music import roll_pictures  # imports matplotlib
 
-        return roll_pictures.draw_notes(sequence, config.steps_per_quarter)
+        return roll_pictures.draw_notes(sequence, config.steps_per_quarter, marks=marks)
 
     def plot(self, name: str, weights: Weights, config: RbmConfig, sequence: Any, options: Any) -> Mapping[str, Any]:
         """See Family: the filters, with the mean probability of each hidden unit over the windows of the music."""
@@ -180,16 +205,27 @@ def _given(sequence: Any, config: RbmConfig, what: str) -> Given:
         raise SolferinoError(f'{what} has no notes beside drums.')
     try:
         section = sections.quantize(piece, config.steps_per_quarter, rows)
-        matrix = layout.of_roll(piano_rolls.by_metre(section, layout.lowest, layout.highest))
+        roll = piano_rolls.by_metre(section, layout.lowest, layout.highest)
     except ValueError as error:
         raise SolferinoError(f'{what} cannot be used: {error}.') from error
     metre = sequence.time_signatures[0] if sequence.time_signatures else None
     return Given(
-        matrix,
+        layout.of_roll(roll),
         sequence.tempos[0].qpm if sequence.tempos else None,
         (metre.numerator, metre.denominator) if metre else None,
+        roll.struck,
     )
 
 
-def _sequence(layout: NoteStates, matrix: np.ndarray, config: RbmConfig, qpm: float) -> music_pb2.NoteSequence:
-    return piano_rolls.to_sequence(layout.roll(matrix), 60 / qpm / config.steps_per_quarter, qpm, _VELOCITY)
+def _struck(kept: Sequence[Given | None], shape: tuple[int, int]) -> np.ndarray:
+    """Where the notes of given music begin, bool `shape` [steps, pitches]; what comes later lies on top."""
+    struck = np.zeros(shape, bool)
+    for given in kept:
+        if given and given.struck is not None:
+            sounding = given.matrix[:, : shape[1]]
+            struck[: len(sounding)] = np.where(sounding, given.struck, struck[: len(sounding)])
+    return struck
+
+
+def _sequence(roll: PianoRoll, config: RbmConfig, qpm: float) -> music_pb2.NoteSequence:
+    return piano_rolls.to_sequence(roll, 60 / qpm / config.steps_per_quarter, qpm, _VELOCITY)

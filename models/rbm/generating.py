@@ -15,6 +15,8 @@ from solferino.models.rbm import gibbs
 from solferino.models.rbm.gibbs import Machine
 from solferino.models.rbm.note_states import NoteStates
 
+STEPS = 128  # of music whose length nothing says: 16 seconds
+
 
 @dataclasses.dataclass(frozen=True)
 class Given:
@@ -24,11 +26,13 @@ class Given:
       matrix: bool [steps, width].
       qpm: its tempo, if it has one.
       metre: its time signature (numerator, denominator), if it has one.
+      struck: bool [steps, pitches], where its notes begin, which a matrix without articulation cannot tell.
     """
 
     matrix: np.ndarray
     qpm: float | None = None
     metre: tuple[int, int] | None = None
+    struck: np.ndarray | None = None
 
 
 def generate(
@@ -59,7 +63,7 @@ def generate(
         )
     if options.start != 'zeros' and any(primers):
         raise SolferinoError(f'--start={options.start} and a primer both say what the chain begins with. Give one.')
-    steps = num_steps(window, primers, clamped, options.num_steps)
+    steps = num_steps(window if clamped else max(window, STEPS), primers, clamped, options)
     overlap = window // 2
     num_windows = 1 + max(0, -(-(steps - window) // (window - overlap)))
     length = window + (num_windows - 1) * (window - overlap)
@@ -110,16 +114,16 @@ def hold(state: np.ndarray, clamped: Given | None, layout: NoteStates, clamp: st
     return held
 
 
-def num_steps(least: int, primers: Sequence[Given | None], clamped: Given | None, wanted: int) -> int:
-    """The length of the outputs: `wanted`; where that is 0, as much as is given, and at least `least`."""
+def num_steps(least: int, primers: Sequence[Given | None], clamped: Given | None, options: RbmGeneration) -> int:
+    """The length of the outputs: `options.num_steps`; where that is 0, as much as is given, and at least `least`."""
+    wanted = options.num_steps
     named = [('The primer', primer) for primer in primers] + [('--clamp_midi', clamped)]
     longest = 0
     for name, given in named:
         taken = len(given.matrix) if given else 0
         if wanted and taken > wanted:
             raise SolferinoError(
-                f'{name} takes {taken} steps, more than --num_steps={wanted}. Give shorter music or leave --num_steps '
-                'out.'
+                f'{name} takes {taken} steps, more than {options.length}. Give shorter music or leave the length out.'
             )
         longest = max(longest, taken)
     return wanted or max(least, longest)

@@ -21,7 +21,13 @@ from solferino.models.rbm.recurrence import Recurrence
 
 
 class Network(abc.ABC):
-    """What the family asks of each kind."""
+    """What the family asks of each kind.
+
+    Attributes:
+      keeps_primer: whether music begins with its primer; otherwise it is what the Gibbs chain begins with.
+    """
+
+    keeps_primer: bool
 
     @abc.abstractmethod
     def model(self, hparams: Any, visible_bias: np.ndarray, seed: int) -> Any:
@@ -71,6 +77,8 @@ class Network(abc.ABC):
 class Windows(Network):
     """One machine for all windows."""
 
+    keeps_primer = False
+
     def model(self, hparams: RbmHparams, visible_bias: np.ndarray, seed: int) -> Any:
         """See Network."""
         from solferino.models.rbm.network import Rbm  # imports TensorFlow
@@ -106,6 +114,8 @@ class Windows(Network):
 
 class Frames(Network):
     """A machine for each step, whose biases are those that a recurrent network gives it."""
+
+    keeps_primer = True
 
     def model(self, hparams: RnnRbmHparams, visible_bias: np.ndarray, seed: int) -> Any:
         """See Network."""

@@ -49,14 +49,16 @@ class NoteStates:
         """Returns the matrix bool [steps, width] of a roll of these pitches."""
         return np.concatenate([roll.sounding, roll.struck], axis=1)[:, : self.width]
 
-    def roll(self, matrix: np.ndarray) -> PianoRoll:
+    def roll(self, matrix: np.ndarray, struck: np.ndarray | None = None) -> PianoRoll:
         """Returns the roll of a matrix [steps, width]; a key that is struck without sounding is not struck.
 
-        Without articulation no key is struck: notes begin where keys begin to sound.
+        Without articulation no key is struck, and notes begin where keys begin to sound, but for what is known of it
+        from elsewhere: `struck`, bool [steps, pitches].
         """
         sounding = matrix[:, : self.pitches].astype(bool)
-        struck = matrix[:, self.pitches :].astype(bool) & sounding if self.planes > 1 else np.zeros_like(sounding)
-        return PianoRoll(sounding, struck, self.lowest)
+        if self.planes > 1:
+            struck = matrix[:, self.pitches :].astype(bool)
+        return PianoRoll(sounding, np.zeros_like(sounding) if struck is None else struck & sounding, self.lowest)
 
     def pack(self, matrix: np.ndarray) -> Example:
         """Returns a matrix as it is stored: 'ones' int32 [n], places in the flattened matrix, and 'steps' int32 [1]."""

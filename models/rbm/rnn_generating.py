@@ -8,12 +8,10 @@ from solferino.hparams.errors import SolferinoError
 from solferino.hparams.rbm import RbmGeneration
 from solferino.models.core.event_sampling import one_thread
 from solferino.models.rbm import generating, gibbs
-from solferino.models.rbm.generating import Given
+from solferino.models.rbm.generating import STEPS, Given
 from solferino.models.rbm.gibbs import Machine
 from solferino.models.rbm.note_states import NoteStates
 from solferino.models.rbm.recurrence import Recurrence
-
-_STEPS = 128  # after the primer, of an output whose length nothing says
 
 
 def generate(
@@ -32,12 +30,14 @@ def generate(
       SolferinoError: music that is given is longer than `options.num_steps`, or primers leave nothing to generate.
     """
     known = np.array([len(primer.matrix) if primer else 0 for primer in primers])
-    steps = generating.num_steps(int(known.max()) + _STEPS, primers, clamped, options.num_steps)
+    # A melody alone is harmonized as far as it goes.
+    least = 1 if clamped and not known.any() else int(known.max()) + STEPS
+    steps = generating.num_steps(least, primers, clamped, options)
     begin = generating.beginning(len(primers), steps, layout.width, options)
     if known.max() >= steps:
         raise SolferinoError(
             f'The primer takes all of the {steps} steps: nothing is left to generate. Give a shorter primer or '
-            f'--num_steps={steps + _STEPS}, which counts its steps, or leave --num_steps out.'
+            f'--num_steps={steps + STEPS}, which counts its steps, or leave the length out.'
         )
     for k, primer in enumerate(primers):
         if primer:

@@ -71,6 +71,37 @@ def test_lists_odd_names_and_repeated_files(midi: Path, tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / 'out').iterdir()} == {'take [1].png', 'waltz.png', 'melody.png'}
 
 
+def test_one_sheet_of_all_files(midi: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    sheet = tmp_path / 'new' / 'all.png'
+    assert run(f'--input={midi}/*.mid', f'--contact_sheet={sheet}') == 0
+    assert [path.name for path in sheet.parent.iterdir()] == ['all.png']
+    out = capsys.readouterr().out
+    assert str(sheet) in out and 'silence.mid: no notes' in out
+    alone = sheet.read_bytes()
+    assert run(f'--input={midi}/*.mid', f'--contact_sheet={sheet}', f'--output_dir={tmp_path}/each') == 0
+    assert sheet.read_bytes() == alone
+    assert len(list((tmp_path / 'each').iterdir())) == 3
+    assert run(f'--input={midi}/*.mid', f'--contact_sheet={sheet}', '--as=drums') == 0
+    assert sheet.read_bytes() != alone
+    assert run(f'--input={midi}/rock.mid', f'--contact_sheet={midi}/bad.mid/all.png') == 1
+    assert '--contact_sheet=' in capsys.readouterr().err
+    assert run(f'--input={midi}/rock.mid') == 1
+    assert '--output_dir or --contact_sheet is required' in capsys.readouterr().err
+
+
+_TUNE = 'X:{}\nT:Scale\nM:4/4\nL:1/4\nK:C\nCDEF|GABc|\n\n'
+
+
+def test_abc_is_read_too(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    (tmp_path / 'one.abc').write_text(_TUNE.format(1))
+    (tmp_path / 'book.abc').write_text(_TUNE.format(1) + 'X:2\nK:C\nV:1\nCDE|\n\n' + _TUNE.format(3))
+    (tmp_path / 'odd.abc').write_text('X:1\nK:C\nV:1\nCDE|\n')
+    assert run(f'--input={tmp_path}/*.abc', f'--output_dir={tmp_path}/out') == 0
+    drawn = {path.name for path in (tmp_path / 'out').iterdir()}
+    assert 'one.png' in drawn and len([name for name in drawn if name.startswith('book_tune')]) == 2
+    assert 'odd.abc: ABC notation that is not understood' in capsys.readouterr().out
+
+
 def test_mistakes(midi: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     (tmp_path / 'rock.mid').write_bytes(b'')
     for inputs, message in (

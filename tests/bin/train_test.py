@@ -19,6 +19,15 @@ def test_a_seed_that_cannot_be_is_an_error_that_names_the_flag(family, seed, cap
     assert capsys.readouterr().err.startswith(f'error: --seed={seed}')
 
 
+@pytest.mark.parametrize('flags', [['--checkpoint=best'], ['--checkpoint=newest', '--eval']])
+def test_a_checkpoint_is_chosen_to_be_evaluated_once(flags, capsys):
+    spec = registry.get('drums_rnn').spec
+    with pytest.raises(SystemExit) as stop:
+        command.run('', lambda fv: train.define(fv, spec), lambda fv: train.main(fv, spec), ['train', *flags])
+    assert stop.value.code == 1
+    assert 'is for --eval_once' in capsys.readouterr().err
+
+
 def test_the_highest_seed_makes_a_model():
     family = registry.get('drums_rnn')
     values = flags.FlagValues()

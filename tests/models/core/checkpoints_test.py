@@ -92,15 +92,54 @@ def test_resolve_takes_what_users_type(tmp_path):
     save(train, 10, 100)
     newest = str(train / 'model.ckpt-100.safetensors')
     for typed in (train / 'model.ckpt-100', newest, train, tmp_path / 'run'):
-        assert checkpoints.resolve(str(typed)) == newest
-    assert checkpoints.resolve(str(train / 'model.ckpt-10')).endswith('ckpt-10.safetensors')
+        assert checkpoints.resolve(str(typed)).path == newest
+    assert checkpoints.resolve(str(train / 'model.ckpt-10')).path.endswith('ckpt-10.safetensors')
     with pytest.raises(SolferinoError, match=r'model.ckpt-10.safetensors, model.ckpt-100.safetensors'):
         checkpoints.resolve(str(train / 'model.ckpt-50'))
-    with pytest.raises(SolferinoError, match='There is no checkpoint'):
+    with pytest.raises(
+        SolferinoError, match=r'There is no run directory or checkpoint .*elsewhere\. Training makes one'
+    ):
         checkpoints.resolve(str(tmp_path / 'elsewhere'))
     (tmp_path / 'data').mkdir()
     with pytest.raises(SolferinoError, match=r'There is no checkpoint in .*/data\. Name a run directory'):
         checkpoints.resolve(str(tmp_path / 'data'))
+
+
+def test_of_a_run_the_best_is_meant_or_else_the_newest(tmp_path, caplog):
+    train = tmp_path / 'train'
+    save(train, 10, 100)
+
+    def resolved(choice=None):
+        return checkpoints.resolve(str(tmp_path), choice)
+
+    assert resolved().path.endswith('model.ckpt-100.safetensors')
+    assert checkpoints.describe(resolved()) == f'{train}/model.ckpt-100 (at step 100)'
+    with pytest.raises(SolferinoError, match=r'no best checkpoint in .*--eval_file.*model.ckpt-100'):
+        resolved('best')
+    best = checkpoints.keep_best(str(train), checkpoint(10, eval_loss=1.23456))
+    for choice, path in ((None, best), ('best', best), ('newest', f'{train}/model.ckpt-100.safetensors')):
+        assert resolved(choice).path == path
+        with pytest.raises(SolferinoError, match='is one checkpoint'):
+            checkpoints.resolve(path, choice or 'best')
+    assert checkpoints.describe(resolved()) == f'{train}/best.ckpt-10 (held-out loss 1.235 at step 10)'
+    (train / 'best.ckpt-10.safetensors').write_bytes(b'')
+    assert resolved().step == 100
+    assert 'The newest is used' in caplog.text
+    with pytest.raises(SolferinoError, match=r'best\.ckpt-10'):
+        resolved('best')
+
+
+def test_a_run_directory_that_is_not_there_names_those_near_it(tmp_path):
+    for name in ('piano', 'demo/run'):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / 'run.json').write_text('{}')
+    with pytest.raises(
+        SolferinoError, match=r'no run directory or checkpoint .*/nope\. Run directories near it: '
+    ) as raised:
+        checkpoints.resolve(str(tmp_path / 'nope'))
+    assert all(f'{tmp_path}/{name}' in str(raised.value) for name in ('piano', 'demo/run'))
+    with pytest.raises(SolferinoError, match='Training makes one'):
+        checkpoints.resolve(str(tmp_path / 'no/such/folder'))
 
 
 def test_restore_into_another_model_is_an_error(tmp_path):

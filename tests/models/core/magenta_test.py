@@ -235,4 +235,4 @@ def test_ours_are_found_beside_it(run: Path) -> None:
     family = registry.get('drums_rnn')
     record = {**settings.record_of(family.spec, model.config), 'seed': 0}
     checkpoints.save(str(run / 'train'), checkpoints.capture(family.model(model.config, 0), record))
-    assert load(run).source == str(run)
+    assert load(run).source == str(run / 'train/model.ckpt-0.safetensors')

@@ -10,6 +10,7 @@ from note_seq import midi_io
 from note_seq.protobuf import music_pb2
 
 from solferino.hparams.errors import SolferinoError
+from solferino.models import write_midi
 from solferino.models.core import midi_files
 from solferino.models.core.midi_bytes import midi_bytes
 
@@ -85,5 +86,18 @@ def test_what_midi_does_not_have(wrong: tuple) -> None:
 
 def test_too_slow_for_midi(tmp_path: Path) -> None:
     with pytest.raises(SolferinoError, match='3 quarters a minute'):
-        midi_files.write_all([_sequence([], qpm=3)], tmp_path)
+        midi_files.write_all([_sequence([], qpm=3)], tmp_path, 'slow')
     assert not list(tmp_path.iterdir())
+
+
+def test_a_sequence_is_written_as_a_midi_file(tmp_path: Path) -> None:
+    sequence, path = _sequence([(0, 1, 60, 100), (1, 0.5, 64, 90)]), tmp_path / 'new' / 'folder' / 'song.mid'
+    write_midi(sequence, path)
+    assert [(n.pitch, n.velocity) for n in midi_io.midi_file_to_note_sequence(str(path)).notes] == [(60, 100), (64, 90)]
+    write_midi(sequence, str(path))  # writes over it
+    assert path.read_bytes() == midi_bytes(sequence)
+    with pytest.raises(SolferinoError, match=r'slow\.mid: .*3 quarters a minute'):
+        write_midi(_sequence([], qpm=3), tmp_path / 'slow.mid')
+    with pytest.raises(SolferinoError, match='cannot be written'):
+        write_midi(sequence, path / 'song.mid')
+    assert [file.name for file in tmp_path.iterdir()] == ['new']

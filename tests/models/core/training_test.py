@@ -1,6 +1,7 @@
 """Training and evaluation of a family that the trainer has never heard of."""
 
 import contextlib
+import dataclasses
 import io
 import logging
 from pathlib import Path
@@ -257,7 +258,14 @@ def test_evaluate_once(tmp_path, examples, capsys):
     said = capsys.readouterr().out
     assert 'model.ckpt-5.safetensors on the 7 examples' in said and 'metrics/accuracy' in said
     assert list(scalars(tmp_path / 'eval')['loss']) == [5]
-    assert checkpoints.best(str(tmp_path / 'train')) is None
+    train = str(tmp_path / 'train')
+    assert checkpoints.best(train) is None
+    with pytest.raises(SolferinoError, match='There is no best checkpoint'):
+        jobs.evaluate_once(FAMILY, request(tmp_path, [examples[1]], checkpoint='best'))
+    checkpoints.keep_best(train, dataclasses.replace(checkpoints.latest(train), eval_loss=1.0))
+    for checkpoint, name in (('best', 'best.ckpt-5'), ('newest', 'model.ckpt-5')):
+        jobs.evaluate_once(FAMILY, request(tmp_path, [examples[1]], checkpoint=checkpoint))
+        assert f'{name}.safetensors on the 7 examples' in capsys.readouterr().out
     with pytest.raises(SolferinoError, match='is no run directory'):
         jobs.evaluate_once(FAMILY, request(tmp_path / 'elsewhere', examples))
 

@@ -24,7 +24,9 @@ def _generate(tmp_path: Path, bias: float, monkeypatch: pytest.MonkeyPatch) -> l
     }
     Model(FAMILY, CONFIG, weights, 'here', 'frame', 'Tiny.').save_bundle(tmp_path / 'tiny.mag')
     out = tmp_path / 'out'
-    arguments = f'--bundle_file={tmp_path}/tiny.mag --output_dir={out} --num_outputs=5 --seed=1 --gibbs_steps=2'
+    arguments = (
+        f'--bundle_file={tmp_path}/tiny.mag --output_dir={out} --num_outputs=5 --num_steps=1 --seed=1 --gibbs_steps=2'
+    )
     monkeypatch.setattr('sys.argv', ['rbm_generate', *arguments.split()])
     rbm_generate.console_entry_point()
     return sorted(out.iterdir())

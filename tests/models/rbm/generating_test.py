@@ -11,7 +11,7 @@ from solferino.hparams import generation
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.rbm import SPEC, RbmConfig, RbmGeneration
 from solferino.hparams.rnn_rbm import RnnRbmHparams
-from solferino.models.music import piano_rolls
+from solferino.models.music import page, piano_rolls
 from solferino.models.rbm import FAMILY, generating
 from solferino.models.rbm.family import base_bias
 from solferino.models.rbm.generating import Given
@@ -38,6 +38,12 @@ def _notes(sequence: music_pb2.NoteSequence) -> set[tuple[int, float, float]]:
     return {(note.pitch, round(note.start_time, 6), round(note.end_time, 6)) for note in sequence.notes}
 
 
+def _notes_at(sequence: music_pb2.NoteSequence, places: frozenset[int]) -> set[tuple[int, float, float]]:
+    chosen = music_pb2.NoteSequence()
+    chosen.notes.extend(sequence.notes[place] for place in places)
+    return _notes(chosen)
+
+
 def _notes_of(matrix: np.ndarray) -> set[tuple[int, float, float]]:
     return _notes(piano_rolls.to_sequence(LAYOUT.roll(matrix), 1.0, 60.0, 80))
 
@@ -49,7 +55,16 @@ def _generate(primers: list[Any], clamped: Given | None = None, window: int = WI
 
 @pytest.mark.parametrize(
     ('primer', 'clamped', 'num_steps', 'wanted'),
-    [(0, 0, 0, 6), (3, 0, 0, 6), (8, 0, 0, 8), (3, 17, 0, 17), (0, 0, 4, 4), (0, 0, 7, 7), (9, 9, 20, 20)],
+    [
+        (0, 0, 0, 128),
+        (8, 0, 0, 128),
+        (140, 0, 0, 140),
+        (3, 17, 0, 17),
+        (0, 4, 0, 6),
+        (0, 0, 4, 4),
+        (0, 0, 7, 7),
+        (9, 9, 20, 20),
+    ],
 )
 def test_length(primer: int, clamped: int, num_steps: int, wanted: int) -> None:
     made = _generate(
@@ -84,7 +99,7 @@ def test_steps_are_kept(window: int) -> None:
 
 def test_windows_overlap_by_half() -> None:
     """The second window begins with what the first one ended in: the first is the same without it."""
-    short, long = _generate([None] * 3), _generate([None] * 3, num_steps=24)
+    short, long = (_generate([None] * 3, num_steps=steps) for steps in (WINDOW, 24))
     np.testing.assert_array_equal(long[:, :WINDOW], short)
     assert (long[:, WINDOW : 2 * WINDOW] != short).any()
 
@@ -100,9 +115,10 @@ def test_the_chain_begins_with_the_primer() -> None:
     weights = np.stack([np.where(on, 40, -40), np.where(other, 40, -40)], axis=1).astype(np.float32)
     bias = np.array([-40.0 * on.sum() + 20, -40.0 * other.sum() + 20], np.float32)
     machine = Machine(weights, np.zeros(units, np.float32), bias)
-    made = generating.generate(machine, LAYOUT, WINDOW, [primer], None, OPTIONS)
+    options = dataclasses.replace(OPTIONS, num_steps=WINDOW)
+    made = generating.generate(machine, LAYOUT, WINDOW, [primer], None, options)
     np.testing.assert_array_equal(made[0], primer.matrix)
-    elsewhere = generating.generate(machine, LAYOUT, WINDOW, [Given(other.reshape(WINDOW, -1))], None, OPTIONS)
+    elsewhere = generating.generate(machine, LAYOUT, WINDOW, [Given(other.reshape(WINDOW, -1))], None, options)
     np.testing.assert_array_equal(elsewhere[0].reshape(-1), other)
 
 
@@ -201,7 +217,7 @@ def _random_music(seed: int, least_gap: int) -> music_pb2.NoteSequence:
 def test_given_notes_are_neither_lengthened_nor_shortened(name: str, clamp: str) -> None:
     config = CONFIGS[name]
     for seed in range(5):
-        given = _random_music(seed, least_gap=0 if config.extraction.articulation else 1)
+        given = _random_music(seed, least_gap=0)
         options = dataclasses.replace(OPTIONS, clamp_midi=given, clamp=clamp, seed=seed, num_steps=60)
         for made in FAMILY.generate(_weights(config), config, [None] * 20, options):
             assert _notes(made) > _notes(given)
@@ -211,10 +227,38 @@ def test_given_notes_are_neither_lengthened_nor_shortened(name: str, clamp: str)
 @pytest.mark.parametrize('name', CONFIGS)
 def test_given_notes_are_kept_where_there_is_a_primer(name: str, clamp: str) -> None:
     config = CONFIGS[name]
-    given, primer = _random_music(0, least_gap=1), _random_music(1, least_gap=1)
+    given, primer = _random_music(0, least_gap=0), _random_music(1, least_gap=0)
     options = dataclasses.replace(OPTIONS, clamp_midi=given, clamp=clamp, num_steps=60)
     for made in FAMILY.generate(_weights(config), config, [primer] * 20, options):
         assert _notes(made) > _notes(given)
+
+
+def test_the_rnn_rbm_strikes_the_notes_of_its_primer_again() -> None:
+    config, primer = CONFIGS['rnn_rbm'], _random_music(1, least_gap=0)
+    options = dataclasses.replace(OPTIONS, num_steps=80)
+    weights = _weights(config) | {'visible_bias': np.full(12, -50, np.float32)}  # adds nothing
+    (made,) = FAMILY.generate(weights, config, [primer], options)
+    assert _notes(made) == _notes(primer)
+
+
+@pytest.mark.parametrize('name', CONFIGS)
+def test_what_is_clamped_is_marked(name: str) -> None:
+    config, given = CONFIGS[name], _random_music(0, least_gap=0)
+    options = dataclasses.replace(OPTIONS, clamp_midi=given, num_steps=60)
+    (made,) = FAMILY.generate(_weights(config), config, [None], options)
+    marks = FAMILY.marks(made, None, config, options)
+    assert _notes(given) == _notes_at(made, marks.kept) < _notes(made)
+    assert marks.primer_end == 0
+
+
+def test_the_primer_is_marked_where_it_is_kept() -> None:
+    primer = _sequence(60, 62, qpm=90)
+    for name, seconds in (('rnn_rbm', 2 * 60 / 90), ('chords', 0)):
+        config, options = CONFIGS[name], dataclasses.replace(OPTIONS, num_steps=60)
+        (made,) = FAMILY.generate(_weights(config), config, [primer], options)
+        assert FAMILY.marks(made, primer, config, options).primer_end == pytest.approx(seconds)
+    excluded = dataclasses.replace(options, exclude_primer=True)
+    assert FAMILY.marks(made, primer, CONFIGS['rnn_rbm'], excluded) == page.NO_MARKS
 
 
 def test_the_rnn_rbm_leaves_its_primer_out_on_request() -> None:

@@ -113,7 +113,8 @@ def test_a_primer_that_leaves_nothing_to_generate_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ('primer', 'clamped', 'wanted'), [(0, 0, 128), (5, 0, 133), (200, 0, 328), (5, 100, 133), (5, 150, 150)]
+    ('primer', 'clamped', 'wanted'),
+    [(0, 0, 128), (0, 40, 40), (5, 0, 133), (200, 0, 328), (5, 100, 133), (5, 150, 150)],
 )
 def test_length_where_none_is_wanted(primer: int, clamped: int, wanted: int) -> None:
     given = [Given(matrix(*[1] * steps)) if steps else None for steps in (primer, clamped)]

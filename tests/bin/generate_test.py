@@ -1,0 +1,188 @@
+"""The generate command, as far as it is the same for all families."""
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from note_seq import midi_io
+from note_seq.protobuf import music_pb2
+
+from solferino.bin import command, generate
+from solferino.hparams import overrides
+from solferino.models import registry, write_midi
+from solferino.models.core import checkpoints, settings
+from solferino.models.loading import Model
+
+_DRUMS, _PIANO, _RBM = (registry.get(name) for name in ('drums_rnn', 'piano_rnn', 'rbm'))
+_STAMP = r'\d{4}-\d\d-\d\d_\d{6}'
+
+
+def _model(family: Any, name: str, hparams: str, **more: Any) -> Model:
+    config = family.spec.configs[name]
+    config = dataclasses.replace(config, hparams=overrides.parse(config.hparams, hparams), **more)
+    weights = {name: variable.numpy() for name, variable in family.model(config, 0).named_weights().items()}
+    return Model(family, config, weights, 'here', name, 'Tiny.')
+
+
+@pytest.fixture(scope='module')
+def drums() -> Model:
+    return _model(_DRUMS, 'drum_kit', 'rnn_layer_sizes=[4],attn_length=0')
+
+
+@pytest.fixture
+def bundle(drums: Model, tmp_path: Path) -> Path:
+    drums.save_bundle(tmp_path / 'my beats.mag')
+    return tmp_path / 'my beats.mag'
+
+
+@pytest.fixture
+def run_dir(drums: Model, tmp_path: Path) -> Path:
+    """With the checkpoints 10 and 20, of which the first is the best."""
+    train = tmp_path / 'run' / 'train'
+    record = {**settings.record_of(_DRUMS.spec, drums.config), 'seed': 0}
+    for step, loss in ((10, 1.5), (20, None)):
+        checkpoint = checkpoints.Checkpoint(step, dict(drums.weights), {}, record, loss)
+        checkpoints.save(str(train), checkpoint)
+        if loss:
+            checkpoints.keep_best(str(train), checkpoint)
+    return tmp_path / 'run'
+
+
+def _run(family: Any, *arguments: object) -> int:
+    try:
+        command.run(
+            '',
+            lambda values: generate.define(values, family.spec),
+            lambda values: generate.main(values, family.spec),
+            ['generate', *map(str, arguments)],
+        )
+    except SystemExit as stop:
+        return int(str(stop.code))
+    return 0
+
+
+def _names(folder: Path) -> list[str]:
+    """The names of files with the date and time replaced."""
+    return sorted(re.sub(_STAMP, 'NOW', path.name) for path in folder.iterdir())
+
+
+def test_files_of_a_bundle_lie_beside_it_under_its_name(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run(_DRUMS, f'--bundle_file={bundle}', '--num_outputs=10', '--num_bars=2') == 0
+    assert _names(bundle.parent / 'generated') == [f'my beats_NOW_{n:02d}.mid' for n in range(1, 11)]
+    out = capsys.readouterr().out
+    assert 'Generated 10 MIDI files of 32 steps (4 s)' in out
+    assert 'Using' not in out
+
+
+@pytest.mark.parametrize(
+    ('flags', 'used', 'step'),
+    [
+        (['--run_dir={run}'], 'best.ckpt-10 (held-out loss 1.5 at step 10)', 10),
+        (['--run_dir={run}', '--checkpoint=best'], 'best.ckpt-10 (held-out loss 1.5 at step 10)', 10),
+        (['--run_dir={run}', '--checkpoint=newest'], 'model.ckpt-20 (at step 20)', 20),
+        (['--checkpoint_file={run}/train/model.ckpt-20'], 'model.ckpt-20 (at step 20)', 20),
+    ],
+)
+def test_files_of_a_run_lie_in_it_and_tell_the_step(
+    run_dir: Path, capsys: pytest.CaptureFixture[str], flags: list[str], used: str, step: int
+) -> None:
+    source = [flag.format(run=run_dir) for flag in flags]
+    assert _run(_DRUMS, *source, '--num_outputs=1', '--num_steps=8') == 0
+    assert _names(run_dir / 'generated') == [f'drum_kit-{step}_NOW_1.mid']
+    out = capsys.readouterr().out
+    assert f'Using {run_dir}/train/{used}.\n' in out
+    assert 'Generated 1 MIDI file of 8 steps' in out
+    assert _run(_DRUMS, *source, '--save_generator_bundle', f'--bundle_file={run_dir}/x.mag') == 0
+    assert f'Using {run_dir}/train/{used}.\n' in capsys.readouterr().out
+
+
+def test_what_cannot_be_is_said(run_dir: Path, bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (run_dir / 'run.json').write_text('{}')
+    for flags, says in (
+        (
+            [f'--run_dir={run_dir.parent}/nope'],
+            f'no run directory or checkpoint {run_dir.parent}/nope. Run directories',
+        ),
+        ([f'--bundle_file={bundle}', '--checkpoint=best'], '--checkpoint=best chooses one of those of a --run_dir'),
+        ([f'--bundle_file={bundle}', '--num_bars=2', '--seconds=3'], '--num_bars and --seconds: give one length'),
+        ([f'--bundle_file={bundle}', '--num_bars=2', '--num_steps=128'], '--num_steps and --num_bars: give one length'),
+        ([f'--bundle_file={bundle}', '--num_bars=1', f'--primer_drums={[(36,)] * 20}'], '--num_bars=1 (16 steps)'),
+    ):
+        assert _run(_DRUMS, *flags) == 1
+        assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('outputs', [1, 5])
+def test_all_outputs_are_drawn_in_one_picture(bundle: Path, outputs: int, capsys: pytest.CaptureFixture[str]) -> None:
+    primer = '--primer_drums=[(36,),(),(42,)]'
+    assert _run(_DRUMS, f'--bundle_file={bundle}', f'--num_outputs={outputs}', primer, '--draw') == 0
+    folder = bundle.parent / 'generated'
+    assert _names(folder) == ['my beats_NOW.png', *(f'my beats_NOW_{n + 1}.mid' for n in range(outputs))]
+    (picture,) = folder.glob('*.png')
+    assert str(picture) in capsys.readouterr().out
+    assert picture.read_bytes().startswith(b'\x89PNG')
+
+
+def test_accents_are_heard_in_the_files(bundle: Path) -> None:
+    levels = {}
+    for flag in ('--accents', '--noaccents'):
+        folder = bundle.parent / flag
+        assert (
+            _run(_DRUMS, f'--bundle_file={bundle}', '--num_outputs=1', '--seed=1', f'--output_dir={folder}', flag) == 0
+        )
+        (path,) = folder.iterdir()
+        levels[flag] = {note.velocity for note in midi_io.midi_file_to_note_sequence(str(path)).notes}
+    assert len(levels['--noaccents']) == 1 < len(levels['--accents'])
+
+
+def _beginning(family: Any, model: Model, tmp_path: Path, *flags: str) -> int:
+    model.save_bundle(tmp_path / 'tiny.mag')
+    where = (f'--bundle_file={tmp_path}/tiny.mag', f'--output_dir={tmp_path}/out')
+    return _run(family, *where, '--num_outputs=1', *flags)
+
+
+def _melody(path: Path) -> Path:
+    sequence = music_pb2.NoteSequence()
+    sequence.notes.add(pitch=60, velocity=80, end_time=1.0)
+    write_midi(sequence, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ('flags', 'says'),
+    [
+        ([], 'beginning with silence.'),
+        (['--start=noise'], 'beginning with noise.'),
+        (['--clamp_midi={midi}'], 'beginning with silence, and the notes of --clamp_midi.'),
+        (['--primer_midi={midi}'], None),
+    ],
+)
+def test_what_a_chain_begins_with_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, flags: list[str], says: str | None
+) -> None:
+    model = _model(_RBM, 'chords', 'hidden_units=2')
+    given = [flag.format(midi=_melody(tmp_path / 'melody.mid')) for flag in flags]
+    assert _beginning(_RBM, model, tmp_path, '--gibbs_steps=1', *given) == 0
+    told = [record.getMessage() for record in caplog.records if 'beginning with' in record.getMessage()]
+    assert told == ([f'No primer was given: {says}'] if says else [])
+
+
+@pytest.mark.parametrize(
+    ('flags', 'says'),
+    [
+        ([], 'beginning with the note C4 after silence.'),
+        (['--random_frames=3'], 'beginning with 3 frames that the model knows.'),
+        (['--start_note=D4'], None),
+    ],
+)
+def test_what_frames_begin_with_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, flags: list[str], says: str | None
+) -> None:
+    learned = type(_PIANO.spec.configs['gru_attention'].learned)(('60', 'e', '60,64'))
+    hparams = 'embedding_size=3,rnn_layer_sizes=[4,4],attention_size=2'
+    model = _model(_PIANO, 'gru_attention', hparams, learned=learned)
+    assert _beginning(_PIANO, model, tmp_path, '--seconds=2', *flags) == 0
+    told = [record.getMessage() for record in caplog.records if 'beginning with' in record.getMessage()]
+    assert told == ([f'No primer was given: {says}'] if says else [])
