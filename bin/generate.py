@@ -132,7 +132,7 @@ def _generate(model: 'Model', fv: flags.FlagValues, spec: FamilySpec) -> None:
     from solferino.models.core import midi_files
 
     primer = _primer(model, fv, spec)
-    options = _options(fv, spec)
+    options = _options(fv, spec, model)
     if fv.primer_midi and fv.qpm and primer.tempos and abs(primer.tempos[0].qpm - fv.qpm) > 0.01:
         logging.warning(
             '--qpm=%g is not used: %s has its own tempo, %.4g.', fv.qpm, fv.primer_midi, primer.tempos[0].qpm
@@ -160,7 +160,7 @@ def _generate(model: 'Model', fv: flags.FlagValues, spec: FamilySpec) -> None:
     print(f'{paths[0]} to {paths[-1].name}' if len(paths) > 1 else paths[0])
     for path in _plot(model, plots, dict(zip(paths, shown, strict=True)), plotted):
         print(path)
-    print(f'--seed={options.seed} makes the same music again.')
+    print(f'--seed={options.seed} --temperature={options.temperature} makes the same music again.')
 
 
 def _music(model: 'Model', primer: Any, number: int, options: GenerateOptions) -> list[Any]:
@@ -168,9 +168,10 @@ def _music(model: 'Model', primer: Any, number: int, options: GenerateOptions) -
     return model.generate(primer, number, **given)
 
 
-def _options(fv: flags.FlagValues, spec: FamilySpec) -> GenerateOptions:
+def _options(fv: flags.FlagValues, spec: FamilySpec, model: 'Model') -> GenerateOptions:
     """Reads the flags of `spec.generation`, and the MIDI files that they name."""
-    options = command.options_from_flags(fv, spec.generation)
+    auto = {'temperature': model.auto_temperature()} if fv.temperature == generation.AUTO else {}
+    options = command.options_from_flags(fv, spec.generation, auto)
     midi = [field.name for field in dataclasses.fields(options) if field.metadata.get('midi')]
     read = {name: _read_midi(name, getattr(options, name)) for name in midi if getattr(options, name)}
     seed = secrets.randbelow(1 << 31) if fv.seed is None else fv.seed

@@ -7,6 +7,8 @@ from typing import Any, ClassVar, TypeVar
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import option
 
+# The value of a flag, or of an argument in Python, that the model itself fills in.
+AUTO = 'auto'
 Options = TypeVar('Options', bound='GenerateOptions')
 
 
@@ -24,7 +26,12 @@ class GenerateOptions:
     least_num_steps: ClassVar[int] = 1
 
     num_steps: int = option(128, 'Length of each output in steps, the primer included.')
-    temperature: float = option(1.0, 'Randomness: above 1.0 more than the model has learned, below 1.0 less.')
+    temperature: float = option(
+        1.0,
+        'Randomness: above 1.0 more than the model has learned, below 1.0 less. auto is the temperature that training '
+        'found to make music most like the music held out.',
+        auto=True,
+    )
     qpm: float | None = option(None, 'Tempo in quarters a minute (120 if not given); a primer MIDI brings its own.')
     exclude_primer: bool = option(False, 'Leave the primer out of the files.')
     seed: int = 0
@@ -32,6 +39,8 @@ class GenerateOptions:
     def __post_init__(self) -> None:
         self.require_at_least(self.least_num_steps, 'num_steps')
         self.require_at_least(0, 'seed')
+        if not isinstance(self.temperature, (int, float)):
+            raise ValueError(f'--temperature={self.temperature} must be a number above 0, or {AUTO}.')
         if not 0 < self.temperature < float('inf'):
             raise ValueError(f'--temperature={self.temperature} must be above 0.')
         if self.qpm is not None and not 0 < self.qpm < float('inf'):

@@ -8,6 +8,7 @@ for sequence in model.generate(num_steps=64, num_outputs=4, temperature=1.1):
 """
 
 import dataclasses
+import logging
 import pathlib
 from typing import Any
 
@@ -15,9 +16,11 @@ from solferino.hparams import generation, overrides
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import Config
 from solferino.models import registry
-from solferino.models.core import bundles, checkpoints, forward, magenta, settings
+from solferino.models.core import bundles, checkpoints, forward, magenta, settings, temperature
 from solferino.models.core.event_family import EventFamily
 from solferino.models.core.family import Family, Weights
+
+_log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +31,7 @@ class Model:
       source: the file it was read from.
       generator_id, generator_description: what it calls itself.
       description: what its maker wrote about it.
+      recommended_temperature: at which its music is most like the music held out from training; None if unknown.
     """
 
     family: Family
@@ -37,6 +41,7 @@ class Model:
     generator_id: str
     generator_description: str
     description: str = ''
+    recommended_temperature: float | None = None
 
     def generate(self, primer: Any = None, num_outputs: int = 1, **options: Any) -> list[Any]:
         """Generates music in one batch.
@@ -45,7 +50,8 @@ class Model:
           primer: what every output begins with: a NoteSequence, an event sequence of note-seq, or None for the
             family's default.
           num_outputs: how many.
-          **options: fields of the family's GenerateOptions: num_steps, temperature, seed, ...
+          **options: fields of the family's GenerateOptions: num_steps, temperature, seed, ...; temperature='auto' is
+            `auto_temperature`.
 
         Returns:
           A list of NoteSequences.
@@ -55,8 +61,23 @@ class Model:
         """
         if num_outputs < 1:
             raise SolferinoError(f'--num_outputs={num_outputs} must be at least 1.')
+        if options.get('temperature') == generation.AUTO:
+            options['temperature'] = self.auto_temperature()
         chosen = generation.replace(self.family.spec.generation, **options)
         return self.family.generate(self.weights, self.config, [primer] * num_outputs, chosen)
+
+    def auto_temperature(self) -> float:
+        """Returns the recommended temperature, or the family's default, and says so, if the model carries none."""
+        if self.recommended_temperature is not None:
+            return self.recommended_temperature
+        default: float = self.family.spec.generation.temperature
+        _log.info(
+            '%s carries no recommended temperature: %s is taken. %s_train --find_temperature finds one for a run.',
+            self.source,
+            default,
+            self.family.spec.name,
+        )
+        return default
 
     def log_likelihood(self, sequence: Any) -> float:
         """Returns the log-probability in nats of the events after the first of a NoteSequence or an event sequence.
@@ -68,6 +89,8 @@ class Model:
     def save_bundle(self, path: str | pathlib.Path, description: str = '') -> None:
         """Writes the model as one `.mag` file."""
         record = settings.record_of(self.family.spec, self.config)
+        if self.recommended_temperature is not None:
+            record[temperature.KEY] = self.recommended_temperature
         bundle = bundles.Bundle(
             record, self.weights, self.generator_id, self.generator_description, description or self.description
         )
@@ -98,7 +121,14 @@ def load_bundle(path: str | pathlib.Path, config: str | None = None) -> Model:
     else:
         family, found = _restore(bundle.settings, str(path))
     return Model(
-        family, found, bundle.weights, str(path), bundle.generator_id, bundle.generator_description, bundle.description
+        family,
+        found,
+        bundle.weights,
+        str(path),
+        bundle.generator_id,
+        bundle.generator_description,
+        bundle.description,
+        temperature.of_record(bundle.settings),
     )
 
 
@@ -119,6 +149,7 @@ def load_checkpoint(path: str | pathlib.Path, config: str | None = None) -> Mode
         str(path),
         names.get('id', found.name),
         names.get('description', found.description),
+        recommended_temperature=temperature.of_record(checkpoint.metadata),
     )
 
 

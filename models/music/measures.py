@@ -87,6 +87,12 @@ def means(measured: Sequence[Measures]) -> dict[str, float]:
     return {name: _mean([getattr(one, name) for one in measured]) for name in TITLES}
 
 
+def shared(one: Score, other: Score) -> float:
+    """Returns the share of the bars of one that the other has, too; silent ones do not count; nan if all are silent."""
+    bars, known = [bar for bar in one.onsets() if bar], set(other.onsets())
+    return sum(bar in known for bar in bars) / len(bars) if bars else math.nan
+
+
 def distances(music: Sequence[Measures], reference: Sequence[Measures], names: Iterable[str]) -> dict[str, float]:
     """Returns how far music is from a reference by each of the measures `names`.
 
