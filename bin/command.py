@@ -32,6 +32,7 @@ from absl import flags
 from absl import logging as absl_logging
 from absl.logging import converter
 
+from solferino.hparams import generation
 from solferino.hparams.errors import SolferinoError
 
 Options = TypeVar('Options')
@@ -46,7 +47,14 @@ _LOG_LEVELS = {
 }
 _HELP_FLAGS = {'--help', '-help', '-h', '--helpfull', '-helpfull'}
 # What values are called, by absl's name of their type.
-_KINDS = {'bool': 'true or false', 'int': 'a whole number', 'float': 'a number', 'string': 'text'}
+_NUMBER_OR_AUTO = 'number or auto'
+_KINDS = {
+    'bool': 'true or false',
+    'int': 'a whole number',
+    'float': 'a number',
+    'string': 'text',
+    _NUMBER_OR_AUTO: 'a number, or auto',
+}
 _REQUIRED = 'must have a value other than None'  # absl's words about a required flag
 _INTERRUPTED = 130  # the shell's code for a process that Ctrl-C ended
 
@@ -89,8 +97,11 @@ def run(
 def define_option_flags(flag_values: flags.FlagValues, options: Any) -> None:
     """Defines a flag for each field that `options`, a dataclass instance, made with `spec.option`."""
     for field, kind in _options(options):
-        flag = _DEFINE[kind]
-        flag(field.name, getattr(options, field.name), field.metadata['help'], flag_values=flag_values)
+        default, help = getattr(options, field.name), field.metadata['help']
+        if field.metadata.get('auto'):
+            flags.DEFINE(_NumberOrAuto(), field.name, default, help, flag_values)
+        else:
+            _DEFINE[kind](field.name, default, help, flag_values=flag_values)
 
 
 def options_from_flags(flag_values: flags.FlagValues, options: Options) -> Options:
@@ -107,6 +118,16 @@ def options_from_flags(flag_values: flags.FlagValues, options: Options) -> Optio
 def given_options(flag_values: flags.FlagValues, options: Any) -> dict[str, Any]:
     """Returns the values of those flags for fields of `options` that were given on the command line."""
     return {f.name: flag_values[f.name].value for f, _ in _options(options) if flag_values[f.name].present}
+
+
+class _NumberOrAuto(flags.FloatParser):
+    """Takes `auto` beside numbers."""
+
+    def parse(self, argument: Any) -> Any:
+        return argument if argument == generation.AUTO else super().parse(argument)
+
+    def flag_type(self) -> str:
+        return _NUMBER_OR_AUTO
 
 
 _DEFINE: dict[Any, Callable[..., Any]] = {

@@ -180,7 +180,7 @@ def _generate(model: 'Model', fv: flags.FlagValues, spec: FamilySpec) -> None:
         print(_draw(model, dict(zip(paths, sequences, strict=True)), primer, options))
     for path in _plot(model, plots, dict(zip(paths, shown, strict=True)), plotted):
         print(path)
-    print(f'--seed={options.seed} makes the same music again.')
+    print(f'--seed={options.seed} --temperature={options.temperature} makes the same music again.')
 
 
 def _output_dir(model: 'Model', fv: flags.FlagValues) -> Path:

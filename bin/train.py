@@ -82,6 +82,11 @@ def define(fv: flags.FlagValues, spec: FamilySpec) -> None:
     flags.DEFINE_enum(
         'checkpoint', 'newest', ['newest', 'best'], 'Which checkpoint --eval_once evaluates.', flag_values=fv
     )
+    switch(
+        'find_temperature',
+        'Find the temperature at which the best checkpoint makes music most like the held-out examples, write it into '
+        'the checkpoint and end; training with --eval_file does that when it ends.',
+    )
     number(
         'seed', None, 'The same seed trains the same model on the same machine; 0 if not given.', highest=_HIGHEST_SEED
     )
@@ -89,9 +94,15 @@ def define(fv: flags.FlagValues, spec: FamilySpec) -> None:
 
 def main(fv: flags.FlagValues, spec: FamilySpec) -> None:
     """Trains or evaluates."""
-    if fv.eval and fv.eval_once:
-        raise SolferinoError('--eval and --eval_once exclude each other. Leave one out.')
-    if fv.warm_start_bundle_file and (fv.eval or fv.eval_once):
+    jobs_but_training = {
+        'eval': jobs.evaluate,
+        'eval_once': jobs.evaluate_once,
+        'find_temperature': jobs.find_temperature,
+    }
+    asked = [name for name in jobs_but_training if fv[name].value]
+    if len(asked) > 1:
+        raise SolferinoError(f'--{" and --".join(asked)} exclude each other. Leave one out.')
+    if fv.warm_start_bundle_file and asked:
         raise SolferinoError('--warm_start_bundle_file begins a training run. Leave it out to evaluate one.')
     if fv['checkpoint'].present and not fv.eval_once:
         raise SolferinoError(f'--checkpoint={fv.checkpoint} is for --eval_once. Leave it out, or give both.')
@@ -114,7 +125,7 @@ def main(fv: flags.FlagValues, spec: FamilySpec) -> None:
         checkpoint_seconds=fv.checkpoint_seconds,
         eval_frequency=fv.eval_frequency,
     )
-    job = jobs.evaluate_once if fv.eval_once else jobs.evaluate if fv.eval else jobs.train
+    job = jobs_but_training[asked[0]] if asked else jobs.train
     job(registry.get(spec.name), request)
 
 

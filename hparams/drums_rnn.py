@@ -12,7 +12,7 @@ import dataclasses
 
 from solferino.hparams.event_rnn import EventGeneration, EventRnnHparams
 from solferino.hparams.reasons import CUT_OFF, NO_DRUMS, ODD_METRE, REMEDIES, TOO_SHORT
-from solferino.hparams.spec import Config, FamilySpec, option
+from solferino.hparams.spec import Config, FamilySpec, Listening, option
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,4 +90,5 @@ SPEC = FamilySpec(
     },
     generation=EventGeneration(),
     has_dense_form=True,
+    listening=Listening(('repetition', 'likeness', 'backbeat', 'notes_per_bar')),
 )

@@ -7,6 +7,8 @@ from typing import Any, ClassVar, TypeVar
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import option
 
+# The value of a flag, or of an argument in Python, that the model itself fills in.
+AUTO = 'auto'
 Options = TypeVar('Options', bound='GenerateOptions')
 _INSTEAD_OF_STEPS = ('num_bars', 'seconds')
 
@@ -33,7 +35,12 @@ class GenerateOptions:
     seconds: float | None = option(
         None, 'Length in seconds instead, the primer included, at the tempo of the primer, or else of --qpm.'
     )
-    temperature: float = option(1.0, 'Randomness: above 1.0 more than the model has learned, below 1.0 less.')
+    temperature: float = option(
+        1.0,
+        'Randomness: above 1.0 more than the model has learned, below 1.0 less. auto is the temperature that training '
+        'found to make music most like the music held out.',
+        auto=True,
+    )
     qpm: float | None = option(None, 'Tempo in quarters a minute (120 if not given); a primer MIDI brings its own.')
     exclude_primer: bool = option(False, 'Leave the primer out of the files.')
     accents: bool = option(
@@ -45,6 +52,8 @@ class GenerateOptions:
     def __post_init__(self) -> None:
         self.require_at_least(self.least_num_steps, 'num_steps')
         self.require_at_least(0, 'seed')
+        if not isinstance(self.temperature, (int, float)):
+            raise ValueError(f'--temperature={self.temperature} must be a number above 0, or {AUTO}.')
         if self.num_bars is not None:
             self.require_at_least(1, 'num_bars')
         if self.seconds is not None and not 0 < self.seconds < float('inf'):

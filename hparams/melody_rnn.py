@@ -21,7 +21,7 @@ from solferino.hparams.reasons import (
     POLYPHONIC,
     REMEDIES,
 )
-from solferino.hparams.spec import Config, FamilySpec, option
+from solferino.hparams.spec import Config, FamilySpec, Listening, option
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,4 +132,5 @@ SPEC = FamilySpec(
     },
     generation=EventGeneration(),
     has_dense_form=True,
+    listening=Listening(('repetition', 'likeness', 'notes_per_bar', 'leap', 'in_scale')),
 )

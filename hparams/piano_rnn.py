@@ -15,7 +15,7 @@ from solferino.hparams import instruments, transposition
 from solferino.hparams.generation import GenerateOptions
 from solferino.hparams.gru_nade import GruNadeHparams
 from solferino.hparams.reasons import FRAMES_TOO_SHORT, NO_INSTRUMENT, ODD_METRE, OUT_OF_RANGE, REMEDIES, TOO_MANY_STEPS
-from solferino.hparams.spec import Config, FamilySpec, architecture, option
+from solferino.hparams.spec import Config, FamilySpec, Listening, architecture, option
 
 # The keys of a piano, as MIDI pitches.
 LOWEST, HIGHEST = 21, 108
@@ -182,4 +182,7 @@ SPEC = FamilySpec(
         'plot_attention': 'Draw what each self-attention layer looks at in the last frames of each output, as a PNG '
         'beside it (gru_attention).'
     },
+    listening=Listening(
+        ('repetition', 'likeness', 'notes_per_bar', 'in_scale', 'polyphony', 'clash'), num_bars=4, num_outputs=16
+    ),
 )

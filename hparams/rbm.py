@@ -23,7 +23,7 @@ from solferino.hparams.reasons import (
     TOO_MANY_STEPS,
 )
 from solferino.hparams.rnn_rbm import RnnRbmHparams
-from solferino.hparams.spec import Config, FamilySpec, architecture, midi_option, option
+from solferino.hparams.spec import Config, FamilySpec, Listening, architecture, midi_option, option
 
 
 @dataclasses.dataclass(frozen=True)
@@ -248,4 +248,7 @@ SPEC = FamilySpec(
     keeps_silence=False,
     silence_remedy='Give the chains another start or a longer way: --start=noise, a --primer_midi, more --gibbs_steps. '
     'A higher --temperature adds notes, too, and so does training for longer.',
+    listening=Listening(
+        ('repetition', 'likeness', 'notes_per_bar', 'in_scale', 'polyphony', 'clash'), num_bars=4, num_outputs=16
+    ),
 )

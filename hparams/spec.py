@@ -40,6 +40,21 @@ class Config:
 
 
 @dataclasses.dataclass(frozen=True)
+class Listening:
+    """How the music of a family's models is held beside music that they were not trained on, after training.
+
+    Attributes:
+      measures: names of `models.music.measures.Measures`, those that matter to the family; others are not looked at.
+      num_bars: length of each output, at most, in bars of four quarters.
+      num_outputs: at each temperature.
+    """
+
+    measures: tuple[str, ...]
+    num_bars: int = 8
+    num_outputs: int = 32
+
+
+@dataclasses.dataclass(frozen=True)
 class FamilySpec:
     """A family's names, configs and flags.
 
@@ -57,6 +72,7 @@ class FamilySpec:
       has_dense_form: whether Magenta's tools can read its examples (`--format=dense`).
       keeps_silence: whether generate writes a file for an output without notes, instead of only counting it.
       silence_remedy: what to do about such outputs.
+      listening: how a temperature is recommended; None recommends none.
     """
 
     name: str
@@ -72,6 +88,7 @@ class FamilySpec:
     has_dense_form: bool = False
     keeps_silence: bool = True
     silence_remedy: str = 'Try a higher --temperature.'
+    listening: Listening | None = None
 
     def config_help(self) -> str:
         """The configs, and what each is, as the help of `--config`."""
@@ -87,9 +104,9 @@ class FamilySpec:
         return self.configs[name]
 
 
-def option(default: Any, help: str) -> Any:
-    """A dataclass field that a binary also offers as a flag with this help text."""
-    return dataclasses.field(default=default, metadata={'help': help})
+def option(default: Any, help: str, auto: bool = False) -> Any:
+    """A dataclass field that a binary also offers as a flag with this help text, and with `auto` for a value."""
+    return dataclasses.field(default=default, metadata={'help': help, 'auto': auto})
 
 
 def midi_option(help: str) -> Any:

@@ -8,6 +8,7 @@ for sequence in model.generate(num_steps=64, num_outputs=4, temperature=1.1):
 """
 
 import dataclasses
+import logging
 import pathlib
 from typing import Any
 
@@ -15,10 +16,12 @@ from solferino.hparams import generation, overrides
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import Config
 from solferino.models import registry
-from solferino.models.core import bundles, checkpoints, forward, lengths, magenta, settings
+from solferino.models.core import bundles, checkpoints, forward, lengths, magenta, settings, temperature
 from solferino.models.core.event_family import EventFamily
 from solferino.models.core.family import Family, Weights
 from solferino.models.music import accents
+
+_log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Model:
       step: training steps done, if that is known.
       generator_id, generator_description: what it calls itself.
       description: what its maker wrote about it.
+      recommended_temperature: at which its music is most like the music held out from training; None if unknown.
     """
 
     family: Family
@@ -42,6 +46,7 @@ class Model:
     description: str = ''
     checkpoint: str = ''
     step: int | None = None
+    recommended_temperature: float | None = None
 
     @property
     def name(self) -> str:
@@ -55,7 +60,8 @@ class Model:
           primer: what every output begins with: a NoteSequence, an event sequence of note-seq, or None for the
             family's default.
           num_outputs: how many.
-          **options: fields of the family's GenerateOptions: num_steps (or num_bars, or seconds), temperature, seed, ...
+          **options: fields of the family's GenerateOptions: num_steps (or num_bars, or seconds), temperature, seed,
+            ...; temperature='auto' is `auto_temperature`.
 
         Returns:
           A list of NoteSequences.
@@ -67,6 +73,8 @@ class Model:
 
     def options(self, primer: Any = None, **options: Any) -> Any:
         """Returns the family's GenerateOptions with `options`, as `generate` takes them; the length is in steps."""
+        if options.get('temperature') == generation.AUTO:
+            options['temperature'] = self.auto_temperature()
         chosen = generation.replace(self.family.spec.generation, **options)
         return lengths.in_steps(self.family, self.config, primer, chosen)
 
@@ -89,6 +97,19 @@ class Model:
         rate = self.family.steps_per_second(self.config, options, lengths.tempo(primer, options))
         return float(options.num_steps / rate)
 
+    def auto_temperature(self) -> float:
+        """Returns the recommended temperature, or the family's default, and says so, if the model carries none."""
+        if self.recommended_temperature is not None:
+            return self.recommended_temperature
+        default: float = self.family.spec.generation.temperature
+        _log.info(
+            '%s carries no recommended temperature: %s is taken. %s_train --find_temperature finds one for a run.',
+            self.source,
+            default,
+            self.family.spec.name,
+        )
+        return default
+
     def log_likelihood(self, sequence: Any) -> float:
         """Returns the log-probability in nats of the events after the first of a NoteSequence or an event sequence.
 
@@ -99,6 +120,8 @@ class Model:
     def save_bundle(self, path: str | pathlib.Path, description: str = '') -> None:
         """Writes the model as one `.mag` file."""
         record = settings.record_of(self.family.spec, self.config)
+        if self.recommended_temperature is not None:
+            record[temperature.KEY] = self.recommended_temperature
         bundle = bundles.Bundle(
             record, self.weights, self.generator_id, self.generator_description, description or self.description
         )
@@ -133,7 +156,14 @@ def load_bundle(path: str | pathlib.Path, config: str | None = None) -> Model:
     else:
         family, found = _restore(bundle.settings, str(path))
     return Model(
-        family, found, bundle.weights, str(path), bundle.generator_id, bundle.generator_description, bundle.description
+        family,
+        found,
+        bundle.weights,
+        str(path),
+        bundle.generator_id,
+        bundle.generator_description,
+        bundle.description,
+        recommended_temperature=temperature.of_record(bundle.settings),
     )
 
 
@@ -161,6 +191,7 @@ def load_checkpoint(path: str | pathlib.Path, config: str | None = None, choice:
         names.get('description', found.description),
         checkpoint=checkpoints.describe(checkpoint),
         step=checkpoint.step,
+        recommended_temperature=temperature.of_record(checkpoint.metadata),
     )
 
 

@@ -103,6 +103,13 @@ def save(directory: str, checkpoint: Checkpoint, kind: str = MODEL) -> str:
     return path
 
 
+def amend(path: str, metadata: Mapping[str, Any]) -> None:
+    """Rewrites a checkpoint with more metadata, whole or not at all. Raises SolferinoError if it cannot be done."""
+    checkpoint = load(path)
+    kind = os.path.basename(path).split('.')[0]
+    save(os.path.dirname(path), dataclasses.replace(checkpoint, metadata={**checkpoint.metadata, **metadata}), kind)
+
+
 def load(path: str) -> Checkpoint:
     """Reads a checkpoint. Raises SolferinoError, naming it, if it is missing, damaged or not a checkpoint."""
     try:

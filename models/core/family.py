@@ -88,6 +88,10 @@ class Family(abc.ABC):
     def to_sequence(self, example: Example, config: Any) -> Any:
         """Returns the music of a stored example as a NoteSequence; its tempo, which no example has, is made up."""
 
+    def steps_per_quarter(self, config: Any) -> float:
+        """The grid of the music that `to_sequence` returns, at the tempo that it has there."""
+        return config.steps_per_quarter
+
     @abc.abstractmethod
     def features(self, config: Any) -> Mapping[str, Feature]:
         """The arrays that `encode` returns and the model takes."""

@@ -23,6 +23,8 @@ from solferino.models.core.run_dir import Run
 from solferino.models.core.warm_start import WarmStart
 
 if TYPE_CHECKING:
+    from solferino.models.core.monitor import Board
+    from solferino.models.core.temperature import Recommendation
     from solferino.models.core.trainable import Trainable
 
 # The evaluation job gives up when there is neither a checkpoint nor a training run for this long.
@@ -99,6 +101,31 @@ def evaluate_once(family: Family, request: Request) -> None:
         raise SolferinoError(f'There is no checkpoint in {run.train_dir} yet. Train first.')
     checkpoint = checkpoints.resolve(run.path, request.checkpoint)
     _evaluate(family, run, request, iter([checkpoint]), once=True)
+
+
+def find_temperature(family: Family, request: Request) -> None:
+    """Finds the temperature of a trained run and writes it into its best checkpoint; the newest one without a best.
+
+    Raises:
+      SolferinoError: there is no checkpoint, it is being trained, or the examples are too few to compare with.
+    """
+    run = run_dir.load(request.run_dir, family.spec)
+    status.require_free(run.path)
+    checkpoint = _best(run)
+    if checkpoint is None:
+        raise SolferinoError(f'There is no checkpoint in {run.train_dir} yet. Train first.')
+    held_out = _held_out(family, run, request.eval_examples or request.examples, request)
+    from solferino.models.core import temperature  # note-seq takes a second
+
+    found = temperature.recommend(family, run.config, checkpoint.weights, held_out.examples, run.seed)
+    if found is None:
+        raise SolferinoError(
+            f'The music of {held_out.pattern} is too little to compare with: it takes some examples of several bars. '
+            'Make the dataset with a larger --eval_ratio, or name other examples.'
+        )
+    _keep_temperature(run, checkpoint, found)
+    print(found.describe())
+    print(f'Next: {_next(family, run, found)}')
 
 
 def evaluate(family: Family, request: Request, patience_s: float = PATIENCE_S) -> None:
@@ -197,17 +224,62 @@ def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> No
             stop=stop,
         )
         evaluated = trainer.run()
+        found = None
+        if held_out and entry.state == status.FINISHED:
+            found = _recommend(family, run, held_out, eval_board)
     kept = checkpoints.paths(run.train_dir)
     if evaluated and evaluator:
         name = kept.get(evaluated.step, f'Step {evaluated.step}')
         table = foresight.of_table(session.dataset, evaluator.dataset)
         print(evaluation.describe(evaluator, name, evaluated.values, table))
+    if found:
+        print(found.describe())
     best = checkpoints.best(run.train_dir)
     print(f'Newest checkpoint: {kept[max(kept)]}' + (f'\nBest checkpoint: {best}' if best else ''))
     if entry.state == status.INTERRUPTED:
         print('Stopped. The same command goes on from there.')
     else:
-        print(f'Next: {family.spec.name}_generate --run_dir={run.path}')
+        print(f'Next: {_next(family, run, found)}')
+
+
+def _recommend(family: Family, run: Run, held_out: Dataset, board: 'Board') -> 'Recommendation | None':
+    """Finds a temperature when training has ended, which a failure must not spoil."""
+    try:
+        from solferino.models.core import temperature
+
+        checkpoint = _best(run)
+        found = checkpoint and temperature.recommend(
+            family, run.config, checkpoint.weights, held_out.examples, run.seed
+        )
+        if not checkpoint or not found:
+            return None
+        _keep_temperature(run, checkpoint, found)
+        board.scalars(checkpoint.step, found.scalars())
+        return found
+    except Exception as error:  # the model is trained all the same
+        _log.warning('No temperature was found for %s: %r', run.path, error)
+        return None
+
+
+def _best(run: Run) -> Checkpoint | None:
+    """The best checkpoint, or the newest if none was evaluated."""
+    best = checkpoints.best(run.train_dir)
+    return checkpoints.load(best) if best else checkpoints.latest(run.train_dir)
+
+
+def _keep_temperature(run: Run, checkpoint: Checkpoint, found: 'Recommendation') -> None:
+    """Writes it into every file that holds these weights."""
+    from solferino.models.core import temperature
+
+    for kind in (checkpoints.BEST, checkpoints.MODEL):
+        path = checkpoints.paths(run.train_dir, kind).get(checkpoint.step)
+        if path:
+            checkpoints.amend(path, {temperature.KEY: found.temperature})
+
+
+def _next(family: Family, run: Run, found: 'Recommendation | None') -> str:
+    """The command that generates."""
+    return f'{family.spec.name}_generate --run_dir={run.path}' + (' --temperature=auto' if found else '')
 
 
 def _announce(session: _Session, batches: data.Batches, step: int) -> None:

@@ -69,6 +69,11 @@ class Clock:
         last = np.maximum(np.searchsorted(self._times, seconds, side='right') - 1, 0)
         return self._quarters[last] + (seconds - self._times[last]) * self._rates[last]
 
+    def seconds(self, quarters: np.ndarray) -> np.ndarray:
+        """The way back."""
+        last = np.maximum(np.searchsorted(self._quarters, quarters, side='right') - 1, 0)
+        return self._times[last] + (quarters - self._quarters[last]) / self._rates[last]
+
 
 def _metres(signatures: Any, to_quarters: Clock, reasons: list[str]) -> list[tuple[float, page.Metre]]:
     """Where each metre begins; the first one holds from the beginning on."""

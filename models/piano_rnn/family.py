@@ -86,6 +86,11 @@ class PianoRnn(Family):
         frames, _ = frame_tools.of_example(example)
         return _play(frames, config, self.spec.generation, DEFAULT_QPM)
 
+    def steps_per_quarter(self, config: PianoConfig) -> float:
+        """See Family; frames are parts of a quarter, or of a second at a tempo that is made up."""
+        settings = config.extraction
+        return settings.steps_per_quarter or settings.frames_per_second * 60 / DEFAULT_QPM
+
     def features(self, config: PianoConfig) -> Mapping[str, Feature]:
         """See Family."""
         return _network(config).features(config)

@@ -135,6 +135,7 @@ def _of_model(path: str, kind: str, model: loading.Model, by_magenta: bool = Fal
         **_of_config(model.family.spec.name, model.config, by_magenta),
         'generator': f'{model.generator_id}: {model.generator_description}' if model.generator_id else None,
         'description': model.description,
+        'recommended temperature': model.recommended_temperature,
         'weights': weights(model.weights),
     }
 

@@ -39,8 +39,8 @@ def main() -> None:
     folder = args.work / 'generated' / name
     shutil.rmtree(folder, ignore_errors=True)
     commands = _generate(args, folder)
-    outputs = list(_midi_pieces(sorted(folder.glob('*.mid'))))
-    known = [_with_pedal(piece.read(data)) for data in records.read(str(args.notes))]
+    outputs = list(midi_pieces(sorted(folder.glob('*.mid'))))
+    known = [with_pedal(piece.read(data)) for data in records.read(str(args.notes))]
     seconds = averages.median(output.total_time for output in outputs)
     collections = {
         'pieces': statistics.of_sequences(known),
@@ -84,7 +84,8 @@ def _generate(args: argparse.Namespace, folder: Path) -> list[str]:
     return [shlex.join(generate), shlex.join(draw)]
 
 
-def _midi_pieces(paths: Sequence[Path]) -> Iterator[Piece]:
+def midi_pieces(paths: Sequence[Path]) -> Iterator[Piece]:
+    """Yields the music of MIDI files. Raises SystemExit for one that cannot be read."""
     with parsing.Parser(parsing.Limits()) as parser:
         for path in paths:
             answer = parser.parse_midi(path)
@@ -93,7 +94,7 @@ def _midi_pieces(paths: Sequence[Path]) -> Iterator[Piece]:
             yield piece.read(answer.data)
 
 
-def _with_pedal(music: Piece) -> Piece:
+def with_pedal(music: Piece) -> Piece:
     """The same with notes as long as they sound."""
     return dataclasses.replace(music, notes=piano_rolls.sustained(music))
 
