@@ -8,7 +8,9 @@ PYTHON = sorted(
     p for folder in ('hparams', 'models', 'pipelines', 'bin', 'tests') for p in (ROOT / folder).rglob('*.py')
 )
 TEXTS = PYTHON + sorted(
-    p for p in [*ROOT.glob('*'), *ROOT.glob('bin/*.sh'), *ROOT.glob('.ci/*')] if p.is_file() and p.suffix != '.pyc'
+    p
+    for p in [*ROOT.glob('*'), *ROOT.glob('bin/*.sh'), *ROOT.glob('.ci/*')]
+    if p.is_file() and p.suffix != '.pyc' and p.name != '.git'  # which is a file in a worktree
 )
 # A home folder, a mounted checkout, or an index address: they hold on one machine only.
 MACHINE = re.compile(r'(?<![\w.~])/(?:root|work|home/\w+|Users/\w+)/\w|--(?:extra-)?index-url')
