@@ -161,13 +161,18 @@ def _melody(path: Path) -> Path:
     ],
 )
 def test_what_a_chain_begins_with_is_said(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, flags: list[str], says: str | None
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+    flags: list[str],
+    says: str | None,
 ) -> None:
     model = _model(_RBM, 'chords', 'hidden_units=2')
     given = [flag.format(midi=_melody(tmp_path / 'melody.mid')) for flag in flags]
     assert _beginning(_RBM, model, tmp_path, '--gibbs_steps=1', *given) == 0
     told = [record.getMessage() for record in caplog.records if 'beginning with' in record.getMessage()]
     assert told == ([f'No primer was given: {says}'] if says else [])
+    assert 'Generated 1 MIDI file of up to ' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
