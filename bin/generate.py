@@ -173,8 +173,11 @@ def _generate(model: 'Model', fv: flags.FlagValues, spec: FamilySpec) -> None:
     if silent:
         told = 'have no notes' if spec.keeps_silence else 'have no notes and were not written'
         logging.warning('%d of the %d outputs %s. %s', silent, fv.num_outputs, told, spec.silence_remedy)
-    length = f' of {options.num_steps} steps ({model.seconds(options, primer):.3g} s)' if options.num_steps else ''
-    print(f'Generated {len(paths)} MIDI file{"s" * (len(paths) > 1)}{length} in {seconds:.1f} s:')
+    if options.num_steps:
+        length = f'{options.num_steps} steps ({model.seconds(options, primer):.3g} s)'
+    else:  # as many as it took
+        length = f'up to {max(sequence.total_time for sequence in sequences):.3g} s'
+    print(f'Generated {len(paths)} MIDI file{"s" * (len(paths) > 1)} of {length} in {seconds:.1f} s:')
     print(f'{paths[0]} to {paths[-1].name}' if len(paths) > 1 else paths[0])
     if fv.draw:
         print(_draw(model, dict(zip(paths, sequences, strict=True)), primer, options))

@@ -85,9 +85,9 @@ class Model:
         made = self.family.generate(self.weights, self.config, [primer] * num_outputs, options)
         if options.accents:
             begin = 0.0
-            if primer is not None and options.exclude_primer:  # the files begin where it ends
+            if options.exclude_primer:  # the music begins where it ends
                 rate = self.family.steps_per_second(self.config, options, lengths.tempo(primer, options))
-                begin = self.family.primer_steps(primer, self.config) / rate
+                begin = self.family.primer_steps(primer, self.config, options) / rate
             for sequence in made:
                 accents.apply(sequence, begin)
         return made

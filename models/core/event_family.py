@@ -166,7 +166,7 @@ class EventFamily(Family):
             self._sequence(primer, classes, config, options) for primer, classes in zip(known, sampled, strict=True)
         ]
 
-    def primer_steps(self, primer: Any, config: Any) -> int:
+    def primer_steps(self, primer: Any, config: Any, options: EventGeneration) -> int:
         """See Family: with the silence before it."""
         track = self._primer(primer, config, np.random.default_rng(0)).track
         return int(track.start_step) + len(track)

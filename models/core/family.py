@@ -126,15 +126,16 @@ class Family(abc.ABC):
         """How many steps of generated music a second takes at a tempo in quarters a minute."""
         return float(qpm / 60 * config.steps_per_quarter)
 
-    def primer_steps(self, primer: Any, config: Any) -> int:
-        """How many steps of an output are a given primer's: 0 in a family whose outputs do not begin with it."""
+    def primer_steps(self, primer: Any, config: Any, options: Any) -> int:
+        """How many steps of an output are a primer's, None for the default; 0 where outputs do not begin with it."""
         return 0
 
     def marks(self, sequence: Any, primer: Any, config: Any, options: Any) -> Marks:
         """What of a generated NoteSequence was given to the model: all from the beginning until the primer ends."""
         if primer is None or options.exclude_primer:
             return NO_MARKS
-        return Marks(self.primer_steps(primer, config) / self.steps_per_second(config, options, _qpm(sequence)))
+        steps = self.primer_steps(primer, config, options)
+        return Marks(steps / self.steps_per_second(config, options, _qpm(sequence)))
 
     @abc.abstractmethod
     def log_likelihood(self, weights: Weights, config: Any, sequence: Any) -> float:

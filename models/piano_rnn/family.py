@@ -153,8 +153,10 @@ class PianoRnn(Family):
             return float(qpm / 60 * settings.steps_per_quarter)
         return float(options.frames_per_second or settings.frames_per_second)
 
-    def primer_steps(self, primer: Any, config: PianoConfig) -> int:
+    def primer_steps(self, primer: Any, config: PianoConfig, options: PianoGeneration) -> int:
         """See Family."""
+        if primer is None:
+            return options.random_frames or 1
         return len(self._frames(primer, config, 'primer', warn=False)[0])
 
     def log_likelihood(self, weights: Weights, config: PianoConfig, sequence: Any) -> float:

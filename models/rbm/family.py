@@ -113,9 +113,11 @@ class RbmFamily(Family):
             made.append(sequence)
         return made
 
-    def primer_steps(self, primer: Any, config: RbmConfig) -> int:
+    def primer_steps(self, primer: Any, config: RbmConfig, options: RbmGeneration) -> int:
         """See Family."""
-        return len(_given(primer, config, 'The primer').matrix) if networks.of(config).keeps_primer else 0
+        if primer is None or not networks.of(config).keeps_primer:
+            return 0
+        return len(_given(primer, config, 'The primer').matrix)
 
     def marks(self, sequence: Any, primer: Any, config: RbmConfig, options: RbmGeneration) -> Marks:
         """See Family: with the notes of `options.clamp_midi`."""
@@ -125,7 +127,7 @@ class RbmFamily(Family):
         struck = _given(options.clamp_midi, config, '--clamp_midi').struck
         assert struck is not None  # of music that was read it is known
         if primer is not None and options.exclude_primer:
-            struck = struck[self.primer_steps(primer, config) :]
+            struck = struck[self.primer_steps(primer, config, options) :]
         rate = self.steps_per_second(config, options, sequence.tempos[0].qpm)
         lowest = NoteStates.of(config.extraction).lowest
         clamped = {(int(step), int(key) + lowest) for step, key in zip(*struck.nonzero(), strict=True)}

@@ -11,7 +11,8 @@ from note_seq.protobuf import music_pb2
 
 from solferino.bin import command, generate
 from solferino.hparams import overrides
-from solferino.models import registry, write_midi
+from solferino.hparams.errors import SolferinoError
+from solferino.models import load, registry, write_midi
 from solferino.models.core import checkpoints, settings
 from solferino.models.loading import Model
 
@@ -160,13 +161,18 @@ def _melody(path: Path) -> Path:
     ],
 )
 def test_what_a_chain_begins_with_is_said(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, flags: list[str], says: str | None
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+    flags: list[str],
+    says: str | None,
 ) -> None:
     model = _model(_RBM, 'chords', 'hidden_units=2')
     given = [flag.format(midi=_melody(tmp_path / 'melody.mid')) for flag in flags]
     assert _beginning(_RBM, model, tmp_path, '--gibbs_steps=1', *given) == 0
     told = [record.getMessage() for record in caplog.records if 'beginning with' in record.getMessage()]
     assert told == ([f'No primer was given: {says}'] if says else [])
+    assert 'Generated 1 MIDI file of up to ' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -186,3 +192,16 @@ def test_what_frames_begin_with_is_said(
     assert _beginning(_PIANO, model, tmp_path, '--seconds=2', *flags) == 0
     told = [record.getMessage() for record in caplog.records if 'beginning with' in record.getMessage()]
     assert told == ([f'No primer was given: {says}'] if says else [])
+
+
+def test_load_takes_the_best_checkpoint_or_the_one_that_is_named(run_dir: Path, bundle: Path) -> None:
+    assert load(run_dir).step == load(run_dir, checkpoint='best').step == 10
+    assert load(run_dir, checkpoint='newest').step == 20
+    assert load(bundle).step is None
+    for path, choice, says in (
+        (run_dir, 'last', "must be 'newest' or 'best'"),
+        (run_dir / 'train/model.ckpt-20.safetensors', 'best', 'is one checkpoint'),
+        (bundle, 'newest', 'is one model'),
+    ):
+        with pytest.raises(SolferinoError, match=says):
+            load(path, checkpoint=choice)

@@ -96,6 +96,13 @@ def test_the_checkpoint_file_chooses_and_without_it_the_newest(run: Path) -> Non
     assert magenta.find(str(run)) is None  # ours
 
 
+def test_it_has_a_newest_checkpoint_and_no_best(run: Path) -> None:
+    assert load(run, checkpoint='newest').step == load(run).step == 30
+    assert load(run).name == 'one_drum-30'
+    with pytest.raises(SolferinoError, match='a run of Magenta, which keeps none'):
+        load(run, checkpoint='best')
+
+
 def test_incomplete_run_directories(run: Path) -> None:
     train = run / 'train'
     with pytest.raises(SolferinoError, match=r"does not fit a config 'drum_kit'\. It fits: --config=one_drum"):

@@ -41,7 +41,8 @@ def test_outputs_without_notes_are_counted_and_not_written(
     written = len(_generate(tmp_path, 0.0, monkeypatch))
     assert 0 < written < 5
     assert f'{5 - written} of the 5 outputs have no notes and were not written' in caplog.text
-    assert f'Generated {written} MIDI files' in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert f'Generated {written} MIDI file' in told and 'of 1 steps (0.125 s)' in told
 
 
 def test_nothing_but_silence_is_an_error(
