@@ -78,7 +78,9 @@ def define(fv: flags.FlagValues, spec: FamilySpec) -> None:
 def main(fv: flags.FlagValues, spec: FamilySpec) -> None:
     """Saves a bundle or generates."""
     _check_source(fv)
-    generation.replace(spec.generation, **command.given_options(fv, spec.generation))  # raises for what cannot be
+    given = command.given_options(fv, spec.generation)
+    stands = {name: value for name, value in given.items() if value != generation.AUTO}  # the model fills in the others
+    generation.replace(spec.generation, **stands)  # raises for what cannot be
     from solferino.models import loading
 
     config = fv.config if fv['config'].present else None
