@@ -10,7 +10,8 @@ Cost and scores to expect are in BENCHMARKS.md.
 
 import dataclasses
 
-from solferino.hparams.event_rnn import EventGeneration, EventRnnHparams
+from solferino.hparams.event_rnn import SURE, EventGeneration, EventRnnHparams
+from solferino.hparams.presets import TEN_MINUTES, TWO_MINUTES, Preset
 from solferino.hparams.reasons import CUT_OFF, NO_DRUMS, ODD_METRE, REMEDIES, TOO_SHORT
 from solferino.hparams.spec import Config, FamilySpec, Listening, option
 
@@ -74,6 +75,24 @@ SPEC = FamilySpec(
             ),
             extraction=DrumExtraction(),
         ),
+    },
+    presets={
+        'one_drum': {
+            TWO_MINUTES: Preset(
+                f'batch_size=8,rnn_layer_sizes=[128],learning_rate=0.005,decay_steps=1500,{SURE}', 1500, ''
+            ),
+        },
+        'drum_kit': {
+            TWO_MINUTES: Preset(
+                f'batch_size=8,rnn_layer_sizes=[128],attn_length=0,learning_rate=0.01,decay_steps=1000,{SURE}', 1000, ''
+            ),
+            TEN_MINUTES: Preset(
+                'batch_size=8,rnn_layer_sizes=[256],attn_length=0,dropout_keep_prob=0.3,learning_rate=0.005,'
+                f'decay_steps=2500,{SURE}',
+                2500,
+                '',
+            ),
+        },
     },
     default_config='drum_kit',
     primer_flags={

@@ -5,6 +5,9 @@ import dataclasses
 from solferino.hparams.generation import GenerateOptions
 from solferino.hparams.spec import architecture, option
 
+# For presets: what leaves the first plateau in tens of steps, and evens out the last ones.
+SURE = 'output_bias=frequencies,averaging=0.98'
+
 
 @dataclasses.dataclass(frozen=True)
 class EventRnnHparams:

@@ -11,7 +11,8 @@ Cost and scores to expect are in BENCHMARKS.md.
 import dataclasses
 
 from solferino.hparams import transposition
-from solferino.hparams.event_rnn import EventGeneration, EventRnnHparams
+from solferino.hparams.event_rnn import SURE, EventGeneration, EventRnnHparams
+from solferino.hparams.presets import TEN_MINUTES, TWO_MINUTES, Preset
 from solferino.hparams.reasons import (
     FEW_PITCHES,
     MELODY_CUT_OFF,
@@ -114,6 +115,34 @@ SPEC = FamilySpec(
             extraction=MelodyExtraction(),
             encoding='key',
         ),
+    },
+    presets={
+        'basic_rnn': {
+            TWO_MINUTES: Preset(
+                f'batch_size=16,rnn_layer_sizes=[128],learning_rate=0.01,decay_steps=1500,{SURE}', 1500, ''
+            ),
+            TEN_MINUTES: Preset(
+                f'batch_size=16,rnn_layer_sizes=[256],learning_rate=0.005,decay_steps=4000,{SURE}', 4000, ''
+            ),
+        },
+        'mono_rnn': {
+            TWO_MINUTES: Preset(
+                f'batch_size=16,rnn_layer_sizes=[128],learning_rate=0.01,decay_steps=1500,{SURE}', 1500, ''
+            ),
+        },
+        'lookback_rnn': {
+            TWO_MINUTES: Preset(
+                f'batch_size=16,rnn_layer_sizes=[128],learning_rate=0.01,decay_steps=1500,{SURE}', 1500, ''
+            ),
+        },
+        'attention_rnn': {
+            TWO_MINUTES: Preset(
+                f'batch_size=16,rnn_layer_sizes=[128],learning_rate=0.01,decay_steps=700,{SURE}', 700, ''
+            ),
+            TEN_MINUTES: Preset(
+                f'batch_size=16,rnn_layer_sizes=[128,128],learning_rate=0.005,decay_steps=2000,{SURE}', 2000, ''
+            ),
+        },
     },
     default_config=None,
     primer_flags={
