@@ -47,27 +47,25 @@ run convert_dir_to_note_sequences --input_dir="$demo/midi" --output_file="$demo/
 step '3 of 8: cut drum tracks from them, nine tenths to learn from, one tenth to be tested on'
 run drums_rnn_create_dataset --config=drum_kit --input="$demo/notes.tfrecord" --output_dir="$demo/data" --eval_ratio=0.1
 
-step '4 of 8: train a small model, for two or three minutes'
-# One layer, no attention, large steps: less than drum_kit's own hyperparameters reach, but within minutes.
+step '4 of 8: train a small model, for about a minute'
 run drums_rnn_train --config=drum_kit --run_dir="$demo/run" \
     --sequence_example_file="$demo/data/training_drum_tracks.tfrecord" \
     --eval_file="$demo/data/eval_drum_tracks.tfrecord" \
-    --hparams='batch_size=16,rnn_layer_sizes=[128],attn_length=0,dropout_keep_prob=0.9,learning_rate=0.01' \
-    --num_training_steps=500
+    --preset=two_minutes
 
 step '5 of 8: how well does it foresee drums that it has never heard?'
 run drums_rnn_train --config=drum_kit --run_dir="$demo/run" \
-    --sequence_example_file="$demo/data/eval_drum_tracks.tfrecord" --eval_once
+    --sequence_example_file="$demo/data/eval_drum_tracks.tfrecord" --eval_once --checkpoint=best
 
 step '6 of 8: put the model into one file'
 run drums_rnn_generate --run_dir="$demo/run" --save_generator_bundle --bundle_file="$demo/drums.mag" \
     --bundle_description='Drums RNN, trained on drum grooves in forty styles.'
 
 step '7 of 8: let it play on from the first five steps of a rock beat (36 is the bass drum, 42 the hat, 38 the snare)'
-run drums_rnn_generate --bundle_file="$demo/drums.mag" --num_outputs=5 --num_steps=128 \
+run drums_rnn_generate --bundle_file="$demo/drums.mag" --num_outputs=5 --num_bars=8 --temperature=auto --accents --draw \
     --primer_drums='[(36,42),(),(42,),(),(38,42)]' --output_dir="$demo/generated"
 
-step '8 of 8: draw what it plays'
+step '8 of 8: draw each of them by itself'
 run solferino_draw --input="$demo/generated/*.mid" --output_dir="$demo/pictures"
 
 case $(dirname "$(command -v solferino_write_grooves)") in
@@ -79,8 +77,8 @@ cat <<END
 
 Done. Here is what was made:
 
-  $demo/generated    five new drum tracks: open them in any music program
-  $demo/pictures     the same as drum grids
+  $demo/generated    five new drum tracks: open them in any music program; and a picture of all of them
+  $demo/pictures     each of them as a drum grid
   $demo/drums.mag    the model
   $demo/run          its training: checkpoints and curves
   $demo/midi         the music that it has learned from
@@ -90,9 +88,9 @@ What to type next:
   ${bin}tensorboard --logdir=$demo/run
       the learning curves, in a browser
 
-  ${bin}drums_rnn_generate --bundle_file=$demo/drums.mag --primer_drums='[(36,51),(),(51,),()]' --temperature=1.1 \\
+  ${bin}drums_rnn_generate --bundle_file=$demo/drums.mag --primer_drums='[(36,51),(),(51,),()]' --temperature=auto \\
       --output_dir=$demo/generated
-      more music, from the ride cymbal on and a little wilder
+      more music, from the ride cymbal on; --temperature=1.0 makes it wilder
 
   ${bin}convert_dir_to_note_sequences --input_dir=YOUR_MIDI_FOLDER --recursive --output_file=notes.tfrecord
       the first step with MIDI files of your own; then go on as from step 3 above

@@ -14,6 +14,7 @@ import dataclasses
 from solferino.hparams import instruments, transposition
 from solferino.hparams.generation import GenerateOptions
 from solferino.hparams.gru_nade import GruNadeHparams
+from solferino.hparams.presets import TEN_MINUTES, TWO_MINUTES, Preset
 from solferino.hparams.reasons import FRAMES_TOO_SHORT, NO_INSTRUMENT, ODD_METRE, OUT_OF_RANGE, REMEDIES, TOO_MANY_STEPS
 from solferino.hparams.spec import Config, FamilySpec, Listening, architecture, option
 
@@ -162,6 +163,16 @@ SPEC = FamilySpec(
             hparams=GruNadeHparams(),
             extraction=PianoExtraction(window=64, steps_per_example=128),
         ),
+    },
+    presets={
+        'gru_attention': {
+            TWO_MINUTES: Preset('learning_rate=0.002', 250, ''),
+            TEN_MINUTES: Preset('learning_rate=0.002,dropout_keep_prob=0.5', 1200, '', evaluations=12),
+        },
+        'gru_nade': {
+            TWO_MINUTES: Preset('averaging=0.98', 250, ''),
+            TEN_MINUTES: Preset('averaging=0.99', 1200, '', evaluations=12),
+        },
     },
     default_config='gru_attention',
     primer_flags={

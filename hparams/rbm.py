@@ -12,6 +12,7 @@ import dataclasses
 from typing import Any, ClassVar
 
 from solferino.hparams.generation import GenerateOptions
+from solferino.hparams.presets import TWO_MINUTES, Preset
 from solferino.hparams.reasons import (
     EMPTY_WINDOW,
     NO_MELODY,
@@ -229,6 +230,12 @@ SPEC = FamilySpec(
             extraction=RbmExtraction(lowest_pitch=21, highest_pitch=108, articulation=False, example_windows=128),
             learned=RbmLearned(),
         ),
+    },
+    presets={
+        'chords': {TWO_MINUTES: Preset('decay_steps=4000', 4000, '', evaluations=8)},
+        'phrases': {TWO_MINUTES: Preset('decay_steps=2000', 2000, '', evaluations=8)},
+        'frame': {TWO_MINUTES: Preset('decay_steps=2000', 2000, '', evaluations=8)},
+        'rnn_rbm': {TWO_MINUTES: Preset('decay_steps=500', 500, '', evaluations=8)},
     },
     default_config='chords',
     primer_flags={},

@@ -118,7 +118,11 @@ def run(family: str, config: str, name: str, data: Path, work: Path) -> dict[str
     )
     busy = _processor_seconds() - busy
     told = OURS.run(
-        f'{family}_train', run_dir=folder / 'run', sequence_example_file=files['test'], eval_once='true', checkpoint='best'
+        f'{family}_train',
+        run_dir=folder / 'run',
+        sequence_example_file=files['test'],
+        eval_once='true',
+        checkpoint='best',
     ).output
     table, best = _TABLE.search(told), next((folder / 'run/train').glob('best.ckpt-*'))
     loss = _LOSS.search(told)
