@@ -55,6 +55,13 @@ _KINDS = {
     'string': 'text',
     _NUMBER_OR_AUTO: 'a number, or auto',
 }
+# What absl says of bounds.
+_BOUNDS = {
+    'a non-negative integer': '0 or more',
+    'a positive integer': '1 or more',
+    'a non-negative number': '0 or more',
+    'a positive number': 'above 0',
+}
 _REQUIRED = 'must have a value other than None'  # absl's words about a required flag
 _INTERRUPTED = 130  # the shell's code for a process that Ctrl-C ended
 
@@ -112,7 +119,13 @@ def options_from_flags(flag_values: flags.FlagValues, options: Options) -> Optio
     try:
         return dataclasses.replace(options, **given_options(flag_values, options))  # type: ignore[type-var]  # a dataclass
     except ValueError as error:  # raised by __post_init__, which checks ranges
-        raise SolferinoError(str(error)) from error
+        raise SolferinoError(_as_flags(str(error), [field.name for field, _ in _options(options)])) from error
+
+
+def _as_flags(message: str, names: Iterable[str]) -> str:
+    """'min_bars=0 must be ...' -> '--min_bars=0 must be ...', for names that are no mere words there."""
+    patterns = [name if '_' in name else rf'{name}(?==| must)' for name in names]
+    return re.sub(rf'(?<![-\w])({"|".join(patterns)})(?!\w)', r'--\1', message)
 
 
 def given_options(flag_values: flags.FlagValues, options: Any) -> dict[str, Any]:
@@ -213,11 +226,15 @@ def _validated_at_the_end(flag_values: flags.FlagValues) -> Iterator[None]:
 
 
 def _explain(message: str, flag_values: flags.FlagValues) -> str:
-    """Says for "--steps=x: invalid literal for int()", in absl's words, that x is not a whole number."""
-    if match := re.fullmatch(r'(?s)flag (--\w+=.*): value should be one of <(.*)>', message):
-        return f'{match[1]} is none of: {match[2].replace("|", ", ")}.'
-    match = re.fullmatch(r'(?s)flag (--(\w+)=.*): .*(?:invalid literal|could not convert|Non-boolean).*', message)
-    return f'{match[1]} is not {_KINDS[flag_values[match[2]].flag_type()]}.' if match else message.removeprefix('flag ')
+    """Says what absl says of a value in words for people."""
+    given = r'(?s)flag (--(\w+)=.*): '
+    if match := re.fullmatch(given + r'value should be one of <(.*)>', message):
+        return f'{match[1]} is none of: {match[3].replace("|", ", ")}.'
+    if match := re.fullmatch(given + r'\S+ is not (an? .*)', message):
+        return f'{match[1]} must be {_BOUNDS.get(match[3], match[3])}.'
+    if match := re.fullmatch(given + r'.*(?:invalid literal|could not convert|Non-boolean).*', message):
+        return f'{match[1]} is not {_KINDS[flag_values[match[2]].flag_type()]}.'
+    return message.removeprefix('flag ')
 
 
 def _require_finite(flag_values: flags.FlagValues) -> None:

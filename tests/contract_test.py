@@ -279,6 +279,7 @@ def test_values_are_described_and_events_are_those_of_the_loss(case: tuple, tmp_
     if any(found):
         steps = sum(len(events.classes) - 1 for events in found)
         assert steps == float(metrics['loss'][1])
+        assert len({events.classes.ndim for events in found}) == 1
         assert all(0 <= events.classes.min() <= events.classes.max() < events.num_classes for events in found)
 
 

@@ -156,6 +156,33 @@ class _Fold(NamedTuple):
     prior: np.ndarray
 
 
+def keys_loss(tracks: Sequence[np.ndarray], held_out: Sequence[np.ndarray]) -> float:
+    """Returns the loss of a table that knows of each key how often it sounds after it did, and after it did not.
+
+    Args:
+      tracks, held_out: frames bool [T, K], of which the first is given.
+
+    Returns:
+      Nats a frame of `held_out`, all keys together. Counts begin at one half (Krichevsky and Trofimov 1981, "The
+      performance of universal encoding").
+    """
+    known, asked = _key_changes(tracks) + 0.5, _key_changes(held_out)
+    logs = np.log(known / known.sum(axis=1, keepdims=True))
+    return float(-(asked * logs).sum() / sum(len(track) - 1 for track in held_out))
+
+
+def _key_changes(tracks: Sequence[np.ndarray]) -> np.ndarray:
+    """How often each key was silent or sounded, and then was silent or sounded: [2, 2, K]."""
+    counts = np.zeros((2, 2, tracks[0].shape[1]), np.int64)
+    for track in tracks:
+        before, after = track[:-1].astype(bool), track[1:].astype(bool)
+        counts[1, 1] += (before & after).sum(axis=0)
+        counts[1, 0] += (before & ~after).sum(axis=0)
+        counts[0, 1] += (~before & after).sum(axis=0)
+        counts[0, 0] += (~before & ~after).sum(axis=0)
+    return counts
+
+
 def _in_folds(pairs: Pairs, tracks: Sequence[np.ndarray], num_classes: int) -> Iterator[np.ndarray]:
     """Yields how often each of the pairs is in each part of the tracks."""
     codes = pairs.before * num_classes + pairs.after

@@ -92,7 +92,8 @@ def load(family: Family, config: Config, pattern: str, limit: int = 0) -> Datase
         crc = zlib.crc32(data, crc)
     if not examples:
         raise SolferinoError(
-            f'{pattern} has no examples. See what {family.spec.name}_create_dataset said of those that it left out.'
+            f'{pattern} has no examples. See what {family.spec.name}_create_dataset said of those that it left out. '
+            'If there are none to evaluate on, train without --eval_file.'
         )
     return Dataset(family, config, pattern, examples, np.array(lengths, np.int32), f'{crc:08x}')
 

@@ -33,7 +33,12 @@ class Feature:
 
 
 class Events(NamedTuple):
-    """What a model predicts one after the other: classes int [T], of which the first is given, of how many."""
+    """What a model predicts one after the other, of which the first is given.
+
+    Attributes:
+      classes: int [T]; or frames, bool [T, K], of K keys of which any number sound.
+      num_classes: of how many; of a key 2.
+    """
 
     classes: np.ndarray
     num_classes: int

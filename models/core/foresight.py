@@ -1,8 +1,6 @@
 """An evaluation in words for a musician: what a model foresees, beside a table of what usually follows what."""
 
 import dataclasses
-import logging
-import time
 from collections.abc import Mapping
 
 from solferino.models.core import baselines
@@ -10,7 +8,6 @@ from solferino.models.core.data import Dataset
 
 # What a model foresees, if that is another thing than its accuracy.
 FORESEEN, _ACCURACY = 'metrics/foreseen', 'metrics/accuracy'
-_log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,11 +16,11 @@ class Foresight:
 
     Attributes:
       loss: nats an event.
-      accuracy: the share of events that are those it takes for the likeliest.
+      accuracy: the share of events that are those it takes for the likeliest; None where they are sets of keys.
     """
 
     loss: float
-    accuracy: float
+    accuracy: float | None = None
 
 
 def of_table(training: Dataset, held_out: Dataset) -> Foresight | None:
@@ -32,11 +29,10 @@ def of_table(training: Dataset, held_out: Dataset) -> Foresight | None:
     learned, unseen = ([events.classes for events in found if events] for found in (known, asked))
     if not learned or not unseen or not known[0]:
         return None
-    started = time.monotonic()
+    if learned[0].ndim > 1:
+        return Foresight(baselines.keys_loss(learned, unseen))
     _, table = baselines.fit(learned, known[0].num_classes)
-    found = Foresight(table.loss(unseen), table.accuracy(unseen))
-    _log.debug('A table of what follows what took %.1f s.', time.monotonic() - started)
-    return found
+    return Foresight(table.loss(unseen), table.accuracy(unseen))
 
 
 def sentences(values: Mapping[str, float], table: Foresight | None) -> list[str]:
@@ -45,7 +41,7 @@ def sentences(values: Mapping[str, float], table: Foresight | None) -> list[str]
         return []
     said = []
     accuracy = values.get(FORESEEN, values.get(_ACCURACY))
-    if accuracy is not None:
+    if accuracy is not None and table.accuracy is not None:
         said.append(
             f'It foresees {_of_100(accuracy)} of 100 steps; a table of what usually follows what, '
             f'{_of_100(table.accuracy)}.'

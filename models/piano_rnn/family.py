@@ -26,11 +26,11 @@ from solferino.models.piano_rnn import frames as frame_tools
 DEFAULT_QPM = 120.0
 _DEFAULT_PITCH = 60
 _log = logging.getLogger(__name__)
-# What a network says: features(config), encode(example, config) and model(config, seed) as in Family;
+# What a network says: features(config), encode(example, config), events(example, config) and model(config, seed) as in
+# Family;
 # sample(weights, config, primers bool [steps, KEYS], length, options) -> bool [primers, length, KEYS];
 # log_likelihood(weights, config, frames bool [steps, KEYS]) -> float;
 # export(weights, config, folder), which writes a SavedModel;
-# where it predicts one class after another, events(example, config) as in Family;
 # and, if there is something to see, plot(name, weights, config, frames bool [steps, KEYS]) -> figures by name.
 _NETWORKS: Mapping[str, ModuleType] = {'gru_attention': gru_attention, 'gru_nade': gru_nade}
 
@@ -99,10 +99,9 @@ class PianoRnn(Family):
         """See Family. Raises ValueError if the example is not of this config."""
         return _network(config).encode(example, config)
 
-    def events(self, example: Example, config: PianoConfig) -> Events | None:
-        """See Family: of a config that has a vocabulary."""
-        network = _network(config)
-        return network.events(example, config) if hasattr(network, 'events') else None
+    def events(self, example: Example, config: PianoConfig) -> Events:
+        """See Family."""
+        return _network(config).events(example, config)
 
     def model(self, config: PianoConfig, seed: int) -> Any:
         """See Family."""

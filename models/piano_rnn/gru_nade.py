@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from solferino.hparams.piano_rnn import PianoConfig, PianoGeneration
-from solferino.models.core.family import Example, Feature, Weights
+from solferino.models.core.family import Events, Example, Feature, Weights
 from solferino.models.piano_rnn import frames as frame_tools
 from solferino.models.piano_rnn import nade_sampling
 from solferino.models.piano_rnn.nade import Nade
@@ -30,6 +30,14 @@ def encode(example: Example, config: PianoConfig) -> Example:
         'first': np.array(context, np.int32),
         'begins': np.array(frame_tools.begins(example), np.uint8),
     }
+
+
+def events(example: Example, config: PianoConfig) -> Events:
+    """See Family: the frames from the one before the first to predict."""
+    frames, context = frame_tools.of_example(example)
+    if not context:
+        frames = np.pad(frames, [(1, 0), (0, 0)])
+    return Events(frames[max(0, context - 1) :], 2)
 
 
 def model(config: PianoConfig, seed: int) -> Any:

@@ -5,6 +5,7 @@ give each row its own. Random numbers are functions of `seed`, int64 [2], as in 
 """
 
 import functools
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -28,6 +29,16 @@ DESCRIPTIONS = {
     'metrics/log_likelihood_high': 'The higher end of the interval that the log-likelihood is in.',
 }
 REPETITIONS = ('metrics/pseudo_log_likelihood',)
+
+
+def remarks(values: Mapping[str, float], cells: int) -> list[str]:
+    """The sentence about an evaluation of a model of so many cells a step."""
+    error = values.get('metrics/reconstruction_error')
+    if error is None:
+        return []
+    return [
+        f'Shown held-out music and asked to paint it again, it is off by {error:.1f} of the {cells} cells of a step.'
+    ]
 
 
 class Parameters(NamedTuple):

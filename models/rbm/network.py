@@ -132,6 +132,10 @@ class Rbm(Trainable):
         """See Trainable: a gap that widens is overfitting (Hinton 2010, section 6). log Z cancels out."""
         return {'metrics/free_energy_gap': held_out['metrics/free_energy'] - training['metrics/free_energy']}
 
+    def remarks(self, values: Mapping[str, float]) -> list[str]:
+        """See Trainable."""
+        return contrastive.remarks(values, len(self._base_bias) // self._hparams.num_timesteps)
+
     def thorough(self, values: Mapping[str, float]) -> dict[str, float]:
         """See Trainable: the log-likelihood in nats a step, with its confidence interval."""
         weights, visible_bias, hidden_bias = (mean.numpy() for mean in self._averages.means.values())

@@ -138,6 +138,10 @@ class RnnRbm(Trainable):
         seed = tf.constant([self._seed, 0], tf.int64)
         return contrastive.measure(*self.machines(batch), 1, contrastive.TEST_WORK, seed)
 
+    def remarks(self, values: Mapping[str, float]) -> list[str]:
+        """See Trainable."""
+        return contrastive.remarks(values, self._own['visible_bias'].shape[0])
+
     def thorough_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
         """See Trainable: with the log-likelihood in nats a step, by annealed importance sampling for each frame.
 

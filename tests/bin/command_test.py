@@ -86,6 +86,8 @@ def test_help_lists_every_flag_with_kind_default_and_text(flag, capsys, monkeypa
         (['--input=x', '--', 'folder'], "'--' is no flag"),
         (['--input'], 'Missing value for flag --input.'),
         (['--input=x', '--bars=some'], '--bars=some is not a whole number.'),
+        (['--input=x', '--limit=-1'], '--limit=-1 must be 0 or more.'),
+        (['--input=x', '--format=fat'], '--format=fat is none of: compact, dense.'),
         (['--input=x', '--gap=a:b'], '--gap=a:b is not a number.'),
         (['--input=x', '--gap=nan'], '--gap=nan is not a finite number.'),
         (['--input=x', '--gap=-Inf'], '--gap=-inf is not a finite number.'),
@@ -133,7 +135,12 @@ def test_options_keep_the_values_of_the_config_unless_a_flag_is_given():
 
 def test_option_out_of_range_is_an_error(capsys):
     assert run('--input=x', '--bars=-1', main=lambda fv: command.options_from_flags(fv, Options())) == 1
-    assert capsys.readouterr().err == 'error: bars must be at least 0.\n'
+    assert capsys.readouterr().err == 'error: --bars must be at least 0.\n'
+
+
+def test_names_of_flags_are_marked_and_words_are_not():
+    marked = command._as_flags('min_bars=0 and gap must be so; the gap of --gap=1.', ['min_bars', 'gap'])
+    assert marked == '--min_bars=0 and --gap must be so; the gap of --gap=1.'
 
 
 def fail(error):

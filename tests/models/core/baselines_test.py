@@ -113,6 +113,15 @@ def test_fit_asks_the_training_side_only() -> None:
     assert markov.loss(tracks[20:]) < best + 0.02
 
 
+def test_keys_loss_by_hand() -> None:
+    # The first key: silent then silent, silent then sounding. The second sounds, and goes on twice.
+    track = np.array([[0, 1], [0, 1], [1, 1]], bool)
+    held_out = [np.array([[0, 1], [1, 0]], bool), np.array([[0, 0], [0, 1]], bool)]
+    first = [np.log(1.5 / 3), np.log(1.5 / 3)]
+    second = [np.log(0.5 / 3), np.log(0.5 / 1)]
+    assert baselines.keys_loss([track], held_out) == pytest.approx(-(sum(first) + sum(second)) / 2)
+
+
 def test_one_track_is_enough() -> None:
     unigram, markov = baselines.fit([np.array([0, 1, 0, 1, 0])], 3)
     assert markov.accuracy([np.array([0, 1, 0])]) == 1

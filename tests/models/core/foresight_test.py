@@ -47,3 +47,6 @@ def test_sentences():
         'Its loss is 1.2500, that of a table of what usually follows what 2.3050; less is better.'
     ]
     assert foresight.sentences({}, table) == []
+    assert foresight.sentences({'loss': 9.0, 'metrics/accuracy': 0.5}, Foresight(10.0)) == [
+        'Its loss is 9.0000, that of a table of what usually follows what 10.0000; less is better.'
+    ]
