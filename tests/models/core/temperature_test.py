@@ -20,7 +20,7 @@ from solferino.models.core.temperature import Recommendation
 
 BARS, BEATS = 4, 16
 TRUE = 0.7  # the temperature at which the player below plays as in the held-out music
-LISTENING = Listening(('repetition', 'likeness', 'notes_per_bar', 'leap'), BARS, 16)
+LISTENING = Listening(('repetition', 'likeness', 'notes_per_bar', 'leap'), 16 * BARS)
 
 
 def music(seed: int, wild: float = 0.0) -> music_pb2.NoteSequence:
@@ -40,7 +40,9 @@ class Player:
     """What `recommend` asks of a family; the less like TRUE the temperature, the wilder or the duller the music."""
 
     def __init__(self, dull: str = 'alike', listening: Listening | None = LISTENING) -> None:
-        self.spec = dataclasses.replace(toy_family.SPEC, generation=GenerateOptions(), listening=listening)
+        self.spec = dataclasses.replace(
+            toy_family.SPEC, generation=GenerateOptions(num_steps=16 * BARS), listening=listening
+        )
         self.dull = dull
         self.primers: list[Any] = []
 
