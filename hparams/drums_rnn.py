@@ -109,5 +109,5 @@ SPEC = FamilySpec(
     },
     generation=EventGeneration(),
     has_dense_form=True,
-    listening=Listening(('repetition', 'likeness', 'backbeat', 'notes_per_bar')),
+    listening=Listening(('repetition', 'likeness', 'backbeat', 'notes_per_bar'), num_bars=512),
 )

@@ -161,5 +161,5 @@ SPEC = FamilySpec(
     },
     generation=EventGeneration(),
     has_dense_form=True,
-    listening=Listening(('repetition', 'likeness', 'notes_per_bar', 'leap', 'in_scale')),
+    listening=Listening(('repetition', 'likeness', 'notes_per_bar', 'leap', 'in_scale'), num_bars=512),
 )

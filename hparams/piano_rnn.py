@@ -193,7 +193,5 @@ SPEC = FamilySpec(
         'plot_attention': 'Draw what each self-attention layer looks at in the last frames of each output, as a PNG '
         'beside it (gru_attention).'
     },
-    listening=Listening(
-        ('repetition', 'likeness', 'notes_per_bar', 'in_scale', 'polyphony', 'clash'), num_bars=4, num_outputs=16
-    ),
+    listening=Listening(('repetition', 'likeness', 'notes_per_bar', 'in_scale', 'polyphony', 'clash'), num_bars=160),
 )

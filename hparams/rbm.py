@@ -255,7 +255,5 @@ SPEC = FamilySpec(
     keeps_silence=False,
     silence_remedy='Give the chains another start or a longer way: --start=noise, a --primer_midi, more --gibbs_steps. '
     'A higher --temperature adds notes, too, and so does training for longer.',
-    listening=Listening(
-        ('repetition', 'likeness', 'notes_per_bar', 'in_scale', 'polyphony', 'clash'), num_bars=4, num_outputs=16
-    ),
+    listening=Listening(('repetition', 'likeness', 'notes_per_bar', 'in_scale', 'polyphony', 'clash'), num_bars=64),
 )

@@ -45,13 +45,11 @@ class Listening:
 
     Attributes:
       measures: names of `models.music.measures.Measures`, those that matter to the family; others are not looked at.
-      num_bars: length of each output, at most, in bars of four quarters.
-      num_outputs: at each temperature.
+      num_bars: of four quarters, how many to generate at each temperature: as many as take seconds.
     """
 
     measures: tuple[str, ...]
-    num_bars: int = 8
-    num_outputs: int = 32
+    num_bars: int
 
 
 @dataclasses.dataclass(frozen=True)

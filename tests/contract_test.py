@@ -16,10 +16,10 @@ from note_seq.protobuf import music_pb2
 from solferino.hparams import overrides
 from solferino.hparams.errors import SolferinoError
 from solferino.models import load, registry
-from solferino.models.core import checkpoints, data, records, sequence_examples, settings
+from solferino.models.core import checkpoints, data, records, sequence_examples, settings, temperature
 from solferino.models.core.family import Family
 from solferino.models.loading import Model
-from solferino.models.music import piece
+from solferino.models.music import measures, piece
 
 
 @dataclasses.dataclass(frozen=True)
@@ -281,6 +281,21 @@ def test_values_are_described_and_events_are_those_of_the_loss(case: tuple, tmp_
         assert steps == float(metrics['loss'][1])
         assert len({events.classes.ndim for events in found}) == 1
         assert all(0 <= events.classes.min() <= events.classes.max() < events.num_classes for events in found)
+
+
+def test_a_temperature_can_be_recommended(case: tuple, monkeypatch: pytest.MonkeyPatch) -> None:
+    family, config, _ = case
+    monkeypatch.setattr(temperature, 'TEMPERATURES', (0.7, 1.0))
+    listening = family.spec.listening
+    assert listening is not None
+    assert set(listening.measures) <= set(measures.TITLES)
+    weights = _weights(family.model(config, seed=1))
+    found = temperature.recommend(family, config, weights, _examples(family, config)[:8], seed=0)
+    assert found is not None
+    assert found.temperature in temperature.TEMPERATURES
+    assert found.held_out.keys() <= set(listening.measures)
+    assert found.held_out['notes_per_bar'] > 1
+    assert found.describe()
 
 
 def test_bad_primers_are_refused(case: tuple) -> None:

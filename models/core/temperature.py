@@ -29,6 +29,8 @@ TEMPERATURES = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2)
 KEY = 'recommended_temperature'
 _MOST_EXAMPLES = 400  # that are measured, spread over all
 _FEWEST_STRETCHES = 4  # of held-out music: fewer do not say how music differs
+_FEWEST_OUTPUTS = 8
+_MOST_BARS = 8  # of a stretch
 _QUARTERS_A_BAR = 4  # examples do not tell their metre
 _PRIMER_QUARTERS = 1
 _A_PRIMER = 2  # outputs with one primer
@@ -44,7 +46,7 @@ class Recommendation:
       temperature: at which the distance is least.
       distances: by temperature, the mean of `measures.distances` over the measures that count.
       held_out, music: the mean of each of these measures, in the held-out music and at `temperature`.
-      bars: that each piece had.
+      bars: that each stretch of music had.
     """
 
     temperature: float
@@ -90,21 +92,24 @@ def recommend(
     is_drums = all(note.is_drum for sequence in sequences for note in sequence.notes)
     grid = family.steps_per_quarter(config)
     scores = [score.read(piece.of(sequence), is_drums, grid) for sequence in sequences]
-    bars = min(listening.num_bars, int(statistics.median(one.num_bars for one in scores)))
+    bars = min(_MOST_BARS, int(statistics.median(one.num_bars for one in scores)))
     known = [measures.of(part) for one in scores for part in one.cut(bars)]
     if len(known) < _FEWEST_STRETCHES:
         return None
     held_out = {name: mean for name, mean in measures.means(known).items() if _counts(name, mean, listening)}
-    primers = _primers(sequences, listening.num_outputs, seed)
+    # Outputs of the length that is usual, which may be several times as long as the examples.
+    steps_per_bar = round(_QUARTERS_A_BAR * grid)
+    length = max(bars, family.spec.generation.num_steps // steps_per_bar)
+    primers = _primers(sequences, max(_FEWEST_OUTPUTS, listening.num_bars // length), seed)
     found: dict[float, list[Measures]] = {}
     distances: dict[float, float] = {}
     for temperature in TEMPERATURES:
         options = generation.replace(
-            family.spec.generation, temperature=temperature, seed=seed, num_steps=round(bars * _QUARTERS_A_BAR * grid)
+            family.spec.generation, temperature=temperature, seed=seed, num_steps=length * steps_per_bar
         )
         made = family.generate(weights, config, primers, options)
-        music = [next(score.read(piece.of(one), is_drums, grid, min_bars=bars).cut(bars)) for one in made]
-        found[temperature] = [measures.of(one) for one in music]
+        music = [score.read(piece.of(one), is_drums, grid, min_bars=length) for one in made]
+        found[temperature] = [measures.of(part) for one in music for part in one.cut(bars)]
         apart = measures.distances(found[temperature], known, held_out)
         distances[temperature] = statistics.fmean([*apart.values(), _sameness(music, known)])
     # The highest of those that chance does not tell from the best.
