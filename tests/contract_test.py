@@ -5,7 +5,7 @@ To add a family, add one row to `ROWS`; a family without one fails.
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,12 @@ from note_seq.protobuf import music_pb2
 from solferino.hparams import overrides
 from solferino.hparams.errors import SolferinoError
 from solferino.models import load, registry
-from solferino.models.core import checkpoints, data, records, sequence_examples, settings, temperature
+from solferino.models.core import checkpoints, data, event_sampling, records, sequence_examples, settings, temperature
 from solferino.models.core.family import Family
 from solferino.models.loading import Model
 from solferino.models.music import measures, piece
+from solferino.models.piano_rnn import nade_sampling
+from solferino.models.rbm import fused
 
 
 @dataclasses.dataclass(frozen=True)
@@ -424,3 +426,56 @@ def test_a_run_names_its_model(case: tuple, tmp_path: Path) -> None:
     load(tmp_path).save_bundle(tmp_path / 'x.mag')
     assert load(tmp_path / 'x.mag').generator_id == 'mine'
     assert load(tmp_path / 'x.mag').generator_description == 'My own.'
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> dict[bytes, set[bytes]]:
+    """What was drawn from, with each row of random numbers: logits, or sums of a machine's units."""
+    found: dict[bytes, set[bytes]] = {}
+
+    def record(module: Any, numbers: int) -> None:
+        """Of a module's `draw`, whose first argument is what is drawn from; another one holds the random numbers."""
+        draw: Callable[..., Any] = module.draw
+
+        def recorded(*args: Any) -> Any:
+            for key, value in zip(args[numbers], args[0], strict=True):
+                found.setdefault(key.tobytes(), set()).add(value.tobytes())
+            return draw(*args)
+
+        monkeypatch.setattr(module, 'draw', recorded)
+
+    record(event_sampling, 1)
+    record(nade_sampling, 1)
+    record(fused, 4)
+    return found
+
+
+@pytest.mark.cpus
+@pytest.mark.parametrize('name', CASES, ids='-'.join)
+def test_an_output_does_not_depend_on_those_beside_it(name: tuple[str, str], drawn: dict[bytes, set[bytes]]) -> None:
+    """As large as the config is by default: not even the last bit of what its events are drawn from."""
+    family = registry.get(name[0])
+    config = _taught(family, family.spec.configs[name[1]])
+    rng = np.random.default_rng(0)
+    weights = {
+        name: (value + rng.normal(0, 0.05, value.shape)).astype(np.float32)
+        for name, value in _weights(family.model(config, 0)).items()
+    }
+    row, few_steps = ROWS[name[0]], {'gibbs_steps': 5} if name[0] == 'rbm' else {}
+    options = dataclasses.replace(family.spec.generation, num_steps=24, seed=1, **few_steps)
+
+    def generate(primers: list[Any]) -> tuple[list[Any], dict[bytes, set[bytes]]]:
+        drawn.clear()
+        return family.generate(weights, config, primers, options), dict(drawn)
+
+    many, many_drawn = generate([None] * 36)
+    assert len({output.SerializeToString() for output in many}) > 12
+    for number in (1, 5, 13):
+        few, few_drawn = generate([None] * number)
+        assert few == many[:number]
+        both = many_drawn.keys() & few_drawn.keys()
+        assert len(both) >= 10 * number
+        # A row that fills up a block draws with the numbers of another, and may be rounded otherwise.
+        assert all(many_drawn[key] <= few_drawn[key] for key in both)
+    given = [row.given(family, config) if number % 3 else None for number in range(30)]
+    assert generate(given)[0][::3] == many[:30:3]

@@ -11,8 +11,8 @@ import threadpoolctl
 
 from solferino.hparams.event_rnn import EventGeneration
 from solferino.models.core.forward import Forward, State, log_softmax
-from solferino.models.core.gru import ROWS_AT_ONCE, filled
 from solferino.models.core.processors import num_cores
+from solferino.models.core.rows import ROWS_AT_ONCE, arrange
 from solferino.models.music.encodings import Encoding, Inputs
 
 # Rows of a batch that a core takes from the first step to the last while the caches hold their memory, in drum_kit
@@ -38,17 +38,15 @@ def sample(
     A track draws its random numbers from the seed and its own number in `streams` alone, so that it does not depend on
     how many are sampled beside it, nor on `threads`, which is as many as there are cores to be had if None.
     """
-    tracks = len(primers)
     threads = threads or num_cores()
     at_once = ROWS_AT_ONCE // math.gcd(ROWS_AT_ONCE, options.beam_size)  # tracks
-    groups = filled(np.arange(tracks), at_once).reshape(-1, at_once)
+    groups, where = arrange(streams, at_once)
     slices = np.array_split(groups, _num_slices(len(groups), at_once * _width(options), threads))
 
     def sample_slice(groups: np.ndarray) -> np.ndarray:
-        rows = groups.reshape(-1)
-        return _sample(forward, encoding, primers[rows], length, options, [streams[k] for k in rows])
+        return _sample(forward, encoding, primers[groups], length, options, [streams[k] for k in groups.reshape(-1)])
 
-    return on_cores(sample_slice, slices, threads)[:tracks]
+    return on_cores(sample_slice, slices, threads)[where]
 
 
 def log_likelihood(forward: Forward, encoding: Encoding, events: np.ndarray) -> float:
@@ -97,20 +95,23 @@ def _sample(
     options: EventGeneration,
     streams: Sequence[int],
 ) -> np.ndarray:
-    """See `sample`."""
-    tracks, start = primers.shape
+    """See `sample`; `primers` [groups, tracks, steps] of tracks that have their places in a group."""
+    groups, at_once, start = primers.shape
+    tracks = groups * at_once
     width = _width(options)
     draws = np.stack([np.random.default_rng([options.seed, k]).random((length - start, width)) for k in streams])
     events = np.zeros((tracks, length), np.int32)
-    events[:, :start] = primers
+    events[:, :start] = primers.reshape(tracks, start)
     score = np.zeros(tracks)  # log-likelihood of what was sampled
 
-    # Tracks that begin alike go through the network once.
-    primers, track_primers = np.unique(primers, axis=0, return_inverse=True)
-    primers = filled(primers)
+    # Groups that begin alike go through the network once, a track of a group for each of its places in a block of rows.
+    primers, same = np.unique(primers, axis=0, return_inverse=True)
+    begun = np.arange(len(primers) * ROWS_AT_ONCE).reshape(-1, ROWS_AT_ONCE)
+    primers = np.concatenate([primers] * (ROWS_AT_ONCE // at_once), axis=1).reshape(-1, start)
     seen, state = encoding.start(len(primers)), forward.initial_state(len(primers))
     for t in range(start):
         output, seen, state = _advance(forward, encoding, primers[:, t], seen, state)
+    track_primers = begun[same.reshape(-1), :at_once].reshape(-1)
 
     def take(rows: np.ndarray) -> None:
         nonlocal events, score, seen, state, output

@@ -22,6 +22,7 @@ import numpy as np
 
 from solferino.hparams.event_rnn import EventRnnHparams
 from solferino.models.core.family import Weights
+from solferino.models.core.rows import times_blocks
 from solferino.models.music.encodings import Inputs
 
 # What the gates i, f, g, o are multiplied by, see `_lstm`.
@@ -64,6 +65,8 @@ class State(NamedTuple):
 class Forward:
     """The network of a set of weights.
 
+    Rows of a batch that come in whole blocks do not depend on one another, see `rows.py`.
+
     Args:
       weights: by name, as listed above; the layers are found from the names.
       attn_length: memory slots of the attention.
@@ -98,7 +101,7 @@ class Forward:
 
     def logits(self, output: np.ndarray) -> np.ndarray:
         """Returns the logits [batch, classes] of the last layer's output."""
-        return output @ self._weights['logits/kernel'] + self._weights['logits/bias']
+        return times_blocks(output, self._weights['logits/kernel']) + self._weights['logits/bias']
 
     @np.errstate(over='ignore')  # of a gate: 1 / (1 + inf) is the 0 that it should be
     def advance(self, inputs: Inputs, state: State) -> tuple[np.ndarray, State]:
@@ -117,7 +120,7 @@ class Forward:
                 together.append(state.attention.context)
             if not isinstance(x, Inputs):
                 together.append(x)
-            gates = np.concatenate(together, axis=1) @ self._kernels[i]
+            gates = times_blocks(np.concatenate(together, axis=1), self._kernels[i])
             if isinstance(x, Inputs):
                 gates += _times(x, w['lstm_0/kernel'])
             gates += w[f'lstm_{i}/bias']
@@ -144,7 +147,7 @@ class Forward:
         one of each query do for all slots and steps. The softmax does not see the 1.
         """
         w = self._weights
-        query = np.concatenate([c, h], axis=1) @ w['attention/query_kernel'] + w['attention/query_bias']
+        query = times_blocks(np.concatenate([c, h], axis=1), w['attention/query_kernel']) + w['attention/query_bias']
         inverse = _bounded_exp(-2 * query)
         weighted = (inverse * (-2 * w['attention/score']))[:, :, None]
         scores = np.empty(past.memory.shape[:2], np.float32)
@@ -152,9 +155,10 @@ class Forward:
             sums = past.keys[rows] + inverse[rows, None]
             scores[rows] = (np.reciprocal(sums, out=sums) @ weighted[rows])[:, :, 0]
         context = (softmax(scores)[:, None] @ past.memory)[:, 0]
-        output = np.concatenate([h, context], axis=1) @ w['attention/output_kernel'] + w['attention/output_bias']
+        output = times_blocks(np.concatenate([h, context], axis=1), w['attention/output_kernel'])
+        output += w['attention/output_bias']
         past.memory[:, past.oldest] = output
-        past.keys[:, past.oldest] = _bounded_exp(2 * (output @ w['attention/memory_kernel']))
+        past.keys[:, past.oldest] = _bounded_exp(2 * times_blocks(output, w['attention/memory_kernel']))
         return output, past._replace(context=context, oldest=(past.oldest + 1) % self._attn_length)
 
     def _fold_attention(self) -> None:
@@ -227,15 +231,15 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
 def _times(x: np.ndarray | Inputs, matrix: np.ndarray) -> np.ndarray:
     """x . matrix; the ones of an input vector select rows."""
     if not isinstance(x, Inputs):
-        return x @ matrix
+        return times_blocks(x, matrix)
     slots, dense = x.ones.shape[1], x.dense.shape[1]
     if not slots:
-        return x.dense @ matrix
+        return times_blocks(x.dense, matrix)
     product = matrix.take(x.ones[:, 0], axis=0)
     for slot in range(1, slots):
         product += matrix.take(x.ones[:, slot], axis=0)
     if dense:
-        product += x.dense @ matrix[len(matrix) - dense :]
+        product += times_blocks(x.dense, matrix[len(matrix) - dense :])
     return product
 
 

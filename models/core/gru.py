@@ -1,14 +1,8 @@
-"""A step of the gated recurrent unit in NumPy. With NumPy's threads off, no row depends on how many are beside it."""
+"""A step of the gated recurrent unit in NumPy, in which no row depends on those beside it, see `rows.py`."""
 
 import numpy as np
 
-# OpenBLAS multiplies this many rows at once where there is AVX2; of other numbers the rest is rounded differently.
-ROWS_AT_ONCE = 12
-
-
-def filled(rows: np.ndarray, multiple: int = ROWS_AT_ONCE) -> np.ndarray:
-    """`rows`, then the last of them again until their number is a multiple."""
-    return rows[np.minimum(np.arange(-(-len(rows) // multiple) * multiple), len(rows) - 1)]
+from solferino.models.core.rows import times
 
 
 def advance(
@@ -31,14 +25,6 @@ def advance(
     update, reset = gates[:, :units], gates[:, units:]
     candidate = np.tanh(given[:, 2 * units :] + reset * state[:, 2 * units :])
     return update * last + (1 - update) * candidate
-
-
-def times(x: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """x [..., n] . matrix [n, m], in float32."""
-    rows = x.reshape(-1, x.shape[-1])
-    padded = np.zeros((-(-len(rows) // ROWS_AT_ONCE) * ROWS_AT_ONCE, x.shape[-1]), np.float32)
-    padded[: len(rows)] = rows
-    return (padded @ matrix)[: len(rows)].reshape(*x.shape[:-1], matrix.shape[1])
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:

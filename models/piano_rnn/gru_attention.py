@@ -10,8 +10,8 @@ from solferino.hparams.piano_rnn import PianoConfig, PianoGeneration
 from solferino.models.core import event_sampling
 from solferino.models.core.family import Events, Example, Feature, Weights
 from solferino.models.core.forward import log_softmax
-from solferino.models.core.gru import ROWS_AT_ONCE, filled
 from solferino.models.core.processors import num_cores
+from solferino.models.core.rows import arrange
 from solferino.models.piano_rnn import frames as frame_tools
 from solferino.models.piano_rnn import lookup
 from solferino.models.piano_rnn.forward import Forward
@@ -74,8 +74,8 @@ def sample(
     def fill(rows: np.ndarray) -> np.ndarray:
         return _fill(forward, tokens[rows], draws[rows], starts[rows], window, options)
 
-    groups = filled(np.arange(len(primers))).reshape(-1, ROWS_AT_ONCE)
-    sampled = event_sampling.on_cores(fill, list(groups), num_cores())[: len(primers)]
+    groups, where = arrange(np.arange(len(primers)))
+    sampled = event_sampling.on_cores(fill, list(groups), num_cores())[where]
     frames = known.frames[sampled[:, window:]]
     for k, primer in enumerate(primers):
         frames[k, : len(primer)] = primer

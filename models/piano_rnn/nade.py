@@ -27,6 +27,7 @@ import numpy as np
 from solferino.models.core import gru
 from solferino.models.core.event_sampling import one_thread
 from solferino.models.core.family import Weights
+from solferino.models.core.rows import times
 from solferino.models.piano_rnn import key_network
 from solferino.models.piano_rnn.key_network import Extent, KeyParameters, Observed
 
@@ -70,20 +71,26 @@ class Nade:
             outputs.append(x)
         return np.concatenate(outputs, axis=1), outputs
 
-    def start(self, h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Returns what does not depend on the keys below: of `hidden` before its sigmoid [..., H], of the logits."""
+    def start(self, h: np.ndarray, numbers: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Returns what does not depend on the keys below: of `hidden` before its sigmoid [..., H], of the logits.
+
+        Args:
+          h: [..., U].
+          numbers: of the rows, see `rows.times`.
+        """
         w = self._weights
-        of_hidden = gru.times(h, w['nade/hidden_kernel']) + w['nade/hidden_bias']
-        return of_hidden, gru.times(h, w['nade/key_kernel']) + w['nade/key_bias']
+        of_hidden = times(h, w['nade/hidden_kernel'], numbers) + w['nade/hidden_bias']
+        return of_hidden, times(h, w['nade/key_kernel'], numbers) + w['nade/key_bias']
 
     def below(self, notes: np.ndarray) -> np.ndarray:
         """What sounding keys add to `hidden` before its sigmoid, [..., H]; -1 is no key."""
         return self._weights['nade/below'][notes] * (notes >= 0)[..., None]
 
-    def of_hidden(self, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def of_hidden(self, sums: np.ndarray, numbers: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Returns what hidden vectors, [..., H] before their sigmoid, give to the logits and to the keys' network."""
         hidden = gru.sigmoid(sums)
-        return gru.times(hidden, self._weights['nade/above']), gru.times(hidden, self._weights['nade/given_kernel'])
+        w = self._weights
+        return times(hidden, w['nade/above'], numbers), times(hidden, w['nade/given_kernel'], numbers)
 
     def shared(self, observed: Observed, extent: Extent, given: np.ndarray) -> np.ndarray:
         """Returns the keys' network's logits [B, T, K]."""

@@ -63,7 +63,7 @@ class _Sampler:
     def _draw(self, t: int, rows: np.ndarray, h: np.ndarray, temperature: float, top_k: int) -> None:
         """Draws frame t of the outputs `rows`."""
         nade = self._nade
-        sums, base = nade.start(h)
+        sums, base = nade.start(h, rows)
         # At most one choice for each key, and that there is no other.
         uniform = np.stack([self._rngs[k].random(nade.keys + 1) for k in rows])
         position = np.zeros(len(rows), np.int64)  # keys below are decided
@@ -84,7 +84,7 @@ class _Sampler:
 
     def _given_below(self, rows: np.ndarray, sums: np.ndarray, number: int) -> np.ndarray:
         """What depends on the `number` keys decided so far, [rows, K]: right for the keys above them."""
-        from_hidden, given = self._nade.of_hidden(sums)
+        from_hidden, given = self._nade.of_hidden(sums, rows)
         steps = self._seen.counts.shape[1]
         room = np.zeros((len(rows), steps, number + 1, self._nade.channels), np.float32)
         room[:, -1, number] = given

@@ -8,8 +8,8 @@ import numpy as np
 
 from solferino.models.core.event_sampling import one_thread
 from solferino.models.core.family import Weights
-from solferino.models.core.gru import ROWS_AT_ONCE
 from solferino.models.core.processors import num_cores
+from solferino.models.core.rows import arrange, times_blocks
 from solferino.models.core.slices import in_slices
 from solferino.models.rbm import fused
 
@@ -64,9 +64,7 @@ def sample(
       seed: of the random numbers; a chain's are a function of it and of the chain's number alone.
       threads: all cores if None.
     """
-    chains = len(start)
-    # The last chain again, until the number of rows is a multiple.
-    rows = np.minimum(np.arange(-(-chains // ROWS_AT_ONCE) * ROWS_AT_ONCE), chains - 1).reshape(-1, ROWS_AT_ONCE)
+    rows, where = arrange(np.arange(len(start)))
     slices = np.array_split(rows, min(threads or num_cores(), len(rows)))
     held = np.broadcast_to(np.zeros(1, bool) if held is None else held, start.shape)
     scale = np.float32(min(1 / temperature, _HIGHEST))
@@ -79,7 +77,7 @@ def sample(
         return _run(chains, start[part], held[part], steps, mean_field)
 
     with one_thread(), futures.ThreadPoolExecutor(len(slices)) as pool:
-        return np.concatenate(list(pool.map(run, slices)))[:chains]
+        return np.concatenate(list(pool.map(run, slices)))[where]
 
 
 def sample_from_hidden(
@@ -158,11 +156,11 @@ class _Chains:
         self.hidden, self.hidden_sums = np.empty((2, *hidden_words.shape), np.float32)
 
     def draw_hidden(self) -> None:
-        np.matmul(self.visible, self._weights, out=self.hidden_sums)
+        times_blocks(self.visible, self._weights, self.hidden_sums)
         fused.draw(self.hidden_sums, self._hidden_bias, self._which, self._scale, self._hidden_words, self.hidden)
 
     def draw_visible(self) -> None:
-        np.matmul(self.hidden, self._transposed, out=self.visible_sums)
+        times_blocks(self.hidden, self._transposed, self.visible_sums)
         fused.draw(self.visible_sums, self.visible_bias, self._which, self._scale, self._visible_words, self.visible)
 
 

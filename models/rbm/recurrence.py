@@ -21,11 +21,12 @@ import numpy as np
 
 from solferino.models.core import gru
 from solferino.models.core.family import Weights
+from solferino.models.core.rows import times
 
 
 def tanh_cell(frames: np.ndarray, state: np.ndarray, weights: Mapping[str, np.ndarray]) -> np.ndarray:
     """u_t = tanh(v_t . kernel + u_{t-1} . recurrent_kernel + bias), the paper's; bias is [U]."""
-    sums = gru.times(frames, weights['kernel']) + gru.times(state, weights['recurrent_kernel'])
+    sums = times(frames, weights['kernel']) + times(state, weights['recurrent_kernel'])
     return np.tanh(sums + weights['bias'])
 
 
@@ -66,8 +67,8 @@ class Recurrence:
         """The visible biases [R, V] and hidden biases [R, H] of the next frame."""
         w = self._weights
         return (
-            w['visible_bias'] + gru.times(state, w['state_to_visible']),
-            w['hidden_bias'] + gru.times(state, w['state_to_hidden']),
+            w['visible_bias'] + times(state, w['state_to_visible']),
+            w['hidden_bias'] + times(state, w['state_to_hidden']),
         )
 
     def advance(self, frames: np.ndarray, state: np.ndarray) -> np.ndarray:

@@ -78,6 +78,7 @@ def test_samples_are_a_function_of_the_seed_and_their_own_number() -> None:
     assert (many[0] != many[1]).any()
 
 
+@pytest.mark.cpus
 def test_a_state_does_not_depend_on_the_rows_beside_it() -> None:
     """At the sizes of the config: small products are rounded alike whatever their rows."""
     rng, keys, units = np.random.default_rng(0), 88, 200

@@ -1,0 +1,74 @@
+"""Matrix multiplication in which no row depends on the rows beside it, on any CPU.
+
+BLAS chooses its kernel by the sizes of the matrices, and within a matmul by the place of a row. OpenBLAS with AVX2
+takes rows by the dozen and rounds the first six of a dozen otherwise than the last six; with AVX-512 it has other
+kernels for small matrices than for large ones. What is generated must not depend on how much is generated beside it.
+So rows come in blocks of ROWS_AT_ONCE, the number of a row says its place in a block, and blocks are multiplied one by
+one, unless this machine rounds all of them in one matmul alike, which is faster.
+
+All of this is to be called with BLAS's own threads off, see `event_sampling.one_thread`.
+"""
+
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+
+ROWS_AT_ONCE = 12
+_LEAST_TRIED = 4096  # elements of a matrix
+
+
+def arrange(numbers: Sequence[int] | np.ndarray, at_once: int = ROWS_AT_ONCE) -> tuple[np.ndarray, np.ndarray]:
+    """Arranges rows in the fewest blocks in which the row with number n has the place n % at_once.
+
+    Returns:
+      The row at each place, [blocks, at_once], the first one where none is left; and where each row is, as an index
+      into the former when it is flat.
+    """
+    places = np.asarray(numbers, np.intp) % at_once
+    counts = np.bincount(places, minlength=at_once)
+    order = places.argsort(kind='stable')
+    where = np.empty_like(places)
+    where[order] = (np.arange(len(places)) - np.repeat(counts.cumsum() - counts, counts)) * at_once + places[order]
+    rows = np.zeros(counts.max() * at_once, np.intp)
+    rows[where] = np.arange(len(places))
+    return rows.reshape(-1, at_once), where
+
+
+def times(x: np.ndarray, matrix: np.ndarray, numbers: np.ndarray | None = None) -> np.ndarray:
+    """x [..., n] . matrix [n, m], in float32; `numbers` of the rows say their places, 0, 1, 2, ... if None."""
+    rows = x.reshape(-1, x.shape[-1]).astype(np.float32, copy=False)
+    if numbers is None and len(rows) % ROWS_AT_ONCE == 0:
+        product = times_blocks(rows, matrix)
+    else:
+        arranged, where = arrange(np.arange(len(rows)) if numbers is None else numbers)
+        product = times_blocks(rows[arranged.reshape(-1)], matrix)[where]
+    return product.reshape(*x.shape[:-1], matrix.shape[1])
+
+
+def times_blocks(x: np.ndarray, matrix: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """x [R, n] . matrix [n, m], float32, where rows are whole blocks; or any number that nothing is ever beside."""
+    rows, by_columns = len(x), not matrix.flags.c_contiguous
+    if rows % ROWS_AT_ONCE or rows <= ROWS_AT_ONCE or _rounds_blocks_alike(rows, *matrix.shape, by_columns):
+        return np.matmul(x, matrix, out=out)
+    out = np.empty((rows, matrix.shape[1]), np.float32) if out is None else out
+    np.matmul(_blocks(x), matrix, out=_blocks(out))
+    return out
+
+
+@functools.cache
+def _rounds_blocks_alike(rows: int, size: int, columns: int, by_columns: bool) -> bool:
+    """Whether one matmul of so many rows gives bit for bit what it gives block by block, tried on random numbers.
+
+    Two orders of a short sum often agree by chance: small matrices, which are fast in any way, prove nothing.
+    """
+    if size * columns < _LEAST_TRIED:
+        return False
+    rng = np.random.default_rng(0)
+    x, matrix = (rng.random(shape, np.float32) - np.float32(0.5) for shape in ((rows, size), (size, columns)))
+    matrix = np.asfortranarray(matrix) if by_columns else matrix
+    return np.array_equal((x @ matrix).reshape(-1), np.matmul(_blocks(x), matrix).reshape(-1))
+
+
+def _blocks(x: np.ndarray) -> np.ndarray:
+    return x.reshape(-1, ROWS_AT_ONCE, x.shape[1])
