@@ -244,14 +244,18 @@ def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> No
 
 def _recommend(family: Family, run: Run, held_out: Dataset, board: 'Board') -> 'Recommendation | None':
     """Finds a temperature when training has ended, which a failure must not spoil."""
+    if family.spec.listening is None:
+        return None
     try:
         from solferino.models.core import temperature
 
+        _log.info('Finding the temperature at which its music is most like the music held out.')
         checkpoint = _best(run)
         found = checkpoint and temperature.recommend(
             family, run.config, checkpoint.weights, held_out.examples, run.seed
         )
         if not checkpoint or not found:
+            _log.info('No temperature is recommended: the music held out is too little to compare with.')
             return None
         _keep_temperature(run, checkpoint, found)
         board.scalars(checkpoint.step, found.scalars())

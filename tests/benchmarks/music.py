@@ -2,10 +2,13 @@
 
     .venv/bin/python tests/benchmarks/music.py --notes=notes.tfrecord before=generated_before after=generated
 
-Each name=folder is a folder of generated MIDI files. They and the NoteSequences are cut into stretches of as many bars
-as the middle one of the outputs has, as most measures depend on how long music is. In brackets is how far a mean is
-from that of the data, in percent. `distance` is the mean of `measures.distances`, which tell also whether the stretches
-differ among themselves as those of the data do. bench/music/<title>.md, .json and .png are for BENCHMARKS.md.
+Each name=folder is a folder of generated MIDI files. They and the data are cut into stretches of as many bars as the
+middle one of the outputs has, as most measures depend on how long music is. In brackets is how far a mean is from that
+of the data, in percent. `distance` is the mean of `measures.distances`, which tell also whether the stretches differ
+among themselves as those of the data do. bench/music/<title>.md, .json and .png are for BENCHMARKS.md.
+
+Instead of --notes, --examples=data/eval_frames.tfrecord takes music as a model sees it: in piano rolls of
+several frames a second, notes that are repeated may be one, and there is no tempo.
 """
 
 import argparse
@@ -19,7 +22,8 @@ import report
 from generated import midi_pieces, with_pedal
 from matplotlib.figure import Figure
 
-from solferino.models.core import records
+from solferino.models import registry
+from solferino.models.core import data, records, settings
 from solferino.models.music import measures, piece, score
 from solferino.models.music.measures import Measures
 from solferino.models.music.piece import Piece
@@ -37,8 +41,11 @@ def main() -> None:
     """Reads, measures, writes."""
     args = _arguments()
     outputs = {name: list(midi_pieces(sorted(folder.rglob('*.mid')))) for name, folder in args.folders.items()}
-    known = [with_pedal(piece.read(data)) for data in records.read(str(args.notes))]
-    sides = compare(known, outputs, args.bars, args.steps_per_quarter)
+    if args.examples:
+        known, grid = of_examples(args.examples)
+    else:
+        known, grid = [with_pedal(piece.read(data)) for data in records.read(str(args.notes))], 4.0
+    sides = compare(known, outputs, args.bars, grid)
     text = table(args.title, sides)
     path = args.work / 'music' / args.title.replace(' ', '_')
     numbers = {name: [dataclasses.asdict(one) for one in side.measured] for name, side in sides.items()}
@@ -50,11 +57,12 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--notes', type=Path, required=True, help='NoteSequences that examples were made of')
+    music = parser.add_mutually_exclusive_group(required=True)
+    music.add_argument('--notes', type=Path, help='NoteSequences that examples were made of')
+    music.add_argument('--examples', type=Path, help='examples of create_dataset: music as a model sees it')
     parser.add_argument('folders', nargs='+', help='name=folder of MIDI files')
     parser.add_argument('--title', default='', help="what to call the results; the file's name if not given")
     parser.add_argument('--bars', type=int, default=0, help='bars of a stretch; as many as most outputs have if 0')
-    parser.add_argument('--steps_per_quarter', type=float, default=4.0, help='the grid on which bars are compared')
     parser.add_argument('--work', type=Path, default=ROOT / 'bench', help='folder for all that is written')
     args = parser.parse_args()
     folders = {}
@@ -65,10 +73,22 @@ def _arguments() -> argparse.Namespace:
             parser.error(f'{given}: there are no .mid files in {folder}')
     if DATA in folders:
         parser.error(f'{DATA} is what the music of --notes is called')
-    if not args.notes.exists():
-        parser.error(f'--notes: there is no {args.notes}')
-    args.folders, args.title = folders, args.title or args.notes.stem
+    source = args.notes or args.examples
+    if not source.exists():
+        parser.error(f'there is no {source}')
+    args.folders, args.title = folders, args.title or source.stem
     return args
+
+
+def of_examples(path: Path) -> tuple[list[Piece], float]:
+    """Reads examples as the music that a model learns from; returns it with the steps of a quarter."""
+    record = settings.read_json(settings.sidecar_path(str(path)))
+    if record is None:
+        raise SystemExit(f'{path}: there is no .json beside it that says whose examples they are.')
+    family = registry.get(record['family'])
+    config = settings.config_of(family.spec, record, str(path))
+    examples = data.load(family, config, str(path)).examples
+    return [piece.of(family.to_sequence(one, config)) for one in examples], family.steps_per_quarter(config)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,7 +141,7 @@ def compare(
         for name, pieces in {DATA: known, **outputs}.items()
     }
     if not cut[DATA]:
-        raise SystemExit(f'No piece of --notes has {bars} bars. Say --bars with fewer.')
+        raise SystemExit(f'No piece of the data has {bars} bars. Say --bars with fewer.')
     measured = {name: [measures.of(part) for part in parts] for name, parts in cut.items()}
     # Notes a second are notes a bar, at another tempo.
     names = [name for name, mean in measures.means(measured[DATA]).items() if not math.isnan(mean) and name != _SECONDS]
@@ -138,7 +158,6 @@ def compare(
 
 def table(title: str, sides: Mapping[str, Side]) -> str:
     """Returns what was measured as Markdown."""
-    data = sides[DATA]
     means = {name: measures.means(side.measured) for name, side in sides.items()}
     rows = [
         [title_of, *(_cell(means[name][key], means[DATA][key], name == DATA) for name in sides)]
@@ -147,7 +166,7 @@ def table(title: str, sides: Mapping[str, Side]) -> str:
     ]
     rows.append([_DISTANCE, '', *(f'{side.distance:.2f}' for name, side in sides.items() if name != DATA)])
     rows.append(['pieces', *(str(side.pieces) for side in sides.values())])
-    rows.append([f'stretches of {data.bars} bars', *(str(len(side.measured)) for side in sides.values())])
+    rows.append([f'stretches of {sides[DATA].bars} bars', *(str(len(side.measured)) for side in sides.values())])
     return f'**{title}**\n\n{report.table(["", *sides], rows)}'
 
 

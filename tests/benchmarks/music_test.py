@@ -1,5 +1,6 @@
 """Generated music beside its data: what is compared with what, and what the table says."""
 
+import json
 import math
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import music
 import pytest
 from note_seq.protobuf import music_pb2
 
+from solferino.models import registry
+from solferino.models.core import records, sequence_examples, settings
 from solferino.models.music import measures, piece
 from solferino.models.music.piece import Piece
 
@@ -61,3 +64,19 @@ def test_the_drawing(tmp_path: Path) -> None:
         tmp_path / 'a.png', 'Beats', music.compare([drums(4, 36)], {'new': [drums(4, 36)], 'old': [drums(4, 3)]})
     )
     assert (tmp_path / 'a.png').read_bytes().startswith(b'\x89PNG')
+
+
+def test_examples_are_music_as_a_model_sees_it(tmp_path: Path) -> None:
+    family = registry.get('piano_rnn')
+    config = family.spec.configs['gru_nade']
+    (tmp_path / 'frames.json').write_text(json.dumps(settings.record_of(family.spec, config)))
+    path = tmp_path / 'training_frames.tfrecord'
+    song = drums(12, 60, is_drum=False)
+    stored = [sequence_examples.serialize(one) for one in family.examples(song, config, lambda reason: None)]
+    path.write_bytes(b''.join(map(records.frame, stored)))
+    found, grid = music.of_examples(path)
+    assert grid == 2.5
+    assert len(found) == len(stored) > 0
+    path = path.rename(tmp_path / 'other.tfrecord')
+    with pytest.raises(SystemExit, match='json'):
+        music.of_examples(path)

@@ -137,6 +137,12 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     return toy_family.write(folder / 'train.tfrecord', 30), toy_family.write(folder / 'eval.tfrecord', 7, seed=1)
 
 
+@pytest.fixture
+def listening(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes the toy a family that is listened to."""
+    monkeypatch.setattr(toy_family.FAMILY, 'spec', dataclasses.replace(toy_family.SPEC, listening=LISTENING))
+
+
 def train(run: Path, examples: tuple[str, str], **values: Any) -> None:
     values = {'eval_examples': examples[1], 'num_steps': 30, 'eval_frequency': 10, **values}
     jobs.train(toy_family.FAMILY, jobs.Request(str(run), examples=examples[0], **values))
@@ -148,6 +154,7 @@ def known(run: Path) -> dict[str, float | None]:
     return {Path(file).name: temperature.of_record(checkpoints.load(file).metadata) for file in files}
 
 
+@pytest.mark.usefixtures('listening')
 def test_training_ends_with_a_temperature(
     tmp_path: Path, examples: tuple[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -167,6 +174,7 @@ def test_training_ends_with_a_temperature(
     assert [e.value for e in read.Scalars('temperature/recommended')] == [pytest.approx(0.6)]
 
 
+@pytest.mark.usefixtures('listening')
 def test_a_checkpoint_that_was_amended_trains_on(
     tmp_path: Path, examples: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,6 +188,7 @@ def test_a_checkpoint_that_was_amended_trains_on(
     assert straight.eval_loss == amended.eval_loss
 
 
+@pytest.mark.usefixtures('listening')
 def test_a_failure_does_not_end_training(
     tmp_path: Path,
     examples: tuple[str, str],
@@ -197,6 +206,17 @@ def test_a_failure_does_not_end_training(
     assert set(known(tmp_path).values()) == {None}
 
 
+@pytest.mark.usefixtures('listening')
+def test_too_little_held_out_music_is_said(
+    tmp_path: Path, examples: tuple[str, str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(temperature, 'recommend', lambda *given: None)
+    with caplog.at_level(logging.INFO):
+        train(tmp_path, examples)
+    assert 'too little to compare with' in caplog.text
+
+
+@pytest.mark.usefixtures('listening')
 def test_without_held_out_music_none_is_looked_for(
     tmp_path: Path, examples: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,6 +224,7 @@ def test_without_held_out_music_none_is_looked_for(
     train(tmp_path, examples, eval_examples='')
 
 
+@pytest.mark.usefixtures('listening')
 def test_a_run_that_is_there_is_given_one(
     tmp_path: Path,
     examples: tuple[str, str],
@@ -211,6 +232,7 @@ def test_a_run_that_is_there_is_given_one(
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    monkeypatch.setattr(temperature, 'recommend', lambda *given: None)
     train(tmp_path, examples)
     request = jobs.Request(str(tmp_path), examples=examples[1])
     with caplog.at_level(logging.INFO), pytest.raises(SolferinoError, match='too little to compare'):
