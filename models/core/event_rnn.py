@@ -40,6 +40,8 @@ class EventRnn(Supervised):
         'repeat of what was a bar ago counts as an event of its own.',
         foresight.FORESEEN: 'The share of steps at which what the model takes for the likeliest is what comes, whether '
         'it says so by name or as a repeat.',
+        foresight.LOSS_OF_EVENTS: 'The loss where a label stands for the event that it means: of an event that may be '
+        'said by name or as a repeat, the probabilities are added up. This is what compares with a table of events.',
         'metrics/event_accuracy': 'The accuracy at steps at which something happens: a drum is hit, a note begins or '
         'ends, or something is repeated.',
         'metrics/no_event_accuracy': 'The accuracy at the other steps.',
@@ -185,7 +187,11 @@ class EventRnn(Supervised):
         if 'meanings' in batch and not training:
             meant = tf.reduce_any(likeliest[..., None] == _time_first(batch['meanings']), axis=-1)
             right = tf.reduce_sum(tf.cast(meant, tf.float32) * steps)
-            foreseen = {foresight.FORESEEN: (right, tf.reduce_sum(steps))}
+            of_events = _loss_of_any(times(x, p.kernel, FLOAT32) + p.bias, _time_first(batch['meanings'])) * steps
+            foreseen = {
+                foresight.FORESEEN: (right, tf.reduce_sum(steps)),
+                foresight.LOSS_OF_EVENTS: (tf.reduce_sum(of_events), tf.reduce_sum(steps)),
+            }
         return {
             **foreseen,
             'loss': loss,
@@ -199,6 +205,13 @@ class EventRnn(Supervised):
 
 def _dense(units: int, seed: int) -> Any:
     return keras.layers.Dense(units, kernel_initializer=keras.initializers.GlorotUniform(seed=seed))
+
+
+def _loss_of_any(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """-ln of the probability that a label is one of `labels` [T, B, M], some of which may be the same; [T, B]."""
+    meant = tf.reduce_max(tf.one_hot(labels, tf.shape(logits)[-1]), axis=2) > 0  # [T, B, classes]
+    of_meant = tf.where(meant, logits, tf.constant(-1e30))
+    return tf.reduce_logsumexp(logits, axis=-1) - tf.reduce_logsumexp(of_meant, axis=-1)
 
 
 def _time_first(x: tf.Tensor) -> tf.Tensor:

@@ -8,6 +8,8 @@ from solferino.models.core.data import Dataset
 
 # What a model foresees, if that is another thing than its accuracy.
 FORESEEN, _ACCURACY = 'metrics/foreseen', 'metrics/accuracy'
+# The loss by event, if that is another thing than the loss that is minimized.
+LOSS_OF_EVENTS = 'metrics/loss_of_events'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,8 +51,9 @@ def sentences(values: Mapping[str, float], table: Foresight | None) -> list[str]
         other = 'the table'
     else:
         other = 'a table of what usually follows what'
-    said.append(f'Its loss is {values["loss"]:.4f}, that of {other} {table.loss:.4f}; less is better.')
-    if values['loss'] >= table.loss:
+    loss = values.get(LOSS_OF_EVENTS, values['loss'])
+    said.append(f'Its loss is {loss:.4f}, that of {other} {table.loss:.4f}; less is better.')
+    if loss >= table.loss:
         said.append('It has not learned more than that table yet: train longer, or give it more music.')
     return said
 

@@ -36,7 +36,8 @@ OURS = measure.Side('Solferino', Path(sys.executable).parent)
 SIDES = ('training', 'validation', 'test')
 # Groove's drummers on the second and on the third side; the others play on the first.
 _DRUMMERS = {'drummer6': 'validation', 'drummer9': 'test', 'drummer10': 'test'}
-_LOSS = re.compile(r'^  loss +(-?[\d.]+)', re.MULTILINE)
+# By event, or the loss itself where an event has but one name.
+_LOSS = re.compile(r'^  metrics/loss_of_events +(-?[\d.]+)|^  loss +(-?[\d.]+)', re.MULTILINE)
 _TABLE = re.compile(r'that of (?:the|a) table.*? (-?[\d.]+);')
 _NEAR = 25  # percent: the goal for what a musician notices
 
@@ -125,8 +126,8 @@ def run(family: str, config: str, name: str, data: Path, work: Path) -> dict[str
         checkpoint='best',
     ).output
     table, best = _TABLE.search(told), next((folder / 'run/train').glob('best.ckpt-*'))
-    loss = _LOSS.search(told)
-    assert loss, told
+    losses = [one or other for one, other in _LOSS.findall(told)]
+    assert losses, told
     said = re.search(r'At temperature ([\d.]+)', trained.output)
     known = [with_pedal(piece.read(r)) for r in records.read(str(_notes(family, 'training', data, work)))]
     outputs = {}
@@ -146,7 +147,7 @@ def run(family: str, config: str, name: str, data: Path, work: Path) -> dict[str
         'best_step': int(re.findall(r'\d+', best.name)[-1]),
         'seconds': trained.seconds,
         'processor_seconds': busy,
-        'loss': float(loss[1]),
+        'loss': float(losses[-1]),
         'table': float(table[1]) if table else None,
         'temperature': float(said[1]) if said else None,
         'music': {title: measures.means(side.measured) for title, side in sides.items()},

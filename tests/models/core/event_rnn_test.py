@@ -114,6 +114,16 @@ def test_a_repeat_by_another_name_is_foreseen() -> None:
     right = (batch['meanings'] == likeliest[..., None]).any(axis=2)
     assert float(metrics['metrics/foreseen'][0]) == (right & kept).sum()
     assert float(metrics['metrics/foreseen'][0]) > float(metrics['metrics/accuracy'][0])
+    time_first = [tf.constant(np.swapaxes(batch[name], 0, 1)) for name in ('ones', 'dense')]
+    logits = np.swapaxes(model.logits(*time_first, training=False), 0, 1).astype(np.float64)
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+    losses = [
+        [-np.log(sum(probabilities[b, t, label] for label in set(meant))) for t, meant in enumerate(track)]
+        for b, track in enumerate(batch['meanings'].tolist())
+    ]
+    of_events = metrics['metrics/loss_of_events']
+    np.testing.assert_allclose(of_events[0], (np.array(losses) * kept).sum(), rtol=1e-5)
+    assert float(of_events[0]) < float(metrics['loss'][0])
     assert 'metrics/foreseen' not in model.measure({k: tf.constant(v) for k, v in batch.items()}, training=True)
 
 

@@ -43,6 +43,8 @@ def test_sentences():
     assert foresight.sentences({'loss': 2.4, 'metrics/accuracy': 0.1}, table)[-1].startswith('It has not learned more')
     by_name = {'loss': 1.25, 'metrics/accuracy': 0.1, 'metrics/foreseen': 0.2}
     assert foresight.sentences(by_name, table)[0].startswith('It foresees 20 of 100')
+    of_events = foresight.sentences({'loss': 2.4, 'metrics/loss_of_events': 1.5}, table)
+    assert of_events == ['Its loss is 1.5000, that of a table of what usually follows what 2.3050; less is better.']
     assert foresight.sentences({'loss': 1.25}, table) == [
         'Its loss is 1.2500, that of a table of what usually follows what 2.3050; less is better.'
     ]
