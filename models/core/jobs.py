@@ -229,7 +229,8 @@ def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> No
             found = _recommend(family, run, held_out, eval_board)
     kept = checkpoints.paths(run.train_dir)
     if evaluated and evaluator:
-        name = kept.get(evaluated.step, f'Step {evaluated.step}')
+        files = kept | checkpoints.paths(run.train_dir, checkpoints.BEST)
+        name = files.get(evaluated.step, f'Step {evaluated.step}')
         table = foresight.of_table(session.dataset, evaluator.dataset)
         print(evaluation.describe(evaluator, name, evaluated.values, table))
     if found:

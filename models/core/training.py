@@ -87,14 +87,14 @@ class Trainer:
         self._saved: Checkpoint | None = None
         self._saved_at = time.monotonic()
         self._evaluated = self._step
-        self._evaluation: Evaluation | None = None
+        self._best: Evaluation | None = None
         self._start_interval()
 
     def run(self) -> Evaluation | None:
         """Trains until `num_steps` is reached or the user stops; a checkpoint is saved at the end.
 
         Returns:
-          The last evaluation, which is of an earlier step than the last if the user stopped; None if there was none.
+          The evaluation with the lowest loss of those that were made now; None if there was none.
 
         Raises:
           SolferinoError: the loss or a weight is not finite, or a checkpoint cannot be written.
@@ -119,7 +119,7 @@ class Trainer:
             if self._done():
                 self._evaluate()
         self.status.update(state=FINISHED if self._done() else INTERRUPTED, step=self._step)
-        return self._evaluation
+        return self._best
 
     def _done(self) -> bool:
         return 0 < self.options.num_steps <= self._step
@@ -177,8 +177,8 @@ class Trainer:
     def _evaluate(self) -> None:
         if self.evaluator and self._saved and self._evaluated != self._step:
             values = self.evaluator.report(self._saved)
-            if values is not None:
-                self._evaluation = Evaluation(self._step, values)
+            if values is not None and not (self._best and self._best.values['loss'] <= values['loss']):
+                self._best = Evaluation(self._step, values)
             self._evaluated = self._step
 
     def _diverged(self, what: str) -> SolferinoError:

@@ -95,7 +95,7 @@ def test_a_run_from_start_to_end(tmp_path, examples, capsys, caplog):
     assert checkpoints.best(str(tmp_path / 'train')).endswith(f'best.ckpt-{best}.safetensors')
     assert f'best.ckpt-{best}.safetensors' in caplog.text
     said = capsys.readouterr().out
-    assert 'model.ckpt-60.safetensors on the 7 examples' in said and 'metrics/perplexity' in said
+    assert f'best.ckpt-{best}.safetensors on the 7 examples' in said and 'metrics/perplexity' in said
     assert 'a table of what usually follows what, ' in said
     assert 'toy_rnn_generate' in said
     read = PluginEventAccumulator(str(tmp_path / 'train')).Reload()
@@ -107,9 +107,9 @@ def test_a_run_from_start_to_end(tmp_path, examples, capsys, caplog):
 @pytest.mark.parametrize(
     ('stop_at', 'num_checkpoints', 'shown'),
     [
-        (25, 10, 'model.ckpt-20.safetensors on the 7'),
-        (25, 1, 'Step 20 on the 7'),  # whose checkpoint has made room for the newest
-        (40, 10, 'model.ckpt-20.safetensors on the 7'),  # the stop comes in an evaluation, which is left there
+        (25, 10, 'best.ckpt-20.safetensors on the 7'),
+        (25, 1, 'best.ckpt-20.safetensors on the 7'),  # whose checkpoint has made room for the newest
+        (40, 10, 'best.ckpt-20.safetensors on the 7'),  # the stop comes in an evaluation, which is left there
     ],
 )
 def test_a_stopped_run_tells_its_last_evaluation_beside_the_step_evaluated(
@@ -233,6 +233,19 @@ def test_what_is_wrong_leaves_no_run_directory(tmp_path, examples):
         with pytest.raises(SolferinoError):
             jobs.train(FAMILY, each)
         assert not (tmp_path / 'run').exists()
+
+
+def test_what_is_told_at_the_end_is_of_the_best_checkpoint(tmp_path, examples, capsys):
+    wild = Given('small', 'learning_rate=3.0')  # which is worse after each step
+    jobs.train(
+        FAMILY, request(tmp_path, examples, eval_examples=examples[1], given=wild, num_steps=6, eval_frequency=1)
+    )
+    held_out = scalars(tmp_path / 'eval')['loss']
+    best = min(held_out, key=held_out.get)
+    assert best < 6
+    said = capsys.readouterr().out
+    assert f'best.ckpt-{best}.safetensors on the 7 examples' in said
+    assert f'Its loss is {held_out[best]:.4f}' in said
 
 
 def test_a_terminal_shows_a_bar(tmp_path, examples, monkeypatch):
