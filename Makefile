@@ -1,5 +1,6 @@
 # make setup   create .venv from requirements.lock and install the project in it (repeating it costs nothing)
 # make test    the same if it is missing, then the tests
+# make test-cpus   those that must hold on any CPU, as if on several; QUICK=1 on two
 # make demo    the same if it is missing, then the whole road: grooves, dataset, training, new drum tracks
 # make lint    style, format and types
 # make bench   the benchmarks, on DATA=<folder with drums/groove and melodies>; REFERENCE=<environment of Magenta 2.1.4>
@@ -10,28 +11,33 @@
 # make clean   remove what these commands made
 #
 # PYTHON=<interpreter> is the Python to build .venv with: 3.11, 3.12 or 3.13.
-# TENSORFLOW=tensorflow-cpu takes TensorFlow without GPU support, which is smaller.
+# TENSORFLOW=tensorflow or tensorflow-cpu: the latter, which is smaller, is taken where no NVIDIA GPU is seen.
+# VENV=build/other is another folder than .venv to do all of this with.
 
-export PYTHON TENSORFLOW REFERENCE
+VENV ?= .venv
+export PYTHON TENSORFLOW VENV REFERENCE
 
-# Commands that call one another find those of .venv first.
-IN_VENV := PATH="$(CURDIR)/.venv/bin:$$PATH"
+# Commands that call one another find those of the environment first.
+IN_VENV := PATH="$(abspath $(VENV))/bin:$$PATH"
 
-.PHONY: setup test demo lint bench benchmark-pianoroll lock clean
+.PHONY: setup test test-cpus demo lint bench benchmark-pianoroll lock clean
 
 setup:
 	@bin/setup.sh
 
 test: setup
-	.venv/bin/python -m pytest
+	$(VENV)/bin/python -m pytest $(PYTEST)
+
+test-cpus: setup
+	$(VENV)/bin/python tests/cpus.py $(if $(QUICK),--quick)
 
 demo: setup
 	@$(IN_VENV) bin/demo.sh
 
 lint: setup
-	.venv/bin/ruff check .
-	.venv/bin/ruff format --check .
-	.venv/bin/mypy
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	MYPYPATH=$(VENV)/types $(VENV)/bin/mypy
 
 bench: setup
 	$(IN_VENV) python tests/benchmarks/road.py $(if $(DATA),--data="$(DATA)") \
@@ -43,11 +49,11 @@ benchmark-pianoroll: setup
 
 # The lock must serve Python 3.11, 3.12 and 3.13 alike: uv resolves for all of them at once.
 lock: setup
-	.venv/bin/python -m venv build/lock
+	$(VENV)/bin/python -m venv build/lock
 	build/lock/bin/pip install --quiet uv
 	build/lock/bin/uv pip compile --quiet --universal --upgrade --fork-strategy=fewest --python-version=3.11 \
 		--extra=dev --custom-compile-command='make lock' --output-file=requirements.lock setup.py
 
 clean:
-	rm -rf .venv build dist demo bench *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist demo bench *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find bin hparams models pipelines tests -name __pycache__ -type d -prune -exec rm -rf {} +

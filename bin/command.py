@@ -23,7 +23,6 @@ import shutil
 import sys
 import textwrap
 import typing
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -253,8 +252,6 @@ def _set_up_logging(name: str) -> None:
     logging.getLogger('solferino').setLevel(level)
     absl_logging.set_verbosity(converter.standard_to_absl(level))
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', tensorflow_level)
-    # note-seq imports pydub, which misses a program that nothing here uses.
-    warnings.filterwarnings('ignore', "Couldn't find ff", RuntimeWarning)
 
 
 def _check_beam_arguments(arguments: list[str], flag_values: flags.FlagValues) -> None:

@@ -1,5 +1,6 @@
 """What tests of all folders share."""
 
+import collections
 import os
 import signal
 from pathlib import Path
@@ -36,3 +37,11 @@ def shared() -> Path:
             pytest.fail(missing, pytrace=False)
         pytest.skip(missing)
     return folder
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says how many tests were skipped, and why: the letters s among two thousand dots say nothing."""
+    reasons = collections.Counter(report.longrepr[2] for report in terminalreporter.stats.get('skipped', []))
+    for reason, number in reasons.most_common():
+        tests = 'test was' if number == 1 else 'tests were'
+        terminalreporter.write_line(f'{number} {tests} skipped: {reason.removeprefix("Skipped: ")}')

@@ -150,7 +150,7 @@ def programs(tmp_path):
     """An empty folder of programs, and a way to put a Python there that says what it is told to."""
     folder = tmp_path / 'programs'
     folder.mkdir()
-    for name in ('dirname', 'rm', 'touch', 'sed', 'find'):
+    for name in ('dirname', 'rm', 'touch', 'sed', 'find', 'ls', 'uname'):
         (folder / name).symlink_to(shutil.which(name))
 
     def add(name, version, has_venv=True):
@@ -190,6 +190,14 @@ class TestMakeSetup:
         assert result.returncode == 1
         assert 'PYTHON=python3.9 is: 3.9.' in result.stderr
 
+    def test_a_shim_that_does_not_start_is_heard(self, project, programs):
+        folder, _ = programs
+        (folder / 'python3.12').write_text('#!/bin/sh\necho "pyenv: python3.12 exists in: 3.12.1" >&2\nexit 127\n')
+        (folder / 'python3.12').chmod(0o755)
+        result = make_setup(project, folder, PYTHON='python3.12')
+        assert result.returncode == 1
+        assert 'PYTHON=python3.12 is: none.\nerror: It says: pyenv: python3.12 exists in: 3.12.1\n' in result.stderr
+
     def test_another_python_is_looked_for(self, project, programs):
         folder, add = programs
         add('python3', '3.14')
@@ -212,6 +220,36 @@ class TestMakeSetup:
         add('python3', '3.12')
         assert make_setup(project, folder).returncode == RECREATED
         assert not (project / '.venv').exists()
+
+    @pytest.mark.parametrize(
+        ('system', 'gpu', 'given', 'cpu_build'),
+        [
+            ('Linux x86_64', False, '', True),
+            ('Linux x86_64', True, '', False),
+            ('Linux x86_64', False, 'tensorflow', False),
+            ('Linux aarch64', False, '', False),
+            ('Darwin arm64', False, '', False),
+        ],
+    )
+    def test_the_build_without_gpu_is_taken_where_none_is_seen(self, project, programs, system, gpu, given, cpu_build):
+        folder, add = programs
+        add('python3', '3.12')
+        (folder / 'uname').unlink()
+        for name, script in (('uname', f'echo {system}'), ('nvidia-smi', f'exit {int(not gpu)}'), ('ls', 'exit 2')):
+            (folder / name).unlink(missing_ok=True)
+            (folder / name).write_text(f'#!/bin/sh\n{script}\n')
+            (folder / name).chmod(0o755)
+        result = make_setup(project, folder, TENSORFLOW=given)
+        assert result.returncode == RECREATED
+        assert ('No NVIDIA GPU is seen: taking tensorflow-cpu' in result.stdout) == cpu_build
+        assert ('make setup TENSORFLOW=tensorflow' in result.stdout) == cpu_build
+
+    def test_another_folder_can_be_named(self, project, programs):
+        folder, add = programs
+        add('python3', '3.12')
+        result = make_setup(project, folder, VENV='build/other')
+        assert result.returncode == RECREATED
+        assert '[1/4] Making the environment build/other with python3, Python 3.12' in result.stdout
 
     def test_unknown_tensorflow(self, project, programs):
         folder, add = programs

@@ -27,6 +27,11 @@ def set_up() -> None:
         # An evaluation job beside the trainer needs its share of the memory.
         for gpu in tf.config.list_physical_devices('GPU'):
             tf.config.experimental.set_memory_growth(gpu, True)
+        # Once in a process TensorFlow tells, as an error, that oneDNN has no kernel for a type on this CPU, and that
+        # there is no driver of a GPU. What it says now, unheard, it does not say later, inside a progress bar.
+        with tf.device('CPU'):
+            for dtype in (tf.float16, tf.bfloat16):
+                tf.linalg.matmul(tf.zeros((2, 2), dtype), tf.zeros((2, 2), dtype))
     # Of a run that diverges the trainer tells in words.
     warnings.filterwarnings('ignore', r'(overflow|invalid value) encountered', RuntimeWarning, r'solferino\.models\.')
     # Sums on several threads or on a GPU depend on their order, which is not fixed otherwise.

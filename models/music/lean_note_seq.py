@@ -9,6 +9,7 @@ import importlib.util
 import sys
 import threading
 import types
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -48,6 +49,8 @@ def _run(package: _Lean) -> None:
 
 def install(name: str = 'note_seq') -> None:
     """Does this for a package, unless it has been imported or is not there."""
+    # note-seq imports pydub, which misses a program that reads sound files; nobody here has any.
+    warnings.filterwarnings('ignore', "Couldn't find ff", RuntimeWarning)
     spec = None if name in sys.modules else importlib.util.find_spec(name)
     if spec:
         package = importlib.util.module_from_spec(spec)

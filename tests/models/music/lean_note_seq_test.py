@@ -1,5 +1,6 @@
 """note_seq is loaded in parts, and is whole for whoever asks for the whole."""
 
+import os
 import subprocess
 import sys
 
@@ -77,3 +78,10 @@ def test_threads_may_ask_at_once() -> None:
         'with ThreadPoolExecutor(8) as pool:\n'
         '    assert len(set(pool.map(lambda _: note_seq.plot_sequence, range(8)))) == 1'
     )
+
+
+def test_nothing_is_said_of_a_program_that_nobody_needs() -> None:
+    code = 'import solferino.models, note_seq\nnote_seq.audio_io, note_seq.DrumTrack'
+    environment = {name: value for name, value in os.environ.items() if name != 'PYTHONWARNINGS'} | {'PATH': ''}
+    result = subprocess.run([sys.executable, '-c', code], env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0 and 'ffmpeg' not in result.stderr, result.stderr[-2000:]
