@@ -84,12 +84,12 @@ SPEC = FamilySpec(
         },
         'drum_kit': {
             TWO_MINUTES: Preset(
-                f'batch_size=8,rnn_layer_sizes=[128],attn_length=0,learning_rate=0.01,decay_steps=1000,{SURE}', 1000, ''
+                f'batch_size=8,rnn_layer_sizes=[128],attn_length=0,learning_rate=0.01,decay_steps=600,{SURE}', 600, ''
             ),
             TEN_MINUTES: Preset(
-                'batch_size=8,rnn_layer_sizes=[256],attn_length=0,dropout_keep_prob=0.3,learning_rate=0.005,'
-                f'decay_steps=2500,{SURE}',
-                2500,
+                'batch_size=16,rnn_layer_sizes=[256],attn_length=0,dropout_keep_prob=0.3,learning_rate=0.005,'
+                f'decay_steps=1000,{SURE}',
+                1000,
                 '',
             ),
         },
