@@ -121,9 +121,6 @@ SPEC = FamilySpec(
             TWO_MINUTES: Preset(
                 f'batch_size=16,rnn_layer_sizes=[128],learning_rate=0.01,decay_steps=1500,{SURE}', 1500, ''
             ),
-            TEN_MINUTES: Preset(
-                f'batch_size=16,rnn_layer_sizes=[256],learning_rate=0.005,decay_steps=4000,{SURE}', 4000, ''
-            ),
         },
         'mono_rnn': {
             TWO_MINUTES: Preset(

@@ -167,11 +167,11 @@ SPEC = FamilySpec(
     presets={
         'gru_attention': {
             TWO_MINUTES: Preset('learning_rate=0.002', 250, ''),
-            TEN_MINUTES: Preset('learning_rate=0.002,dropout_keep_prob=0.5', 1200, '', evaluations=12),
+            TEN_MINUTES: Preset('learning_rate=0.002,dropout_keep_prob=0.5', 1000, ''),
         },
         'gru_nade': {
             TWO_MINUTES: Preset('averaging=0.98', 250, ''),
-            TEN_MINUTES: Preset('averaging=0.99', 1200, '', evaluations=12),
+            TEN_MINUTES: Preset('averaging=0.99', 1000, ''),
         },
     },
     default_config='gru_attention',
