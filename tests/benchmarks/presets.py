@@ -6,7 +6,8 @@ Each preset trains on real music with the commands that users type. The music is
 composer or by work, so that no side knows another: the model learns from one side, its best checkpoint is chosen on the
 second, and the figures are of the third, which the choice of the presets has not seen either. The loss stands beside
 that of a table of what usually follows what, made of the first side. Ten outputs at the model's own temperature, and at
-1.0, are held beside the music trained on. bench/presets.md and .json tell all presets measured so far.
+1.0, are held beside the music trained on, as the model sees it. bench/presets.md and .json tell all presets measured so
+far.
 """
 
 import argparse
@@ -25,11 +26,10 @@ from typing import Any
 import measure
 import music
 import report
-from generated import midi_pieces, with_pedal
+from generated import midi_pieces
 
 from solferino.models import registry
-from solferino.models.core import records
-from solferino.models.music import measures, piece
+from solferino.models.music import measures
 
 ROOT = Path(__file__).parent.parent.parent
 OURS = measure.Side('Solferino', Path(sys.executable).parent)
@@ -129,7 +129,7 @@ def run(family: str, config: str, name: str, data: Path, work: Path) -> dict[str
     losses = [one or other for one, other in _LOSS.findall(told)]
     assert losses, told
     said = re.search(r'At temperature ([\d.]+)', trained.output)
-    known = [with_pedal(piece.read(r)) for r in records.read(str(_notes(family, 'training', data, work)))]
+    known, grid = music.of_examples(files['training'])
     outputs = {}
     for title, temperature in (('auto', 'auto'), ('1.0', '1.0')):
         OURS.run(
@@ -137,7 +137,7 @@ def run(family: str, config: str, name: str, data: Path, work: Path) -> dict[str
             num_outputs=10, seed=0,
         )  # fmt: skip
         outputs[title] = list(midi_pieces(sorted((folder / title).glob('*.mid'))))
-    sides = music.compare(known, outputs)
+    sides = music.compare(known, outputs, steps_per_quarter=grid)
     music.draw(folder / 'music.png', f'{config}, {name}', sides)
     return {
         'family': family,
