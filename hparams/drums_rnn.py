@@ -79,12 +79,16 @@ SPEC = FamilySpec(
     presets={
         'one_drum': {
             TWO_MINUTES: Preset(
-                f'batch_size=8,rnn_layer_sizes=[128],learning_rate=0.005,decay_steps=1500,{SURE}', 1500, ''
+                f'batch_size=8,rnn_layer_sizes=[128],learning_rate=0.005,decay_steps=1500,{SURE}',
+                1500,
+                'loss 0.21 (table: 0.36), Groove, 49 s of one core',
             ),
         },
         'drum_kit': {
             TWO_MINUTES: Preset(
-                f'batch_size=8,rnn_layer_sizes=[128],attn_length=0,learning_rate=0.01,decay_steps=600,{SURE}', 600, ''
+                f'batch_size=8,rnn_layer_sizes=[128],attn_length=0,learning_rate=0.01,decay_steps=600,{SURE}',
+                600,
+                'loss 1.80 (table: 2.57), Groove, 44 s of one core',
             ),
             TEN_MINUTES: Preset(
                 'batch_size=16,rnn_layer_sizes=[256],attn_length=0,dropout_keep_prob=0.3,learning_rate=0.005,'

@@ -119,22 +119,30 @@ SPEC = FamilySpec(
     presets={
         'basic_rnn': {
             TWO_MINUTES: Preset(
-                f'batch_size=16,rnn_layer_sizes=[128],learning_rate=0.01,decay_steps=1500,{SURE}', 1500, ''
+                f'batch_size=16,rnn_layer_sizes=[128],learning_rate=0.01,decay_steps=1500,{SURE}',
+                1500,
+                'loss 0.93 (table: 1.27), songs and hymns, 57 s of one core',
             ),
         },
         'mono_rnn': {
             TWO_MINUTES: Preset(
-                f'batch_size=16,rnn_layer_sizes=[128],learning_rate=0.01,decay_steps=1500,{SURE}', 1500, ''
+                f'batch_size=16,rnn_layer_sizes=[128],learning_rate=0.01,decay_steps=1500,{SURE}',
+                1500,
+                'loss 0.99 (table: 1.34), songs and hymns, 63 s of one core',
             ),
         },
         'lookback_rnn': {
             TWO_MINUTES: Preset(
-                f'batch_size=16,rnn_layer_sizes=[128],learning_rate=0.01,decay_steps=1500,{SURE}', 1500, ''
+                f'batch_size=16,rnn_layer_sizes=[128],learning_rate=0.01,decay_steps=1500,{SURE}',
+                1500,
+                'loss 0.96 (table: 1.27), songs and hymns, 71 s of one core',
             ),
         },
         'attention_rnn': {
             TWO_MINUTES: Preset(
-                f'batch_size=16,rnn_layer_sizes=[128],learning_rate=0.01,decay_steps=700,{SURE}', 700, ''
+                f'batch_size=16,rnn_layer_sizes=[128],learning_rate=0.01,decay_steps=700,{SURE}',
+                700,
+                'loss 1.06 (table: 1.27), songs and hymns, 117 s of one core',
             ),
             TEN_MINUTES: Preset(
                 f'batch_size=16,rnn_layer_sizes=[128,128],learning_rate=0.005,decay_steps=2000,{SURE}', 2000, ''

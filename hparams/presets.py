@@ -24,7 +24,7 @@ class Preset:
       hparams: those that differ from the config's, as `--hparams` has them.
       num_steps: of training.
       evaluations: how many, spread over the training; the best checkpoint is that of one of them.
-      expect: time and held-out loss, on which music.
+      expect: held-out loss, that of a table of what usually follows what, on which music, and the time.
     """
 
     hparams: str

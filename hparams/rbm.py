@@ -232,7 +232,14 @@ SPEC = FamilySpec(
         ),
     },
     presets={
-        'chords': {TWO_MINUTES: Preset('decay_steps=4000', 4000, '', evaluations=8)},
+        'chords': {
+            TWO_MINUTES: Preset(
+                'decay_steps=4000',
+                4000,
+                'loss 8.63, chorales, 73 s of one core',
+                evaluations=8,
+            )
+        },
         'phrases': {TWO_MINUTES: Preset('decay_steps=2000', 2000, '', evaluations=8)},
         'frame': {TWO_MINUTES: Preset('decay_steps=2000', 2000, '', evaluations=8)},
         'rnn_rbm': {TWO_MINUTES: Preset('decay_steps=500', 500, '', evaluations=8)},
