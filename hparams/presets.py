@@ -12,8 +12,7 @@ from solferino.hparams.errors import SolferinoError
 
 TWO_MINUTES = 'two_minutes'
 TEN_MINUTES = 'ten_minutes'
-HOUR = 'hour'
-NAMES = (TWO_MINUTES, TEN_MINUTES, HOUR)
+NAMES = (TWO_MINUTES, TEN_MINUTES)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -33,10 +33,10 @@ def test_what_is_given_wins() -> None:
 
 
 def test_one_that_is_not_there() -> None:
-    with pytest.raises(SolferinoError, match=r'--preset=hour: small has no such preset\. It has: two_minutes\.'):
-        presets.find(PRESETS, 'small', 'hour')
+    with pytest.raises(SolferinoError, match=r'--preset=ten_minutes: small has no such preset\. It has: two_minutes\.'):
+        presets.find(PRESETS, 'small', 'ten_minutes')
     with pytest.raises(SolferinoError, match='It has: none'):
-        presets.find(PRESETS, 'large', 'hour')
+        presets.find(PRESETS, 'large', 'ten_minutes')
 
 
 def test_help_tells_what_to_expect() -> None:
