@@ -12,7 +12,7 @@ import dataclasses
 
 from solferino.hparams import transposition
 from solferino.hparams.event_rnn import SURE, EventGeneration, EventRnnHparams
-from solferino.hparams.presets import TEN_MINUTES, TWO_MINUTES, Preset
+from solferino.hparams.presets import TWO_MINUTES, Preset
 from solferino.hparams.reasons import (
     FEW_PITCHES,
     MELODY_CUT_OFF,
@@ -143,9 +143,6 @@ SPEC = FamilySpec(
                 f'batch_size=16,rnn_layer_sizes=[128],learning_rate=0.01,decay_steps=700,{SURE}',
                 700,
                 'loss 1.06 (table: 1.27), songs and hymns, 117 s of one core',
-            ),
-            TEN_MINUTES: Preset(
-                f'batch_size=16,rnn_layer_sizes=[128,128],learning_rate=0.005,decay_steps=2000,{SURE}', 2000, ''
             ),
         },
     },

@@ -166,7 +166,6 @@ SPEC = FamilySpec(
     },
     presets={
         'gru_attention': {
-            TWO_MINUTES: Preset('learning_rate=0.002', 250, ''),
             TEN_MINUTES: Preset(
                 'learning_rate=0.002,dropout_keep_prob=0.5',
                 1000,
@@ -174,8 +173,7 @@ SPEC = FamilySpec(
             ),
         },
         'gru_nade': {
-            TWO_MINUTES: Preset('averaging=0.98', 250, ''),
-            TEN_MINUTES: Preset('averaging=0.99', 1000, ''),
+            TWO_MINUTES: Preset('averaging=0.98', 300, 'loss 4.93 (table: 6.50), Mutopia, 103 s of one core'),
         },
     },
     default_config='gru_attention',
