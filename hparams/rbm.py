@@ -240,7 +240,6 @@ SPEC = FamilySpec(
                 evaluations=8,
             )
         },
-        'phrases': {TWO_MINUTES: Preset('decay_steps=1000', 1000, 'loss 9.17, chorales, 122 s of one core')},
         'rnn_rbm': {
             TWO_MINUTES: Preset('decay_steps=500', 500, 'loss 3.27, chorales, 88 s of one core', evaluations=8)
         },
