@@ -328,7 +328,14 @@ def _wrap(text: str, width: int, indent: str = '') -> str:
     return '\n\n'.join(
         textwrap.indent(paragraph, indent)
         if paragraph.startswith(' ')
-        else textwrap.fill(paragraph, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+        else textwrap.fill(
+            paragraph,
+            width,
+            initial_indent=indent,
+            subsequent_indent=indent,
+            break_on_hyphens=False,
+            break_long_words=False,
+        )
         for paragraph in inspect.cleandoc(text).split('\n\n')
     )
 

@@ -48,6 +48,10 @@ def main(fv: flags.FlagValues) -> None:
     _require_empty(folder)
     from solferino.models import loading
 
+    if fv.format == 'savedmodel':
+        from solferino.models.core import runtime
+
+        runtime.set_up()  # imports TensorFlow quietly
     path = str(fv[given[0]].value)
     model = loading.load_bundle(path) if fv.bundle_file else loading.load_checkpoint(path)
     _write(folder, lambda new: model.family.export(model.weights, model.config, fv.format, new))

@@ -103,7 +103,8 @@ class Model:
             return self.recommended_temperature
         default: float = self.family.spec.generation.temperature
         _log.info(
-            '%s carries no recommended temperature: %s is taken. %s_train --find_temperature finds one for a run.',
+            '%s carries no recommended temperature: %s is taken. %s_train --find_temperature --eval_file=... finds one '
+            'for a run, with examples held out from it.',
             self.source,
             default,
             self.family.spec.name,

@@ -208,7 +208,7 @@ def _table(tallies: Mapping[str, Tally]) -> str:
 
 def _hint(root: str, job: Job) -> str:
     """What to do when there is nothing to convert, if that is easy to see."""
-    if not job.recursive and any(not reason for _, reason in find(root, recursive=True)):
+    if not job.recursive and any(b'/' in path and not reason for path, reason in find(root, recursive=True)):
         return ' There are music files in its subfolders: add --recursive.'
     return ''
 

@@ -23,9 +23,11 @@ from solferino.models.core.run_dir import Run
 from solferino.models.core.warm_start import WarmStart
 
 if TYPE_CHECKING:
+    from solferino.models.core.evaluation import Evaluator
     from solferino.models.core.monitor import Board
     from solferino.models.core.temperature import Recommendation
     from solferino.models.core.trainable import Trainable
+    from solferino.models.core.training import Evaluation
 
 # The evaluation job gives up when there is neither a checkpoint nor a training run for this long.
 PATIENCE_S = 300.0
@@ -83,6 +85,13 @@ def train(family: Family, request: Request) -> None:
     step = checkpoint.step if checkpoint else 0
     if 0 < request.num_steps <= step:
         print(f'{run.path} is already trained to step {step}. A larger --num_training_steps goes on from there.')
+        found = None
+        if request.eval_examples and family.spec.listening and not _has_temperature(run):
+            with interrupts.graceful() as stop:  # which it was when it last looked for one
+                found = _recommend(family, run, _held_out(family, run, request.eval_examples, request), None, stop)
+        if found:
+            print(found.describe())
+        print(f'Next: {_next(family, run)}')
         return
     dataset = data.load(family, run.config, request.examples)
     held_out = _held_out(family, run, request.eval_examples, request) if request.eval_examples else None
@@ -109,6 +118,7 @@ def find_temperature(family: Family, request: Request) -> None:
     Raises:
       SolferinoError: there is no checkpoint, it is being trained, or the examples are too few to compare with.
     """
+    _require_held_out(family, request)
     run = run_dir.load(request.run_dir, family.spec)
     status.require_free(run.path)
     checkpoint = _best(run)
@@ -125,7 +135,7 @@ def find_temperature(family: Family, request: Request) -> None:
         )
     _keep_temperature(run, checkpoint, found)
     print(found.describe())
-    print(f'Next: {_next(family, run, found)}')
+    print(f'Next: {_next(family, run)}')
 
 
 def evaluate(family: Family, request: Request, patience_s: float = PATIENCE_S) -> None:
@@ -225,8 +235,9 @@ def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> No
         )
         evaluated = trainer.run()
         found = None
-        if held_out and entry.state == status.FINISHED:
-            found = _recommend(family, run, held_out, eval_board)
+        if held_out and evaluator and entry.state == status.FINISHED:
+            evaluated = _of_best(run, model, evaluator, evaluated)
+            found = _recommend(family, run, held_out, eval_board, stop)
     kept = checkpoints.paths(run.train_dir)
     if evaluated and evaluator:
         files = kept | checkpoints.paths(run.train_dir, checkpoints.BEST)
@@ -236,14 +247,32 @@ def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> No
     if found:
         print(found.describe())
     best = checkpoints.best(run.train_dir)
-    print(f'Newest checkpoint: {kept[max(kept)]}' + (f'\nBest checkpoint: {best}' if best else ''))
+    told = f' (held-out loss {checkpoints.load(best).eval_loss:.4f})' if best else ''
+    print(f'Newest checkpoint: {kept[max(kept)]}' + (f'\nBest checkpoint: {best}{told}' if best else ''))
     if entry.state == status.INTERRUPTED:
         print('Stopped. The same command goes on from there.')
     else:
-        print(f'Next: {_next(family, run, found)}')
+        print(f'Next: {_next(family, run)}')
 
 
-def _recommend(family: Family, run: Run, held_out: Dataset, board: 'Board') -> 'Recommendation | None':
+def _of_best(
+    run: Run, model: 'Trainable', evaluator: 'Evaluator', evaluated: 'Evaluation | None'
+) -> 'Evaluation | None':
+    """The evaluation of the best checkpoint, made again if it is of an earlier call than this."""
+    from solferino.models.core.training import Evaluation
+
+    best = checkpoints.best(run.train_dir)
+    checkpoint = checkpoints.load(best) if best else None
+    if checkpoint is None or (evaluated and checkpoint.step == evaluated.step):
+        return evaluated
+    checkpoints.restore(model, checkpoint)
+    values = evaluator.values()
+    return Evaluation(checkpoint.step, values) if values else evaluated
+
+
+def _recommend(
+    family: Family, run: Run, held_out: Dataset, board: 'Board | None', stop: interrupts.Stop
+) -> 'Recommendation | None':
     """Finds a temperature when training has ended, which a failure must not spoil."""
     if family.spec.listening is None:
         return None
@@ -253,13 +282,17 @@ def _recommend(family: Family, run: Run, held_out: Dataset, board: 'Board') -> '
         _log.info('Finding the temperature at which its music is most like the music held out.')
         checkpoint = _best(run)
         found = checkpoint and temperature.recommend(
-            family, run.config, checkpoint.weights, held_out.examples, run.seed
+            family, run.config, checkpoint.weights, held_out.examples, run.seed, stop
         )
+        if stop.wanted:
+            _log.info('It was stopped. The same command goes on with it.')
+            return None
         if not checkpoint or not found:
             _log.info('No temperature is recommended: the music held out is too little to compare with.')
             return None
         _keep_temperature(run, checkpoint, found)
-        board.scalars(checkpoint.step, found.scalars())
+        if board:
+            board.scalars(checkpoint.step, found.scalars())
         return found
     except Exception as error:  # the model is trained all the same
         _log.warning('No temperature was found for %s: %r', run.path, error)
@@ -272,6 +305,13 @@ def _best(run: Run) -> Checkpoint | None:
     return checkpoints.load(best) if best else checkpoints.latest(run.train_dir)
 
 
+def _has_temperature(run: Run) -> bool:
+    from solferino.models.core import temperature  # note-seq takes a second
+
+    best = _best(run)
+    return best is not None and temperature.of_record(best.metadata) is not None
+
+
 def _keep_temperature(run: Run, checkpoint: Checkpoint, found: 'Recommendation') -> None:
     """Writes it into every file that holds these weights."""
     from solferino.models.core import temperature
@@ -282,9 +322,10 @@ def _keep_temperature(run: Run, checkpoint: Checkpoint, found: 'Recommendation')
             checkpoints.amend(path, {temperature.KEY: found.temperature})
 
 
-def _next(family: Family, run: Run, found: 'Recommendation | None') -> str:
+def _next(family: Family, run: Run) -> str:
     """The command that generates."""
-    return f'{family.spec.name}_generate --run_dir={run.path}' + (' --temperature=auto' if found else '')
+    auto = family.spec.listening and _has_temperature(run)
+    return f'{family.spec.name}_generate --run_dir={run.path}' + (' --temperature=auto' if auto else '')
 
 
 def _announce(session: _Session, batches: data.Batches, step: int) -> None:
@@ -362,7 +403,9 @@ def _with_preset(spec: FamilySpec, request: Request, paths: list[str]) -> Reques
     preset = presets.find(spec.presets, config, request.preset)
     return dataclasses.replace(
         request,
-        given=settings.Given(request.given.config, preset.hparams_with(request.given.hparams)),
+        given=settings.Given(
+            request.given.config, preset.hparams_with(request.given.hparams), f'--preset={request.preset}'
+        ),
         num_steps=request.num_steps or preset.num_steps,
         eval_frequency=request.eval_frequency or preset.eval_frequency,
     )

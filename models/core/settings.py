@@ -25,10 +25,12 @@ class Given:
     Attributes:
       config: `--config`, None if it was not given.
       hparams: the text of `--hparams`.
+      flag: which flag the hparams are of, for messages.
     """
 
     config: str | None = None
     hparams: str = ''
+    flag: str = '--hparams'
 
 
 def record_of(spec: FamilySpec, config: Config) -> dict[str, Any]:
@@ -152,7 +154,7 @@ def _merge(spec: FamilySpec, given: Given, stored: Config, source: str, fixed: l
         )
     hparams = overrides.parse(stored.hparams, given.hparams)
     names = [name for name in overrides.names_in(given.hparams) if name in fixed]
-    overrides.require_equal(hparams, stored.hparams, '--hparams', source, names)
+    overrides.require_equal(hparams, stored.hparams, given.flag, source, names)
     return dataclasses.replace(stored, hparams=hparams)
 
 

@@ -11,7 +11,7 @@ import dataclasses
 import itertools
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -71,7 +71,12 @@ class Recommendation:
 
 
 def recommend(
-    family: Family, config: Config, weights: Weights, examples: Sequence[Example], seed: int
+    family: Family,
+    config: Config,
+    weights: Weights,
+    examples: Sequence[Example],
+    seed: int,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Recommendation | None:
     """Returns the temperature at which a model's music is most like held-out music; the same seed finds the same.
 
@@ -79,9 +84,11 @@ def recommend(
       family, config, weights: the model.
       examples: the held-out ones, as they are stored.
       seed: of the choice of primers, and of generating.
+      stop: whether the user wants to end.
 
     Returns:
-      None if the family is not listened to (`FamilySpec.listening`), or the examples are too few to compare with.
+      None if the family is not listened to (`FamilySpec.listening`), the examples are too few to compare with, or the
+      user stopped.
     """
     listening = family.spec.listening
     chosen = np.unique(np.linspace(0, len(examples) - 1, _MOST_EXAMPLES).astype(int))
@@ -104,6 +111,8 @@ def recommend(
     found: dict[float, list[Measures]] = {}
     distances: dict[float, float] = {}
     for temperature in TEMPERATURES:
+        if stop():
+            return None
         options = generation.replace(
             family.spec.generation, temperature=temperature, seed=seed, num_steps=length * steps_per_bar
         )

@@ -159,6 +159,15 @@ def test_mistakes_write_nothing(songs, monkeypatch, capsys, args, message):
     assert sorted(os.listdir()) == ['above', 'songs']
 
 
+def test_no_subfolders_are_spoken_of_where_there_are_none(songs, tmp_path):
+    alone = tmp_path / 'alone'
+    alone.mkdir()
+    (songs / 'bad.mid').rename(alone / 'bad.mid')
+    with pytest.raises(SolferinoError, match=r'No file of .* could be converted') as refusal:
+        convert.convert(Job(str(alone), str(tmp_path / 'out.tfrecord')))
+    assert 'add --recursive' not in str(refusal.value)
+
+
 def test_a_failure_keeps_the_old_output(songs, tmp_path, monkeypatch):
     (tmp_path / 'out.tfrecord').write_text('old')
 

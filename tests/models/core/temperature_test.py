@@ -175,6 +175,31 @@ def test_training_ends_with_a_temperature(
 
 
 @pytest.mark.usefixtures('listening')
+def test_a_search_that_is_stopped_is_made_by_the_same_command(
+    tmp_path: Path, examples: tuple[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(*given: Any) -> None:
+        given[-1].wanted = True
+
+    monkeypatch.setattr(temperature, 'recommend', stopped)
+    train(tmp_path, examples)
+    assert capsys.readouterr().out.endswith(f'Next: toy_rnn_generate --run_dir={tmp_path}\n')
+    assert set(known(tmp_path).values()) == {None}
+    monkeypatch.setattr(temperature, 'recommend', lambda *given: FOUND)
+    train(tmp_path, examples)
+    said = capsys.readouterr().out
+    assert 'already trained to step 30' in said and FOUND.describe() in said
+    assert said.endswith(f'Next: toy_rnn_generate --run_dir={tmp_path} --temperature=auto\n')
+    assert FOUND.temperature in known(tmp_path).values()
+    monkeypatch.setattr(temperature, 'recommend', lambda *given: pytest.fail('it is known'))
+    train(tmp_path, examples)
+
+
+def test_a_search_ends_when_it_is_to_stop() -> None:
+    assert temperature.recommend(Player(), None, {}, HELD_OUT, 0, lambda: True) is None
+
+
+@pytest.mark.usefixtures('listening')
 def test_a_checkpoint_that_was_amended_trains_on(
     tmp_path: Path, examples: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

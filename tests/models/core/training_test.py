@@ -62,6 +62,8 @@ def test_a_preset_says_what_the_request_does_not(tmp_path, examples):
     )
     jobs.train(FAMILY, request(tmp_path / 'b', examples, num_steps=8, preset='two_minutes', given=given))
     assert final(tmp_path / 'b').step == 8
+    with pytest.raises(SolferinoError, match=r'learning_rate is 0\.03 .* but 0\.02 in --preset=two_minutes'):
+        jobs.train(FAMILY, request(tmp_path / 'b', examples, num_steps=9, preset='two_minutes'))
     with pytest.raises(SolferinoError, match='large has no such preset'):
         jobs.train(FAMILY, request(tmp_path / 'c', examples, preset='two_minutes', given=Given('large')))
 
@@ -235,17 +237,31 @@ def test_what_is_wrong_leaves_no_run_directory(tmp_path, examples):
         assert not (tmp_path / 'run').exists()
 
 
-def test_what_is_told_at_the_end_is_of_the_best_checkpoint(tmp_path, examples, capsys):
-    wild = Given('small', 'learning_rate=3.0')  # which is worse after each step
-    jobs.train(
-        FAMILY, request(tmp_path, examples, eval_examples=examples[1], given=wild, num_steps=6, eval_frequency=1)
-    )
-    held_out = scalars(tmp_path / 'eval')['loss']
-    best = min(held_out, key=held_out.get)
-    assert best < 6
+def test_what_is_told_at_the_end_is_of_the_best_checkpoint(tmp_path, examples, capsys, monkeypatch):
+    from solferino.models.core.evaluation import Evaluator
+
+    values, losses = Evaluator.values, iter([3.0, 1.0, 2.0])
+    monkeypatch.setattr(Evaluator, 'values', lambda self: values(self) | {'loss': next(losses)})
+    jobs.train(FAMILY, request(tmp_path, examples, eval_examples=examples[1], num_steps=6, eval_frequency=2))
     said = capsys.readouterr().out
-    assert f'best.ckpt-{best}.safetensors on the 7 examples' in said
-    assert f'Its loss is {held_out[best]:.4f}' in said
+    assert 'best.ckpt-4.safetensors on the 7 examples' in said
+    assert 'Its loss is 1.0000' in said
+
+
+def test_what_is_told_at_the_end_may_be_of_a_call_before(tmp_path, examples, capsys):
+    told = {'eval_examples': examples[1], 'eval_frequency': 10}
+    jobs.train(FAMILY, request(tmp_path, examples, num_steps=10, **told))
+    best = checkpoints.load(checkpoints.best(str(tmp_path / 'train')))
+    unbeaten = dataclasses.replace(best, eval_loss=0.0001)  # by any after it
+    checkpoints.save(str(tmp_path / 'train'), unbeaten, checkpoints.BEST)
+    capsys.readouterr()
+    jobs.train(FAMILY, request(tmp_path, examples, num_steps=30, **told))
+    said = capsys.readouterr().out
+    held_out = scalars(tmp_path / 'eval')['loss']
+    assert held_out[30] < held_out[10]
+    assert 'best.ckpt-10.safetensors on the 7 examples' in said
+    assert f'Its loss is {held_out[10]:.4f}' in said
+    assert 'best.ckpt-10.safetensors (held-out loss 0.0001)' in said
 
 
 def test_a_terminal_shows_a_bar(tmp_path, examples, monkeypatch):
