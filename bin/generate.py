@@ -177,6 +177,8 @@ def _generate(model: 'Model', fv: flags.FlagValues, spec: FamilySpec) -> None:
         logging.warning('%d of the %d outputs %s. %s', silent, fv.num_outputs, told, spec.silence_remedy)
     if options.num_steps:
         length = f'{options.num_steps} steps ({model.seconds(options, primer):.3g} s)'
+        taken = 0 if primer is None else model.family.primer_steps(primer, model.config, options)
+        length += f', {taken} of them the primer,' if taken else ''
     else:  # as many as it took
         length = f'up to {max(sequence.total_time for sequence in sequences):.3g} s'
     print(f'Generated {len(paths)} MIDI file{"s" * (len(paths) > 1)} of {length} in {seconds:.1f} s:')

@@ -73,8 +73,10 @@ def test_files_of_a_bundle_lie_beside_it_under_its_name(bundle: Path, capsys: py
     assert _run(_DRUMS, f'--bundle_file={bundle}', '--num_outputs=10', '--num_bars=2') == 0
     assert _names(bundle.parent / 'generated') == [f'my beats_NOW_{n:02d}.mid' for n in range(1, 11)]
     out = capsys.readouterr().out
-    assert 'Generated 10 MIDI files of 32 steps (4 s)' in out
+    assert 'Generated 10 MIDI files of 32 steps (4 s) in ' in out
     assert 'Using' not in out
+    _run(_DRUMS, f'--bundle_file={bundle}', '--num_outputs=1', '--primer_drums=[(36,),(),(42,)]')
+    assert 'Generated 1 MIDI file of 128 steps (16 s), 3 of them the primer, in ' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
