@@ -3,6 +3,7 @@
 import glob
 import math
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -192,7 +193,7 @@ def _scalars(path: str) -> dict[str, Curve]:
 def _events(path: str) -> Iterator[Any]:
     from tensorboard.compat.proto.event_pb2 import Event
 
-    names = [path] if os.path.isfile(path) else sorted(glob.glob(os.path.join(glob.escape(path), EVENTS + '*')))
+    names = [path] if os.path.isfile(path) else _as_written(glob.glob(os.path.join(glob.escape(path), EVENTS + '*')))
     for name in names:
         try:
             for data in records.read(name):
@@ -211,3 +212,8 @@ def _number(value: Any) -> float | None:
             float(np.frombuffer(content, '<f4')[0]) if len(content) == 4 else next(iter(value.tensor.float_val), None)
         )
     return None
+
+
+def _as_written(paths: list[str]) -> list[str]:
+    """Files of events in the order of their making: their names count seconds, and files, without leading zeros."""
+    return sorted(paths, key=lambda path: [int(number) for number in re.findall(r'\d+', os.path.basename(path))])

@@ -225,6 +225,14 @@ def test_run_checkpoint_and_bundle(run: Path, tmp_path: Path) -> None:
     assert 'bundle, a trained model' in out and 'description Just a try.' in out
 
 
+def test_event_files_are_read_in_the_order_of_their_making(run: Path) -> None:
+    """TensorBoard counts the files of a process: the tenth one is after the ninth."""
+    first, second = sorted((run / 'train').glob('events*'), key=lambda path: path.stat().st_mtime_ns)
+    first.rename(first.with_name('events.out.tfevents.1700000000.host.77.9.v2'))
+    second.rename(second.with_name('events.out.tfevents.1700000000.host.77.10.v2'))
+    assert 'training loss 2.5 to 2.5, best 2 at step 20' in told(run)
+
+
 def test_a_run_that_is_still_written_or_damaged(run: Path) -> None:
     for event in (run / 'train').glob('events*'):
         event.write_bytes(event.read_bytes()[:-5])
