@@ -4,9 +4,9 @@
 
 Each preset trains on real music with the commands that users type. The music is split three ways, by drummer, by
 composer or by work, so that no side knows another: the model learns from one side, its best checkpoint is chosen on the
-second, and the figures are of the third. The loss stands beside that of a table of what usually follows what, made of the first side. Ten outputs at the model's own temperature, and at
-1.0, are held beside the music trained on, as the model sees it. bench/presets.md and .json tell all presets measured so
-far.
+second, and the figures are of the third. The loss stands beside that of a table of what usually follows what, made of
+the first side. Ten outputs at the model's own temperature, and at 1.0, are held beside the music trained on, as the
+model sees it. bench/presets.md and .json tell all presets measured so far.
 """
 
 import argparse
