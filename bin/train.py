@@ -47,15 +47,7 @@ def define(fv: flags.FlagValues, spec: FamilySpec) -> None:
     text(
         'hparams', '', 'Hyperparameters that differ from those of the config: "batch_size=64,rnn_layer_sizes=[64,64]".'
     )
-    flags.DEFINE_enum(
-        'preset',
-        None,
-        list(presets.NAMES),
-        'Settings for a training of about this length on two cores: --num_training_steps, --eval_frequency and '
-        '--hparams, where these flags do not say otherwise. What each reached on music held out: the loss, that of a '
-        'table of what usually follows what, the music, and the time.\n\n' + presets.describe(spec.presets),
-        flag_values=fv,
-    )
+    _define_preset(fv, spec)
     text('generator_id', None, "The model's id in its bundle; its config's name if not given.")
     text('generator_description', None, "The model's description in its bundle; its config's if not given.")
     text('run_dir', f'/tmp/{spec.name}/logdir/run1', 'Directory for checkpoints and TensorBoard events.')
@@ -90,6 +82,18 @@ def define(fv: flags.FlagValues, spec: FamilySpec) -> None:
     )
     number(
         'seed', None, 'The same seed trains the same model on the same machine; 0 if not given.', highest=_HIGHEST_SEED
+    )
+
+
+def _define_preset(fv: flags.FlagValues, spec: FamilySpec) -> None:
+    flags.DEFINE_enum(
+        'preset',
+        None,
+        list(presets.NAMES),
+        'Settings for a training of about this length on two cores: --num_training_steps, --eval_frequency and '
+        '--hparams, where these flags do not say otherwise. What each reached on music held out: the loss, that of a '
+        'table of what usually follows what, the music, and the time.\n\n' + presets.describe(spec.presets),
+        flag_values=fv,
     )
 
 

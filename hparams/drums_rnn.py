@@ -10,7 +10,7 @@ Cost and scores to expect are in BENCHMARKS.md.
 
 import dataclasses
 
-from solferino.hparams.event_rnn import SURE, EventGeneration, EventRnnHparams
+from solferino.hparams.event_rnn import QUICK_START, EventGeneration, EventRnnHparams
 from solferino.hparams.presets import TEN_MINUTES, TWO_MINUTES, Preset
 from solferino.hparams.reasons import CUT_OFF, NO_DRUMS, ODD_METRE, REMEDIES, TOO_SHORT
 from solferino.hparams.spec import Config, FamilySpec, Listening, option
@@ -79,20 +79,20 @@ SPEC = FamilySpec(
     presets={
         'one_drum': {
             TWO_MINUTES: Preset(
-                f'batch_size=8,rnn_layer_sizes=[128],learning_rate=0.005,decay_steps=1500,{SURE}',
+                f'batch_size=8,rnn_layer_sizes=[128],learning_rate=0.005,decay_steps=1500,{QUICK_START}',
                 1500,
                 'loss 0.21 (table: 0.36), Groove, 49 s of one core',
             ),
         },
         'drum_kit': {
             TWO_MINUTES: Preset(
-                f'batch_size=8,rnn_layer_sizes=[128],attn_length=0,learning_rate=0.01,decay_steps=600,{SURE}',
+                f'batch_size=8,rnn_layer_sizes=[128],attn_length=0,learning_rate=0.01,decay_steps=600,{QUICK_START}',
                 600,
                 'loss 1.80 (table: 2.57), Groove, 44 s of one core',
             ),
             TEN_MINUTES: Preset(
                 'batch_size=16,rnn_layer_sizes=[256],attn_length=0,dropout_keep_prob=0.3,learning_rate=0.005,'
-                f'decay_steps=1000,{SURE}',
+                f'decay_steps=1000,{QUICK_START}',
                 1000,
                 'loss 1.77 (table: 2.57), Groove, 300 s of one core',
             ),

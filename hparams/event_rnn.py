@@ -6,7 +6,7 @@ from solferino.hparams.generation import GenerateOptions
 from solferino.hparams.spec import architecture, option
 
 # For presets: what leaves the first plateau in tens of steps, and evens out the last ones.
-SURE = 'output_bias=frequencies,averaging=0.98'
+QUICK_START = 'output_bias=frequencies,averaging=0.98'
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,6 +9,7 @@ from solferino.hparams.spec import option
 
 # The value of a flag, or of an argument in Python, that the model itself fills in.
 AUTO = 'auto'
+DEFAULT_QPM = 120.0  # where neither a flag nor a primer says one
 Options = TypeVar('Options', bound='GenerateOptions')
 _INSTEAD_OF_STEPS = ('num_bars', 'seconds')
 

@@ -5,10 +5,10 @@ import hashlib
 import numpy as np
 
 from solferino.models.music.piece import Piece
+from solferino.models.music.timeline import DEFAULT_QPM
 
 TRAINING, EVAL = 'training', 'eval'
 _STEPS_PER_QUARTER = 4
-_DEFAULT_QPM = 120.0
 
 
 def side(key: str, eval_ratio: float, seed: int) -> str:
@@ -33,7 +33,7 @@ def key(music: Piece) -> str:
     does not count. All is the rounding of exact IEEE arithmetic, the same on every machine.
     """
     notes = music.notes
-    qpm = min(music.tempos, key=lambda tempo: tempo.time).qpm if music.tempos else _DEFAULT_QPM
+    qpm = min(music.tempos, key=lambda tempo: tempo.time).qpm if music.tempos else DEFAULT_QPM
     seconds = notes['start'] - notes['start'].min(initial=np.inf)
     with np.errstate(over='ignore', invalid='ignore'):
         steps = np.nan_to_num(np.rint(seconds * (qpm * _STEPS_PER_QUARTER) / 60))  # a file's tempo may be infinite

@@ -207,7 +207,7 @@ def resolve(path: str, choice: str | None = None) -> Checkpoint:
                 raise SolferinoError(f'--checkpoint={choice}: {candidate} is one checkpoint. Leave --checkpoint out.')
             return load(candidate)
     for directory in (os.path.join(path, 'train'), path):
-        checkpoint = _choose(directory, choice)
+        checkpoint = choose(directory, choice)
         if checkpoint:
             return checkpoint
     if os.path.isdir(path):
@@ -229,7 +229,7 @@ def describe(checkpoint: Checkpoint) -> str:
     return f'{checkpoint.path.removesuffix(SUFFIX)} ({loss} {checkpoint.step})'
 
 
-def _choose(directory: str, choice: str | None) -> Checkpoint | None:
+def choose(directory: str, choice: str | None = None) -> Checkpoint | None:
     """The best checkpoint of a directory or the newest, as `resolve` says; None if there is none at all."""
     path = None if choice == NEWEST else best(directory)
     if path:

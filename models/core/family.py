@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from solferino.hparams.errors import SolferinoError
+from solferino.hparams.generation import DEFAULT_QPM
 from solferino.hparams.reasons import Reject
 from solferino.hparams.spec import Config, FamilySpec
 from solferino.models.music.page import NO_MARKS, Marks
@@ -179,4 +180,4 @@ class Family(abc.ABC):
 
 
 def _qpm(sequence: Any) -> float:
-    return float(sequence.tempos[0].qpm if sequence.tempos else 120.0)
+    return float(sequence.tempos[0].qpm if sequence.tempos else DEFAULT_QPM)

@@ -121,7 +121,7 @@ def find_temperature(family: Family, request: Request) -> None:
     _require_held_out(family, request)
     run = run_dir.load(request.run_dir, family.spec)
     status.require_free(run.path)
-    checkpoint = _best(run)
+    checkpoint = checkpoints.choose(run.train_dir)
     if checkpoint is None:
         raise SolferinoError(f'There is no checkpoint in {run.train_dir} yet. Train first.')
     held_out = _held_out(family, run, request.eval_examples or request.examples, request)
@@ -261,8 +261,7 @@ def _of_best(
     """The evaluation of the best checkpoint, made again if it is of an earlier call than this."""
     from solferino.models.core.training import Evaluation
 
-    best = checkpoints.best(run.train_dir)
-    checkpoint = checkpoints.load(best) if best else None
+    checkpoint = checkpoints.choose(run.train_dir)
     if checkpoint is None or (evaluated and checkpoint.step == evaluated.step):
         return evaluated
     checkpoints.restore(model, checkpoint)
@@ -280,7 +279,7 @@ def _recommend(
         from solferino.models.core import temperature
 
         _log.info('Finding the temperature at which its music is most like the music held out.')
-        checkpoint = _best(run)
+        checkpoint = checkpoints.choose(run.train_dir)
         found = checkpoint and temperature.recommend(
             family, run.config, checkpoint.weights, held_out.examples, run.seed, stop
         )
@@ -299,16 +298,10 @@ def _recommend(
         return None
 
 
-def _best(run: Run) -> Checkpoint | None:
-    """The best checkpoint, or the newest if none was evaluated."""
-    best = checkpoints.best(run.train_dir)
-    return checkpoints.load(best) if best else checkpoints.latest(run.train_dir)
-
-
 def _has_temperature(run: Run) -> bool:
     from solferino.models.core import temperature  # note-seq takes a second
 
-    best = _best(run)
+    best = checkpoints.choose(run.train_dir)
     return best is not None and temperature.of_record(best.metadata) is not None
 
 

@@ -8,9 +8,9 @@ from typing import Any
 from note_seq import events_lib
 from note_seq.protobuf import music_pb2
 
+from solferino.hparams.generation import DEFAULT_QPM
 from solferino.models.core.family import Family
 
-_QPM = 120.0
 _QUARTERS = 4.0  # of a bar of 4/4
 _ALMOST = 1e-6  # steps; what rounding may cost
 
@@ -40,7 +40,7 @@ def tempo(primer: Any, options: Any) -> float:
         music.tempos[0].qpm if isinstance(music, music_pb2.NoteSequence) and music.tempos else None
         for music in (primer, *_music_in(options))
     )
-    return first or options.qpm or next(filter(None, others), _QPM)
+    return first or options.qpm or next(filter(None, others), DEFAULT_QPM)
 
 
 def _quarters_of_a_bar(primer: Any, options: Any) -> float:

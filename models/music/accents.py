@@ -3,10 +3,10 @@
 from note_seq.protobuf import music_pb2
 
 from solferino.models.music import page
+from solferino.models.music.timeline import DEFAULT_QPM
 
 _DOWNBEAT, _BEAT, _PART, _BETWEEN = 1.15, 1.0, 0.88, 0.76  # of a note's velocity
 _ALMOST = 1e-3  # quarters; what rounding may cost
-_QPM = 120.0
 
 
 def apply(sequence: music_pb2.NoteSequence, begin: float = 0.0) -> None:
@@ -20,7 +20,7 @@ def apply(sequence: music_pb2.NoteSequence, begin: float = 0.0) -> None:
       sequence: changed in place.
       begin: seconds from the beginning of a bar to that of the sequence.
     """
-    quarters_per_second = (sequence.tempos[0].qpm if sequence.tempos else _QPM) / 60
+    quarters_per_second = (sequence.tempos[0].qpm if sequence.tempos else DEFAULT_QPM) / 60
     signature = sequence.time_signatures[0] if sequence.time_signatures else None
     numerator, denominator = (signature.numerator, signature.denominator) if signature else (4, 4)
     metre = page.metre(numerator, denominator, 1)

@@ -13,7 +13,7 @@ from solferino.hparams.reasons import BAD_METRE
 from solferino.models.music import page
 from solferino.models.music.page import Bar
 
-_DEFAULT_QPM = 120.0
+DEFAULT_QPM = 120.0
 _ALMOST = 1e-3  # quarters; what rounding may cost
 
 
@@ -62,7 +62,7 @@ class Clock:
         times = sorted(tempos)
         # The first tempo holds from the beginning on.
         self._times = np.array([0.0, *times[1:]])
-        self._rates = np.array([tempos[time] for time in times] or [_DEFAULT_QPM]) / 60
+        self._rates = np.array([tempos[time] for time in times] or [DEFAULT_QPM]) / 60
         self._quarters = np.concatenate([[0.0], np.cumsum(np.diff(self._times) * self._rates[:-1])])
 
     def __call__(self, seconds: np.ndarray) -> np.ndarray:
