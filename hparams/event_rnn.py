@@ -18,7 +18,7 @@ class EventRnnHparams:
       rnn_layer_sizes: units of each LSTM layer, first layer first.
       dropout_keep_prob: probability that a layer's output unit is kept in training.
       attn_length: how many of its last outputs the first layer attends to; 0 for no attention.
-      clip_norm: gradients are scaled down to this global norm.
+      clip_norm: the gradient of each matrix and each bias is scaled down to this norm.
       learning_rate: of Adam.
       decay_steps: the learning rate falls in a straight line to zero at this step; 0 keeps it, as Magenta does.
       output_bias: what the output's biases begin with: 'zeros', as Magenta's do, or 'frequencies', how often each event

@@ -70,6 +70,7 @@ class EventRnn(Supervised):
         # TensorFlow 1's epsilon, which Magenta trained with.
         self.optimizer = keras.optimizers.Adam(learning_rate(hparams.learning_rate, hparams.decay_steps), epsilon=1e-8)
         self.optimizer.build(self.trainable_variables)
+        self._groups = self._clipped_together()
         self._averages = RunningMeans(self, self._trained(), hparams.averaging) if hparams.averaging else None
         self.built = True
 
@@ -118,6 +119,24 @@ class EventRnn(Supervised):
         for example in examples:
             counts += np.bincount(example['labels'], minlength=len(counts))
         self.named_weights()['logits/bias'].assign(np.log(counts / counts.sum()).astype(np.float32))
+
+    def clip(self, gradients: list[tf.Tensor], norm: tf.Tensor) -> list[tf.Tensor]:
+        """As Magenta does by tf_slim: each matrix and bias of its cells is scaled down by its own norm."""
+        clipped = list(gradients)
+        for group in self._groups:
+            together, _ = tf.clip_by_global_norm([gradients[i] for i in group], self._clip_norm)
+            for i, gradient in zip(group, together, strict=True):
+                clipped[i] = gradient
+        return clipped
+
+    def _clipped_together(self) -> list[list[int]]:
+        """Places among the trainable variables, for each of Magenta's variables, which may be two of ours."""
+        names = {id(variable): name for name, variable in self._trained().items()}
+        groups: dict[str, list[int]] = {}
+        for i, variable in enumerate(self.trainable_variables):
+            layer, name = names[id(variable)].split('/')
+            groups.setdefault(f'{layer}/{_PARTS_OF.get(name, name)}', []).append(i)
+        return list(groups.values())
 
     def train_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
         """See Supervised; brings the running means up to date."""
@@ -221,4 +240,6 @@ def _time_first(x: tf.Tensor) -> tf.Tensor:
 
 # An accuracy that is printed as 0.0000.
 _NEVER = 0.00005
+# Where TensorFlow 1's cells have one matrix and ours have two.
+_PARTS_OF = {'recurrent_kernel': 'kernel', 'context_kernel': 'input_kernel'}
 _LSTM_WEIGHTS = ('kernel', 'recurrent_kernel', 'bias')

@@ -88,7 +88,7 @@ class Supervised(Trainable):
     Args:
       name: for Keras.
       seed: of the initial weights and of dropout.
-      clip_norm: gradients are scaled down to this global norm.
+      clip_norm: the norm to which `clip` scales gradients down, globally.
     """
 
     def __init__(self, name: str, seed: int, clip_norm: float) -> None:
@@ -101,15 +101,19 @@ class Supervised(Trainable):
         raise NotImplementedError
 
     def train_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
-        """See Trainable: the optimizer's step down the gradient of the mean loss, clipped by global norm."""
+        """See Trainable: the optimizer's step down the gradient of the mean loss, clipped."""
         with tf.GradientTape() as tape:
             metrics = self.measure(batch, training=True)
             total, weight = metrics['loss']
             loss = total / weight
-        gradients = tape.gradient(loss, self.trainable_variables)
-        gradients, norm = tf.clip_by_global_norm(gradients, self._clip_norm)
-        self.optimizer.apply([tf.convert_to_tensor(g) for g in gradients], self.trainable_variables)
+        gradients = [tf.convert_to_tensor(g) for g in tape.gradient(loss, self.trainable_variables)]
+        norm = tf.linalg.global_norm(gradients)
+        self.optimizer.apply(self.clip(gradients, norm), self.trainable_variables)
         return {**metrics, 'gradient_norm': (norm, tf.ones_like(norm)), 'events': (weight, tf.ones_like(weight))}
+
+    def clip(self, gradients: list[tf.Tensor], norm: tf.Tensor) -> list[tf.Tensor]:
+        """Returns the trainable variables' gradients, whose global norm is `norm`, scaled down."""
+        return tf.clip_by_global_norm(gradients, self._clip_norm, norm)[0]
 
     def test_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
         """See Trainable."""

@@ -104,7 +104,7 @@ def _arguments() -> argparse.Namespace:
 def run(family: str, config: str, name: str, data: Path, work: Path) -> dict[str, Any]:
     """Trains one preset, from the MIDI files to generated music; returns what was measured."""
     spec = registry.get(family).spec
-    files = {side: _examples(family, config, side, data, work) for side in SIDES}
+    files = {side: examples(family, config, side, data, work) for side in SIDES}
     folder = work / f'{config}-{name}'
     shutil.rmtree(folder, ignore_errors=True)
     busy = _processor_seconds()
@@ -212,13 +212,14 @@ def _notes(family: str, side: str, data: Path, work: Path) -> Path:
     return path
 
 
-def _examples(family: str, config: str, side: str, data: Path, work: Path) -> Path:
-    folder = work / family / config / side
+def examples(family: str, config: str, side: str, data: Path, work: Path, layout: str = 'compact') -> Path:
+    """The examples of a side, made when they are first asked for; `layout` is a --format of create_dataset."""
+    folder = work / family / (config if layout == 'compact' else f'{config}-{layout}') / side
     path = folder / f'training_{registry.get(family).spec.records}.tfrecord'
     if not path.exists():
         OURS.run(
             f'{family}_create_dataset', config=config, input=_notes(family, side, data, work), output_dir=folder,
-            eval_ratio=0,
+            eval_ratio=0, format=layout,
         )  # fmt: skip
     return path
 

@@ -229,3 +229,27 @@ def test_the_learning_rate_falls_to_zero() -> None:
         rates.append(float(model.optimizer.learning_rate.numpy()))
         model.train_step(batch)
     assert rates == pytest.approx([0.01, 0.005, 0.0])
+
+
+def test_gradients_are_clipped_as_magenta_clips_them(hparams: EventRnnHparams) -> None:
+    """tf_slim scales the gradient of each variable of TensorFlow 1's cells by its own norm, whatever the others are."""
+    import tensorflow as tf
+
+    model = _model(hparams)
+    names = {id(variable): name for name, variable in model.named_weights().items()}
+    order = [names[id(variable)] for variable in model.trainable_variables]
+    rng = np.random.default_rng(0)
+    gradients = {
+        name: (rng.normal(size=model.named_weights()[name].shape) * rng.choice([0.01, 5])).astype(np.float32)
+        for name in order
+    }
+    clipped = model.clip([tf.constant(gradients[name]) for name in order], tf.constant(0.0))
+    ours = dict(zip(order, (gradient.numpy() for gradient in clipped), strict=True))
+    pairs = {'recurrent_kernel': 'kernel', 'kernel': 'recurrent_kernel'} | {
+        'context_kernel': 'input_kernel', 'input_kernel': 'context_kernel'
+    }  # fmt: skip
+    for name, gradient in gradients.items():
+        layer, part = name.split('/')
+        other = gradients.get(f'{layer}/{pairs.get(part)}', np.zeros(1))
+        norm = np.sqrt((gradient**2).sum() + (other**2).sum())
+        np.testing.assert_allclose(ours[name], gradient * min(1, hparams.clip_norm / norm), rtol=1e-5, err_msg=name)

@@ -1,0 +1,60 @@
+"""Evaluates checkpoints of a training, ours or Magenta's, in one way: what learning.py calls for each run.
+
+learned.py FAMILY CONFIG RUN_DIR VALIDATION TEST STEP... prints a JSON list of the two losses of each step, in nats, the
+means over all events without dropout.
+"""
+
+import dataclasses
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from solferino.models import registry
+from solferino.models.core import checkpoints, data, magenta, monitor, runtime
+
+
+def main() -> None:
+    """Prints the losses."""
+    name, config_name, run_dir, *files = sys.argv[1:6]
+    steps = [int(step) for step in sys.argv[6:]]
+    runtime.set_up()
+    from solferino.models.core.steps import compiled
+
+    family = registry.get(name)
+    config = family.spec.configs[config_name]
+    weights, hparams = zip(*(_weights(os.path.join(run_dir, 'train'), step) for step in steps), strict=True)
+    plain = {'averaging': 0.0} | hparams[0]  # what is stored are the weights that generate
+    config = dataclasses.replace(config, hparams=dataclasses.replace(config.hparams, **plain))
+    datasets = [data.load(family, config, file) for file in files]
+    model = family.model(config, 0)
+    test_step = compiled(model.test_step, family, config)
+    losses = []
+    for stored in weights:
+        checkpoints.assign(model.named_weights(), stored, 'weights', run_dir)
+        losses.append([_loss(test_step, dataset) for dataset in datasets])
+    print(json.dumps(losses))
+
+
+def _weights(train_dir: str, step: int) -> tuple[dict[str, np.ndarray], dict[str, object]]:
+    """The weights of a checkpoint, and the hyperparameters that tell the network's shape."""
+    prefix = str(Path(train_dir) / f'model.ckpt-{step}')
+    if magenta.find(prefix):
+        trained = magenta.read(prefix)
+        return trained.weights, trained.hparams
+    checkpoint = checkpoints.load(checkpoints.paths(train_dir)[step])
+    shape = ('rnn_layer_sizes', 'attn_length', 'residual_connections')
+    return dict(checkpoint.weights), {key: checkpoint.metadata['hparams'][key] for key in shape}
+
+
+def _loss(test_step: object, dataset: data.Dataset) -> float:
+    meter = monitor.Meter()
+    for indices in data.evaluation_order(dataset, 64, np.arange(len(dataset))):
+        meter.add(test_step(dataset.batch(indices)))  # type: ignore[operator]
+    return meter.means()['loss']
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,231 @@
+"""What has a model learned after so many steps, and how far does chance take it? Ours beside Magenta's.
+
+    .venv/bin/python tests/benchmarks/learning.py --magenta=DIR/bin [--only=drum_kit,...] [--seeds=5] [--jobs=2]
+
+Both train on the same examples with the same hyperparameters, each with several seeds (Magenta draws its own), by the
+commands that users type, in stages: to 100 steps, then on to 200, and so on. Each run has a core to itself. The weights
+of each stage are evaluated by one program, without dropout, on music that no side of the training knows: presets.py
+says how it is split. `quick` is what Solferino's presets add to Magenta's hyperparameters. bench/learning.md, .json and
+.png tell all that has been measured so far; what is there is not measured again.
+
+Where Magenta cannot be beside this machine's commands, `--sides=` names those to measure.
+"""
+
+import argparse
+import dataclasses
+import itertools
+import json
+import os
+import queue
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import measure
+import presets
+import report
+from matplotlib.figure import Figure
+
+from solferino.hparams.event_rnn import QUICK_START
+
+MAGENTA, SAME, QUICK = 'Magenta', 'Solferino', 'Solferino, quick'
+SIDES = (MAGENTA, SAME, QUICK)
+# Steps at which all sides are compared, and those that ours goes on to in the time that Magenta takes for the last.
+STEPS, MORE_STEPS = (100, 200, 400, 800), (1600,)
+_MOST_SEEDS = 100
+_COLORS = {MAGENTA: 'C1', SAME: 'C0', QUICK: 'C2'}
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """A config and what is set for both sides."""
+
+    family: str
+    config: str
+    hparams: str = 'batch_size=16,rnn_layer_sizes=[128,128]'
+
+
+SETTINGS = {
+    config: Setting(family, config)
+    for family, config in (('drums_rnn', 'drum_kit'), ('melody_rnn', 'attention_rnn'), ('melody_rnn', 'lookback_rnn'))
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One training."""
+
+    setting: Setting
+    side: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """For files and results."""
+        return f'{self.setting.config}-{self.side.replace(", ", "-")}-{self.seed}'
+
+    @property
+    def stages(self) -> tuple[int, ...]:
+        """The steps at which it is looked at."""
+        return STEPS if self.side == MAGENTA else STEPS + MORE_STEPS
+
+
+def main() -> None:
+    """Measures what has not been measured."""
+    args = _arguments()
+    path = args.work / 'learning'
+    results: dict[str, Any] = json.loads(_read(path.with_suffix('.json')) or '{}')
+    files = {config: _files(SETTINGS[config], args) for config in args.only}
+    runs = [
+        Run(SETTINGS[config], side, seed) for config in args.only for side in args.sides for seed in range(args.seeds)
+    ]
+    cores: queue.Queue[int] = queue.Queue()
+    for core in sorted(os.sched_getaffinity(0))[: args.jobs]:
+        cores.put(core)
+
+    def measured(run: Run) -> None:
+        core = cores.get()
+        os.sched_setaffinity(0, {core})  # of this thread, and of the commands that it starts
+        results[run.name] = train(run, files[run.setting.config], args)
+        cores.put(core)
+        report.write(path, results, markdown(results))
+
+    with ThreadPoolExecutor(args.jobs) as pool:
+        list(pool.map(measured, [run for run in runs if run.name not in results]))
+    draw(path.with_suffix('.png'), results)
+    print(markdown(results))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--magenta', type=Path, help="folder of Magenta's commands")
+    parser.add_argument('--data', type=Path, default=presets.ROOT / '../shared/data', help='folder with drums, ...')
+    parser.add_argument('--only', default=','.join(SETTINGS), type=lambda text: text.split(','))
+    parser.add_argument('--sides', default=';'.join(SIDES), type=lambda text: text.split(';'), help='with semicolons')
+    parser.add_argument('--seeds', type=int, default=5)
+    parser.add_argument('--jobs', type=int, default=1, help='runs at a time, each on a core')
+    parser.add_argument('--work', type=Path, default=presets.ROOT / 'bench', help='folder for data, runs and results')
+    args = parser.parse_args()
+    if MAGENTA in args.sides and not args.magenta:
+        parser.error('--magenta: name the folder of its commands, or other --sides')
+    return args
+
+
+def _files(setting: Setting, args: Any) -> dict[str, Path]:
+    """The examples by side; those that Magenta reads are 'dense'."""
+    where = setting.family, setting.config
+    work = args.work / 'presets'
+    files = {side: presets.examples(*where, side, args.data, work) for side in presets.SIDES}
+    return files | {'dense': presets.examples(*where, 'training', args.data, work, 'dense')}
+
+
+def train(run: Run, files: dict[str, Path], args: Any) -> list[dict[str, float]]:
+    """Trains in stages, and returns for each its steps, seconds, and losses on the validation and the test part."""
+    setting, folder = run.setting, args.work / 'learning' / run.name
+    side = measure.Side(MAGENTA, args.magenta, is_ours=False) if run.side == MAGENTA else presets.OURS
+    hparams = setting.hparams + (f',{QUICK_START}' if run.side == QUICK else '')
+    mine = {} if run.side == MAGENTA else {'seed': run.seed}
+    stages = []
+    # Magenta counts its steps from where it goes on.
+    for before, steps in itertools.pairwise((0, *run.stages)):
+        used = side.run(
+            f'{setting.family}_train', config=setting.config, hparams=hparams, run_dir=folder,
+            sequence_example_file=files['dense' if run.side == MAGENTA else 'training'], num_checkpoints=1000,
+            num_training_steps=steps - before if run.side == MAGENTA else steps, **mine,
+        )  # fmt: skip
+        stages.append({'steps': steps, 'seconds': used.seconds})
+    words = [setting.family, setting.config, folder, files['validation'], files['test'], *run.stages]
+    script = [sys.executable, Path(__file__).parent / 'learned.py']
+    found = subprocess.run([*map(str, [*script, *words])], stdout=subprocess.PIPE, check=True)
+    losses = json.loads(found.stdout.splitlines()[-1])
+    return [stage | {'validation': v, 'test': t} for stage, (v, t) in zip(stages, losses, strict=True)]
+
+
+def times(stages: Sequence[dict[str, float]]) -> list[float]:
+    """Seconds from the start to the end of each stage, had the run not been interrupted.
+
+    Each stage's command started anew: start-up and seconds a step are fitted to what the stages took.
+    """
+    ends = [stage['steps'] for stage in stages]
+    made = [end - begin for begin, end in zip([0, *ends], ends, strict=False)]
+    rate, start = statistics.linear_regression(made, [stage['seconds'] for stage in stages])
+    return [start + rate * end for end in ends]
+
+
+def markdown(results: dict[str, Any]) -> str:
+    """The results as a page."""
+    rows = []
+    for config in SETTINGS:
+        for side in SIDES:
+            runs = _runs(results, config, side)
+            for i, stage in enumerate(runs[0] if runs else []):
+                losses = [run[i]['test'] for run in runs]
+                spread = statistics.stdev(losses) if len(losses) > 1 else 0
+                seconds = statistics.mean(times(run)[i] for run in runs)
+                rows.append(
+                    [config, side, str(len(runs)), f'{stage["steps"]:.0f}', f'{seconds:.0f}']
+                    + [f'{value:.3f}' for value in (statistics.mean(losses), min(losses), max(losses), spread)]
+                )
+    header = ('config', 'side', 'runs', 'steps', 'seconds', 'mean loss', 'least', 'most', 'standard deviation')
+    return f'{report.table(header, rows)}\n\n{_at_equal_times(results)}'
+
+
+def _at_equal_times(results: dict[str, Any]) -> str:
+    """Of ours the weights with the lowest validation loss, of those that are there when Magenta has made its steps."""
+    rows = []
+    for config in SETTINGS:
+        theirs = _runs(results, config, MAGENTA)
+        for side in SIDES[1:] if theirs else ():
+            for i, steps in enumerate(STEPS):
+                limit = statistics.mean(times(run)[i] for run in theirs)
+                mean = statistics.mean(run[i]['test'] for run in theirs)
+                best = [_best(run, limit) for run in _runs(results, config, side)]
+                if best and None not in best:
+                    ours = statistics.mean(stage['test'] for stage in best if stage)
+                    row = [config, side, f'{limit:.0f}', f'{mean:.3f} ({steps} steps)', f'{ours:.3f}']
+                    rows.append([*row, f'{ours / mean - 1:+.0%}'])
+    return report.table(('config', 'side', 'seconds', "Magenta's mean loss", 'mean loss', ''), rows)
+
+
+def _best(stages: Sequence[dict[str, float]], seconds: float) -> dict[str, float] | None:
+    there = [stage for stage, time in zip(stages, times(stages), strict=True) if time <= seconds]
+    return min(there, key=lambda stage: stage['validation'], default=None)
+
+
+def _runs(results: dict[str, Any], config: str, side: str) -> list[Any]:
+    prefix = Run(SETTINGS[config], side, 0).name[:-1]
+    return [
+        stages for name, stages in sorted(results.items()) if name.startswith(prefix) and name[len(prefix) :].isdigit()
+    ]
+
+
+def draw(path: Path, results: dict[str, Any]) -> None:
+    """Draws the test loss of each run against its steps, and the means thicker."""
+    figure = Figure(figsize=(5 * len(SETTINGS), 4), layout='constrained')
+    for axes, config in zip(figure.subplots(1, len(SETTINGS)), SETTINGS, strict=True):
+        for side in SIDES:
+            runs = _runs(results, config, side)
+            for run in runs:
+                axes.plot([s['steps'] for s in run], [s['test'] for s in run], color=_COLORS[side], lw=0.6, alpha=0.6)
+            if runs:
+                axes.plot(*_means(runs), color=_COLORS[side], lw=2.2, label=side)
+        axes.set(title=config, xscale='log', xlabel='steps', ylabel='loss on the test part, nats')
+        axes.legend()
+    figure.savefig(path, dpi=110)
+
+
+def _means(runs: Iterable[Any]) -> tuple[list[float], list[float]]:
+    stages = list(zip(*runs, strict=True))
+    return [of[0]['steps'] for of in stages], [statistics.mean(s['test'] for s in of) for of in stages]
+
+
+def _read(path: Path) -> str:
+    return path.read_text() if path.exists() else ''
+
+
+if __name__ == '__main__':
+    main()
