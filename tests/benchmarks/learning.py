@@ -3,10 +3,11 @@
     .venv/bin/python tests/benchmarks/learning.py --magenta=DIR/bin [--only=drum_kit,...] [--seeds=5] [--jobs=2]
 
 Both train on the same examples with the same hyperparameters, each with several seeds (Magenta draws its own), by the
-commands that users type, in stages: to 100 steps, then on to 200, and so on. Each run has a core to itself. The weights
-of each stage are evaluated by one program, without dropout, on music that no side of the training knows: presets.py
-says how it is split. `quick` is what Solferino's presets add to Magenta's hyperparameters. bench/learning.md, .json and
-.png tell all that has been measured so far; what is there is not measured again.
+commands that users type, in stages: to 100 steps, then on to 200, and so on. Each run has a core to itself. The
+weights of each stage are evaluated by one program, without dropout, on music that no side of the training knows:
+presets.py says how it is split. `quick` is Magenta's hyperparameters and QUICK_START; `preset` is --preset=two_minutes,
+which has a smaller network and a higher, falling learning rate. bench/learning.md, .json and .png tell all that has
+been measured so far; what is there is not measured again.
 
 Where Magenta cannot be beside this machine's commands, `--sides=` names those to measure.
 """
@@ -31,13 +32,15 @@ import report
 from matplotlib.figure import Figure
 
 from solferino.hparams.event_rnn import QUICK_START
+from solferino.hparams.presets import TWO_MINUTES, Preset
+from solferino.models import registry
 
-MAGENTA, SAME, QUICK = 'Magenta', 'Solferino', 'Solferino, quick'
-SIDES = (MAGENTA, SAME, QUICK)
+MAGENTA, SAME, QUICK, PRESET = 'Magenta', 'Solferino', 'Solferino, quick', 'Solferino, preset'
+SIDES = (MAGENTA, SAME, QUICK, PRESET)
 # Steps at which all sides are compared, and those that ours goes on to in the time that Magenta takes for the last.
 STEPS, MORE_STEPS = (100, 200, 400, 800), (1600,)
 _MOST_SEEDS = 100
-_COLORS = {MAGENTA: 'C1', SAME: 'C0', QUICK: 'C2'}
+_COLORS = {MAGENTA: 'C1', SAME: 'C0', QUICK: 'C2', PRESET: 'C3'}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +74,21 @@ class Run:
     @property
     def stages(self) -> tuple[int, ...]:
         """The steps at which it is looked at."""
+        if self.side == PRESET:
+            last = self._preset.num_steps
+            return (*(steps for steps in STEPS if steps < last), last)
         return STEPS if self.side == MAGENTA else STEPS + MORE_STEPS
+
+    @property
+    def hparams(self) -> str:
+        """What is set of its hyperparameters."""
+        if self.side == PRESET:
+            return self._preset.hparams
+        return self.setting.hparams + (f',{QUICK_START}' if self.side == QUICK else '')
+
+    @property
+    def _preset(self) -> Preset:
+        return registry.get(self.setting.family).spec.presets[self.setting.config][TWO_MINUTES]
 
 
 def main() -> None:
@@ -127,13 +144,12 @@ def train(run: Run, files: dict[str, Path], args: Any) -> list[dict[str, float]]
     """Trains in stages, and returns for each its steps, seconds, and losses on the validation and the test part."""
     setting, folder = run.setting, args.work / 'learning' / run.name
     side = measure.Side(MAGENTA, args.magenta, is_ours=False) if run.side == MAGENTA else presets.OURS
-    hparams = setting.hparams + (f',{QUICK_START}' if run.side == QUICK else '')
     mine = {} if run.side == MAGENTA else {'seed': run.seed}
     stages = []
     # Magenta counts its steps from where it goes on.
     for before, steps in itertools.pairwise((0, *run.stages)):
         used = side.run(
-            f'{setting.family}_train', config=setting.config, hparams=hparams, run_dir=folder,
+            f'{setting.family}_train', config=setting.config, hparams=run.hparams, run_dir=folder,
             sequence_example_file=files['dense' if run.side == MAGENTA else 'training'], num_checkpoints=1000,
             num_training_steps=steps - before if run.side == MAGENTA else steps, **mine,
         )  # fmt: skip
