@@ -7,7 +7,8 @@ commands that users type, in stages: to 100 steps, then on to 200, and so on. Ea
 weights of each stage are evaluated by one program, without dropout, on music that no side of the training knows:
 presets.py says how it is split. `quick` is Magenta's hyperparameters and QUICK_START; `preset` is --preset=two_minutes,
 which has a smaller network and a higher, falling learning rate. bench/learning.md, .json and .png tell all that has
-been measured so far; what is there is not measured again.
+been measured so far; what is there is not measured again, and runs go on if more steps are asked for. Seconds are those
+that a core was busy.
 
 Where Magenta cannot be beside this machine's commands, `--sides=` names those to measure.
 """
@@ -37,8 +38,6 @@ from solferino.models import registry
 
 MAGENTA, SAME, QUICK, PRESET = 'Magenta', 'Solferino', 'Solferino, quick', 'Solferino, preset'
 SIDES = (MAGENTA, SAME, QUICK, PRESET)
-# Steps at which all sides are compared, and those that ours goes on to in the time that Magenta takes for the last.
-STEPS, MORE_STEPS = (100, 200, 400, 800), (1600,)
 _MOST_SEEDS = 100
 _COLORS = {MAGENTA: 'C1', SAME: 'C0', QUICK: 'C2', PRESET: 'C3'}
 
@@ -71,13 +70,11 @@ class Run:
         """For files and results."""
         return f'{self.setting.config}-{self.side.replace(", ", "-")}-{self.seed}'
 
-    @property
-    def stages(self) -> tuple[int, ...]:
-        """The steps at which it is looked at."""
+    def stages(self, steps: Sequence[int]) -> tuple[int, ...]:
+        """The steps at which it is looked at: `steps`, or for a preset parts of its own."""
         if self.side == PRESET:
-            last = self._preset.num_steps
-            return (*(steps for steps in STEPS if steps < last), last)
-        return STEPS if self.side == MAGENTA else STEPS + MORE_STEPS
+            return tuple(self._preset.num_steps // part for part in (8, 4, 2, 1))
+        return tuple(steps)
 
     @property
     def hparams(self) -> str:
@@ -98,7 +95,7 @@ def main() -> None:
     results: dict[str, Any] = json.loads(_read(path.with_suffix('.json')) or '{}')
     files = {config: _files(SETTINGS[config], args) for config in args.only}
     runs = [
-        Run(SETTINGS[config], side, seed) for config in args.only for side in args.sides for seed in range(args.seeds)
+        Run(SETTINGS[config], side, seed) for seed in range(args.seeds) for config in args.only for side in args.sides
     ]
     cores: queue.Queue[int] = queue.Queue()
     for core in sorted(os.sched_getaffinity(0))[: args.jobs]:
@@ -107,12 +104,14 @@ def main() -> None:
     def measured(run: Run) -> None:
         core = cores.get()
         os.sched_setaffinity(0, {core})  # of this thread, and of the commands that it starts
-        results[run.name] = train(run, files[run.setting.config], args)
-        cores.put(core)
+        try:
+            results[run.name] = train(run, files[run.setting.config], args, results.get(run.name, []))
+        finally:
+            cores.put(core)
         report.write(path, results, markdown(results))
 
     with ThreadPoolExecutor(args.jobs) as pool:
-        list(pool.map(measured, [run for run in runs if run.name not in results]))
+        list(pool.map(measured, [run for run in runs if len(results.get(run.name, [])) < len(run.stages(args.steps))]))
     draw(path.with_suffix('.png'), results)
     print(markdown(results))
 
@@ -124,9 +123,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument('--only', default=','.join(SETTINGS), type=lambda text: text.split(','))
     parser.add_argument('--sides', default=';'.join(SIDES), type=lambda text: text.split(';'), help='with semicolons')
     parser.add_argument('--seeds', type=int, default=5)
+    parser.add_argument('--steps', default='100,200,400,800', help='the stages, with commas')
     parser.add_argument('--jobs', type=int, default=1, help='runs at a time, each on a core')
     parser.add_argument('--work', type=Path, default=presets.ROOT / 'bench', help='folder for data, runs and results')
     args = parser.parse_args()
+    args.steps = [int(step) for step in args.steps.split(',')]
     if MAGENTA in args.sides and not args.magenta:
         parser.error('--magenta: name the folder of its commands, or other --sides')
     return args
@@ -140,21 +141,25 @@ def _files(setting: Setting, args: Any) -> dict[str, Path]:
     return files | {'dense': presets.examples(*where, 'training', args.data, work, 'dense')}
 
 
-def train(run: Run, files: dict[str, Path], args: Any) -> list[dict[str, float]]:
-    """Trains in stages, and returns for each its steps, seconds, and losses on the validation and the test part."""
+def train(run: Run, files: dict[str, Path], args: Any, done: Sequence[dict[str, float]]) -> list[dict[str, float]]:
+    """Trains in stages, and returns for each its steps, seconds, and losses on the validation and the test part.
+
+    Those that are `done` are not repeated.
+    """
     setting, folder = run.setting, args.work / 'learning' / run.name
     side = measure.Side(MAGENTA, args.magenta, is_ours=False) if run.side == MAGENTA else presets.OURS
     mine = {} if run.side == MAGENTA else {'seed': run.seed}
-    stages = []
-    # Magenta counts its steps from where it goes on.
-    for before, steps in itertools.pairwise((0, *run.stages)):
+    ends = run.stages(args.steps)
+    stages = [{'steps': stage['steps'], 'seconds': stage['seconds']} for stage in done]
+    for before, steps in list(itertools.pairwise((0, *ends)))[len(stages) :]:
         used = side.run(
             f'{setting.family}_train', config=setting.config, hparams=run.hparams, run_dir=folder,
             sequence_example_file=files['dense' if run.side == MAGENTA else 'training'], num_checkpoints=1000,
+            # Magenta counts its steps from where it goes on.
             num_training_steps=steps - before if run.side == MAGENTA else steps, **mine,
         )  # fmt: skip
-        stages.append({'steps': steps, 'seconds': used.seconds})
-    words = [setting.family, setting.config, folder, files['validation'], files['test'], *run.stages]
+        stages.append({'steps': steps, 'seconds': used.processor_seconds})
+    words = [setting.family, setting.config, folder, files['validation'], files['test'], *ends]
     script = [sys.executable, Path(__file__).parent / 'learned.py']
     found = subprocess.run([*map(str, [*script, *words])], stdout=subprocess.PIPE, check=True)
     losses = json.loads(found.stdout.splitlines()[-1])
@@ -196,13 +201,13 @@ def _at_equal_times(results: dict[str, Any]) -> str:
     for config in SETTINGS:
         theirs = _runs(results, config, MAGENTA)
         for side in SIDES[1:] if theirs else ():
-            for i, steps in enumerate(STEPS):
+            for i, stage in enumerate(theirs[0]):
                 limit = statistics.mean(times(run)[i] for run in theirs)
                 mean = statistics.mean(run[i]['test'] for run in theirs)
                 best = [_best(run, limit) for run in _runs(results, config, side)]
                 if best and None not in best:
                     ours = statistics.mean(stage['test'] for stage in best if stage)
-                    row = [config, side, f'{limit:.0f}', f'{mean:.3f} ({steps} steps)', f'{ours:.3f}']
+                    row = [config, side, f'{limit:.0f}', f'{mean:.3f} ({stage["steps"]:.0f} steps)', f'{ours:.3f}']
                     rows.append([*row, f'{ours / mean - 1:+.0%}'])
     return report.table(('config', 'side', 'seconds', "Magenta's mean loss", 'mean loss', ''), rows)
 

@@ -35,11 +35,13 @@ class Usage:
 
     Attributes:
       seconds: from its start to its end.
+      processor_seconds: how long it kept cores busy, its child processes counted in.
       peak_mb: the most memory that its process held, or one of its child processes if that held more.
       output: what it printed, errors too.
     """
 
     seconds: float
+    processor_seconds: float
     peak_mb: float
     output: str
 
@@ -71,11 +73,11 @@ def run(
         answer = told.read().split()
         printed.seek(0)
         output = printed.read()
-    seconds, peak, code = map(float, answer or (timeout_s, 0, math.nan))
+    seconds, busy, peak, code = map(float, answer or (timeout_s, math.nan, 0, math.nan))
     if not answer or (code and not may_fail):
         how = f'gave exit code {code:.0f}' if answer else f'was not done after {timeout_s:.0f} s'
         raise Failed(f'{shlex.join(command)} {how}. Its last words:\n{output[-2000:]}')
-    return Usage(seconds, peak * _RSS_UNIT / 1e6, output)
+    return Usage(seconds, busy, peak * _RSS_UNIT / 1e6, output)
 
 
 @dataclasses.dataclass(frozen=True)

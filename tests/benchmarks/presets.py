@@ -15,7 +15,6 @@ import dataclasses
 import hashlib
 import json
 import re
-import resource
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -107,7 +106,6 @@ def run(family: str, config: str, name: str, data: Path, work: Path) -> dict[str
     files = {side: examples(family, config, side, data, work) for side in SIDES}
     folder = work / f'{config}-{name}'
     shutil.rmtree(folder, ignore_errors=True)
-    busy = _processor_seconds()
     trained = OURS.run(
         f'{family}_train',
         preset=name,
@@ -116,7 +114,6 @@ def run(family: str, config: str, name: str, data: Path, work: Path) -> dict[str
         eval_file=files['validation'],
         seed=0,
     )
-    busy = _processor_seconds() - busy
     told = OURS.run(
         f'{family}_train',
         run_dir=folder / 'run',
@@ -145,7 +142,7 @@ def run(family: str, config: str, name: str, data: Path, work: Path) -> dict[str
         'steps': spec.presets[config][name].num_steps,
         'best_step': int(re.findall(r'\d+', best.name)[-1]),
         'seconds': trained.seconds,
-        'processor_seconds': busy,
+        'processor_seconds': trained.processor_seconds,
         'loss': float(losses[-1]),
         'table': float(table[1]) if table else None,
         'temperature': float(said[1]) if said else None,
@@ -222,12 +219,6 @@ def examples(family: str, config: str, side: str, data: Path, work: Path, layout
             eval_ratio=0, format=layout,
         )  # fmt: skip
     return path
-
-
-def _processor_seconds() -> float:
-    """What all commands so far have kept cores busy for."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 if __name__ == '__main__':
