@@ -1,5 +1,7 @@
 """What learning.py makes of its measurements."""
 
+import itertools
+
 import learning
 import pytest
 
@@ -7,7 +9,7 @@ import pytest
 def _run(losses: list[float], start: float, rate: float) -> list[dict[str, float]]:
     """A run in stages of 100, 100, 200, ... steps, each of whose commands started anew."""
     ends = [100 * 2**i for i in range(len(losses))]
-    made = [ends[0], *(b - a for a, b in zip(ends, ends[1:], strict=False))]
+    made = [ends[0], *(b - a for a, b in itertools.pairwise(ends))]
     return [
         {'steps': end, 'seconds': start + rate * steps, 'validation': loss, 'test': loss}
         for end, steps, loss in zip(ends, made, losses, strict=True)
@@ -29,7 +31,7 @@ def test_sides_are_compared_at_equal_steps_and_at_equal_times() -> None:
 
 
 def test_what_was_not_there_in_time_is_not_compared() -> None:
-    results = {'drum_kit-Magenta-0': _run([3, 2], 1, 0.01), 'drum_kit-Solferino-0': _run([3, 2], 50, 1)}
+    results = {'drum_kit-Magenta-0': _run([3, 2, 1], 1, 0.01), 'drum_kit-Solferino-0': _run([3, 2, 1], 50, 1)}
     assert 'Solferino' not in learning.markdown(results).split('\n\n')[1]
 
 
