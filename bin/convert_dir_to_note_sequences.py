@@ -32,6 +32,12 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_bool('recursive', False, 'Search subfolders too.', flag_values=values)
     flags.DEFINE_integer('num_shards', None, 'Write so many shards.', lower_bound=1, flag_values=values)
     flags.DEFINE_integer('num_workers', 1, 'Processes that read files.', lower_bound=1, flag_values=values)
+    flags.DEFINE_bool(
+        'magenta_reading',
+        False,
+        "Read files bug for bug as Magenta does, not as they sound: for datasets that are to be equal to Magenta's.",
+        flag_values=values,
+    )
     # A file's limits are at most what the system can be told of: bytes and nanoseconds in 64 bits.
     flags.DEFINE_float(
         'max_file_mb',
@@ -68,7 +74,15 @@ def main(values: flags.FlagValues, beam_args: list[str]) -> None:
     output = values.output_file
     if values.num_shards:
         output = records.with_shards(output, values.num_shards)
-    job = convert.Job(values.input_dir, output, values.recursive, limits, values.num_workers, tuple(beam_args))
+    job = convert.Job(
+        values.input_dir,
+        output,
+        values.recursive,
+        limits,
+        values.num_workers,
+        tuple(beam_args),
+        values.magenta_reading,
+    )
     print(convert.convert(job))
 
 

@@ -30,8 +30,11 @@ REMEDIES = parsing.REMEDIES | {
 # What is counted beside the reasons.
 _FILES, _SEQUENCES, _SILENT, _NOTES, _MILLISECONDS = 'files', 'sequences', 'without notes', 'notes', 'milliseconds'
 _IN_DOUBT = 'odd MIDI files read by note-seq'
+_OTHERWISE = 'files read otherwise than Magenta reads them'
+# What the readers noticed is counted under its words, after this.
+_NOTICED = 'noticed: '
 # Where the pipeline's records go.
-_MUSIC, _LEFT_OUT = 'music', 'left out'
+_MUSIC, _LEFT_OUT, _REMARKS = 'music', 'left out', 'remarks'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +46,7 @@ class Job:
       output_file: a TFRecord file, or 'name@8.tfrecord' for shards. One that exists is replaced when all is done.
       recursive: whether to search subfolders.
       limits: what one file may take.
+      magenta_reading: whether to read files bug for bug as Magenta does, and not as they sound.
       num_workers: processes that read files.
       beam_args: Beam's own flags.
     """
@@ -53,6 +57,7 @@ class Job:
     limits: Limits = dataclasses.field(default_factory=Limits)
     num_workers: int = 1
     beam_args: tuple[str, ...] = ()
+    magenta_reading: bool = False
 
 
 def convert(job: Job) -> str:
@@ -70,7 +75,11 @@ def convert(job: Job) -> str:
                 f'No file of {root} could be converted, so nothing is written.{_hint(root, job)}\n{table}'
             )
         writing.assemble(staging, done.runs[_MUSIC], output)
-        _write_manifest(outputs[-1], job, tallies, writing.merge(staging, done.runs.get(_LEFT_OUT, [])))
+        lists = {
+            'remarks': writing.merge(staging, done.runs.get(_REMARKS, [])),
+            'left_out': writing.merge(staging, done.runs.get(_LEFT_OUT, [])),
+        }
+        _write_manifest(outputs[-1], job, tallies, lists)
         staging.commit()
     listed = (
         'What was left out is listed in' if any(t.count for t in _left_out(tallies).values()) else 'The counts are in'
@@ -136,21 +145,21 @@ def _run(job: Job, root: str, staging: Staging) -> work.Done:
     with records.Writer(listing) as writer:
         for name, reason in find(root, job.recursive, os.path.basename(staging.folder)):
             writer.write(name + b'\0' + reason.encode())
-    task = _ReadFiles(os.fsencode(root), job.limits)
+    task = _ReadFiles(os.fsencode(root), job.limits, job.magenta_reading)
     return work.run(task, Source(listing), staging, 'files', job.beam_args, job.num_workers)
 
 
 class _ReadFiles:
     """The task: to read files of the listing."""
 
-    def __init__(self, root: bytes, limits: Limits):
-        self._root, self._limits = root, limits
+    def __init__(self, root: bytes, limits: Limits, magenta_reading: bool):
+        self._root, self._limits, self._magenta_reading = root, limits, magenta_reading
         self._collection = parsing.text(os.path.basename(root))
 
     def setup(self) -> None:
         """See work.Task."""
         self._resources = contextlib.ExitStack()
-        self._parser = self._resources.enter_context(Parser(self._limits))
+        self._parser = self._resources.enter_context(Parser(self._limits, self._magenta_reading))
 
     def teardown(self) -> None:
         """See work.Task."""
@@ -171,7 +180,10 @@ class _ReadFiles:
 def _take(name: bytes, answers: list[Converted | LeftOut], results: Results) -> None:
     """Writes and counts what has come of a file."""
     file = parsing.text(name)
-    results.count(_FILES, int(any(isinstance(answer, Converted) for answer in answers)))
+    music = [answer for answer in answers if isinstance(answer, Converted)]
+    results.count(_FILES, int(bool(music)))
+    if any(answer.differs for answer in music):
+        results.count(_OTHERWISE, 1, file)
     for answer in answers:
         if isinstance(answer, LeftOut):
             results.write(_LEFT_OUT, answer.file, json.dumps(answer._asdict(), ensure_ascii=False).encode())
@@ -185,13 +197,21 @@ def _take(name: bytes, answers: list[Converted | LeftOut], results: Results) -> 
             results.count(_SILENT, 1, file)
         if answer.doubt:
             results.count(_IN_DOUBT, 1, file)
+        for remark in answer.remarks:
+            results.count(_NOTICED + remark.what, remark.times, file)
+        if answer.remarks:
+            noticed = {remark.what: remark.times for remark in answer.remarks}
+            line = {'file': file, 'magenta_reads_otherwise': answer.differs, 'remarks': noticed}
+            results.write(_REMARKS, file, json.dumps(line, ensure_ascii=False).encode())
     results.step()
 
 
 def _totals(tallies: Mapping[str, Tally]) -> dict[str, int | float]:
     """The numbers of the table and the manifest."""
     names = [
-        n for n in (_FILES, _IN_DOUBT, _SEQUENCES, _SILENT, _NOTES) if n in tallies or n not in (_IN_DOUBT, _SILENT)
+        name
+        for name in (_FILES, _OTHERWISE, _IN_DOUBT, _SEQUENCES, _SILENT, _NOTES)
+        if name in tallies or name in (_FILES, _SEQUENCES, _NOTES)
     ]
     totals: dict[str, int | float] = {name: tallies.get(name, Tally()).count for name in names}
     return totals | {'minutes': tallies.get(_MILLISECONDS, Tally()).count / 60_000}
@@ -201,9 +221,15 @@ def _left_out(tallies: Mapping[str, Tally]) -> dict[str, Tally]:
     return {reason: tally for reason, tally in tallies.items() if reason in REMEDIES}
 
 
+def _noticed(tallies: Mapping[str, Tally]) -> dict[str, Tally]:
+    """What the readers noticed."""
+    return {name.removeprefix(_NOTICED): tally for name, tally in tallies.items() if name.startswith(_NOTICED)}
+
+
 def _table(tallies: Mapping[str, Tally]) -> str:
     files, *others = _totals(tallies).items()
-    return report.table({'files converted': files[1]} | dict(others), _left_out(tallies), REMEDIES)
+    done = {'files converted': files[1]} | dict(others)
+    return report.table(done, _left_out(tallies), REMEDIES, _noticed(tallies))
 
 
 def _hint(root: str, job: Job) -> str:
@@ -213,18 +239,23 @@ def _hint(root: str, job: Job) -> str:
     return ''
 
 
-def _write_manifest(path: str, job: Job, tallies: Mapping[str, Tally], left_out: Iterator[bytes]) -> None:
-    """Writes the counts, and each file left out on a line of its own, as JSON."""
+def _write_manifest(path: str, job: Job, tallies: Mapping[str, Tally], lists: Mapping[str, Iterator[bytes]]) -> None:
+    """Writes the counts, and lists with each file on a line of its own, as JSON."""
     head = {
         'input_dir': job.input_dir,
         'output_file': job.output_file,
         'recursive': job.recursive,
         'limits': dataclasses.asdict(job.limits),
+        'magenta_reading': job.magenta_reading,
         'converted': _totals(tallies),
+        'noticed': {what: dataclasses.asdict(tally) for what, tally in _noticed(tallies).items()},
         'left_out_by_reason': {reason: dataclasses.asdict(tally) for reason, tally in _left_out(tallies).items()},
     }
     with open(path, 'w', encoding='utf-8') as file:
-        file.write(json.dumps(head, indent=1, ensure_ascii=False)[:-2] + ',\n "left_out": [')
-        for separator, line in zip(itertools.chain(['\n  '], itertools.repeat(',\n  ')), left_out, strict=False):
-            file.write(separator + line.decode())
-        file.write('\n ]\n}\n')
+        file.write(json.dumps(head, indent=1, ensure_ascii=False)[:-2])
+        for name, lines in lists.items():
+            file.write(f',\n "{name}": [')
+            for separator, line in zip(itertools.chain(['\n  '], itertools.repeat(',\n  ')), lines, strict=False):
+                file.write(separator + line.decode())
+            file.write('\n ]')
+        file.write('\n}\n')

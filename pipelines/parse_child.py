@@ -29,11 +29,12 @@ def main() -> None:
     What is killed from outside may have been about to send or to fetch something: the pipe is of no more use then.
     """
     connection = Connection(int(sys.argv[1]))
-    limits = Limits(*map(float, sys.argv[2:]))  # written by Parser._start
+    magenta_reading = sys.argv[2] == 'magenta'  # written by Parser._start, and the limits too
+    limits = Limits(*map(float, sys.argv[3:]))
     while True:
         reader = os.fork()
         if not reader:
-            _serve(connection, limits)
+            _serve(connection, limits, magenta_reading)
         code = os.waitstatus_to_exitcode(os.waitpid(reader, 0)[1])
         if code in (0, -signal.SIGKILL):
             break
@@ -41,7 +42,7 @@ def main() -> None:
         connection.send(parsing.Died(code))
 
 
-def _serve(connection: Connection, limits: Limits) -> None:
+def _serve(connection: Connection, limits: Limits, magenta_reading: bool) -> None:
     """Answers lists of requests, file by file, until there are no more, or a file ends this process."""
     _limit_memory(limits.memory_megabytes)
     while True:
@@ -50,21 +51,21 @@ def _serve(connection: Connection, limits: Limits) -> None:
         except (EOFError, OSError):
             os._exit(0)
         for request in requests:
-            answer = _answer(request, limits)
+            answer = _answer(request, limits, magenta_reading)
             try:
                 connection.send(answer)
             except OSError:  # the parent has gone
                 os._exit(0)
 
 
-def _answer(request: Request, limits: Limits) -> list[Converted | LeftOut]:
+def _answer(request: Request, limits: Limits, magenta_reading: bool) -> list[Converted | LeftOut]:
     """Reads a file under the limits, or ends the process."""
     # Processor time, so that a busy machine leaves out no more than an idle one; and far beyond it time on the wall,
     # for a file system that does not answer. Both signals end the process, wherever it is.
     signal.setitimer(signal.ITIMER_PROF, limits.seconds)
     signal.setitimer(signal.ITIMER_REAL, 10 * limits.seconds)
     try:
-        return _read(request, limits)
+        return _read(request, limits, magenta_reading)
     except MemoryError:
         os._exit(parsing.EXIT_MEMORY)
     finally:
@@ -96,7 +97,7 @@ def _note_seq(limits: Limits | None) -> types.ModuleType:
     return module
 
 
-def _read(request: Request, limits: Limits) -> list[Converted | LeftOut]:
+def _read(request: Request, limits: Limits, magenta_reading: bool) -> list[Converted | LeftOut]:
     """Reads a file. Raises MemoryError; whatever else is wrong with it is an answer."""
 
     def left_out(reason: str, detail: object) -> LeftOut:

@@ -34,6 +34,7 @@ NOT_MIDI = 'not a MIDI file'
 NOT_MUSICXML = 'not a MusicXML file'
 NO_TRACKS = 'no tracks'
 NO_TUNES = 'no tunes'
+NOT_UNDERSTOOD = 'not understood'  # a valid file; the detail is the name of the feature
 DAMAGED = 'damaged file'
 UNKNOWN_ABC = 'ABC notation that is not understood'
 TOO_MUCH_MEMORY = 'needs too much memory'
@@ -49,6 +50,7 @@ REMEDIES = {
     NO_TRACKS: 'there is nothing in it',
     NO_TUNES: 'there is nothing in it',
     DAMAGED: 'it breaks the format: open it in a music program and export it again',
+    NOT_UNDERSTOOD: 'the manifest names the feature that cannot be read: export the music without it, or as MIDI',
     UNKNOWN_ABC: 'voices, chords, tuplets, parts and variant endings are not read: export the tune as MIDI',
     TOO_MUCH_MEMORY: '--max_file_memory_mb raises the limit',
     TOO_LONG: '--max_file_seconds raises the limit',
@@ -84,10 +86,21 @@ class Request(NamedTuple):
         return KINDS[ending(self.name)]
 
 
+class Remark(NamedTuple):
+    """What a reader noticed: in a few fixed words, a plural noun first, how often, and whether Magenta reads it so too.
+
+    It `differs` where Magenta's reading of the same would be other music, or none. The words are counted by file.
+    """
+
+    what: str
+    times: int = 1
+    differs: bool = True
+
+
 class Converted(NamedTuple):
     """A piece of music: its id, the serialized NoteSequence, its number of notes and length.
 
-    If it is of a MIDI file that note-seq had to read, `doubt` says why; else it is ''.
+    If it is of a MIDI file that note-seq had to read, `doubt` says why; else it is ''. `remarks` are what was noticed.
     """
 
     id: str
@@ -95,6 +108,12 @@ class Converted(NamedTuple):
     notes: int
     milliseconds: int
     doubt: str = ''
+    remarks: tuple[Remark, ...] = ()
+
+    @property
+    def differs(self) -> bool:
+        """Whether Magenta would have read other music, or none."""
+        return any(remark.differs for remark in self.remarks)
 
 
 class LeftOut(NamedTuple):
@@ -129,11 +148,12 @@ def sequence_id(name: bytes, collection: str, kind: str) -> str:
 class Parser:
     """Reads files one after the other in a child process; a context manager. Not for use from several threads.
 
-    If this process is killed, the child ends when it has read the file that it is at.
+    If this process is killed, the child ends when it has read the file that it is at. With `magenta_reading`, files
+    are read bug for bug as Magenta reads them, and else as they sound.
     """
 
-    def __init__(self, limits: Limits):
-        self._limits = limits
+    def __init__(self, limits: Limits, magenta_reading: bool = False):
+        self._limits, self._magenta_reading = limits, magenta_reading
         self._is_fresh = True  # the process that reads has read nothing yet
         self._owed = 0  # answers that are to come
 
@@ -188,11 +208,12 @@ class Parser:
     def _start(self) -> None:
         self._connection, theirs = multiprocessing.Pipe()
         child = [sys.executable, '-m', 'solferino.pipelines.parse_child', str(theirs.fileno())]
+        reading = 'magenta' if self._magenta_reading else 'sounding'
         limits = [str(limit) for limit in dataclasses.astuple(self._limits)]
         # One thread each: the files are spread over processes already, and threads do not survive the child's fork.
         environment = os.environ | {'OPENBLAS_NUM_THREADS': '1', 'OMP_NUM_THREADS': '1'} | _KEEP_MEMORY
         self._process = subprocess.Popen(
-            child + limits,
+            [*child, reading, *limits],
             stdin=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
             env=environment,

@@ -63,7 +63,8 @@ def songs(tmp_path):
     'folder, golden', [('midi', 'convert/notesequences.tfrecord'), ('midi_edge', 'edge/notesequences.tfrecord')]
 )
 def test_sequences_are_those_of_magenta(tmp_path, shared, folder, golden):
-    convert.convert(Job(str(shared / 'golden' / folder), str(tmp_path / 'ours.tfrecord'), recursive=True))
+    source, output = str(shared / 'golden' / folder), str(tmp_path / 'ours.tfrecord')
+    convert.convert(Job(source, output, recursive=True, magenta_reading=True))
     assert sequences(tmp_path / 'ours.tfrecord') == sequences(shared / 'golden' / golden)
 
 
