@@ -1,6 +1,7 @@
 """What only melody_rnn knows: its events are those of one voice."""
 
 import ast
+import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -25,6 +26,7 @@ _SHOWN = {
     'lookback': 'what was played one and two bars ago, and whether it is repeated',
     'key': 'what sounds, the direction, the likely keys, and whether music of one and two bars ago is repeated',
 }
+_NO_INSTRUMENT = np.iinfo(np.int32).max
 _RANDOM_NOTES = (48, 84)  # where a voice may begin, whatever the range
 
 
@@ -62,8 +64,42 @@ class MelodyRnn(EventFamily):
                 for semitones in settings.semitones:
                     yield pitches.encode(pitches.transpose(fitted, semitones))
 
+    def chosen(self, piece: Piece, config: MelodyConfig) -> Piece:
+        """The first instrument that is not drums."""
+        rows = ~piece.notes['is_drum']
+        instruments = piece.notes['instrument']
+        return dataclasses.replace(
+            piece, notes=piece.notes[rows & (instruments == instruments[rows].min(initial=_NO_INSTRUMENT))]
+        )
+
+    def unused(self, piece: Piece, config: MelodyConfig) -> Mapping[str, int]:
+        """See Family: and of notes that begin together all but the highest."""
+        chosen = self.chosen(piece, config)
+        try:
+            section = sections.quantize(sections.settled(chosen), config.steps_per_quarter)
+        except ValueError:  # such music is no primer, and nobody asks
+            return {}
+        starts = section.starts[section.notes('velocity') > 0]
+        return {'of chords': len(starts) - len(np.unique(starts)), **super().unused(piece, config)}
+
+    def remarks(self, music: music_pb2.NoteSequence, config: MelodyConfig) -> list[str]:
+        """See Family: and what the model hears in another octave."""
+        told = super().remarks(music, config)
+        try:
+            events = _events(self.whole_track(self.settled(music, config), config))
+        except ValueError:  # such music is no primer
+            return told
+        fitted, semitones = _range(config).fit(events)
+        moved = int(((fitted != events + semitones) & (events >= 0)).sum())
+        if moved:
+            told.append(
+                f'{moved} {"notes are" if moved > 1 else "note is"} beyond the pitches of the model, '
+                f'{config.min_note} to {config.max_note - 1}: kept, but heard by it octaves away'
+            )
+        return told
+
     def whole_track(self, piece: Piece, config: MelodyConfig) -> Melody:
-        """The first instrument that is not drums; of notes that begin together the highest."""
+        """See EventFamily: of notes that begin together the highest."""
         section = sections.quantize(piece, config.steps_per_quarter)
         for instrument in melodies.instruments(section):
             for line in melodies.lines(section, instrument, gap_bars=float('inf'), ignore_polyphonic_notes=True):

@@ -312,8 +312,10 @@ def test_notes_of_a_primer_that_are_left_out_are_told_once(model: Model, caplog:
     mixed.notes.add(start_time=0, end_time=1, pitch=67, velocity=80, program=40)
     assert model.generate(mixed, num_outputs=3, num_steps=20, seed=1) == expected
     (told,) = caplog.records
-    assert 'The primer has 1 notes that are left out' in told.getMessage()
-    assert 'not of --instruments=piano' in told.getMessage()
+    assert told.getMessage() == (
+        'The primer: 1 note is not used: 1 of other instruments; the examples of this model were made with '
+        '--instruments=piano: of program 0 they are used.'
+    )
 
 
 @pytest.mark.parametrize(
