@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from solferino.hparams import words
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.generation import DEFAULT_QPM
 from solferino.hparams.reasons import Reject
@@ -165,8 +166,8 @@ class Family(abc.ABC):
         told = []
         if unused:
             number = sum(unused.values())
-            verb = 'notes are' if number != 1 else 'note is'
-            told.append(f'{number} {verb} not used: {", ".join(f"{n} {what}" for what, n in unused.items())}')
+            kinds = ', '.join(f'{count} {what}' for what, count in unused.items())
+            told.append(f'{words.counted(number, "notes")} {"is" if number == 1 else "are"} not used: {kinds}')
         if len(settled.notes):
             silence = float(self.chosen(piece, config).notes['start'].min()), float(settled.notes['start'].min())
             if silence[0] - silence[1] > _SHORT:

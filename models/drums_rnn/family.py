@@ -10,6 +10,7 @@ import numpy as np
 from note_seq.drums_lib import DrumTrack
 from note_seq.protobuf import music_pb2
 
+from solferino.hparams import words
 from solferino.hparams.drums_rnn import SPEC, DrumConfig
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.reasons import NO_DRUMS, Reject
@@ -60,7 +61,7 @@ class DrumsRnn(EventFamily):
         unknown = [pitch for pitch in pitches.tolist() if pitch not in known]
         if unknown:
             names = ', '.join(map(str, sorted(set(unknown))))
-            told.append(f'{len(unknown)} hits are kept that the model knows no drum for (pitch {names})')
+            told.append(f'{words.counted(len(unknown), "hits")} of drums that the model does not know: pitch {names}')
         return told
 
     def whole_track(self, piece: Piece, config: DrumConfig) -> DrumTrack:

@@ -10,6 +10,7 @@ from note_seq.constants import MELODY_NO_EVENT, MELODY_NOTE_OFF
 from note_seq.melodies_lib import Melody
 from note_seq.protobuf import music_pb2
 
+from solferino.hparams import words
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.melody_rnn import SPEC, MelodyConfig
 from solferino.hparams.reasons import NO_MELODY, Reject
@@ -93,8 +94,8 @@ class MelodyRnn(EventFamily):
         moved = int(((fitted != events + semitones) & (events >= 0)).sum())
         if moved:
             told.append(
-                f'{moved} {"notes are" if moved > 1 else "note is"} beyond the pitches of the model, '
-                f'{config.min_note} to {config.max_note - 1}: kept, but heard by it octaves away'
+                f'the model knows the pitches {config.min_note} to {config.max_note - 1} alone and hears '
+                f'{words.counted(moved, "notes")} octaves away'
             )
         return told
 
