@@ -55,7 +55,7 @@ def define(fv: flags.FlagValues, spec: FamilySpec) -> None:
     flags.DEFINE_bool(
         'save_generator_bundle', False, 'Save the model as --bundle_file instead of generating.', flag_values=fv
     )
-    text('bundle_description', None, 'What to say about the model in the bundle: its training data, for example.')
+    text('bundle_description', '', 'What to say about the model in the bundle: its training data, for example.')
     text(
         'output_dir', None, 'Directory for the MIDI files; if it is not given, "generated" in the run directory, or '
         'beside the bundle. They are called MODEL_DATE_TIME_NUMBER.mid.'
@@ -65,9 +65,9 @@ def define(fv: flags.FlagValues, spec: FamilySpec) -> None:
         'draw', False, 'Draw all of them in one PNG beside them, primers and kept notes marked.', flag_values=fv
     )
     for name, help in spec.primer_flags.items():
-        text(name, '', help)
+        text(name, None, help)
     text(
-        'primer_midi', '', 'A file to begin with: MIDI, or what else datasets are made of, MusicXML and ABC; of many '
+        'primer_midi', None, 'A file to begin with: MIDI, or what else datasets are made of, MusicXML and ABC; of many '
         'tunes the first.'
     )  # fmt: skip
     flags.DEFINE_bool(
@@ -144,10 +144,10 @@ def _save_bundle(model: 'Model', fv: flags.FlagValues) -> None:
         generator_id=fv.generator_id or model.generator_id,
         generator_description=fv.generator_description or model.generator_description,
     )
-    if fv.bundle_description is None:
+    if not fv['bundle_description'].present:
         logging.info('The bundle has no description; --bundle_description="..." gives it one.')
     path = Path(fv.bundle_file).expanduser()
-    named.save_bundle(path, fv.bundle_description or '')
+    named.save_bundle(path, fv.bundle_description)
     print(f'Saved {model.source} as the bundle {path}.')
 
 
@@ -266,12 +266,12 @@ def _read_music(flag: str, fv: flags.FlagValues) -> Any:
 
     from solferino.pipelines import parsing
 
-    path = fv[flag].value
+    path = str(fv[flag].value)
     with parsing.Parser(parsing.Limits(), fv.magenta_reading) as parser:
         answers = parser.parse_file(Path(path).expanduser())
     music = [answer for answer in answers if isinstance(answer, parsing.Converted)]
     if not music:
-        reason, detail = answers[0][1:]
+        reason, detail = next((a.reason, a.detail) for a in answers if isinstance(a, parsing.LeftOut))
         remedy = parsing.REMEDIES.get(reason, '')
         # These limits have no flags here.
         advice = f': {remedy}' if remedy and not remedy.startswith('--') else ''

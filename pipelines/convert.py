@@ -33,6 +33,7 @@ _IN_DOUBT = 'odd MIDI files read by note-seq'
 _OTHERWISE = 'files read otherwise than Magenta reads them'
 # What the readers noticed is counted under its words, after this.
 _NOTICED = 'noticed: '
+_TRIED, _SHOWN = 20, 10  # files, when none could be converted
 # Where the pipeline's records go.
 _MUSIC, _LEFT_OUT, _REMARKS = 'music', 'left out', 'remarks'
 
@@ -71,8 +72,9 @@ def convert(job: Job) -> str:
         done = _run(job, root, staging)
         tallies, table = done.tallies, _table(done.tallies)
         if not _totals(tallies)[_FILES]:
+            details = _details(writing.merge(staging, done.runs.get(_LEFT_OUT, [])))
             raise SolferinoError(
-                f'No file of {root} could be converted, so nothing is written.{_hint(root, job)}\n{table}'
+                f'No file of {root} could be converted, so nothing is written.{_hint(root, job)}\n{table}{details}'
             )
         writing.assemble(staging, done.runs[_MUSIC], output)
         lists = {
@@ -232,10 +234,23 @@ def _table(tallies: Mapping[str, Tally]) -> str:
     return report.table(done, _left_out(tallies), REMEDIES, _noticed(tallies))
 
 
+def _details(left_out: Iterator[bytes]) -> str:
+    """What the parser said of the first files, for people who get no manifest."""
+    said = (LeftOut(**json.loads(line)) for line in left_out)
+    shown = [f'\n{one.file}: {one.reason}: {one.detail}' for one in said if one.detail]
+    more = len(shown) - _SHOWN
+    return ''.join(shown[:_SHOWN]) + (f'\nand {more} more' if more > 0 else '')
+
+
 def _hint(root: str, job: Job) -> str:
-    """What to do when there is nothing to convert, if that is easy to see."""
-    if not job.recursive and any(b'/' in path and not reason for path, reason in find(root, recursive=True)):
-        return ' There are music files in its subfolders: add --recursive.'
+    """What to do when there is nothing to convert, if that is easy to see: of the files below it the first are read."""
+    if job.recursive:
+        return ''
+    below = (name for name, reason in find(root, recursive=True) if b'/' in name and not reason)
+    requests = [Request(os.path.join(os.fsencode(root), name), name, '') for name in itertools.islice(below, _TRIED)]
+    with Parser(job.limits, job.magenta_reading) as parser:
+        if any(isinstance(answer, Converted) for answers in parser.parse_all(requests) for answer in answers):
+            return ' There are music files in its subfolders: add --recursive.'
     return ''
 
 
