@@ -8,6 +8,7 @@ import collections
 import contextlib
 import dataclasses
 import hashlib
+import logging
 import multiprocessing
 import os
 import signal
@@ -215,6 +216,8 @@ class Parser:
         self._process = subprocess.Popen(
             [*child, reading, *limits],
             stdin=subprocess.DEVNULL,
+            # What libraries print about music names no file, and answers say it.
+            stderr=None if logging.getLogger('solferino').isEnabledFor(logging.DEBUG) else subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
             env=environment,
             process_group=0,  # both processes of the child are one group, which a Ctrl-C here does not reach

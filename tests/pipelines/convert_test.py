@@ -135,6 +135,7 @@ def test_the_command(songs, tmp_path):
 @pytest.mark.parametrize(
     'args, message',
     [
+        (['--input_dir=', '--output_file=out'], r'--input_dir= is empty\. Give a value'),
         (['--input_dir=nowhere', '--output_file=out'], 'nowhere does not exist'),
         (['--input_dir=songs/a.mid', '--output_file=out'], 'is a file, not a folder'),
         (['--input_dir=songs/below/empty', '--output_file=out'], 'No file of .* could be converted'),
@@ -167,6 +168,32 @@ def test_no_subfolders_are_spoken_of_where_there_are_none(songs, tmp_path):
     with pytest.raises(SolferinoError, match=r'No file of .* could be converted') as refusal:
         convert.convert(Job(str(alone), str(tmp_path / 'out.tfrecord')))
     assert 'add --recursive' not in str(refusal.value)
+
+
+def test_subfolders_are_spoken_of_only_where_there_is_music(songs, tmp_path):
+    """Names that end as music does are not enough."""
+    above = tmp_path / 'above'
+    (above / 'sub').mkdir(parents=True)
+    (songs / 'bad.mid').rename(above / 'sub' / 'bad.mid')
+    (above / 'sub' / 'build.xml').write_text('<project/>')
+    with pytest.raises(SolferinoError) as refusal:
+        convert.convert(Job(str(above), str(tmp_path / 'out.tfrecord')))
+    assert 'There are music files' not in str(refusal.value)
+    (songs / 'a.mid').rename(above / 'sub' / 'good.mid')
+    with pytest.raises(SolferinoError, match=r'There are music files in its subfolders: add --recursive\.'):
+        convert.convert(Job(str(above), str(tmp_path / 'out.tfrecord')))
+
+
+def test_where_nothing_is_converted_the_details_are_printed(tmp_path):
+    folder = tmp_path / 'songs'
+    folder.mkdir()
+    for number in range(12):
+        (folder / f'{number:02}.mid').write_bytes(midi()[:-5])
+    with pytest.raises(SolferinoError) as refusal:
+        convert.convert(Job(str(folder), str(tmp_path / 'out.tfrecord')))
+    lines = str(refusal.value).splitlines()[-11:]
+    assert lines[0] == '00.mid: damaged file: the file ends too early'
+    assert lines[-1] == 'and 2 more'
 
 
 def test_a_failure_keeps_the_old_output(songs, tmp_path, monkeypatch):
