@@ -283,6 +283,6 @@ def _read_music(flag: str, fv: flags.FlagValues) -> Any:
         raise SolferinoError(f'--{flag}={path}: there are no notes in it. Give a file with some.')
     if music[0].remarks:
         noticed = ', '.join(words.counted(remark.times, remark.what) for remark in music[0].remarks)
-        logging.info('%s: %s.', path, noticed)
+        logging.info('%s: %s.', Path(path).name, noticed)
     sequence.filename = path
     return sequence

@@ -180,8 +180,6 @@ class RbmGeneration(GenerateOptions):
         ):
             if getattr(self, name) not in valid:
                 raise ValueError(f'--{name}={getattr(self, name)} must be {" or ".join(valid)}.')
-        if self.clamp != 'notes' and self.clamp_midi is None:
-            raise ValueError(f'--clamp={self.clamp} says what of --clamp_midi stays: give one, or leave --clamp out.')
 
 
 SPEC = FamilySpec(

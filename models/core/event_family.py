@@ -156,8 +156,9 @@ class EventFamily(Family):
         for primer in known:
             used = primer.track.start_step + len(primer.track)
             if used >= options.num_steps:
+                silence = f', {primer.track.start_step} of them silence before it,' if primer.track.start_step else ''
                 raise SolferinoError(
-                    f'The primer takes {used} steps and {options.length} counts them: nothing is left '
+                    f'The primer takes {used} steps{silence} and {options.length} counts them: nothing is left '
                     f'to generate. Give a shorter primer or {options.enough(used + 64)}.'
                 )
         sampled = self._sample(weights, config, [primer.track for primer in known], options)

@@ -22,6 +22,7 @@ from solferino.models.music import sections
 from solferino.models.music.page import NO_MARKS, Marks
 from solferino.models.music.piece import Piece
 
+OTHER_INSTRUMENTS = 'of other instruments'  # what notes are that a model does not take for that reason
 _SHORT = 0.1  # seconds of silence that no one misses
 
 # One training example as it is stored: a name for each array. Time, if there is any, is the first dimension.
@@ -157,21 +158,22 @@ class Family(abc.ABC):
         """How many notes of a piece that generation is given are not used, by what they are: 'of drums', ..."""
         notes, chosen = (music.notes[music.notes['velocity'] > 0] for music in (piece, self.chosen(piece, config)))
         drums, others = (int((notes['is_drum'] == k).sum() - (chosen['is_drum'] == k).sum()) for k in (True, False))
-        return {'of other instruments': others, 'of drums': drums}
+        return {OTHER_INSTRUMENTS: others, 'of drums': drums}
 
     def remarks(self, music: Any, config: Any) -> list[str]:
         """Returns what else than all that it holds generation takes of a NoteSequence, as parts of one line."""
         piece, settled = pieces.of(music), self.settled(music, config)
+        if not len(settled.notes):
+            return []  # which is an error
         unused = {what: number for what, number in self.unused(piece, config).items() if number > 0}
         told = []
         if unused:
             number = sum(unused.values())
             kinds = ', '.join(f'{count} {what}' for what, count in unused.items())
             told.append(f'{words.counted(number, "notes")} {"is" if number == 1 else "are"} not used: {kinds}')
-        if len(settled.notes):
-            silence = float(self.chosen(piece, config).notes['start'].min()), float(settled.notes['start'].min())
-            if silence[0] - silence[1] > _SHORT:
-                told.append(f'of {silence[0]:.3g} s of silence before it, {silence[1]:.3g} s are kept')
+        silence, kept = (float(one.notes['start'].min()) for one in (self.chosen(piece, config), settled))
+        if silence - kept > _SHORT:
+            told.append(f'of {silence:.3g} s of silence before it, {kept:.3g} s are kept')
         return told
 
     @abc.abstractmethod

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from solferino.hparams import instruments, transposition
+from solferino.hparams import instruments, transposition, words
 from solferino.hparams.piano_rnn import HIGHEST, LOWEST, PianoConfig, PianoExtraction
 from solferino.hparams.reasons import (
     BAD_TIME,
@@ -76,8 +76,8 @@ def whole(chosen: Piece, settings: PianoExtraction) -> np.ndarray:
     outside = piano_rolls.num_outside(chosen.notes, LOWEST, HIGHEST)
     if outside:
         raise ValueError(
-            f'it has {outside} notes outside the pitches {LOWEST} to {HIGHEST}, the keys of a piano; transpose it, or '
-            'leave them out'
+            f'it has {words.counted(outside, "notes")} outside the pitches {LOWEST} to {HIGHEST}, the keys of a '
+            'piano; transpose it, or leave them out'
         )
     if settings.steps_per_quarter:
         section = sections.quantize(chosen, settings.steps_per_quarter)

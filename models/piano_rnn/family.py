@@ -11,10 +11,10 @@ from note_seq.protobuf import music_pb2
 
 from solferino.hparams import instruments
 from solferino.hparams.errors import SolferinoError
-from solferino.hparams.piano_rnn import LOWEST, SPEC, PianoConfig, PianoGeneration
+from solferino.hparams.piano_rnn import HIGHEST, LOWEST, SPEC, PianoConfig, PianoGeneration
 from solferino.hparams.reasons import Reject
-from solferino.models.core.family import Beat, Events, Example, Family, Feature, Weights, add_metre
-from solferino.models.music import piano_rolls
+from solferino.models.core.family import OTHER_INSTRUMENTS, Beat, Events, Example, Family, Feature, Weights, add_metre
+from solferino.models.music import piano_rolls, sections
 from solferino.models.music import piece as pieces
 from solferino.models.music.page import NO_MARKS, Marks
 from solferino.models.music.piano_rolls import PianoRoll
@@ -134,8 +134,10 @@ class PianoRnn(Family):
         ]
         longest = max(len(frames) for frames, _ in known)
         if longest >= options.num_steps:
+            silent = min(int(frames.any(axis=1).argmax()) for frames, _ in known)
+            silence = f', {silent} of them silence before it,' if silent else ''
             raise SolferinoError(
-                f'The primer takes {longest} frames and {options.length} counts them: nothing is left '
+                f'The primer takes {longest} frames{silence} and {options.length} counts them: nothing is left '
                 f'to generate. Give a shorter primer or {options.enough(longest + 100)}.'
             )
         sampled = _network(config).sample(weights, config, [frames for frames, _ in known], options.num_steps, options)
@@ -159,13 +161,25 @@ class PianoRnn(Family):
         return len(self._frames(primer, config, 'primer'))
 
     def chosen(self, piece: Piece, config: PianoConfig) -> Piece:
-        """See Family: those of the instruments that the model learned."""
-        return extraction.choose(piece, config.extraction)
+        """See Family: those of the instruments that the model learned, on the keyboard."""
+        chosen = extraction.choose(piece, config.extraction)
+        return dataclasses.replace(chosen, notes=chosen.notes[~piano_rolls.outside(chosen.notes, LOWEST, HIGHEST)])
+
+    def unused(self, piece: Piece, config: PianoConfig) -> Mapping[str, int]:
+        """See Family: and what lies beyond the keyboard."""
+        notes = extraction.choose(piece, config.extraction).notes
+        beyond = int(piano_rolls.outside(notes, LOWEST, HIGHEST).sum())
+        others = super().unused(piece, config)
+        return {
+            f'beyond the pitches {LOWEST} to {HIGHEST}': beyond,
+            **others,
+            OTHER_INSTRUMENTS: others[OTHER_INSTRUMENTS] - beyond,
+        }
 
     def remarks(self, music: music_pb2.NoteSequence, config: PianoConfig) -> list[str]:
         """See Family: and which instruments those are."""
         told, names = super().remarks(music, config), config.extraction.instruments
-        if self.unused(pieces.of(music), config)['of other instruments'] > 0:
+        if self.unused(pieces.of(music), config)[OTHER_INSTRUMENTS] > 0:
             program = instruments.programs(names)[0]
             told.append(
                 f'the examples of this model were made with --instruments={names}: of program {program} they are used'
@@ -174,7 +188,7 @@ class PianoRnn(Family):
 
     def log_likelihood(self, weights: Weights, config: PianoConfig, sequence: Any) -> float:
         """See Family: of the frames after the first that sounds, up to the last."""
-        frames = self._frames(sequence, config, 'sequence')
+        frames = self._frames(sequence, config, 'sequence', all_of_it=True)
         frames = frames[frames.any(axis=1).argmax() :]
         if len(frames) < 2:
             raise SolferinoError('A sequence of one frame has no frames after the first to be scored.')
@@ -220,8 +234,8 @@ class PianoRnn(Family):
         rng = np.random.default_rng([options.seed, number, 1])  # apart from the numbers that the network draws
         return known.frames[rng.integers(len(known), size=options.random_frames)]
 
-    def _frames(self, given: Any, config: PianoConfig, what: str) -> np.ndarray:
-        """The frames of a NoteSequence, or frames as they are."""
+    def _frames(self, given: Any, config: PianoConfig, what: str, all_of_it: bool = False) -> np.ndarray:
+        """The frames of a NoteSequence, or frames as they are; with `all_of_it` no note may be beyond the keyboard."""
         if isinstance(given, np.ndarray):
             if given.ndim != 2 or given.shape[1] != frame_tools.KEYS or not len(given):
                 raise SolferinoError(f'The {what} has no frames of {frame_tools.KEYS} keys.')
@@ -230,8 +244,11 @@ class PianoRnn(Family):
             raise TypeError(f'A {what} is a NoteSequence or an array of frames, not {type(given).__name__}.')
         if not given.notes:
             raise SolferinoError(f'The {what} has no notes.')
+        settings = config.extraction
         try:
-            return extraction.whole(self.settled(given, config), config.extraction)
+            if all_of_it:
+                return extraction.whole(sections.settled(extraction.choose(pieces.of(given), settings)), settings)
+            return extraction.whole(self.settled(given, config), settings)
         except ValueError as error:
             raise SolferinoError(f'The {what} cannot be used: {error}.') from error
 

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 from note_seq.protobuf import music_pb2
 
+from solferino.hparams import words
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.rbm import SPEC, RbmConfig, RbmExtraction, RbmGeneration, RbmLearned
 from solferino.hparams.reasons import NO_MELODY, OTHER_METRE, OUT_OF_RANGE, TOO_MANY_STEPS, Reject
 from solferino.models.core.family import Example, Family, Feature, Weights, add_metre
 from solferino.models.music import piano_rolls, sections
+from solferino.models.music import piece as pieces
 from solferino.models.music.page import NO_MARKS, Marks
 from solferino.models.music.piano_rolls import PianoRoll
 from solferino.models.music.piece import Piece
@@ -89,8 +91,20 @@ class RbmFamily(Family):
         raise SolferinoError(f'--{flag}: rbm has no primer in words. --primer_midi takes a MIDI file.')
 
     def chosen(self, piece: Piece, config: RbmConfig) -> Piece:
-        """See Family: all but drums."""
-        return dataclasses.replace(piece, notes=piece.notes[piano_rolls.heard(piece.notes)])
+        """See Family: all but drums, in the range of the model."""
+        layout = NoteStates.of(config.extraction)
+        beyond = piano_rolls.outside(piece.notes, layout.lowest, layout.highest)
+        return dataclasses.replace(piece, notes=piece.notes[piano_rolls.heard(piece.notes) & ~beyond])
+
+    def unused(self, piece: Piece, config: RbmConfig) -> Mapping[str, int]:
+        """See Family: and what lies beyond the range."""
+        layout = NoteStates.of(config.extraction)
+        return {
+            f'beyond the pitches {layout.lowest} to {layout.highest}': piano_rolls.num_outside(
+                piece.notes, layout.lowest, layout.highest
+            ),
+            'of drums': super().unused(piece, config)['of drums'],
+        }
 
     def generate(
         self, weights: Weights, config: RbmConfig, primers: Sequence[Any], options: RbmGeneration
@@ -98,7 +112,11 @@ class RbmFamily(Family):
         """See Family: what the music, or a window's Gibbs chain, begins with; None for what `options.start` says."""
         layout = NoteStates.of(config.extraction)
         began = [None if primer is None else self._given(primer, config, 'The primer') for primer in primers]
-        clamped = None if options.clamp_midi is None else self._given(options.clamp_midi, config, '--clamp_midi')
+        clamped = (
+            None
+            if options.clamp_midi is None
+            else self._given(options.clamp_midi, config, '--clamp_midi', all_of_it=True)
+        )
         network = networks.of(config)
         matrices = network.generate(weights, config, began, clamped, options)
         made = []
@@ -126,7 +144,7 @@ class RbmFamily(Family):
         marks = super().marks(sequence, primer, config, options)
         if options.clamp_midi is None:
             return marks
-        struck = self._given(options.clamp_midi, config, '--clamp_midi').struck
+        struck = self._given(options.clamp_midi, config, '--clamp_midi', all_of_it=True).struck
         assert struck is not None  # of music that was read it is known
         if primer is not None and options.exclude_primer:
             struck = struck[self.primer_steps(primer, config, options) :]
@@ -141,7 +159,7 @@ class RbmFamily(Family):
 
         The partition function is an estimate by annealed importance sampling, always with the same random numbers.
         """
-        matrix = self._given(sequence, config, 'The music').matrix
+        matrix = self._given(sequence, config, 'The music', all_of_it=True).matrix
         return networks.of(config).log_likelihood(weights, config, matrix, base_bias(config))
 
     def export(self, weights: Weights, config: RbmConfig, format: str, folder: pathlib.Path) -> None:
@@ -166,16 +184,19 @@ class RbmFamily(Family):
             activity = networks.of(config).activity(weights, config, self._given(sequence, config, 'The music').matrix)
         return {'filters': filters.draw(weights['weights'], NoteStates.of(config.extraction), activity)}
 
-    def _given(self, sequence: Any, config: RbmConfig, what: str) -> Given:
-        """Reads a NoteSequence that the user gave; `what` is its name in messages. Raises SolferinoError."""
+    def _given(self, sequence: Any, config: RbmConfig, what: str, all_of_it: bool = False) -> Given:
+        """Reads a NoteSequence that the user gave; `what` is its name in messages. Raises SolferinoError.
+
+        With `all_of_it` no note may be beyond the range of the model.
+        """
         if not isinstance(sequence, music_pb2.NoteSequence):
             raise TypeError(f'{what} is a NoteSequence, not {type(sequence).__name__}.')
         layout, piece = NoteStates.of(config.extraction), self.settled(sequence, config)
-        outside = piano_rolls.num_outside(piece.notes, layout.lowest, layout.highest)
-        if outside:
+        outside = piano_rolls.num_outside(pieces.of(sequence).notes, layout.lowest, layout.highest)
+        if outside and (all_of_it or not len(piece.notes)):
             raise SolferinoError(
-                f'{what} has {outside} notes outside the pitches {layout.lowest} to {layout.highest}, which are all '
-                'that this model knows. Transpose it, or leave them out.'
+                f'{what} has {words.counted(outside, "notes")} outside the pitches {layout.lowest} to '
+                f'{layout.highest}, which are all that this model knows. Transpose it, or leave them out.'
             )
         if not len(piece.notes):
             raise SolferinoError(f'{what} has no notes beside drums.')

@@ -1,6 +1,7 @@
 """Files to begin with, as people have them, given to the generate command of every family."""
 
 import dataclasses
+import re
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,14 @@ def test_a_change_after_the_end_changes_nothing(begin: Any, field: Path, place: 
     assert ran.music.tempos[0].qpm == pytest.approx(90, rel=1e-3)
 
 
+@pytest.mark.parametrize('flag, qpm', [('--nomagenta_reading', 60), ('--magenta_reading', 120)])
+def test_files_are_read_as_they_sound_or_as_magenta_reads_them(begin: Any, field: Path, flag: str, qpm: float) -> None:
+    primer = f'--primer_midi={field}/primer_metre_tempo/tempo_on_track1.mid'
+    ran = begin(('melody_rnn', 'mono_rnn'), primer, flag)
+    assert (ran.code, ran.music.tempos[0].qpm) == (0, pytest.approx(qpm))
+    assert ('tempo_on_track1.mid: 1 tempo' in ran.said) == (qpm == 60)
+
+
 def _song(path: Path, shift: float = 0.0, **instrument: Any) -> music_pb2.NoteSequence:
     sequence = music_pb2.NoteSequence(ticks_per_quarter=220)
     sequence.tempos.add(qpm=120)
@@ -229,6 +238,13 @@ def test_what_the_model_does_not_hear_is_said(begin: Any, tmp_path: Path) -> Non
     assert registry.get('melody_rnn').remarks(low, config) == [
         'the model knows the pitches 48 to 83 alone and hears 4 notes octaves away'
     ]
+
+
+@pytest.mark.parametrize('place', [('drums_rnn', 'drum_kit'), *_BY_TIME], ids=lambda place: place[1])
+def test_silence_that_leaves_no_room_is_named(begin: Any, field: Path, place: tuple[str, str]) -> None:
+    ran = begin(place, f'--primer_midi={field}/piano/prime_late_start.mid')
+    assert ran.code == 1
+    assert re.search(r'The primer takes \d+ \w+, (240|180) of them silence before it, and --num_steps=', ran.said)
 
 
 def test_other_kinds_of_files_are_taken(begin: Any, tmp_path: Path) -> None:

@@ -165,7 +165,7 @@ def test_notes_of_other_instruments_are_left_out_of_primers_and_counted() -> Non
     'sequence, settings, says',
     [
         (music((0, 1, 60), program=40), {}, 'no notes of --instruments=piano'),
-        (music((0, 1, 10)), {}, '1 notes outside the pitches 21 to 108'),
+        (music((0, 1, 10)), {}, '1 note outside the pitches 21 to 108'),
         (music((0, 1, 10), (0, 1, 60), (0, 1, 109)), {'steps_per_quarter': 4}, '2 notes outside the pitches 21 to 108'),
         (music((0, 1e7, 60)), {}, 'too many steps'),
         (music((0, 1e7, 60)), {'steps_per_quarter': 4}, 'at most'),
