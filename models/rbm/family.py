@@ -112,11 +112,13 @@ class RbmFamily(Family):
         """See Family: what the music, or a window's Gibbs chain, begins with; None for what `options.start` says."""
         layout = NoteStates.of(config.extraction)
         began = [None if primer is None else self._given(primer, config, 'The primer') for primer in primers]
-        clamped = (
-            None
-            if options.clamp_midi is None
-            else self._given(options.clamp_midi, config, '--clamp_midi', all_of_it=True)
-        )
+        clamped = None
+        if options.clamp_midi is not None:
+            clamped = self._given(options.clamp_midi, config, '--clamp_midi', all_of_it=True)
+        elif options.clamp != self.spec.generation.clamp:
+            raise SolferinoError(
+                f'--clamp={options.clamp} says what of --clamp_midi stays: give one, or leave --clamp out.'
+            )
         network = networks.of(config)
         matrices = network.generate(weights, config, began, clamped, options)
         made = []

@@ -27,6 +27,10 @@ _BY_TIME = [('piano_rnn', 'gru_attention'), ('piano_rnn', 'gru_nade')]  # which 
 _BY_METRE = [config for config in _CONFIGS if config not in _BY_TIME]
 
 
+def test_every_family_is_here() -> None:
+    assert {name for name, _ in _CONFIGS} == set(registry.FAMILIES)
+
+
 @pytest.fixture(scope='module')
 def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Path]:
     """Untrained models."""
