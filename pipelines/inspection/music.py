@@ -112,7 +112,7 @@ def inspect_file(path: str, kind: str) -> Finding:
     found = [music_pb2.NoteSequence.FromString(a.data) for a in answers if isinstance(a, parsing.Converted)]
     if not found:
         detail = f' ({left_out[0].detail})' if left_out[0].detail else ''
-        raise SolferinoError(f'{path} looks like a {_FILES[kind]}, but: {left_out[0].reason}{detail}.')
+        raise SolferinoError(f'{path} looks like music ({_FILES[kind]}), but: {left_out[0].reason}{detail}.')
     music = Music()
     for sequence in found:
         music.add(sequence)
