@@ -30,7 +30,7 @@ REMEDIES = parsing.REMEDIES | {
 # What is counted beside the reasons.
 _FILES, _SEQUENCES, _SILENT, _NOTES, _MILLISECONDS = 'files', 'sequences', 'without notes', 'notes', 'milliseconds'
 _IN_DOUBT = 'odd MIDI files read by note-seq'
-_OTHERWISE = 'files read otherwise than Magenta reads them'
+_OTHERWISE = 'files read otherwise than by Magenta'
 # What the readers noticed is counted under its words, after this.
 _NOTICED = 'noticed: '
 # Where the pipeline's records go.

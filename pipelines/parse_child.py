@@ -122,9 +122,7 @@ def _read(request: Request, limits: Limits, magenta_reading: bool) -> list[Conve
         return _read_midi(request, content)
     if request.kind == 'midi':
         try:
-            events = midi_events.read(content, magenta_reading)
-            answer = _converted_directly(request, events, midi_notes.music(events, magenta_reading))
-            return [answer._replace(silence=parsing.LOST) if answer.silence == parsing.NEVER_ENDED else answer]
+            return [_read_midi_as_magenta(request, content)]
         except midi_events.InDoubt as error:
             doubt = str(error)
         except MemoryError:
@@ -154,6 +152,13 @@ def _read_midi(request: Request, content: bytes) -> list[Converted | LeftOut]:
         return [LeftOut(parsing.text(request.name), parsing.DAMAGED, f'no note of it is left: {damages}')]
     suffixes = [''] if len(pieces) == 1 else [f'_{number}' for number in range(1, len(pieces) + 1)]
     return [_converted_directly(request, events, *piece) for piece in zip(pieces, suffixes, strict=True)]
+
+
+def _read_midi_as_magenta(request: Request, content: bytes) -> Converted:
+    """Reads a MIDI file as note-seq does. Raises InDoubt."""
+    events = midi_events.read(content, magenta_reading=True)
+    answer = _converted_directly(request, events, midi_notes.music(events, magenta_reading=True))
+    return answer._replace(silence=parsing.LOST) if answer.silence == parsing.NEVER_ENDED else answer
 
 
 def _converted_directly(request: Request, events: Events, music: midi_notes.Music, suffix: str = '') -> Converted:

@@ -26,7 +26,7 @@ _MISSING = 'tracks missing that the header counts'
 _BEYOND = 'tracks read beyond those that the header counts'
 _CHUNKS = 'unknown chunks passed over'
 _LENGTHS = 'lengths of tracks that are wrong, passed over'
-_CUT = 'tracks cut short, read as far as they go'
+_CUT = 'tracks cut short, read up to there'
 _AFTER_END = 'ends of tracks with bytes after them, passed over'
 _METAS = {
     midi_events.TEMPO: 'odd tempos passed over',
