@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from solferino.models.music import midi_events, midi_notes, midi_walk, note_sequence_bytes
+from solferino.models.music.midi_events import Events
 from solferino.models.music.remarks import Refused
 from solferino.pipelines import parsing
 from solferino.pipelines.parsing import Converted, LeftOut, Limits, Request
@@ -121,8 +122,7 @@ def _read(request: Request, limits: Limits, magenta_reading: bool) -> list[Conve
         return _read_midi(request, content)
     if request.kind == 'midi':
         try:
-            music = midi_notes.music(midi_events.read(content, magenta_reading), magenta_reading)
-            return [_converted_directly(request, music)]
+            return [_read_midi_as_magenta(request, content)]
         except midi_events.InDoubt as error:
             doubt = str(error)
         except MemoryError:
@@ -148,15 +148,26 @@ def _read_midi(request: Request, content: bytes) -> list[Converted | LeftOut]:
         pieces = midi_notes.pieces(events)
     except Refused as refusal:
         return [LeftOut(parsing.text(request.name), refusal.reason, refusal.detail)]
+    if not any(len(piece.notes.pitch) for piece in pieces) and (damages := midi_walk.damages(events)):
+        return [LeftOut(parsing.text(request.name), parsing.DAMAGED, f'no note of it is left: {damages}')]
     suffixes = [''] if len(pieces) == 1 else [f'_{number}' for number in range(1, len(pieces) + 1)]
-    return [_converted_directly(request, *piece) for piece in zip(pieces, suffixes, strict=True)]
+    return [_converted_directly(request, events, *piece) for piece in zip(pieces, suffixes, strict=True)]
 
 
-def _converted_directly(request: Request, music: midi_notes.Music, suffix: str = '') -> Converted:
+def _read_midi_as_magenta(request: Request, content: bytes) -> Converted:
+    """Reads a MIDI file as note-seq does. Raises InDoubt."""
+    events = midi_events.read(content, magenta_reading=True)
+    answer = _converted_directly(request, events, midi_notes.music(events, magenta_reading=True))
+    return answer._replace(silence=parsing.LOST) if answer.silence == parsing.NEVER_ENDED else answer
+
+
+def _converted_directly(request: Request, events: Events, music: midi_notes.Music, suffix: str = '') -> Converted:
     """What `_converted` makes of note-seq's NoteSequence, without either."""
     identity = parsing.sequence_id(request.name + suffix.encode(), request.collection, request.kind)
     data = note_sequence_bytes.write(music, identity, parsing.text(request.name), request.collection)
-    return Converted(identity, data, len(music.notes.pitch), round(music.total_time * 1000), '', music.remarks)
+    silence = parsing.NEVER_ENDED if midi_events.strikes(events) else parsing.NOTHING_STRUCK
+    milliseconds = round(music.total_time * 1000)
+    return Converted(identity, data, len(music.notes.pitch), milliseconds, '', music.remarks, silence)
 
 
 def _converted(request: Request, doubt: str, suffix: str, sequence: Any) -> Converted:
