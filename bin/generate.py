@@ -277,7 +277,7 @@ def _read_music(flag: str, fv: flags.FlagValues) -> Any:
         advice = f': {remedy}' if remedy and not remedy.startswith('--') else ''
         raise SolferinoError(f'--{flag}={path}: {reason} ({detail}){advice}.')
     if len(answers) > 1:
-        logging.warning('%s holds %d tunes: the first that can be read is taken.', path, len(answers))
+        logging.warning('%s holds %d tunes: the first that can be read is taken.', Path(path).name, len(answers))
     sequence = music_pb2.NoteSequence.FromString(music[0].data)
     if not sequence.notes:
         raise SolferinoError(f'--{flag}={path}: there are no notes in it. Give a file with some.')

@@ -15,7 +15,7 @@ from solferino.hparams.event_rnn import EventGeneration
 from solferino.hparams.reasons import Reject
 from solferino.hparams.spec import FamilySpec
 from solferino.models.core import event_sampling
-from solferino.models.core.family import Events, Example, Family, Feature, Weights, add_metre
+from solferino.models.core.family import Events, Example, Family, Feature, Weights, add_metre, beat_of
 from solferino.models.core.forward import Forward
 from solferino.models.music.encodings import Encoding, to_dense
 from solferino.models.music.piece import Piece
@@ -207,11 +207,12 @@ class EventFamily(Family):
             raise TypeError(f'A primer is a NoteSequence or an event sequence, not {type(given).__name__}.')
         if not given.notes:
             raise SolferinoError('The primer has no notes.')
+        piece = self.settled(given, config)
         try:
-            track = self.whole_track(self.settled(given, config), config)
+            track = self.whole_track(piece, config)
         except ValueError as error:
             raise SolferinoError(f'The primer cannot be used: {error}.') from error
-        return Primer(track, *self.beat(given, config))
+        return Primer(track, *beat_of(piece))
 
     def _sample(self, weights: Weights, config: Any, tracks: list[Any], options: EventGeneration) -> list[np.ndarray]:
         """Returns the event classes that follow each of `tracks`; those of one length are sampled in one batch."""

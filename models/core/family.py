@@ -148,11 +148,7 @@ class Family(abc.ABC):
 
         if not isinstance(music, music_pb2.NoteSequence):
             return Beat(None, None)
-        piece = self.settled(music, config)
-        return Beat(
-            piece.tempos[0].qpm if piece.tempos else None,
-            (piece.metres[0].numerator, piece.metres[0].denominator) if piece.metres else None,
-        )
+        return beat_of(self.settled(music, config))
 
     def unused(self, piece: Piece, config: Any) -> Mapping[str, int]:
         """How many notes of a piece that generation is given are not used, by what they are: 'of drums', ..."""
@@ -236,6 +232,14 @@ class Family(abc.ABC):
 
 def _qpm(sequence: Any) -> float:
     return float(sequence.tempos[0].qpm if sequence.tempos else DEFAULT_QPM)
+
+
+def beat_of(piece: Piece) -> Beat:
+    """Returns the tempo and metre with which a piece begins."""
+    return Beat(
+        piece.tempos[0].qpm if piece.tempos else None,
+        (piece.metres[0].numerator, piece.metres[0].denominator) if piece.metres else None,
+    )
 
 
 def add_metre(sequence: Any, metre: tuple[int, int] | None) -> None:

@@ -12,7 +12,7 @@ from solferino.hparams import words
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.rbm import SPEC, RbmConfig, RbmExtraction, RbmGeneration, RbmLearned
 from solferino.hparams.reasons import NO_MELODY, OTHER_METRE, OUT_OF_RANGE, TOO_MANY_STEPS, Reject
-from solferino.models.core.family import Example, Family, Feature, Weights, add_metre
+from solferino.models.core.family import Example, Family, Feature, Weights, add_metre, beat_of
 from solferino.models.music import piano_rolls, sections
 from solferino.models.music import piece as pieces
 from solferino.models.music.page import NO_MARKS, Marks
@@ -207,7 +207,7 @@ class RbmFamily(Family):
             roll = piano_rolls.by_metre(section, layout.lowest, layout.highest)
         except ValueError as error:
             raise SolferinoError(f'{what} cannot be used: {error}.') from error
-        return Given(layout.of_roll(roll), *self.beat(sequence, config), roll.struck)
+        return Given(layout.of_roll(roll), *beat_of(piece), roll.struck)
 
     def _matrices(self, piece: Piece, config: RbmConfig, reject: Reject) -> Iterator[np.ndarray]:
         """Yields the matrix of each section of one tempo and metre that has notes."""

@@ -256,7 +256,7 @@ def test_other_kinds_of_files_are_taken(begin: Any, tmp_path: Path) -> None:
     ran = begin(('melody_rnn', 'mono_rnn'), f'--primer_midi={tmp_path}/tunes.abc')
     assert (ran.code, ran.metre) == (0, '3/4')
     assert [note.pitch for note in ran.music.notes[:6]] == [60, 62, 64, 65, 67, 69]
-    assert f'{tmp_path}/tunes.abc holds 2 tunes: the first that can be read is taken.' in ran.said
+    assert 'tunes.abc holds 2 tunes: the first that can be read is taken.' in ran.said
 
 
 @pytest.mark.parametrize(
