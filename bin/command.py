@@ -61,6 +61,7 @@ _BOUNDS = {
     'a non-negative number': '0 or more',
     'a positive number': 'above 0',
 }
+_EMPTY = 'is empty. Give a value, or leave it out; a shell puts nothing for a variable that it does not know.'
 _REQUIRED = 'must have a value other than None'  # absl's words about a required flag
 _INTERRUPTED = 130  # the shell's code for a process that Ctrl-C ended
 
@@ -186,6 +187,7 @@ def _run(
         except flags.IllegalFlagValueError as error:
             raise SolferinoError(_explain(str(error), flag_values)) from None
         _require_finite(flag_values)
+        _require_filled(flag_values)
         _set_up_logging(flag_values.log)
         values = _take_arguments(unknown, arguments, flag_values) if arguments else []
         if unknown and beam:
@@ -203,6 +205,9 @@ def _take_arguments(unknown: list[str], names: tuple[str, ...], flag_values: fla
     if len(values) != len(names):
         given = ' '.join(values) or 'none'
         raise SolferinoError(f'After the command comes {" ".join(names)}, without --; given: {given}.')
+    for name, value in zip(names, values, strict=True):
+        if not value:
+            raise SolferinoError(f'{name} {_EMPTY}')
     return values
 
 
@@ -242,6 +247,14 @@ def _require_finite(flag_values: flags.FlagValues) -> None:
         value = flag_values[name].value
         if isinstance(value, float) and not math.isfinite(value):
             raise SolferinoError(f'--{name}={value} is not a finite number.')
+
+
+def _require_filled(flag_values: flags.FlagValues) -> None:
+    """Raises SolferinoError for a text that is empty, unless it is so by default: '--input_dir=' is no folder."""
+    for name in flag_values:
+        flag = flag_values[name]
+        if flag.present and flag.default != '' and flag.value in ('', []):
+            raise SolferinoError(f'--{name}= {_EMPTY}')
 
 
 def _set_up_logging(name: str) -> None:

@@ -1,8 +1,9 @@
 """Converts a folder of music files to NoteSequences in a TFRecord file.
 
-Reads MIDI (.mid .midi), MusicXML (.xml .musicxml .mxl) and ABC (.abc). A file that is broken, empty or no music, or
-that would take too much memory or time, is left out; the others are not disturbed. A table at the end and a JSON file
-beside the output say what was left out and why. An output that exists is replaced when all is done, not before.
+Reads MIDI (.mid .midi .rmi .kar), MusicXML (.xml .musicxml .mxl) and ABC (.abc), as it sounds: what is damaged or not
+needed in a file is passed over and counted. A file that is broken, empty or no music, or that would take too much
+memory or time, is left out; the others are not disturbed. A table at the end and a JSON file beside the output say what
+was left out and why. An output that exists is replaced when all is done, not before.
 
   convert_dir_to_note_sequences --input_dir=~/midi --recursive --output_file=/tmp/music.tfrecord
 
@@ -32,6 +33,12 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_bool('recursive', False, 'Search subfolders too.', flag_values=values)
     flags.DEFINE_integer('num_shards', None, 'Write so many shards.', lower_bound=1, flag_values=values)
     flags.DEFINE_integer('num_workers', 1, 'Processes that read files.', lower_bound=1, flag_values=values)
+    flags.DEFINE_bool(
+        'magenta_reading',
+        False,
+        "Read files bug for bug as Magenta does, not as they sound: for datasets that are to be equal to Magenta's.",
+        flag_values=values,
+    )
     # A file's limits are at most what the system can be told of: bytes and nanoseconds in 64 bits.
     flags.DEFINE_float(
         'max_file_mb',
@@ -68,7 +75,15 @@ def main(values: flags.FlagValues, beam_args: list[str]) -> None:
     output = values.output_file
     if values.num_shards:
         output = records.with_shards(output, values.num_shards)
-    job = convert.Job(values.input_dir, output, values.recursive, limits, values.num_workers, tuple(beam_args))
+    job = convert.Job(
+        values.input_dir,
+        output,
+        values.recursive,
+        limits,
+        values.num_workers,
+        tuple(beam_args),
+        values.magenta_reading,
+    )
     print(convert.convert(job))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from absl import flags, logging
 
 from solferino.bin import command
-from solferino.hparams import generation, overrides
+from solferino.hparams import generation, overrides, words
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.generation import GenerateOptions
 from solferino.hparams.spec import FamilySpec
@@ -55,7 +55,7 @@ def define(fv: flags.FlagValues, spec: FamilySpec) -> None:
     flags.DEFINE_bool(
         'save_generator_bundle', False, 'Save the model as --bundle_file instead of generating.', flag_values=fv
     )
-    text('bundle_description', None, 'What to say about the model in the bundle: its training data, for example.')
+    text('bundle_description', '', 'What to say about the model in the bundle: its training data, for example.')
     text(
         'output_dir', None, 'Directory for the MIDI files; if it is not given, "generated" in the run directory, or '
         'beside the bundle. They are called MODEL_DATE_TIME_NUMBER.mid.'
@@ -65,8 +65,14 @@ def define(fv: flags.FlagValues, spec: FamilySpec) -> None:
         'draw', False, 'Draw all of them in one PNG beside them, primers and kept notes marked.', flag_values=fv
     )
     for name, help in spec.primer_flags.items():
-        text(name, '', help)
-    text('primer_midi', '', 'A MIDI file to begin with.')
+        text(name, None, help)
+    text(
+        'primer_midi', None, 'A file to begin with: MIDI, or what else datasets are made of, MusicXML and ABC; of many '
+        'tunes the first.'
+    )  # fmt: skip
+    flags.DEFINE_bool(
+        'magenta_reading', False, 'Read music files bug for bug as Magenta does, not as they sound.', flag_values=fv
+    )
     command.define_option_flags(fv, spec.generation)
     for name, help in spec.plots.items():
         flags.DEFINE_bool(name, False, help, flag_values=fv)
@@ -138,10 +144,10 @@ def _save_bundle(model: 'Model', fv: flags.FlagValues) -> None:
         generator_id=fv.generator_id or model.generator_id,
         generator_description=fv.generator_description or model.generator_description,
     )
-    if fv.bundle_description is None:
+    if not fv['bundle_description'].present:
         logging.info('The bundle has no description; --bundle_description="..." gives it one.')
     path = Path(fv.bundle_file).expanduser()
-    named.save_bundle(path, fv.bundle_description or '')
+    named.save_bundle(path, fv.bundle_description)
     print(f'Saved {model.source} as the bundle {path}.')
 
 
@@ -153,10 +159,9 @@ def _generate(model: 'Model', fv: flags.FlagValues, spec: FamilySpec) -> None:
     options = model.options(primer, **given)
     if not _primer_flags(fv, spec):
         logging.info('No primer was given: beginning with %s.', options.beginning or spec.default_primer)
-    if fv.primer_midi and fv.qpm and primer.tempos and abs(primer.tempos[0].qpm - fv.qpm) > 0.01:
-        logging.warning(
-            '--qpm=%g is not used: %s has its own tempo, %.4g.', fv.qpm, fv.primer_midi, primer.tempos[0].qpm
-        )
+    own = model.family.beat(primer, model.config).qpm
+    if own and fv.qpm and abs(own - fv.qpm) > 0.01:
+        logging.warning('--qpm=%g is not used: %s has its own tempo, %.4g.', fv.qpm, fv.primer_midi, own)
     began = time.monotonic()
     sequences = model.generate_with(options, primer, fv.num_outputs)
     seconds = time.monotonic() - began
@@ -202,7 +207,7 @@ def _given_options(fv: flags.FlagValues, spec: FamilySpec) -> dict[str, Any]:
     """Returns the fields of `spec.generation` that flags give: with the seed, and the music of files."""
     given = command.given_options(fv, spec.generation)
     midi = [field.name for field in dataclasses.fields(spec.generation) if field.metadata.get('midi')]
-    read = {name: _read_midi(name, given[name]) if given[name] else None for name in midi if name in given}
+    read = {name: _read_music(name, fv) if given[name] else None for name in midi if name in given}
     seed = secrets.randbelow(1 << 31) if fv.seed is None else fv.seed
     return given | read | {'seed': seed}
 
@@ -251,18 +256,33 @@ def _primer(model: 'Model', fv: flags.FlagValues, spec: FamilySpec) -> Any:
     if not given:
         return None
     if given[0] == 'primer_midi':
-        return _read_midi('primer_midi', fv.primer_midi)
+        return _read_music('primer_midi', fv)
     return model.family.parse_primer(given[0], str(fv[given[0]].value), model.config)
 
 
-def _read_midi(flag: str, path: str) -> Any:
+def _read_music(flag: str, fv: flags.FlagValues) -> Any:
     """Reads music as the pipelines read files: apart from this process, so that it cannot take all memory."""
     from note_seq.protobuf import music_pb2
 
     from solferino.pipelines import parsing
 
-    with parsing.Parser(parsing.Limits()) as parser:
-        answer = parser.parse_midi(Path(path).expanduser())
-    if isinstance(answer, parsing.LeftOut):
-        raise SolferinoError(f'--{flag}={path}: {answer.reason} ({answer.detail}).')
-    return music_pb2.NoteSequence.FromString(answer.data)
+    path = str(fv[flag].value)
+    with parsing.Parser(parsing.Limits(), fv.magenta_reading) as parser:
+        answers = parser.parse_file(Path(path).expanduser())
+    music = [answer for answer in answers if isinstance(answer, parsing.Converted)]
+    if not music:
+        reason, detail = next((a.reason, a.detail) for a in answers if isinstance(a, parsing.LeftOut))
+        remedy = parsing.REMEDIES.get(reason, '')
+        # These limits have no flags here.
+        advice = f': {remedy}' if remedy and not remedy.startswith('--') else ''
+        raise SolferinoError(f'--{flag}={path}: {reason} ({detail}){advice}.')
+    if len(answers) > 1:
+        logging.warning('%s holds %d tunes: the first that can be read is taken.', Path(path).name, len(answers))
+    sequence = music_pb2.NoteSequence.FromString(music[0].data)
+    if not sequence.notes:
+        raise SolferinoError(f'--{flag}={path}: there are no notes in it. Give a file with some.')
+    if music[0].remarks:
+        noticed = ', '.join(words.counted(remark.times, remark.what) for remark in music[0].remarks)
+        logging.info('%s: %s.', Path(path).name, noticed)
+    sequence.filename = path
+    return sequence

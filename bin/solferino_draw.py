@@ -25,7 +25,7 @@ _STYLES = ('auto', 'drums', 'notes')
 def define(flag_values: flags.FlagValues) -> None:
     """Defines the flags."""
     flags.DEFINE_list(
-        'input', None, 'Music files, or patterns such as "generated/*.mid", with commas between them.',
+        'input', None, 'Music files, folders of them, or patterns such as "generated/*.mid", with commas between them.',
         required=True, flag_values=flag_values,
     )  # fmt: skip
     flags.DEFINE_string(
@@ -55,6 +55,11 @@ def main(flag_values: flags.FlagValues) -> None:
     """Draws the pictures."""
     if not flag_values.output_dir and not flag_values.contact_sheet:
         raise SolferinoError('--output_dir or --contact_sheet is required: where to draw to.')
+    sheet = Path(flag_values.contact_sheet or '').expanduser()
+    if flag_values.contact_sheet and sheet.suffix.lower() != '.png':
+        raise SolferinoError(
+            f'--contact_sheet={sheet}: a picture is a PNG file, whose name ends in .png: {sheet.with_suffix(".png")}.'
+        )
     paths = _pictures(flag_values.input, Path(flag_values.output_dir or '').expanduser())
     items = []
     for picture, title, sequence in _music(paths):
@@ -69,7 +74,6 @@ def main(flag_values: flags.FlagValues) -> None:
     if not items:
         raise SolferinoError('--input: nothing was drawn; the reasons are above.')
     if flag_values.contact_sheet:
-        sheet = Path(flag_values.contact_sheet).expanduser()
         _write('contact_sheet', sheet, _sheet(items, sheet.stem, flag_values))
 
 
@@ -143,10 +147,12 @@ def _pictures(inputs: Iterable[str], folder: Path) -> dict[Path, Path]:
     paths: dict[Path, Path] = {}
     for text in inputs:
         pattern = str(Path(text.strip()).expanduser())
-        # A file that is there is meant itself, even if its name holds a bracket.
-        found = (
-            [pattern] if os.path.isfile(pattern) else sorted(filter(os.path.isfile, glob.glob(pattern, recursive=True)))
-        )
+        found = _found(pattern)
+        if not found and os.path.isdir(pattern):
+            raise SolferinoError(
+                f'--input: the folder {text.strip()} has no music files. Those of its subfolders as well are '
+                f'"{text.strip().rstrip("/")}/**/*.mid".'
+            )
         if not found:
             raise SolferinoError(f'--input: no file matches {text.strip()!r}.')
         paths.update({Path(file): folder / f'{Path(file).stem}.png' for file in found})
@@ -157,6 +163,16 @@ def _pictures(inputs: Iterable[str], folder: Path) -> dict[Path, Path]:
                 f'--input: {sources[picture]} and {source} would both be drawn as {picture}. Draw them apart.'
             )
     return paths
+
+
+def _found(pattern: str) -> list[str]:
+    """The files that a text means: one that is there itself, even if its name holds a bracket, or those of a folder."""
+    if os.path.isfile(pattern):
+        return [pattern]
+    if os.path.isdir(pattern):
+        names = sorted(name for name in os.listdir(pattern) if parsing.ending(os.fsencode(name)) in parsing.KINDS)
+        return [path for path in (os.path.join(pattern, name) for name in names) if os.path.isfile(path)]
+    return sorted(filter(os.path.isfile, glob.glob(pattern, recursive=True)))
 
 
 def console_entry_point() -> None:

@@ -53,15 +53,15 @@ def define(fv: flags.FlagValues, spec: FamilySpec) -> None:
     text('run_dir', f'/tmp/{spec.name}/logdir/run1', 'Directory for checkpoints and TensorBoard events.')
     text(
         'sequence_example_file',
-        '',
+        None,
         'TFRecord file with the examples to train on, or with --eval those to evaluate on; also a pattern.',
     )
     text(
         'warm_start_bundle_file',
-        '',
+        None,
         'A bundle (.mag) of this config, ours or one of Magenta: a new run begins with its weights and layers.',
     )
-    text('eval_file', '', 'TFRecord file with held-out examples: training evaluates on them and keeps the best model.')
+    text('eval_file', None, 'TFRecord file with held-out examples: training evaluates on them, keeps the best model.')
     number('num_training_steps', 0, 'Training ends at this step, counted from the very first; 0 for no end.')
     number('num_eval_examples', 0, 'Evaluate on this many examples; 0 for all.')
     number('summary_frequency', 10, 'Steps from one summary to the next.', lowest=1)
@@ -116,8 +116,8 @@ def main(fv: flags.FlagValues, spec: FamilySpec) -> None:
     request = jobs.Request(
         run_dir=os.path.expanduser(fv.run_dir),
         given=settings.Given(config, fv.hparams),
-        examples=fv.sequence_example_file,
-        eval_examples=fv.eval_file,
+        examples=fv.sequence_example_file or '',
+        eval_examples=fv.eval_file or '',
         num_eval_examples=fv.num_eval_examples,
         seed=fv.seed,
         generator={name: value for name, value in generator.items() if value},

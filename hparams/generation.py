@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import math
 from typing import Any, ClassVar, TypeVar
 
 from solferino.hparams.errors import SolferinoError
@@ -71,6 +72,13 @@ class GenerateOptions:
             if getattr(self, name) is not None:
                 return f'--{name}={getattr(self, name):g} ({self.num_steps} steps)'
         return f'--num_steps={self.num_steps}'
+
+    def enough(self, num_steps: int) -> str:
+        """A flag for a length of at least so many steps, of the kind that was given."""
+        for name in _INSTEAD_OF_STEPS:
+            if getattr(self, name) is not None:
+                return f'--{name}={math.ceil(getattr(self, name) * num_steps / self.num_steps)}'
+        return f'--num_steps={num_steps}'
 
     @property
     def beginning(self) -> str:

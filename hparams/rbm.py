@@ -152,7 +152,7 @@ class RbmGeneration(GenerateOptions):
     gibbs_steps: int = option(1000, 'Steps of the Gibbs chain: the more, the less is left of what it began with.')
     start: str = option('zeros', 'What the chain begins with if there is no primer: zeros (silence) or noise.')
     clamp_midi: Any = midi_option(  # noqa: RUF009  # its default is None
-        'A MIDI file whose notes stay as they are, on the grid of steps, while the model fills the rest; its tempo is '
+        'A music file whose notes stay as they are, on the grid of steps, while the model fills the rest; its tempo is '
         'kept unless --qpm is given.'
     )
     clamp: str = option(

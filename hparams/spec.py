@@ -108,7 +108,7 @@ def option(default: Any, help: str, auto: bool = False) -> Any:
 
 
 def midi_option(help: str) -> Any:
-    """A field for a piece of music, None if there is none; its flag takes the path of a MIDI file."""
+    """A field for a piece of music, None if there is none; its flag takes the path of a music file."""
     return dataclasses.field(default=None, metadata={'help': help, 'midi': True})
 
 

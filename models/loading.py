@@ -12,6 +12,8 @@ import logging
 import pathlib
 from typing import Any
 
+from note_seq.protobuf import music_pb2
+
 from solferino.hparams import generation, overrides
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import Config
@@ -76,6 +78,9 @@ class Model:
         if options.get('temperature') == generation.AUTO:
             options['temperature'] = self.auto_temperature()
         chosen = generation.replace(self.family.spec.generation, **options)
+        for music in (primer, *lengths.music_in(chosen)):
+            if isinstance(music, music_pb2.NoteSequence):
+                self._tell(music)
         return lengths.in_steps(self.family, self.config, primer, chosen)
 
     def generate_with(self, options: Any, primer: Any, num_outputs: int) -> list[Any]:
@@ -86,15 +91,25 @@ class Model:
         if options.accents:
             begin = 0.0
             if options.exclude_primer:  # the music begins where it ends
-                rate = self.family.steps_per_second(self.config, options, lengths.tempo(primer, options))
+                rate = self.family.steps_per_second(
+                    self.config, options, lengths.tempo(self.family, self.config, primer, options)
+                )
                 begin = self.family.primer_steps(primer, self.config, options) / rate
             for sequence in made:
                 accents.apply(sequence, begin)
         return made
 
+    def _tell(self, music: music_pb2.NoteSequence) -> None:
+        """Says in one line what of given music is not used, or not as it is, if there is any such."""
+        told = self.family.remarks(music, self.config)
+        if told:
+            _log.warning('%s: %s.', pathlib.Path(music.filename).name or 'The primer', '; '.join(told))
+
     def seconds(self, options: Any, primer: Any = None) -> float:
         """How long the music is that `generate_with` makes, if `options.num_steps` says it."""
-        rate = self.family.steps_per_second(self.config, options, lengths.tempo(primer, options))
+        rate = self.family.steps_per_second(
+            self.config, options, lengths.tempo(self.family, self.config, primer, options)
+        )
         return float(options.num_steps / rate)
 
     def auto_temperature(self) -> float:

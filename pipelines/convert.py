@@ -30,8 +30,12 @@ REMEDIES = parsing.REMEDIES | {
 # What is counted beside the reasons.
 _FILES, _SEQUENCES, _SILENT, _NOTES, _MILLISECONDS = 'files', 'sequences', 'without notes', 'notes', 'milliseconds'
 _IN_DOUBT = 'odd MIDI files read by note-seq'
+_OTHERWISE = 'files read otherwise than by Magenta'
+# What the readers noticed is counted under its words, after this.
+_NOTICED = 'noticed: '
+_TRIED, _SHOWN = 20, 10  # files, when none could be converted
 # Where the pipeline's records go.
-_MUSIC, _LEFT_OUT = 'music', 'left out'
+_MUSIC, _LEFT_OUT, _REMARKS, _SILENCES = 'music', 'left out', 'remarks', 'silences'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +47,7 @@ class Job:
       output_file: a TFRecord file, or 'name@8.tfrecord' for shards. One that exists is replaced when all is done.
       recursive: whether to search subfolders.
       limits: what one file may take.
+      magenta_reading: whether to read files bug for bug as Magenta does, and not as they sound.
       num_workers: processes that read files.
       beam_args: Beam's own flags.
     """
@@ -53,6 +58,7 @@ class Job:
     limits: Limits = dataclasses.field(default_factory=Limits)
     num_workers: int = 1
     beam_args: tuple[str, ...] = ()
+    magenta_reading: bool = False
 
 
 def convert(job: Job) -> str:
@@ -66,15 +72,22 @@ def convert(job: Job) -> str:
         done = _run(job, root, staging)
         tallies, table = done.tallies, _table(done.tallies)
         if not _totals(tallies)[_FILES]:
+            details = _details(writing.merge(staging, done.runs.get(_LEFT_OUT, [])))
             raise SolferinoError(
-                f'No file of {root} could be converted, so nothing is written.{_hint(root, job)}\n{table}'
+                f'No file of {root} could be converted, so nothing is written.{_hint(root, job)}\n{table}{details}'
             )
         writing.assemble(staging, done.runs[_MUSIC], output)
-        _write_manifest(outputs[-1], job, tallies, writing.merge(staging, done.runs.get(_LEFT_OUT, [])))
+        lists = {
+            'remarks': writing.merge(staging, done.runs.get(_REMARKS, [])),
+            'without_notes': writing.merge(staging, done.runs.get(_SILENCES, [])),
+            'left_out': writing.merge(staging, done.runs.get(_LEFT_OUT, [])),
+        }
+        _write_manifest(outputs[-1], job, tallies, lists)
         staging.commit()
-    listed = (
-        'What was left out is listed in' if any(t.count for t in _left_out(tallies).values()) else 'The counts are in'
-    )
+    if _left_out(tallies):
+        listed = 'What was left out is listed in'
+    else:
+        listed = 'What was noticed is listed in' if _noticed(tallies) or _silences(tallies) else 'The counts are in'
     return f'{table}\nWritten: {job.output_file}\n{listed} {manifest}'
 
 
@@ -83,10 +96,13 @@ def manifest_path(output: str) -> str:
     return records.stem(output) + '.manifest.json'
 
 
-def find(root: str, recursive: bool, ignore: str = '') -> Iterator[tuple[bytes, str]]:
+def find(
+    root: str, recursive: bool, ignore: str = '', kinds: Mapping[str, str] = parsing.KINDS
+) -> Iterator[tuple[bytes, str]]:
     """Yields the path of each file below `root`, relative to it, and why it is not to be opened, or ''.
 
-    Paths are bytes, because file names are; links are followed. `ignore` is the name of a folder to pass over.
+    Paths are bytes, because file names are; links are followed. `ignore` is the name of a folder to pass over, `kinds`
+    are the endings of files to be opened.
     """
     top = os.stat(root)
     pending = [(b'', frozenset([(top.st_dev, top.st_ino)]))]
@@ -102,7 +118,7 @@ def find(root: str, recursive: bool, ignore: str = '') -> Iterator[tuple[bytes, 
                 name = os.path.join(folder, entry.name)
                 place = _place_of_folder(entry)
                 if place is None:
-                    yield name, '' if parsing.ending(name) in parsing.KINDS else UNKNOWN_KIND
+                    yield name, '' if parsing.ending(name) in kinds else UNKNOWN_KIND
                 elif entry.name == os.fsencode(ignore):
                     continue
                 elif not recursive:
@@ -134,23 +150,24 @@ def _run(job: Job, root: str, staging: Staging) -> work.Done:
     """Reads the files."""
     listing = staging.path('files.tfrecord')
     with records.Writer(listing) as writer:
-        for name, reason in find(root, job.recursive, os.path.basename(staging.folder)):
+        kinds = parsing.MAGENTA_KINDS if job.magenta_reading else parsing.KINDS
+        for name, reason in find(root, job.recursive, os.path.basename(staging.folder), kinds):
             writer.write(name + b'\0' + reason.encode())
-    task = _ReadFiles(os.fsencode(root), job.limits)
+    task = _ReadFiles(os.fsencode(root), job.limits, job.magenta_reading)
     return work.run(task, Source(listing), staging, 'files', job.beam_args, job.num_workers)
 
 
 class _ReadFiles:
     """The task: to read files of the listing."""
 
-    def __init__(self, root: bytes, limits: Limits):
-        self._root, self._limits = root, limits
+    def __init__(self, root: bytes, limits: Limits, magenta_reading: bool):
+        self._root, self._limits, self._magenta_reading = root, limits, magenta_reading
         self._collection = parsing.text(os.path.basename(root))
 
     def setup(self) -> None:
         """See work.Task."""
         self._resources = contextlib.ExitStack()
-        self._parser = self._resources.enter_context(Parser(self._limits))
+        self._parser = self._resources.enter_context(Parser(self._limits, self._magenta_reading))
 
     def teardown(self) -> None:
         """See work.Task."""
@@ -171,7 +188,10 @@ class _ReadFiles:
 def _take(name: bytes, answers: list[Converted | LeftOut], results: Results) -> None:
     """Writes and counts what has come of a file."""
     file = parsing.text(name)
-    results.count(_FILES, int(any(isinstance(answer, Converted) for answer in answers)))
+    music = [answer for answer in answers if isinstance(answer, Converted)]
+    results.count(_FILES, int(bool(music)))
+    if any(answer.differs for answer in music):
+        results.count(_OTHERWISE, 1, file)
     for answer in answers:
         if isinstance(answer, LeftOut):
             results.write(_LEFT_OUT, answer.file, json.dumps(answer._asdict(), ensure_ascii=False).encode())
@@ -183,15 +203,26 @@ def _take(name: bytes, answers: list[Converted | LeftOut], results: Results) -> 
         results.count(_MILLISECONDS, answer.milliseconds)
         if not answer.notes:
             results.count(_SILENT, 1, file)
+            results.count(answer.silence, 1, file)
+            silence = {'file': file, 'reason': answer.silence, 'remedy': parsing.SILENCE[answer.silence]}
+            results.write(_SILENCES, file, json.dumps(silence).encode())
         if answer.doubt:
             results.count(_IN_DOUBT, 1, file)
+        for remark in answer.remarks:
+            results.count(_NOTICED + remark.what, remark.times, file)
+        if answer.remarks:
+            noticed = {remark.what: remark.times for remark in answer.remarks}
+            line = {'file': file, 'magenta_reads_otherwise': answer.differs, 'remarks': noticed}
+            results.write(_REMARKS, file, json.dumps(line, ensure_ascii=False).encode())
     results.step()
 
 
 def _totals(tallies: Mapping[str, Tally]) -> dict[str, int | float]:
     """The numbers of the table and the manifest."""
     names = [
-        n for n in (_FILES, _IN_DOUBT, _SEQUENCES, _SILENT, _NOTES) if n in tallies or n not in (_IN_DOUBT, _SILENT)
+        name
+        for name in (_FILES, _OTHERWISE, _IN_DOUBT, _SEQUENCES, _SILENT, _NOTES)
+        if name in tallies or name in (_FILES, _SEQUENCES, _NOTES)
     ]
     totals: dict[str, int | float] = {name: tallies.get(name, Tally()).count for name in names}
     return totals | {'minutes': tallies.get(_MILLISECONDS, Tally()).count / 60_000}
@@ -201,30 +232,59 @@ def _left_out(tallies: Mapping[str, Tally]) -> dict[str, Tally]:
     return {reason: tally for reason, tally in tallies.items() if reason in REMEDIES}
 
 
+def _silences(tallies: Mapping[str, Tally]) -> dict[str, Tally]:
+    return {reason: tally for reason, tally in tallies.items() if reason in parsing.SILENCE}
+
+
+def _noticed(tallies: Mapping[str, Tally]) -> dict[str, Tally]:
+    """What the readers noticed."""
+    return {name.removeprefix(_NOTICED): tally for name, tally in tallies.items() if name.startswith(_NOTICED)}
+
+
 def _table(tallies: Mapping[str, Tally]) -> str:
     files, *others = _totals(tallies).items()
-    return report.table({'files converted': files[1]} | dict(others), _left_out(tallies), REMEDIES)
+    done = {'files converted': files[1]} | dict(others)
+    reasons = _silences(tallies) | _left_out(tallies)
+    return report.table(done, reasons, REMEDIES | parsing.SILENCE, _noticed(tallies))
+
+
+def _details(left_out: Iterator[bytes]) -> str:
+    """What the parser said of the first files, for people who get no manifest."""
+    said = (LeftOut(**json.loads(line)) for line in left_out)
+    shown = [f'\n{one.file}: {one.reason}: {one.detail}' for one in said if one.detail]
+    more = len(shown) - _SHOWN
+    return ''.join(shown[:_SHOWN]) + (f'\nand {more} more' if more > 0 else '')
 
 
 def _hint(root: str, job: Job) -> str:
-    """What to do when there is nothing to convert, if that is easy to see."""
-    if not job.recursive and any(b'/' in path and not reason for path, reason in find(root, recursive=True)):
-        return ' There are music files in its subfolders: add --recursive.'
+    """What to do when there is nothing to convert, if that is easy to see: of the files below it the first are read."""
+    if job.recursive:
+        return ''
+    below = (name for name, reason in find(root, recursive=True) if b'/' in name and not reason)
+    requests = [Request(os.path.join(os.fsencode(root), name), name, '') for name in itertools.islice(below, _TRIED)]
+    with Parser(job.limits, job.magenta_reading) as parser:
+        if any(isinstance(answer, Converted) for answers in parser.parse_all(requests) for answer in answers):
+            return ' There are music files in its subfolders: add --recursive.'
     return ''
 
 
-def _write_manifest(path: str, job: Job, tallies: Mapping[str, Tally], left_out: Iterator[bytes]) -> None:
-    """Writes the counts, and each file left out on a line of its own, as JSON."""
+def _write_manifest(path: str, job: Job, tallies: Mapping[str, Tally], lists: Mapping[str, Iterator[bytes]]) -> None:
+    """Writes the counts, and lists with each file on a line of its own, as JSON."""
     head = {
         'input_dir': job.input_dir,
         'output_file': job.output_file,
         'recursive': job.recursive,
         'limits': dataclasses.asdict(job.limits),
+        'magenta_reading': job.magenta_reading,
         'converted': _totals(tallies),
+        'noticed': {what: dataclasses.asdict(tally) for what, tally in _noticed(tallies).items()},
         'left_out_by_reason': {reason: dataclasses.asdict(tally) for reason, tally in _left_out(tallies).items()},
     }
     with open(path, 'w', encoding='utf-8') as file:
-        file.write(json.dumps(head, indent=1, ensure_ascii=False)[:-2] + ',\n "left_out": [')
-        for separator, line in zip(itertools.chain(['\n  '], itertools.repeat(',\n  ')), left_out, strict=False):
-            file.write(separator + line.decode())
-        file.write('\n ]\n}\n')
+        file.write(json.dumps(head, indent=1, ensure_ascii=False)[:-2])
+        for name, lines in lists.items():
+            file.write(f',\n "{name}": [')
+            for separator, line in zip(itertools.chain(['\n  '], itertools.repeat(',\n  ')), lines, strict=False):
+                file.write(separator + line.decode())
+            file.write('\n ]')
+        file.write('\n}\n')

@@ -3,8 +3,8 @@
 It forks, and the fork reads file after file under the limits; when a file is its end, the first process says so and
 forks again, which takes milliseconds. Nothing here may start a thread.
 
-MIDI files are read by our own reader, hundreds of them in the time of note-seq's import. note-seq reads the other kinds
-and the MIDI files that are in doubt, and is loaded when the first of them comes.
+MIDI files are read by our own readers, hundreds of them in the time of note-seq's import. note-seq reads the other
+kinds, and in Magenta's reading the MIDI files that are in doubt; it is loaded when the first of them comes.
 """
 
 import importlib
@@ -18,7 +18,9 @@ import types
 from multiprocessing.connection import Connection
 from typing import Any
 
-from solferino.models.music import midi_events, midi_notes, note_sequence_bytes
+from solferino.models.music import midi_events, midi_notes, midi_walk, note_sequence_bytes
+from solferino.models.music.midi_events import Events
+from solferino.models.music.remarks import Refused
 from solferino.pipelines import parsing
 from solferino.pipelines.parsing import Converted, LeftOut, Limits, Request
 
@@ -29,11 +31,12 @@ def main() -> None:
     What is killed from outside may have been about to send or to fetch something: the pipe is of no more use then.
     """
     connection = Connection(int(sys.argv[1]))
-    limits = Limits(*map(float, sys.argv[2:]))  # written by Parser._start
+    magenta_reading = sys.argv[2] == 'magenta'  # written by Parser._start, and the limits too
+    limits = Limits(*map(float, sys.argv[3:]))
     while True:
         reader = os.fork()
         if not reader:
-            _serve(connection, limits)
+            _serve(connection, limits, magenta_reading)
         code = os.waitstatus_to_exitcode(os.waitpid(reader, 0)[1])
         if code in (0, -signal.SIGKILL):
             break
@@ -41,7 +44,7 @@ def main() -> None:
         connection.send(parsing.Died(code))
 
 
-def _serve(connection: Connection, limits: Limits) -> None:
+def _serve(connection: Connection, limits: Limits, magenta_reading: bool) -> None:
     """Answers lists of requests, file by file, until there are no more, or a file ends this process."""
     _limit_memory(limits.memory_megabytes)
     while True:
@@ -50,21 +53,21 @@ def _serve(connection: Connection, limits: Limits) -> None:
         except (EOFError, OSError):
             os._exit(0)
         for request in requests:
-            answer = _answer(request, limits)
+            answer = _answer(request, limits, magenta_reading)
             try:
                 connection.send(answer)
             except OSError:  # the parent has gone
                 os._exit(0)
 
 
-def _answer(request: Request, limits: Limits) -> list[Converted | LeftOut]:
+def _answer(request: Request, limits: Limits, magenta_reading: bool) -> list[Converted | LeftOut]:
     """Reads a file under the limits, or ends the process."""
     # Processor time, so that a busy machine leaves out no more than an idle one; and far beyond it time on the wall,
     # for a file system that does not answer. Both signals end the process, wherever it is.
     signal.setitimer(signal.ITIMER_PROF, limits.seconds)
     signal.setitimer(signal.ITIMER_REAL, 10 * limits.seconds)
     try:
-        return _read(request, limits)
+        return _read(request, limits, magenta_reading)
     except MemoryError:
         os._exit(parsing.EXIT_MEMORY)
     finally:
@@ -96,7 +99,7 @@ def _note_seq(limits: Limits | None) -> types.ModuleType:
     return module
 
 
-def _read(request: Request, limits: Limits) -> list[Converted | LeftOut]:
+def _read(request: Request, limits: Limits, magenta_reading: bool) -> list[Converted | LeftOut]:
     """Reads a file. Raises MemoryError; whatever else is wrong with it is an answer."""
 
     def left_out(reason: str, detail: object) -> LeftOut:
@@ -115,9 +118,11 @@ def _read(request: Request, limits: Limits) -> list[Converted | LeftOut]:
     except OSError as error:
         return [left_out(parsing.CANNOT_BE_READ, error.strerror)]
     doubt = ''
+    if request.kind == 'midi' and not magenta_reading:
+        return _read_midi(request, content)
     if request.kind == 'midi':
         try:
-            return [_converted_directly(request, content)]
+            return [_read_midi_as_magenta(request, content)]
         except midi_events.InDoubt as error:
             doubt = str(error)
         except MemoryError:
@@ -133,12 +138,36 @@ def _read(request: Request, limits: Limits) -> list[Converted | LeftOut]:
     return answer or [left_out(parsing.NO_TUNES, 'no tune in the file')]
 
 
-def _converted_directly(request: Request, content: bytes) -> Converted:
-    """What `_converted` makes of note-seq's NoteSequence, without either. Raises InDoubt."""
-    music = midi_notes.music(midi_events.read(content))
-    identity = parsing.sequence_id(request.name, request.collection, request.kind)
+def _read_midi(request: Request, content: bytes) -> list[Converted | LeftOut]:
+    """Reads a MIDI file as it sounds."""
+    try:
+        try:
+            events = midi_events.read(content)
+        except midi_events.InDoubt:
+            events = midi_walk.read(content)
+        pieces = midi_notes.pieces(events)
+    except Refused as refusal:
+        return [LeftOut(parsing.text(request.name), refusal.reason, refusal.detail)]
+    if not any(len(piece.notes.pitch) for piece in pieces) and (damages := midi_walk.damages(events)):
+        return [LeftOut(parsing.text(request.name), parsing.DAMAGED, f'no note of it is left: {damages}')]
+    suffixes = [''] if len(pieces) == 1 else [f'_{number}' for number in range(1, len(pieces) + 1)]
+    return [_converted_directly(request, events, *piece) for piece in zip(pieces, suffixes, strict=True)]
+
+
+def _read_midi_as_magenta(request: Request, content: bytes) -> Converted:
+    """Reads a MIDI file as note-seq does. Raises InDoubt."""
+    events = midi_events.read(content, magenta_reading=True)
+    answer = _converted_directly(request, events, midi_notes.music(events, magenta_reading=True))
+    return answer._replace(silence=parsing.LOST) if answer.silence == parsing.NEVER_ENDED else answer
+
+
+def _converted_directly(request: Request, events: Events, music: midi_notes.Music, suffix: str = '') -> Converted:
+    """What `_converted` makes of note-seq's NoteSequence, without either."""
+    identity = parsing.sequence_id(request.name + suffix.encode(), request.collection, request.kind)
     data = note_sequence_bytes.write(music, identity, parsing.text(request.name), request.collection)
-    return Converted(identity, data, len(music.notes.pitch), round(music.total_time * 1000), '')
+    silence = parsing.NEVER_ENDED if midi_events.strikes(events) else parsing.NOTHING_STRUCK
+    milliseconds = round(music.total_time * 1000)
+    return Converted(identity, data, len(music.notes.pitch), milliseconds, '', music.remarks, silence)
 
 
 def _converted(request: Request, doubt: str, suffix: str, sequence: Any) -> Converted:

@@ -8,6 +8,7 @@ import collections
 import contextlib
 import dataclasses
 import hashlib
+import logging
 import multiprocessing
 import os
 import signal
@@ -16,25 +17,47 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Self
 
+from solferino.models.music.remarks import DAMAGED as DAMAGED
+from solferino.models.music.remarks import NO_TRACKS as NO_TRACKS
+from solferino.models.music.remarks import NOT_MIDI as NOT_MIDI
+from solferino.models.music.remarks import TOO_LATE as TOO_LATE
+from solferino.models.music.remarks import Remark as Remark
+
 # File name endings, in lower case, and the kind of source that each is: the <type> of an id.
 KINDS = {
     '.mid': 'midi',
     '.midi': 'midi',
+    '.rmi': 'midi',
+    '.kar': 'midi',
     '.xml': 'musicxml',
     '.musicxml': 'musicxml',
     '.mxl': 'musicxml',
     '.abc': 'abc',
 }
 
+# Magenta looks for no other files.
+MAGENTA_KINDS = {ending: kind for ending, kind in KINDS.items() if ending not in ('.rmi', '.kar')}
+
+# Why there is no note in a piece of music.
+NO_NOTES = 'no notes found'
+NOTHING_STRUCK = 'no note is struck'
+NEVER_ENDED = 'no note has a length: they are never ended, or at once'
+LOST = 'no note has a length, which Magenta asks for'
+
+SILENCE = {
+    NO_NOTES: 'look in a music program whether there are any',
+    NOTHING_STRUCK: 'there are only texts, settings or rests in it: nothing is lost',
+    NEVER_ENDED: 'give them lengths in a music program and export it again',
+    LOST: 'drum hits need none without --magenta_reading; give other notes lengths in a music program',
+}
+
 # Why a file is left out.
 CANNOT_BE_READ = 'cannot be read'
 EMPTY = 'empty file'
 TOO_LARGE = 'too large'
-NOT_MIDI = 'not a MIDI file'
 NOT_MUSICXML = 'not a MusicXML file'
-NO_TRACKS = 'no tracks'
 NO_TUNES = 'no tunes'
-DAMAGED = 'damaged file'
+NOT_UNDERSTOOD = 'not understood'  # a valid file; the detail is the name of the feature
 UNKNOWN_ABC = 'ABC notation that is not understood'
 TOO_MUCH_MEMORY = 'needs too much memory'
 TOO_LONG = 'takes too long'
@@ -49,6 +72,8 @@ REMEDIES = {
     NO_TRACKS: 'there is nothing in it',
     NO_TUNES: 'there is nothing in it',
     DAMAGED: 'it breaks the format: open it in a music program and export it again',
+    NOT_UNDERSTOOD: 'the manifest names the feature that cannot be read: export the music without it, or as MIDI',
+    TOO_LATE: 'a time in it may be corrupt: look in a music program where its last notes are',
     UNKNOWN_ABC: 'voices, chords, tuplets, parts and variant endings are not read: export the tune as MIDI',
     TOO_MUCH_MEMORY: '--max_file_memory_mb raises the limit',
     TOO_LONG: '--max_file_seconds raises the limit',
@@ -87,7 +112,8 @@ class Request(NamedTuple):
 class Converted(NamedTuple):
     """A piece of music: its id, the serialized NoteSequence, its number of notes and length.
 
-    If it is of a MIDI file that note-seq had to read, `doubt` says why; else it is ''.
+    If it is of a MIDI file that note-seq had to read, `doubt` says why; else it is ''. `remarks` are what was noticed.
+    Without notes, `silence` says why, one of the keys of SILENCE.
     """
 
     id: str
@@ -95,6 +121,13 @@ class Converted(NamedTuple):
     notes: int
     milliseconds: int
     doubt: str = ''
+    remarks: tuple[Remark, ...] = ()
+    silence: str = NO_NOTES
+
+    @property
+    def differs(self) -> bool:
+        """Whether Magenta would have read other music, or none."""
+        return any(remark.differs for remark in self.remarks)
 
 
 class LeftOut(NamedTuple):
@@ -129,11 +162,12 @@ def sequence_id(name: bytes, collection: str, kind: str) -> str:
 class Parser:
     """Reads files one after the other in a child process; a context manager. Not for use from several threads.
 
-    If this process is killed, the child ends when it has read the file that it is at.
+    If this process is killed, the child ends when it has read the file that it is at. With `magenta_reading`, files
+    are read bug for bug as Magenta reads them, and else as they sound.
     """
 
-    def __init__(self, limits: Limits):
-        self._limits = limits
+    def __init__(self, limits: Limits, magenta_reading: bool = False):
+        self._limits, self._magenta_reading = limits, magenta_reading
         self._is_fresh = True  # the process that reads has read nothing yet
         self._owed = 0  # answers that are to come
 
@@ -183,17 +217,20 @@ class Parser:
     def parse_midi(self, path: str | os.PathLike[str]) -> Converted | LeftOut:
         """Returns the music of a MIDI file, whatever its name ends in, or why it cannot be read."""
         name = os.fsencode(path)
-        return self.parse(Request(name, name if ending(name) in ('.mid', '.midi') else name + b'.mid', ''))[0]
+        return self.parse(Request(name, name if KINDS.get(ending(name)) == 'midi' else name + b'.mid', ''))[0]
 
     def _start(self) -> None:
         self._connection, theirs = multiprocessing.Pipe()
         child = [sys.executable, '-m', 'solferino.pipelines.parse_child', str(theirs.fileno())]
+        reading = 'magenta' if self._magenta_reading else 'sounding'
         limits = [str(limit) for limit in dataclasses.astuple(self._limits)]
         # One thread each: the files are spread over processes already, and threads do not survive the child's fork.
         environment = os.environ | {'OPENBLAS_NUM_THREADS': '1', 'OMP_NUM_THREADS': '1'} | _KEEP_MEMORY
         self._process = subprocess.Popen(
-            child + limits,
+            [*child, reading, *limits],
             stdin=subprocess.DEVNULL,
+            # What libraries print about music names no file, and answers say it.
+            stderr=None if logging.getLogger('solferino').isEnabledFor(logging.DEBUG) else subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
             env=environment,
             process_group=0,  # both processes of the child are one group, which a Ctrl-C here does not reach

@@ -49,8 +49,13 @@ def _first(examples: Iterable[str]) -> list[str]:
     return sorted(examples)[:_EXAMPLES]
 
 
-def table(done: Mapping[str, int | float], left_out: Mapping[str, Tally], remedies: Mapping[str, str]) -> str:
-    """Returns a table: a line for each number in `done`, two for each reason why something was left out.
+def table(
+    done: Mapping[str, int | float],
+    left_out: Mapping[str, Tally],
+    remedies: Mapping[str, str],
+    noticed: Mapping[str, Tally] | None = None,
+) -> str:
+    """Returns a table: a line for each number in `done`, two for what was noticed, or left out for a reason.
 
         73  files converted
          3  damaged file: open it in a music program and export it again
@@ -60,12 +65,14 @@ def table(done: Mapping[str, int | float], left_out: Mapping[str, Tally], remedi
       done: what was done, by its name.
       left_out: reason -> tally; the most frequent comes first, those that count nothing do not come.
       remedies: reason -> what to do about it, as far as there is something.
+      noticed: what -> tally, of what was not left out; in the same order.
     """
     rows = [(_number(value), words.agreeing(value, name), '') for name, value in done.items()]
-    for reason, tally in sorted(left_out.items(), key=lambda item: (-item[1].count, item[0])):
-        if tally.count:
-            text = f'{reason}: {remedies[reason]}' if remedies.get(reason) else reason
-            rows.append((_number(tally.count), text, ', '.join(tally.examples)))
+    for what, tally in _by_count(noticed or {}):
+        rows.append((_number(tally.count), words.agreeing(tally.count, what), ', '.join(tally.examples)))
+    for reason, tally in _by_count(left_out):
+        text = f'{reason}: {remedies[reason]}' if remedies.get(reason) else reason
+        rows.append((_number(tally.count), text, ', '.join(tally.examples)))
     width = max(len(number) for number, _, _ in rows)
     lines = []
     for number, text, examples in rows:
@@ -73,6 +80,12 @@ def table(done: Mapping[str, int | float], left_out: Mapping[str, Tally], remedi
         if examples:
             lines.append(' ' * (width + 2) + examples)
     return '\n'.join(lines)
+
+
+def _by_count(tallies: Mapping[str, Tally]) -> list[tuple[str, Tally]]:
+    """The most frequent first, without those that count nothing."""
+    counted = ((name, tally) for name, tally in tallies.items() if tally.count)
+    return sorted(counted, key=lambda item: (-item[1].count, item[0]))
 
 
 def _number(value: int | float) -> str:

@@ -357,6 +357,16 @@ def test_a_length_may_be_in_bars_or_seconds(case: tuple, model: Model) -> None:
         model.generate(song(1, 2), num_bars=1)
 
 
+def test_the_metre_and_the_tempo_of_a_primer_are_kept(case: tuple, model: Model) -> None:
+    """Those in which its notes begin."""
+    waltz = song(1, 1)
+    waltz.time_signatures.add(numerator=3, denominator=4)
+    waltz.tempos.add(time=9.0, qpm=200)
+    for made in model.generate(waltz, 2, num_steps=40):
+        (metre,), (tempo,) = made.time_signatures, made.tempos
+        assert (metre.numerator, metre.denominator, tempo.qpm) == (3, 4, 100)
+
+
 def test_the_default_length_is_a_quarter_of_a_minute(case: tuple, model: Model) -> None:
     options = model.options()
     # 0 stands for as much as it takes.

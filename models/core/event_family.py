@@ -15,9 +15,8 @@ from solferino.hparams.event_rnn import EventGeneration
 from solferino.hparams.reasons import Reject
 from solferino.hparams.spec import FamilySpec
 from solferino.models.core import event_sampling
-from solferino.models.core.family import Events, Example, Family, Feature, Weights
+from solferino.models.core.family import Events, Example, Family, Feature, Weights, add_metre, beat_of
 from solferino.models.core.forward import Forward
-from solferino.models.music import piece as pieces
 from solferino.models.music.encodings import Encoding, to_dense
 from solferino.models.music.piece import Piece
 
@@ -67,7 +66,7 @@ class EventFamily(Family):
 
     @abc.abstractmethod
     def whole_track(self, piece: Piece, config: Any) -> Any:
-        """Returns a piece as one event sequence, up to its last note's quantized end. Raises ValueError."""
+        """Returns a settled piece as one event sequence, up to its last note's quantized end. Raises ValueError."""
 
     @abc.abstractmethod
     def default_primer(self, config: Any, rng: np.random.Generator) -> Any:
@@ -157,9 +156,10 @@ class EventFamily(Family):
         for primer in known:
             used = primer.track.start_step + len(primer.track)
             if used >= options.num_steps:
+                silence = f', {primer.track.start_step} of them silence before it,' if primer.track.start_step else ''
                 raise SolferinoError(
-                    f'The primer takes {used} steps and {options.length} counts them: nothing is left '
-                    f'to generate. Give a shorter primer or --num_steps={used + 64}.'
+                    f'The primer takes {used} steps{silence} and {options.length} counts them: nothing is left '
+                    f'to generate. Give a shorter primer or {options.enough(used + 64)}.'
                 )
         sampled = self._sample(weights, config, [primer.track for primer in known], options)
         return [
@@ -207,16 +207,12 @@ class EventFamily(Family):
             raise TypeError(f'A primer is a NoteSequence or an event sequence, not {type(given).__name__}.')
         if not given.notes:
             raise SolferinoError('The primer has no notes.')
+        piece = self.settled(given, config)
         try:
-            track = self.whole_track(pieces.of(given), config)
+            track = self.whole_track(piece, config)
         except ValueError as error:
             raise SolferinoError(f'The primer cannot be used: {error}.') from error
-        metre = given.time_signatures[0] if given.time_signatures else None
-        return Primer(
-            track,
-            given.tempos[0].qpm if given.tempos else None,
-            (metre.numerator, metre.denominator) if metre else None,
-        )
+        return Primer(track, *beat_of(piece))
 
     def _sample(self, weights: Weights, config: Any, tracks: list[Any], options: EventGeneration) -> list[np.ndarray]:
         """Returns the event classes that follow each of `tracks`; those of one length are sampled in one batch."""
@@ -242,7 +238,5 @@ class EventFamily(Family):
         qpm = primer.qpm or options.qpm or DEFAULT_QPM
         seconds_per_step = 60 / qpm / config.steps_per_quarter
         sequence = self.notes(track, qpm, start * seconds_per_step)
-        if primer.metre and primer.metre != (4, 4):
-            numerator, denominator = primer.metre
-            sequence.time_signatures.add(numerator=numerator, denominator=denominator)
+        add_metre(sequence, primer.metre)
         return sequence

@@ -12,12 +12,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from solferino.hparams import words
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.generation import DEFAULT_QPM
 from solferino.hparams.reasons import Reject
 from solferino.hparams.spec import Config, FamilySpec
+from solferino.models.music import piece as pieces
+from solferino.models.music import sections
 from solferino.models.music.page import NO_MARKS, Marks
 from solferino.models.music.piece import Piece
+
+OTHER_INSTRUMENTS = 'of other instruments'  # what notes are that a model does not take for that reason
+_SHORT = 0.1  # seconds of silence that no one misses
 
 # One training example as it is stored: a name for each array. Time, if there is any, is the first dimension.
 Example = Mapping[str, np.ndarray]
@@ -43,6 +49,13 @@ class Events(NamedTuple):
 
     classes: np.ndarray
     num_classes: int
+
+
+class Beat(NamedTuple):
+    """Of given music: quarters a minute, and the metre as (numerator, denominator); None where it names none."""
+
+    qpm: float | None
+    metre: tuple[int, int] | None
 
 
 class Family(abc.ABC):
@@ -121,6 +134,44 @@ class Family(abc.ABC):
     def parse_primer(self, flag: str, text: str, config: Any) -> Any:
         """Reads the text of one of the spec's primer flags. Raises SolferinoError that says what is wrong with it."""
 
+    def chosen(self, piece: Piece, config: Any) -> Piece:
+        """Returns a piece that generation is given with those of its notes alone that the model takes."""
+        return piece
+
+    def settled(self, music: Any, config: Any) -> Piece:
+        """Returns the chosen notes of a NoteSequence, in the tempo and metre in which they begin."""
+        return sections.settled(self.chosen(pieces.of(music), config))
+
+    def beat(self, music: Any, config: Any) -> Beat:
+        """Returns the tempo and metre of a NoteSequence where the chosen notes begin; nothing of any other music."""
+        from note_seq.protobuf import music_pb2  # half a second, which help would wait for
+
+        if not isinstance(music, music_pb2.NoteSequence):
+            return Beat(None, None)
+        return beat_of(self.settled(music, config))
+
+    def unused(self, piece: Piece, config: Any) -> Mapping[str, int]:
+        """How many notes of a piece that generation is given are not used, by what they are: 'of drums', ..."""
+        notes, chosen = (music.notes[music.notes['velocity'] > 0] for music in (piece, self.chosen(piece, config)))
+        drums, others = (int((notes['is_drum'] == k).sum() - (chosen['is_drum'] == k).sum()) for k in (True, False))
+        return {OTHER_INSTRUMENTS: others, 'of drums': drums}
+
+    def remarks(self, music: Any, config: Any) -> list[str]:
+        """Returns what else than all that it holds generation takes of a NoteSequence, as parts of one line."""
+        piece, settled = pieces.of(music), self.settled(music, config)
+        if not len(settled.notes):
+            return []  # which is an error
+        unused = {what: number for what, number in self.unused(piece, config).items() if number > 0}
+        told = []
+        if unused:
+            number = sum(unused.values())
+            kinds = ', '.join(f'{count} {what}' for what, count in unused.items())
+            told.append(f'{words.counted(number, "notes")} {"is" if number == 1 else "are"} not used: {kinds}')
+        silence, kept = (float(one.notes['start'].min()) for one in (self.chosen(piece, config), settled))
+        if silence - kept > _SHORT:
+            told.append(f'of {silence:.3g} s of silence before it, {kept:.3g} s are kept')
+        return told
+
     @abc.abstractmethod
     def generate(self, weights: Weights, config: Any, primers: Sequence[Any], options: Any) -> list[Any]:
         """Returns a NoteSequence for each primer (a NoteSequence, an event sequence, None for the default).
@@ -181,3 +232,17 @@ class Family(abc.ABC):
 
 def _qpm(sequence: Any) -> float:
     return float(sequence.tempos[0].qpm if sequence.tempos else DEFAULT_QPM)
+
+
+def beat_of(piece: Piece) -> Beat:
+    """Returns the tempo and metre with which a piece begins."""
+    return Beat(
+        piece.tempos[0].qpm if piece.tempos else None,
+        (piece.metres[0].numerator, piece.metres[0].denominator) if piece.metres else None,
+    )
+
+
+def add_metre(sequence: Any, metre: tuple[int, int] | None) -> None:
+    """Names the metre of a generated NoteSequence, if it is one, and not the one that holds without a name, 4/4."""
+    if metre and metre != (4, 4) and 0 < metre[0] < 256 and metre[1] > 0 and metre[1].bit_count() == 1:
+        sequence.time_signatures.add(numerator=metre[0], denominator=metre[1])

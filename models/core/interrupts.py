@@ -7,15 +7,15 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
-_NOTICE = b'\nStopping after this step. Once more stops at once.\n'
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stop:
-    """Whether the user wants the program to stop."""
+    """Whether the user wants the program to stop, and after what it will, in words for people."""
 
     def __init__(self) -> None:
         self.wanted = False
+        self.after = 'this step'
 
     def __call__(self) -> bool:
         return self.wanted
@@ -41,7 +41,8 @@ def graceful() -> Iterator[Stop]:
     def handle(number: int, frame: FrameType | None) -> None:
         stop.wanted = True
         put_back()
-        os.write(2, _NOTICE)  # print and logging may be at work when the signal comes
+        # print and logging may be at work when the signal comes
+        os.write(2, f'\nStopping after {stop.after}. Once more stops at once.\n'.encode())
 
     for number in before:
         signal.signal(number, handle)

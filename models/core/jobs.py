@@ -279,6 +279,7 @@ def _recommend(
         from solferino.models.core import temperature
 
         _log.info('Finding the temperature at which its music is most like the music held out.')
+        stop.after = 'the music of this temperature; the model is saved'
         checkpoint = checkpoints.choose(run.train_dir)
         found = checkpoint and temperature.recommend(
             family, run.config, checkpoint.weights, held_out.examples, run.seed, stop

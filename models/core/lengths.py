@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator
 from typing import Any
 
 from note_seq import events_lib
@@ -23,9 +22,9 @@ def in_steps(family: Family, config: Any, primer: Any, options: Any) -> Any:
       primer: what every output begins with, None for the family's default.
       options: the family's GenerateOptions.
     """
-    qpm = tempo(primer, options)
+    qpm = tempo(family, config, primer, options)
     if options.num_bars is not None:
-        seconds = options.num_bars * _quarters_of_a_bar(primer, options) * 60 / qpm
+        seconds = options.num_bars * _quarters_of_a_bar(family, config, primer, options) * 60 / qpm
     elif options.seconds is not None:
         seconds = options.seconds
     else:
@@ -34,25 +33,23 @@ def in_steps(family: Family, config: Any, primer: Any, options: Any) -> Any:
     return dataclasses.replace(options, num_steps=max(1, steps))
 
 
-def tempo(primer: Any, options: Any) -> float:
+def tempo(family: Family, config: Any, primer: Any, options: Any) -> float:
     """Quarters a minute: of the primer, or else of `options.qpm`, or else of other music that is given."""
-    first, *others = (
-        music.tempos[0].qpm if isinstance(music, music_pb2.NoteSequence) and music.tempos else None
-        for music in (primer, *_music_in(options))
-    )
+    first, *others = (family.beat(music, config).qpm for music in (primer, *music_in(options)))
     return first or options.qpm or next(filter(None, others), DEFAULT_QPM)
 
 
-def _quarters_of_a_bar(primer: Any, options: Any) -> float:
+def music_in(options: Any) -> list[Any]:
+    """The pieces of music among the options, None where there is none."""
+    return [getattr(options, field.name) for field in dataclasses.fields(options) if field.metadata.get('midi')]
+
+
+def _quarters_of_a_bar(family: Family, config: Any, primer: Any, options: Any) -> float:
     if isinstance(primer, events_lib.EventSequence):
         return primer.steps_per_bar / primer.steps_per_quarter
-    given = (music for music in (primer, *_music_in(options)) if isinstance(music, music_pb2.NoteSequence))
-    first = next(given, None)  # the metre of the files that are written is that of the primer, too, if there is one
-    metre = first.time_signatures[0] if first is not None and first.time_signatures else None
-    if metre is None or metre.numerator < 1 or metre.denominator < 1:
+    given = (music for music in (primer, *music_in(options)) if isinstance(music, music_pb2.NoteSequence))
+    # The metre of the files that are written is that of the primer, too, if there is one.
+    numerator, denominator = family.beat(next(given, None), config).metre or (4, 4)
+    if numerator < 1 or denominator < 1:
         return _QUARTERS
-    return 4 * metre.numerator / metre.denominator
-
-
-def _music_in(options: Any) -> Iterator[Any]:
-    return (getattr(options, field.name) for field in dataclasses.fields(options) if field.metadata.get('midi'))
+    return 4 * numerator / denominator

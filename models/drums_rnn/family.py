@@ -1,6 +1,8 @@
 """What only drums_rnn knows: its events are the drums hit at each step."""
 
 import ast
+import dataclasses
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -8,11 +10,13 @@ import numpy as np
 from note_seq.drums_lib import DrumTrack
 from note_seq.protobuf import music_pb2
 
+from solferino.hparams import words
 from solferino.hparams.drums_rnn import SPEC, DrumConfig
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.reasons import NO_DRUMS, Reject
 from solferino.models.core.event_family import BrowserEvents, EventFamily
 from solferino.models.music import drums, sections
+from solferino.models.music import piece as pieces
 from solferino.models.music.encodings import EventEncoding
 from solferino.models.music.page import NO_MARKS, Marks
 from solferino.models.music.piece import Piece
@@ -43,10 +47,26 @@ class DrumsRnn(EventFamily):
             ):
                 yield _CLASSES[config.drum_classes].encode(track)
 
-    def whole_track(self, piece: Piece, config: DrumConfig) -> DrumTrack:
+    def chosen(self, piece: Piece, config: DrumConfig) -> Piece:
         """The notes on channel 10; where there are none, all notes, so that a primer may be played on any channel."""
         is_drum = piece.notes['is_drum']
-        section = sections.quantize(piece, config.steps_per_quarter, np.flatnonzero(is_drum | ~is_drum.any()))
+        return dataclasses.replace(piece, notes=piece.notes[is_drum | ~is_drum.any()])
+
+    def remarks(self, music: music_pb2.NoteSequence, config: DrumConfig) -> list[str]:
+        """See Family: and what the model does not hear as a drum."""
+        told, pitches = super().remarks(music, config), self.chosen(pieces.of(music), config).notes['pitch']
+        if not any(note.is_drum for note in music.notes):
+            told.append('no notes are on channel 10, so that all are taken for drums')
+        known = set(itertools.chain(*_CLASSES[config.drum_classes].pitches))
+        unknown = [pitch for pitch in pitches.tolist() if pitch not in known]
+        if unknown:
+            names = ', '.join(map(str, sorted(set(unknown))))
+            told.append(f'{words.counted(len(unknown), "hits")} of drums that the model does not know: pitch {names}')
+        return told
+
+    def whole_track(self, piece: Piece, config: DrumConfig) -> DrumTrack:
+        """See EventFamily."""
+        section = sections.quantize(piece, config.steps_per_quarter)
         track = next(drums.tracks(section, gap_bars=float('inf')), None)
         if track is None:
             raise ValueError('all its notes have velocity 0')

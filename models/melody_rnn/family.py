@@ -1,6 +1,7 @@
 """What only melody_rnn knows: its events are those of one voice."""
 
 import ast
+import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ from note_seq.constants import MELODY_NO_EVENT, MELODY_NOTE_OFF
 from note_seq.melodies_lib import Melody
 from note_seq.protobuf import music_pb2
 
+from solferino.hparams import words
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.melody_rnn import SPEC, MelodyConfig
 from solferino.hparams.reasons import NO_MELODY, Reject
@@ -25,6 +27,7 @@ _SHOWN = {
     'lookback': 'what was played one and two bars ago, and whether it is repeated',
     'key': 'what sounds, the direction, the likely keys, and whether music of one and two bars ago is repeated',
 }
+_NO_INSTRUMENT = np.iinfo(np.int32).max
 _RANDOM_NOTES = (48, 84)  # where a voice may begin, whatever the range
 
 
@@ -62,8 +65,42 @@ class MelodyRnn(EventFamily):
                 for semitones in settings.semitones:
                     yield pitches.encode(pitches.transpose(fitted, semitones))
 
+    def chosen(self, piece: Piece, config: MelodyConfig) -> Piece:
+        """The first instrument that is not drums."""
+        rows = ~piece.notes['is_drum']
+        instruments = piece.notes['instrument']
+        return dataclasses.replace(
+            piece, notes=piece.notes[rows & (instruments == instruments[rows].min(initial=_NO_INSTRUMENT))]
+        )
+
+    def unused(self, piece: Piece, config: MelodyConfig) -> Mapping[str, int]:
+        """See Family: and of notes that begin together all but the highest."""
+        chosen = self.chosen(piece, config)
+        try:
+            section = sections.quantize(sections.settled(chosen), config.steps_per_quarter)
+        except ValueError:  # such music is no primer, and nobody asks
+            return {}
+        starts = section.starts[section.notes('velocity') > 0]
+        return {'of chords': len(starts) - len(np.unique(starts)), **super().unused(piece, config)}
+
+    def remarks(self, music: music_pb2.NoteSequence, config: MelodyConfig) -> list[str]:
+        """See Family: and what the model hears in another octave."""
+        told = super().remarks(music, config)
+        try:
+            events = _events(self.whole_track(self.settled(music, config), config))
+        except ValueError:  # such music is no primer
+            return told
+        fitted, semitones = _range(config).fit(events)
+        moved = int(((fitted != events + semitones) & (events >= 0)).sum())
+        if moved:
+            told.append(
+                f'the model knows the pitches {config.min_note} to {config.max_note - 1} alone and hears '
+                f'{words.counted(moved, "notes")} octaves away'
+            )
+        return told
+
     def whole_track(self, piece: Piece, config: MelodyConfig) -> Melody:
-        """The first instrument that is not drums; of notes that begin together the highest."""
+        """See EventFamily: of notes that begin together the highest."""
         section = sections.quantize(piece, config.steps_per_quarter)
         for instrument in melodies.instruments(section):
             for line in melodies.lines(section, instrument, gap_bars=float('inf'), ignore_polyphonic_notes=True):

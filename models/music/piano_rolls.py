@@ -157,8 +157,12 @@ def _runs(roll: PianoRoll) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def num_outside(notes: np.ndarray, lowest: int, highest: int) -> int:
     """Returns how many of NOTE [notes] are heard at pitches beyond a range."""
-    pitches = notes['pitch'][heard(notes)]
-    return int(((pitches < lowest) | (pitches > highest)).sum())
+    return int(outside(notes, lowest, highest).sum())
+
+
+def outside(notes: np.ndarray, lowest: int, highest: int) -> np.ndarray:
+    """Returns which of NOTE [notes] are heard at pitches beyond a range, bool [notes]."""
+    return heard(notes) & ((notes['pitch'] < lowest) | (notes['pitch'] > highest))
 
 
 def heard(notes: np.ndarray) -> np.ndarray:

@@ -9,15 +9,19 @@ import dataclasses
 import itertools
 import operator
 from collections.abc import Iterator
+from typing import TypeVar
 
 import numpy as np
 
 from solferino.hparams.reasons import BAD_METRE, BAD_TIME, NEGATIVE_TIME, ODD_METRE, Reject
 from solferino.models.music.piece import Metre, Piece, Tempo
 
+Change = TypeVar('Change', Metre, Tempo)
+
 # What holds before a file says something else.
 _FIRST_METRE, _FIRST_TEMPO = Metre(0.0, 4, 4), Tempo(0.0, 120.0)
 _MAX_STEP = 2.0**62  # int64 ends beyond it
+_AT_ONCE = 1e-6  # seconds; what rounding may cost
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,12 +106,48 @@ def quantize(piece: Piece, steps_per_quarter: int, rows: np.ndarray | None = Non
         tempos.insert(0, _FIRST_TEMPO)
     for before, after in itertools.pairwise(metres):
         if not _same_metre(before, after):
-            raise ValueError(f'its metre changes from {before.name} to {after.name}')
+            raise ValueError(f'its metre changes from {before.name} to {after.name} {_where(after)}')
     for old, new in itertools.pairwise(tempos):
         if old.qpm != new.qpm:
-            raise ValueError(f'its tempo changes from {old.qpm:g} to {new.qpm:g} quarters a minute')
+            raise ValueError(f'its tempo changes from {old.qpm:.4g} to {new.qpm:.4g} quarters a minute {_where(new)}')
     rows = np.arange(len(piece.notes)) if rows is None else rows
     return _quantize(piece, rows, 0.0, np.inf, metres[0], tempos[0], steps_per_quarter)
+
+
+def settled(piece: Piece) -> Piece:
+    """Returns a piece as if the metre and tempo that hold where its first note begins had held from time zero on.
+
+    That note stays as many quarters after the first bar line; silence before its metre begins is left out. Changes
+    after the last note has begun are left out, too; those between stay, for `quantize` to refuse. A tempo or metre that
+    the piece does not name is not named here.
+    """
+    starts = piece.notes['start']
+    if not np.isfinite(starts).all():
+        return piece  # and cannot be quantized
+    first, last = (float(starts.min()), float(starts.max())) if len(starts) else (0.0, 0.0)
+    metres, later_metres = _held(piece.metres, first, last)
+    tempos, later_tempos = _held(piece.tempos, first, last)
+    origin = 0.0
+    for before, after in itertools.pairwise([_FIRST_METRE, *metres]):
+        if not _same_metre(before, after):
+            origin = max(0.0, after.time)
+    shift = -origin
+    if tempos and 0 < tempos[-1].qpm < np.inf:  # silence in other tempos lasts as many quarters in this one
+        for old, new in itertools.pairwise([_FIRST_TEMPO, *tempos]):
+            seconds = max(origin, min(new.time, first)) - max(origin, min(old.time, first))
+            shift += seconds * (old.qpm / tempos[-1].qpm - 1)
+    if first >= 0:
+        shift = max(shift, -first)
+    notes = piece.notes.copy()
+    notes['start'] += shift
+    notes['end'] += shift
+    return dataclasses.replace(
+        piece,
+        total_time=piece.total_time + shift,
+        metres=(*(dataclasses.replace(metre, time=0.0) for metre in metres[-1:]), *later_metres),
+        tempos=(*(dataclasses.replace(tempo, time=0.0) for tempo in tempos[-1:]), *later_tempos),
+        notes=notes,
+    )
 
 
 def stretches(
@@ -166,6 +206,20 @@ def _spans(piece: Piece) -> Iterator[tuple[float, float, Metre, Tempo]]:
             tempo = change
     if piece.total_time > start:
         yield start, piece.total_time, metre, tempo
+
+
+def _held(changes: tuple[Change, ...], first: float, last: float) -> tuple[list[Change], list[Change]]:
+    """The changes up to an instant, and those after it up to another, in the order of time."""
+    ordered = sorted(changes, key=operator.attrgetter('time'))
+    return (
+        [change for change in ordered if change.time <= first + _AT_ONCE],
+        [change for change in ordered if first + _AT_ONCE < change.time <= last + _AT_ONCE],
+    )
+
+
+def _where(change: Metre | Tempo) -> str:
+    """For people: where the change is, and what to do."""
+    return f'at {change.time:.1f} s, among its notes; give the part before it or after it alone'
 
 
 def _same_metre(one: Metre, other: Metre) -> bool:

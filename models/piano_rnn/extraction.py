@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from solferino.hparams import instruments, transposition
+from solferino.hparams import instruments, transposition, words
 from solferino.hparams.piano_rnn import HIGHEST, LOWEST, PianoConfig, PianoExtraction
 from solferino.hparams.reasons import (
     BAD_TIME,
@@ -53,7 +53,7 @@ def music(piece: Piece, settings: PianoExtraction, reject: Reject) -> Iterator[n
 
     By time they are those of the whole piece, by metre those of each section of one tempo and metre.
     """
-    chosen = _chosen(piece, settings)
+    chosen = choose(piece, settings)
     if not len(chosen.notes):
         reject(NO_INSTRUMENT)
         return
@@ -66,19 +66,18 @@ def music(piece: Piece, settings: PianoExtraction, reject: Reject) -> Iterator[n
             yield frames[first:end]
 
 
-def whole(piece: Piece, settings: PianoExtraction) -> np.ndarray:
-    """Returns the frames, bool [steps, KEYS], from time zero to the end of the last note of the chosen instruments.
+def whole(chosen: Piece, settings: PianoExtraction) -> np.ndarray:
+    """Returns the frames, bool [steps, KEYS], of what `choose` returned, from time zero to the end of the last note.
 
     Raises:
       ValueError: there are none, a note is not on the keyboard, or the piece has no single grid.
     """
     reasons: list[str] = []
-    chosen = _chosen(piece, settings)
     outside = piano_rolls.num_outside(chosen.notes, LOWEST, HIGHEST)
     if outside:
         raise ValueError(
-            f'it has {outside} notes outside the pitches {LOWEST} to {HIGHEST}, the keys of a piano; transpose it, or '
-            'leave them out'
+            f'it has {words.counted(outside, "notes")} outside the pitches {LOWEST} to {HIGHEST}, the keys of a '
+            'piano; transpose it, or leave them out'
         )
     if settings.steps_per_quarter:
         section = sections.quantize(chosen, settings.steps_per_quarter)
@@ -88,17 +87,16 @@ def whole(piece: Piece, settings: PianoExtraction) -> np.ndarray:
     if reasons:
         raise ValueError(f'it has {reasons[0]}')
     if not found or not found[0].any():
-        raise ValueError(f'it has no notes of --instruments={settings.instruments}')
+        names = settings.instruments
+        raise ValueError(
+            f'it has no notes of --instruments={names}, which the examples of this model were made with: give them '
+            f'program {instruments.programs(names)[0]}'
+        )
     return found[0][: _sounding(found[0])[1]]
 
 
-def num_left_out(piece: Piece, settings: PianoExtraction) -> int:
-    """Returns how many notes that are heard, drums among them, are not of the chosen instruments."""
-    return int(((piece.notes['velocity'] > 0) & ~_is_chosen(piece.notes, settings)).sum())
-
-
-def _chosen(piece: Piece, settings: PianoExtraction) -> Piece:
-    """The piece with the notes of the chosen instruments alone, as long as the sustain pedal makes them."""
+def choose(piece: Piece, settings: PianoExtraction) -> Piece:
+    """Returns a piece with the notes of the chosen instruments alone, as long as the sustain pedal makes them."""
     notes = piano_rolls.sustained(piece)
     return dataclasses.replace(piece, notes=notes[_is_chosen(notes, settings)])
 

@@ -1,7 +1,6 @@
 """piano_rnn as a family: what its configs share is here, their networks are in the modules of their names."""
 
 import dataclasses
-import logging
 import pathlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import ModuleType
@@ -12,10 +11,10 @@ from note_seq.protobuf import music_pb2
 
 from solferino.hparams import instruments
 from solferino.hparams.errors import SolferinoError
-from solferino.hparams.piano_rnn import LOWEST, SPEC, PianoConfig, PianoGeneration
+from solferino.hparams.piano_rnn import HIGHEST, LOWEST, SPEC, PianoConfig, PianoGeneration
 from solferino.hparams.reasons import Reject
-from solferino.models.core.family import Events, Example, Family, Feature, Weights
-from solferino.models.music import piano_rolls
+from solferino.models.core.family import OTHER_INSTRUMENTS, Beat, Events, Example, Family, Feature, Weights, add_metre
+from solferino.models.music import piano_rolls, sections
 from solferino.models.music import piece as pieces
 from solferino.models.music.page import NO_MARKS, Marks
 from solferino.models.music.piano_rolls import PianoRoll
@@ -25,7 +24,6 @@ from solferino.models.piano_rnn import frames as frame_tools
 
 DEFAULT_QPM = 120.0
 _DEFAULT_PITCH = 60
-_log = logging.getLogger(__name__)
 # What a network says: features(config), encode(example, config), events(example, config) and model(config, seed) as in
 # Family;
 # sample(weights, config, primers bool [steps, KEYS], length, options) -> bool [primers, length, KEYS];
@@ -125,24 +123,28 @@ class PianoRnn(Family):
             )
         if options.random_frames and any(given is not None for given in primers):
             raise SolferinoError('Give a primer or --random_frames, not both.')
-        # Outputs mostly have one primer in common, which is read, and warned of, once.
+        # Outputs mostly have one primer in common, which is read once.
         distinct = {id(given): given for given in primers if given is not None}
-        read = {key: self._frames(given, config, 'primer') for key, given in distinct.items()}
+        read = {
+            key: (self._frames(given, config, 'primer'), self.beat(given, config)) for key, given in distinct.items()
+        }
         known = [
-            read.get(id(given)) or (self._beginning(config, options, number), None)
+            read.get(id(given)) or (self._beginning(config, options, number), Beat(None, None))
             for number, given in enumerate(primers)
         ]
         longest = max(len(frames) for frames, _ in known)
         if longest >= options.num_steps:
+            silent = min(int(frames.any(axis=1).argmax()) for frames, _ in known)
+            silence = f', {silent} of them silence before it,' if silent else ''
             raise SolferinoError(
-                f'The primer takes {longest} frames and {options.length} counts them: nothing is left '
-                f'to generate. Give a shorter primer or --num_steps={longest + 100}.'
+                f'The primer takes {longest} frames{silence} and {options.length} counts them: nothing is left '
+                f'to generate. Give a shorter primer or {options.enough(longest + 100)}.'
             )
         sampled = _network(config).sample(weights, config, [frames for frames, _ in known], options.num_steps, options)
         qpm = options.qpm or DEFAULT_QPM
         return [
-            _play(frames[len(primer) if options.exclude_primer else 0 :], config, options, own_qpm or qpm)
-            for frames, (primer, own_qpm) in zip(sampled, known, strict=True)
+            _play(frames[len(primer) if options.exclude_primer else 0 :], config, options, beat.qpm or qpm, beat.metre)
+            for frames, (primer, beat) in zip(sampled, known, strict=True)
         ]
 
     def steps_per_second(self, config: PianoConfig, options: PianoGeneration, qpm: float) -> float:
@@ -156,11 +158,37 @@ class PianoRnn(Family):
         """See Family."""
         if primer is None:
             return options.random_frames or 1
-        return len(self._frames(primer, config, 'primer', warn=False)[0])
+        return len(self._frames(primer, config, 'primer'))
+
+    def chosen(self, piece: Piece, config: PianoConfig) -> Piece:
+        """See Family: those of the instruments that the model learned, on the keyboard."""
+        chosen = extraction.choose(piece, config.extraction)
+        return dataclasses.replace(chosen, notes=chosen.notes[~piano_rolls.outside(chosen.notes, LOWEST, HIGHEST)])
+
+    def unused(self, piece: Piece, config: PianoConfig) -> Mapping[str, int]:
+        """See Family: and what lies beyond the keyboard."""
+        notes = extraction.choose(piece, config.extraction).notes
+        beyond = int(piano_rolls.outside(notes, LOWEST, HIGHEST).sum())
+        others = super().unused(piece, config)
+        return {
+            f'beyond the pitches {LOWEST} to {HIGHEST}': beyond,
+            **others,
+            OTHER_INSTRUMENTS: others[OTHER_INSTRUMENTS] - beyond,
+        }
+
+    def remarks(self, music: music_pb2.NoteSequence, config: PianoConfig) -> list[str]:
+        """See Family: and which instruments those are."""
+        told, names = super().remarks(music, config), config.extraction.instruments
+        if self.unused(pieces.of(music), config)[OTHER_INSTRUMENTS] > 0:
+            program = instruments.programs(names)[0]
+            told.append(
+                f'the examples of this model were made with --instruments={names}: of program {program} they are used'
+            )
+        return told
 
     def log_likelihood(self, weights: Weights, config: PianoConfig, sequence: Any) -> float:
         """See Family: of the frames after the first that sounds, up to the last."""
-        frames, _ = self._frames(sequence, config, 'sequence')
+        frames = self._frames(sequence, config, 'sequence', all_of_it=True)
         frames = frames[frames.any(axis=1).argmax() :]
         if len(frames) < 2:
             raise SolferinoError('A sequence of one frame has no frames after the first to be scored.')
@@ -192,7 +220,7 @@ class PianoRnn(Family):
             # Looked at as often as it was played.
             rate = options.frames_per_second or config.extraction.frames_per_second
             played = dataclasses.replace(config.extraction, frames_per_second=rate)
-            frames, _ = self._frames(sequence, dataclasses.replace(config, extraction=played), 'sequence')
+            frames = self._frames(sequence, dataclasses.replace(config, extraction=played), 'sequence')
         silence = np.zeros((max(0, options.num_steps - len(frames)), frame_tools.KEYS), bool)
         return _network(config).plot(name, weights, config, np.concatenate([frames, silence]))
 
@@ -206,40 +234,36 @@ class PianoRnn(Family):
         rng = np.random.default_rng([options.seed, number, 1])  # apart from the numbers that the network draws
         return known.frames[rng.integers(len(known), size=options.random_frames)]
 
-    def _frames(self, given: Any, config: PianoConfig, what: str, warn: bool = True) -> tuple[np.ndarray, float | None]:
-        """The frames of a NoteSequence, or frames as they are; and its tempo, if it has one."""
+    def _frames(self, given: Any, config: PianoConfig, what: str, all_of_it: bool = False) -> np.ndarray:
+        """The frames of a NoteSequence, or frames as they are; with `all_of_it` no note may be beyond the keyboard."""
         if isinstance(given, np.ndarray):
             if given.ndim != 2 or given.shape[1] != frame_tools.KEYS or not len(given):
                 raise SolferinoError(f'The {what} has no frames of {frame_tools.KEYS} keys.')
-            return given.astype(bool), None
+            return given.astype(bool)
         if not isinstance(given, music_pb2.NoteSequence):
             raise TypeError(f'A {what} is a NoteSequence or an array of frames, not {type(given).__name__}.')
         if not given.notes:
             raise SolferinoError(f'The {what} has no notes.')
         settings = config.extraction
         try:
-            piece = pieces.of(given)
-            frames = extraction.whole(piece, settings)
+            if all_of_it:
+                return extraction.whole(sections.settled(extraction.choose(pieces.of(given), settings)), settings)
+            return extraction.whole(self.settled(given, config), settings)
         except ValueError as error:
             raise SolferinoError(f'The {what} cannot be used: {error}.') from error
-        left_out = extraction.num_left_out(piece, settings) if warn else 0
-        if left_out:
-            _log.warning(
-                'The %s has %d notes that are left out: drums, or instruments that are not of --instruments=%s, which '
-                'the examples of this model were made with. A note of program %d is kept.',
-                what,
-                left_out,
-                settings.instruments,
-                instruments.programs(settings.instruments)[0],
-            )
-        return frames, given.tempos[0].qpm if given.tempos else None
 
 
 def _network(config: PianoConfig) -> Any:
     return _NETWORKS[config.name]
 
 
-def _play(frames: np.ndarray, config: PianoConfig, options: PianoGeneration, qpm: float) -> music_pb2.NoteSequence:
+def _play(
+    frames: np.ndarray,
+    config: PianoConfig,
+    options: PianoGeneration,
+    qpm: float,
+    metre: tuple[int, int] | None = None,
+) -> music_pb2.NoteSequence:
     """Returns frames as notes."""
     settings = config.extraction
     if settings.steps_per_quarter:
@@ -249,4 +273,6 @@ def _play(frames: np.ndarray, config: PianoConfig, options: PianoGeneration, qpm
     roll = PianoRoll(frames, frames if options.strike_anew else np.zeros_like(frames), LOWEST)
     # Of the instruments that the model learned from, so that it takes what it wrote as a primer.
     program = instruments.programs(settings.instruments)[0]
-    return piano_rolls.to_sequence(roll, seconds, qpm, options.velocity, program)
+    sequence = piano_rolls.to_sequence(roll, seconds, qpm, options.velocity, program)
+    add_metre(sequence, metre)
+    return sequence

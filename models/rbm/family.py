@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from note_seq.protobuf import music_pb2
 
+from solferino.hparams import words
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.rbm import SPEC, RbmConfig, RbmExtraction, RbmGeneration, RbmLearned
 from solferino.hparams.reasons import NO_MELODY, OTHER_METRE, OUT_OF_RANGE, TOO_MANY_STEPS, Reject
-from solferino.models.core.family import Example, Family, Feature, Weights
+from solferino.models.core.family import Example, Family, Feature, Weights, add_metre, beat_of
 from solferino.models.music import piano_rolls, sections
 from solferino.models.music import piece as pieces
 from solferino.models.music.page import NO_MARKS, Marks
@@ -89,13 +90,35 @@ class RbmFamily(Family):
         """See Family: there is no such flag."""
         raise SolferinoError(f'--{flag}: rbm has no primer in words. --primer_midi takes a MIDI file.')
 
+    def chosen(self, piece: Piece, config: RbmConfig) -> Piece:
+        """See Family: all but drums, in the range of the model."""
+        layout = NoteStates.of(config.extraction)
+        beyond = piano_rolls.outside(piece.notes, layout.lowest, layout.highest)
+        return dataclasses.replace(piece, notes=piece.notes[piano_rolls.heard(piece.notes) & ~beyond])
+
+    def unused(self, piece: Piece, config: RbmConfig) -> Mapping[str, int]:
+        """See Family: and what lies beyond the range."""
+        layout = NoteStates.of(config.extraction)
+        return {
+            f'beyond the pitches {layout.lowest} to {layout.highest}': piano_rolls.num_outside(
+                piece.notes, layout.lowest, layout.highest
+            ),
+            'of drums': super().unused(piece, config)['of drums'],
+        }
+
     def generate(
         self, weights: Weights, config: RbmConfig, primers: Sequence[Any], options: RbmGeneration
     ) -> list[music_pb2.NoteSequence]:
         """See Family: what the music, or a window's Gibbs chain, begins with; None for what `options.start` says."""
         layout = NoteStates.of(config.extraction)
-        began = [None if primer is None else _given(primer, config, 'The primer') for primer in primers]
-        clamped = None if options.clamp_midi is None else _given(options.clamp_midi, config, '--clamp_midi')
+        began = [None if primer is None else self._given(primer, config, 'The primer') for primer in primers]
+        clamped = None
+        if options.clamp_midi is not None:
+            clamped = self._given(options.clamp_midi, config, '--clamp_midi', all_of_it=True)
+        elif options.clamp != self.spec.generation.clamp:
+            raise SolferinoError(
+                f'--clamp={options.clamp} says what of --clamp_midi stays: give one, or leave --clamp out.'
+            )
         network = networks.of(config)
         matrices = network.generate(weights, config, began, clamped, options)
         made = []
@@ -108,8 +131,7 @@ class RbmFamily(Family):
             source = primer or clamped
             qpm = primer.qpm if primer and primer.qpm else options.qpm or (clamped and clamped.qpm) or _QPM
             sequence = _sequence(roll, config, qpm)
-            if source and source.metre not in (None, (4, 4)):
-                sequence.time_signatures.add(numerator=source.metre[0], denominator=source.metre[1])
+            add_metre(sequence, source.metre if source else None)
             made.append(sequence)
         return made
 
@@ -117,14 +139,14 @@ class RbmFamily(Family):
         """See Family."""
         if primer is None or not networks.of(config).keeps_primer:
             return 0
-        return len(_given(primer, config, 'The primer').matrix)
+        return len(self._given(primer, config, 'The primer').matrix)
 
     def marks(self, sequence: Any, primer: Any, config: RbmConfig, options: RbmGeneration) -> Marks:
         """See Family: with the notes of `options.clamp_midi`."""
         marks = super().marks(sequence, primer, config, options)
         if options.clamp_midi is None:
             return marks
-        struck = _given(options.clamp_midi, config, '--clamp_midi').struck
+        struck = self._given(options.clamp_midi, config, '--clamp_midi', all_of_it=True).struck
         assert struck is not None  # of music that was read it is known
         if primer is not None and options.exclude_primer:
             struck = struck[self.primer_steps(primer, config, options) :]
@@ -139,7 +161,7 @@ class RbmFamily(Family):
 
         The partition function is an estimate by annealed importance sampling, always with the same random numbers.
         """
-        matrix = _given(sequence, config, 'The music').matrix
+        matrix = self._given(sequence, config, 'The music', all_of_it=True).matrix
         return networks.of(config).log_likelihood(weights, config, matrix, base_bias(config))
 
     def export(self, weights: Weights, config: RbmConfig, format: str, folder: pathlib.Path) -> None:
@@ -161,8 +183,31 @@ class RbmFamily(Family):
 
         activity = np.zeros(weights['weights'].shape[1])
         if sequence.notes:
-            activity = networks.of(config).activity(weights, config, _given(sequence, config, 'The music').matrix)
+            activity = networks.of(config).activity(weights, config, self._given(sequence, config, 'The music').matrix)
         return {'filters': filters.draw(weights['weights'], NoteStates.of(config.extraction), activity)}
+
+    def _given(self, sequence: Any, config: RbmConfig, what: str, all_of_it: bool = False) -> Given:
+        """Reads a NoteSequence that the user gave; `what` is its name in messages. Raises SolferinoError.
+
+        With `all_of_it` no note may be beyond the range of the model.
+        """
+        if not isinstance(sequence, music_pb2.NoteSequence):
+            raise TypeError(f'{what} is a NoteSequence, not {type(sequence).__name__}.')
+        layout, piece = NoteStates.of(config.extraction), self.settled(sequence, config)
+        outside = piano_rolls.num_outside(pieces.of(sequence).notes, layout.lowest, layout.highest)
+        if outside and (all_of_it or not len(piece.notes)):
+            raise SolferinoError(
+                f'{what} has {words.counted(outside, "notes")} outside the pitches {layout.lowest} to '
+                f'{layout.highest}, which are all that this model knows. Transpose it, or leave them out.'
+            )
+        if not len(piece.notes):
+            raise SolferinoError(f'{what} has no notes beside drums.')
+        try:
+            section = sections.quantize(piece, config.steps_per_quarter)
+            roll = piano_rolls.by_metre(section, layout.lowest, layout.highest)
+        except ValueError as error:
+            raise SolferinoError(f'{what} cannot be used: {error}.') from error
+        return Given(layout.of_roll(roll), *beat_of(piece), roll.struck)
 
     def _matrices(self, piece: Piece, config: RbmConfig, reject: Reject) -> Iterator[np.ndarray]:
         """Yields the matrix of each section of one tempo and metre that has notes."""
@@ -189,34 +234,6 @@ def base_bias(config: RbmConfig) -> np.ndarray:
 def _visible_units(config: RbmConfig) -> int:
     extraction: RbmExtraction = config.extraction
     return int(config.hparams.num_timesteps) * NoteStates.of(extraction).width
-
-
-def _given(sequence: Any, config: RbmConfig, what: str) -> Given:
-    """Reads a NoteSequence that the user gave; `what` is its name in messages. Raises SolferinoError."""
-    if not isinstance(sequence, music_pb2.NoteSequence):
-        raise TypeError(f'{what} is a NoteSequence, not {type(sequence).__name__}.')
-    layout, piece = NoteStates.of(config.extraction), pieces.of(sequence)
-    outside = piano_rolls.num_outside(piece.notes, layout.lowest, layout.highest)
-    if outside:
-        raise SolferinoError(
-            f'{what} has {outside} notes outside the pitches {layout.lowest} to {layout.highest}, which are all that '
-            'this model knows. Transpose it, or leave them out.'
-        )
-    rows = piano_rolls.heard(piece.notes).nonzero()[0]
-    if not len(rows):
-        raise SolferinoError(f'{what} has no notes beside drums.')
-    try:
-        section = sections.quantize(piece, config.steps_per_quarter, rows)
-        roll = piano_rolls.by_metre(section, layout.lowest, layout.highest)
-    except ValueError as error:
-        raise SolferinoError(f'{what} cannot be used: {error}.') from error
-    metre = sequence.time_signatures[0] if sequence.time_signatures else None
-    return Given(
-        layout.of_roll(roll),
-        sequence.tempos[0].qpm if sequence.tempos else None,
-        (metre.numerator, metre.denominator) if metre else None,
-        roll.struck,
-    )
 
 
 def _struck(kept: Sequence[Given | None], shape: tuple[int, int]) -> np.ndarray:

@@ -37,7 +37,7 @@ def generate(
     if known.max() >= steps:
         raise SolferinoError(
             f'The primer takes all of the {steps} steps: nothing is left to generate. Give a shorter primer or '
-            f'--num_steps={steps + STEPS}, which counts its steps, or leave the length out.'
+            f'{options.enough(steps + STEPS)}, which counts its steps, or leave the length out.'
         )
     for k, primer in enumerate(primers):
         if primer:

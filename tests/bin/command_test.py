@@ -37,6 +37,8 @@ def define(flag_values):
     flags.DEFINE_string('input', None, 'Folder of files.', required=True, flag_values=flag_values)
     flags.DEFINE_enum('format', 'compact', ['compact', 'dense'], 'Form of the output.', flag_values=flag_values)
     flags.DEFINE_float('limit', 2.5, 'A number with a bound.', lower_bound=0, flag_values=flag_values)
+    flags.DEFINE_list('list', None, 'Several.', flag_values=flag_values)
+    flags.DEFINE_string('more', '', 'What may be empty.', flag_values=flag_values)
     command.define_option_flags(flag_values, Options())
 
 
@@ -85,6 +87,9 @@ def test_help_lists_every_flag_with_kind_default_and_text(flag, capsys, monkeypa
         (['--input=x', 'folder'], "'folder' is no flag"),
         (['--input=x', '--', 'folder'], "'--' is no flag"),
         (['--input'], 'Missing value for flag --input.'),
+        (['--input='], '--input= is empty. Give a value, or leave it out'),
+        (['--input=x', '--name='], '--name= is empty.'),
+        (['--input=x', '--list='], '--list= is empty.'),
         (['--input=x', '--bars=some'], '--bars=some is not a whole number.'),
         (['--input=x', '--limit=-1'], '--limit=-1 must be 0 or more.'),
         (['--input=x', '--format=fat'], '--format=fat is none of: compact, dense.'),
@@ -108,6 +113,10 @@ def test_flag_errors_are_one_message_and_exit_code_1(arguments, message, capsys)
     assert message in captured.err
     assert captured.err.count('\n') == 1
     assert not captured.out
+
+
+def test_what_is_empty_by_default_may_be_given_so():
+    assert run('--input=x', '--more=') == 0
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,22 @@ def test_abc_is_read_too(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert 'odd.abc: ABC notation that is not understood' in capsys.readouterr().out
 
 
+def test_a_folder_stands_for_the_music_in_it(midi: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert run(f'--input={midi}', f'--output_dir={tmp_path}/out') == 0
+    assert sorted(path.stem for path in (tmp_path / 'out').iterdir()) == ['melody', 'rock', 'waltz']
+    (tmp_path / 'notes.txt').write_text('no music')
+    capsys.readouterr()
+    assert run(f'--input={tmp_path}/', f'--output_dir={tmp_path}/more') == 1
+    said = capsys.readouterr().err
+    assert f'the folder {tmp_path}/ has no music files' in said and f'"{tmp_path}/**/*.mid"' in said
+
+
+def test_a_sheet_is_a_png_file_by_its_name(midi: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert run(f'--input={midi}/rock.mid', f'--contact_sheet={tmp_path}/all.txt') == 1
+    assert f'a PNG file, whose name ends in .png: {tmp_path}/all.png.' in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_mistakes(midi: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     (tmp_path / 'rock.mid').write_bytes(b'')
     for inputs, message in (

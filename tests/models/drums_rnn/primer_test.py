@@ -1,6 +1,7 @@
 """Where a primer ends and generation begins."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,6 @@ from solferino.hparams import overrides
 from solferino.hparams.errors import SolferinoError
 from solferino.models import registry
 from solferino.models.loading import Model
-from solferino.models.music import piece
 
 FAMILY = registry.get('drums_rnn')
 
@@ -47,10 +47,14 @@ def _primer(
     return sequence
 
 
+def _track(given: music_pb2.NoteSequence, model: Model) -> Any:
+    return FAMILY.whole_track(FAMILY.settled(given, model.config), model.config)
+
+
 @pytest.mark.parametrize('end, starts', [(16, 16), (16.125, 16), (15.9, 16), (15.2, 15)])
 def test_the_end_is_quantized(model: Model, end: float, starts: int) -> None:
     primer = _primer([(0, 1), (14, end)])
-    assert len(FAMILY.whole_track(piece.of(primer), model.config)) == starts
+    assert len(_track(primer, model)) == starts
     generated = model.generate(primer, num_steps=20, exclude_primer=True)[0]
     assert max(note.start_time for note in generated.notes) < (20 - starts) * 0.125
 
@@ -66,9 +70,9 @@ def test_the_primer_is_kept_as_it_was(model: Model) -> None:
 def test_notes_of_other_channels_are_drums_only_where_there_are_no_drums(model: Model) -> None:
     both = _primer([(0, 1)])
     both.notes.add(pitch=60, velocity=99, start_time=0.25, end_time=0.375)
-    assert list(FAMILY.whole_track(piece.of(both), model.config)) == [frozenset([40])]
+    assert list(_track(both, model)) == [frozenset([40])]
     del both.notes[0]
-    assert list(FAMILY.whole_track(piece.of(both), model.config)) == [frozenset(), frozenset(), frozenset([60])]
+    assert list(_track(both, model)) == [frozenset(), frozenset(), frozenset([60])]
 
 
 def test_silence_before_the_first_bar_stays(model: Model) -> None:

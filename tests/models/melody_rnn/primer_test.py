@@ -1,6 +1,7 @@
 """Where a primer ends and generation begins; the key that it is in."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,6 @@ from solferino.hparams import overrides
 from solferino.hparams.errors import SolferinoError
 from solferino.models import registry
 from solferino.models.loading import Model
-from solferino.models.music import piece
 
 FAMILY = registry.get('melody_rnn')
 SCALE = (0, 2, 4, 5, 7, 9, 11)
@@ -55,10 +55,14 @@ def primer(
     return sequence
 
 
+def _track(given: music_pb2.NoteSequence, model: Model) -> Any:
+    return FAMILY.whole_track(FAMILY.settled(given, model.config), model.config)
+
+
 @pytest.mark.parametrize('end, steps', [(16, 16), (16.125, 16), (15.9, 16), (15.2, 15)])
 def test_the_end_is_quantized(model: Model, end: float, steps: int) -> None:
     given = primer([(0, 1, 60), (14, end, 64)])
-    assert len(FAMILY.whole_track(piece.of(given), model.config)) == steps
+    assert len(_track(given, model)) == steps
     (output,) = model.generate(given, num_steps=20, exclude_primer=True)
     assert all(note.start_time < (20 - steps) * 0.125 for note in output.notes)
 
@@ -94,11 +98,11 @@ def test_the_highest_note_of_the_first_instrument_is_the_primer(model: Model) ->
     both.MergeFrom(primer([(0, 2, 60), (0, 2, 67), (2, 4, 62)], instrument=1))
     del both.tempos[1:], both.time_signatures[1:]
     both.notes.add(pitch=40, velocity=99, start_time=0, end_time=0.5, instrument=2)
-    assert list(FAMILY.whole_track(piece.of(both), model.config)) == [67, -2, 62, -2]
+    assert list(_track(both, model)) == [67, -2, 62, -2]
 
 
 def test_rests_however_long_stay_in_the_primer(model: Model) -> None:
-    melody = FAMILY.whole_track(piece.of(primer([(0, 1, 60), (60, 61, 62)])), model.config)
+    melody = _track(primer([(0, 1, 60), (60, 61, 62)]), model)
     assert (len(melody), melody[60]) == (61, 62)
 
 

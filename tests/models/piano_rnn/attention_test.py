@@ -294,7 +294,7 @@ def extraction_piece(sequence: music_pb2.NoteSequence) -> Any:
     'given, says',
     [
         (primer((0, 5, 60)), 'takes 25 frames and --num_steps=20'),
-        (primer((0, 1, 60), (0, 1, 5)), '1 notes outside the pitches 21 to 108'),
+        (primer((0, 1, 5)), 'no notes of --instruments=piano'),
         (music_pb2.NoteSequence(), 'no notes'),
         (np.zeros((0, KEYS), bool), 'no frames'),
         (np.zeros((3, 5), bool), 'no frames of 88 keys'),
@@ -305,6 +305,14 @@ def test_primers_that_cannot_be_used(model: Model, given: Any, says: str) -> Non
         model.generate(given, num_steps=20)
 
 
+def test_notes_beyond_the_keyboard_are_left_out_of_primers_but_scored_not_at_all(model: Model) -> None:
+    beyond = primer((0, 1, 60), (0, 2, 5))
+    assert model.generate(beyond, num_steps=20, seed=1) == model.generate(primer((0, 1, 60)), num_steps=20, seed=1)
+    assert FAMILY.remarks(beyond, CONFIG) == ['1 note is not used: 1 beyond the pitches 21 to 108']
+    with pytest.raises(SolferinoError, match='1 note outside the pitches 21 to 108'):
+        model.log_likelihood(beyond)
+
+
 def test_notes_of_a_primer_that_are_left_out_are_told_once(model: Model, caplog: pytest.LogCaptureFixture) -> None:
     mixed = primer((0, 1, 60), (0, 1, 64))
     expected = model.generate(mixed, num_outputs=3, num_steps=20, seed=1)
@@ -312,8 +320,10 @@ def test_notes_of_a_primer_that_are_left_out_are_told_once(model: Model, caplog:
     mixed.notes.add(start_time=0, end_time=1, pitch=67, velocity=80, program=40)
     assert model.generate(mixed, num_outputs=3, num_steps=20, seed=1) == expected
     (told,) = caplog.records
-    assert 'The primer has 1 notes that are left out' in told.getMessage()
-    assert 'not of --instruments=piano' in told.getMessage()
+    assert told.getMessage() == (
+        'The primer: 1 note is not used: 1 of other instruments; the examples of this model were made with '
+        '--instruments=piano: of program 0 they are used.'
+    )
 
 
 @pytest.mark.parametrize(

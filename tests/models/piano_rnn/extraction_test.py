@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from note_seq.protobuf import music_pb2
 
-from solferino.hparams.piano_rnn import SPEC, PianoConfig
+from solferino.hparams.piano_rnn import SPEC, PianoConfig, PianoExtraction
 from solferino.hparams.reasons import (
     FRAMES_TOO_SHORT,
     NEGATIVE_TIME,
@@ -17,6 +17,7 @@ from solferino.hparams.reasons import (
     OUT_OF_RANGE,
     TOO_MANY_STEPS,
 )
+from solferino.models import registry
 from solferino.models.music import piano_rolls
 from solferino.models.music import piece as pieces
 from solferino.models.piano_rnn import extraction
@@ -140,8 +141,12 @@ def test_transposed_copies_stay_on_the_keyboard() -> None:
     assert config(transpose_augment='-2:3').for_evaluation().extraction.transpose_augment == ''
 
 
+def _whole(sequence: music_pb2.NoteSequence, settings: PianoExtraction) -> np.ndarray:
+    return extraction.whole(extraction.choose(pieces.of(sequence), settings), settings)
+
+
 def test_a_primer_keeps_the_silence_before_it() -> None:
-    frames = extraction.whole(pieces.of(music((0.4, 0.8, 60))), CONFIG.extraction)
+    frames = _whole(music((0.4, 0.8, 60)), CONFIG.extraction)
     assert list(frame_tools.tokens(frames)) == ['e', 'e', '60', '60']
 
 
@@ -150,17 +155,18 @@ def test_notes_of_other_instruments_are_left_out_of_primers_and_counted() -> Non
     sequence.notes[1].program = 40  # an instrument that is left out may have any pitch
     sequence.notes[2].is_drum = True
     sequence.notes[3].velocity = 0  # is not heard anyway
-    piece = pieces.of(sequence)
-    assert set(frame_tools.tokens(extraction.whole(piece, CONFIG.extraction))) == {'60'}
-    assert extraction.num_left_out(piece, CONFIG.extraction) == 2
-    assert extraction.num_left_out(piece, config(instruments='all').extraction) == 1
+    piece, family = pieces.of(sequence), registry.get('piano_rnn')
+    assert set(frame_tools.tokens(_whole(sequence, CONFIG.extraction))) == {'60'}
+    beyond = 'beyond the pitches 21 to 108'
+    assert family.unused(piece, CONFIG) == {beyond: 0, 'of other instruments': 1, 'of drums': 1}
+    assert family.unused(piece, config(instruments='all')) == {beyond: 1, 'of other instruments': 0, 'of drums': 1}
 
 
 @pytest.mark.parametrize(
     'sequence, settings, says',
     [
         (music((0, 1, 60), program=40), {}, 'no notes of --instruments=piano'),
-        (music((0, 1, 10)), {}, '1 notes outside the pitches 21 to 108'),
+        (music((0, 1, 10)), {}, '1 note outside the pitches 21 to 108'),
         (music((0, 1, 10), (0, 1, 60), (0, 1, 109)), {'steps_per_quarter': 4}, '2 notes outside the pitches 21 to 108'),
         (music((0, 1e7, 60)), {}, 'too many steps'),
         (music((0, 1e7, 60)), {'steps_per_quarter': 4}, 'at most'),
@@ -168,7 +174,7 @@ def test_notes_of_other_instruments_are_left_out_of_primers_and_counted() -> Non
 )
 def test_primers_without_frames(sequence: music_pb2.NoteSequence, settings: dict, says: str) -> None:
     with pytest.raises(ValueError, match=says):
-        extraction.whole(pieces.of(sequence), config(**settings).extraction)
+        _whole(sequence, config(**settings).extraction)
 
 
 @pytest.mark.parametrize(
