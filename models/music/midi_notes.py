@@ -110,16 +110,20 @@ def pieces(events: Events) -> list[Music]:
 
 def music(events: Events, magenta_reading: bool = False) -> Music:
     """Makes music of a file's events. Raises Refused if it is longer than a day."""
-    changes, remarks = _of_first_track(events) if magenta_reading else midi_sounding.changes(events)
+    remarks: list[Remark] = []
+    if magenta_reading:
+        changes, _ = midi_sounding.changes_of_first_track(events)
+    else:
+        changes, remarks = midi_sounding.changes(events)
     clock = _Clock(events, changes[midi_events.TEMPO])
     # Channels of different tracks have nothing to do with each other.
     channel = events.track << 4
     channel |= events.status & 0x0F
 
     on, off, lost, brief = _pairs(events, channel)
-    end_tick = events.tick[off]
     programs = _program_changes(events, channel)
     if magenta_reading:
+        end_tick = events.tick[off]
         player = _players(events, channel[off], off, programs)
     else:
         on, off, end_tick, noticed = midi_sounding.ends(events, channel, (on, off), lost, brief)
@@ -171,15 +175,6 @@ def _pattern(events: Events, track: int) -> Events:
         ticks_per_second=events.ticks_per_second,
         remarks=events.remarks,
     )
-
-
-def _of_first_track(events: Events) -> tuple[dict[int, list[tuple[int, bytes]]], list[Remark]]:
-    """Tempos, metres and keys as Magenta takes them: ticks and data by type; and no remarks."""
-    found: dict[int, list[tuple[int, bytes]]] = {
-        kind: [(meta.tick, meta.data) for meta in events.metas if meta.type == kind and meta.track == 0]
-        for kind in (midi_events.TEMPO, midi_events.TIME_SIGNATURE, midi_events.KEY_SIGNATURE)
-    }
-    return found, []
 
 
 class _Clock:
@@ -305,7 +300,7 @@ def _players_as_it_sounds(
     """The players of notes, by the program at the end of the tick in which each begins, not at the end of the note."""
     of_notes = channel[on]
     at_end = _players(events, of_notes, off, change)
-    if not (len(change) and len(on)) or events.tick[change & _INDEX].max() <= events.tick[on].min():
+    if not (len(on) and events.tick[change & _INDEX].any()):  # all are there from the beginning
         return at_end, []
     # The last event of the tick, or of an earlier one, which is of the same track, and so of the same channels.
     last = (events.track << 40 | events.tick).searchsorted(events.track[on] << 40 | events.tick[on], side='right') - 1

@@ -17,6 +17,9 @@ from solferino.models.music import midi_events
 from solferino.models.music.midi_events import Events, Integers, Meta
 from solferino.models.music.remarks import Remark
 
+# Changes of tempo, metre and key by the type of their meta events: ticks and data.
+Changes = dict[int, list[tuple[int, bytes]]]
+
 DRUM_CHANNEL = 9
 _DEFAULT_TEMPO = (500_000).to_bytes(3)  # microseconds per quarter
 
@@ -40,22 +43,33 @@ _TICK_BITS = 40
 _ALL_NOTES_OFF = [120, 123, 124, 125, 126, 127]
 
 
-def changes(events: Events) -> tuple[dict[int, list[tuple[int, bytes]]], list[Remark]]:
-    """Tempos, metres and keys by type: ticks and data, one a tick, in the order of time.
+def changes_of_first_track(events: Events) -> tuple[Changes, set[int]]:
+    """Tempos, metres and keys as Magenta takes them; and of which types there are others, or several at one tick."""
+    found: Changes = {kind: [] for kind in _ELSEWHERE}
+    more = set()
+    for meta in events.metas:
+        if meta.type in found:
+            here = found[meta.type]
+            if meta.track or (here and here[-1][0] == meta.tick):
+                more.add(meta.type)
+            if not meta.track:
+                here.append((meta.tick, meta.data))
+    return found, more
+
+
+def changes(events: Events) -> tuple[Changes, list[Remark]]:
+    """Tempos, metres and keys, one a tick, in the order of time.
 
     Where there are several at one tick the last one holds, as it does for a player who comes to one after the other.
     But of metre and key the first track that tells is believed: others often repeat a sequencer's 4/4.
     """
-    found: dict[int, list[tuple[int, bytes]]] = {}
+    found, more = changes_of_first_track(events)
     remarks = []
-    for kind, words in _ELSEWHERE.items():
-        metas = [meta for meta in events.metas if meta.type == kind]
-        first = [(meta.tick, meta.data) for meta in metas if meta.track == 0]
-        found[kind] = first
-        if len(first) < len(metas) or len({tick for tick, _ in first}) < len(first):
-            found[kind] = _one_a_tick(metas, last_track=kind == midi_events.TEMPO)
-            if _told(found[kind], kind) != _told(first, kind):
-                remarks.append(Remark(words, len(set(found[kind]) ^ set(first)) or 1))
+    for kind in sorted(more):
+        first = found[kind]
+        found[kind] = _one_a_tick([m for m in events.metas if m.type == kind], last_track=kind == midi_events.TEMPO)
+        if _told(found[kind], kind) != _told(first, kind):
+            remarks.append(Remark(_ELSEWHERE[kind], len(set(found[kind]) ^ set(first)) or 1))
     return found, remarks
 
 
