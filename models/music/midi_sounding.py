@@ -24,7 +24,7 @@ DRUM_CHANNEL = 9
 _DEFAULT_TEMPO = (500_000).to_bytes(3)  # microseconds per quarter
 
 # Words of remarks.
-_ELSEWHERE = {
+TOLD = {
     midi_events.TEMPO: 'tempos of other tracks than the first, or at one time',
     midi_events.TIME_SIGNATURE: 'metres of other tracks than the first, or at one time',
     midi_events.KEY_SIGNATURE: 'keys of other tracks than the first, or at one time',
@@ -33,7 +33,6 @@ _HITS = 'drum hits without a length, kept'
 _ENDED = 'notes ended by a controller'
 NEVER_ENDED = 'notes never ended, left out'
 NO_LENGTH = 'notes of no length, left out'
-PROGRAMS = 'notes during which the program changes'
 NAMES = 'names of tracks in UTF-8 or Shift-JIS'
 PATTERNS = 'patterns of a file of format 2, each a piece of its own'
 
@@ -45,7 +44,7 @@ _ALL_NOTES_OFF = [120, 123, 124, 125, 126, 127]
 
 def changes_of_first_track(events: Events) -> tuple[Changes, set[int]]:
     """Tempos, metres and keys as Magenta takes them; and of which types there are others, or several at one tick."""
-    found: Changes = {kind: [] for kind in _ELSEWHERE}
+    found: Changes = {kind: [] for kind in TOLD}
     more = set()
     for meta in events.metas:
         if meta.type in found:
@@ -69,7 +68,7 @@ def changes(events: Events) -> tuple[Changes, list[Remark]]:
         first = found[kind]
         found[kind] = _one_a_tick([m for m in events.metas if m.type == kind], last_track=kind == midi_events.TEMPO)
         if _told(found[kind], kind) != _told(first, kind):
-            remarks.append(Remark(_ELSEWHERE[kind], len(set(found[kind]) ^ set(first)) or 1))
+            remarks.append(Remark(TOLD[kind], len(set(found[kind]) ^ set(first)) or 1))
     return found, remarks
 
 
