@@ -122,27 +122,25 @@ def ends(
     controls = _all_notes_off(events)
     if not (len(lost) or len(controls)):
         return on, off, end, []
-    counts: dict[str, int] = {}
+    ended = 0
     if len(controls):
-        on, off = np.concatenate([on, lost]), np.concatenate([off, lost])
-        is_open = np.arange(len(on)) >= len(end)
+        following, there = _next(channel << _TICK_BITS | events.tick, controls, np.concatenate([on, lost]))
+        control = events.tick[following]
+        # Of notes that have an end those of which it is later; of the others all but those of no length.
+        earlier = there & np.concatenate([control[: len(on)] < end, ~brief])
+        ended = int(np.count_nonzero(earlier))
+        by_off, by_none = earlier[: len(on)], earlier[len(on) :]
+        off = np.concatenate([np.where(by_off, following[: len(on)], off), following[len(on) :][by_none]])
         end = events.tick[off]
-        control, found = _next(channel << _TICK_BITS | events.tick, controls, on)
-        earlier = found & (
-            is_open & ~np.concatenate([np.zeros(len(pairs[0]), bool), brief]) | (events.tick[control] < end)
-        )
-        off, end = np.where(earlier, control, off), np.where(earlier, events.tick[control], end)
-        counts[_ENDED] = int(np.count_nonzero(earlier))
-        still_lost = is_open & ~earlier
-        brief = brief[still_lost[len(pairs[0]) :]]
-        lost, on, off, end = on[still_lost], on[~still_lost], off[~still_lost], end[~still_lost]
+        on, lost, brief = np.concatenate([on, lost[by_none]]), lost[~by_none], brief[~by_none]
     is_hit = channel[lost] & 0x0F == DRUM_CHANNEL
     hits = lost[is_hit]
     on, off = np.concatenate([on, hits]), np.concatenate([off, hits])
     end = np.concatenate([end, _ends_of_hits(events, channel, hits)])
     order = np.lexsort((on, off))
-    counts |= {
+    counts = {
         _HITS: len(hits),
+        _ENDED: ended,
         NEVER_ENDED: int(np.count_nonzero(~is_hit & ~brief)),
         NO_LENGTH: int(np.count_nonzero(~is_hit & brief)),
     }
