@@ -3,8 +3,8 @@
 It forks, and the fork reads file after file under the limits; when a file is its end, the first process says so and
 forks again, which takes milliseconds. Nothing here may start a thread.
 
-MIDI files are read by our own reader, hundreds of them in the time of note-seq's import. note-seq reads the other kinds
-and the MIDI files that are in doubt, and is loaded when the first of them comes.
+MIDI files are read by our own readers, hundreds of them in the time of note-seq's import. note-seq reads the other
+kinds, and in Magenta's reading the MIDI files that are in doubt; it is loaded when the first of them comes.
 """
 
 import importlib
@@ -18,7 +18,8 @@ import types
 from multiprocessing.connection import Connection
 from typing import Any
 
-from solferino.models.music import midi_events, midi_notes, note_sequence_bytes
+from solferino.models.music import midi_events, midi_notes, midi_walk, note_sequence_bytes
+from solferino.models.music.remarks import Refused
 from solferino.pipelines import parsing
 from solferino.pipelines.parsing import Converted, LeftOut, Limits, Request
 
@@ -116,9 +117,12 @@ def _read(request: Request, limits: Limits, magenta_reading: bool) -> list[Conve
     except OSError as error:
         return [left_out(parsing.CANNOT_BE_READ, error.strerror)]
     doubt = ''
+    if request.kind == 'midi' and not magenta_reading:
+        return _read_midi(request, content)
     if request.kind == 'midi':
         try:
-            return [_converted_directly(request, content)]
+            music = midi_notes.music(midi_events.read(content, magenta_reading), magenta_reading)
+            return [_converted_directly(request, music)]
         except midi_events.InDoubt as error:
             doubt = str(error)
         except MemoryError:
@@ -134,12 +138,25 @@ def _read(request: Request, limits: Limits, magenta_reading: bool) -> list[Conve
     return answer or [left_out(parsing.NO_TUNES, 'no tune in the file')]
 
 
-def _converted_directly(request: Request, content: bytes) -> Converted:
-    """What `_converted` makes of note-seq's NoteSequence, without either. Raises InDoubt."""
-    music = midi_notes.music(midi_events.read(content))
-    identity = parsing.sequence_id(request.name, request.collection, request.kind)
+def _read_midi(request: Request, content: bytes) -> list[Converted | LeftOut]:
+    """Reads a MIDI file as it sounds."""
+    try:
+        try:
+            events = midi_events.read(content)
+        except midi_events.InDoubt:
+            events = midi_walk.read(content)
+        pieces = midi_notes.pieces(events)
+    except Refused as refusal:
+        return [LeftOut(parsing.text(request.name), refusal.reason, refusal.detail)]
+    suffixes = [''] if len(pieces) == 1 else [f'_{number}' for number in range(1, len(pieces) + 1)]
+    return [_converted_directly(request, *piece) for piece in zip(pieces, suffixes, strict=True)]
+
+
+def _converted_directly(request: Request, music: midi_notes.Music, suffix: str = '') -> Converted:
+    """What `_converted` makes of note-seq's NoteSequence, without either."""
+    identity = parsing.sequence_id(request.name + suffix.encode(), request.collection, request.kind)
     data = note_sequence_bytes.write(music, identity, parsing.text(request.name), request.collection)
-    return Converted(identity, data, len(music.notes.pitch), round(music.total_time * 1000), '')
+    return Converted(identity, data, len(music.notes.pitch), round(music.total_time * 1000), '', music.remarks)
 
 
 def _converted(request: Request, doubt: str, suffix: str, sequence: Any) -> Converted:

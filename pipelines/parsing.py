@@ -16,10 +16,18 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Self
 
+from solferino.models.music.remarks import DAMAGED as DAMAGED
+from solferino.models.music.remarks import NO_TRACKS as NO_TRACKS
+from solferino.models.music.remarks import NOT_MIDI as NOT_MIDI
+from solferino.models.music.remarks import TOO_LATE as TOO_LATE
+from solferino.models.music.remarks import Remark as Remark
+
 # File name endings, in lower case, and the kind of source that each is: the <type> of an id.
 KINDS = {
     '.mid': 'midi',
     '.midi': 'midi',
+    '.rmi': 'midi',
+    '.kar': 'midi',
     '.xml': 'musicxml',
     '.musicxml': 'musicxml',
     '.mxl': 'musicxml',
@@ -30,12 +38,9 @@ KINDS = {
 CANNOT_BE_READ = 'cannot be read'
 EMPTY = 'empty file'
 TOO_LARGE = 'too large'
-NOT_MIDI = 'not a MIDI file'
 NOT_MUSICXML = 'not a MusicXML file'
-NO_TRACKS = 'no tracks'
 NO_TUNES = 'no tunes'
 NOT_UNDERSTOOD = 'not understood'  # a valid file; the detail is the name of the feature
-DAMAGED = 'damaged file'
 UNKNOWN_ABC = 'ABC notation that is not understood'
 TOO_MUCH_MEMORY = 'needs too much memory'
 TOO_LONG = 'takes too long'
@@ -51,6 +56,7 @@ REMEDIES = {
     NO_TUNES: 'there is nothing in it',
     DAMAGED: 'it breaks the format: open it in a music program and export it again',
     NOT_UNDERSTOOD: 'the manifest names the feature that cannot be read: export the music without it, or as MIDI',
+    TOO_LATE: 'a time in it may be corrupt: look in a music program where its last notes are',
     UNKNOWN_ABC: 'voices, chords, tuplets, parts and variant endings are not read: export the tune as MIDI',
     TOO_MUCH_MEMORY: '--max_file_memory_mb raises the limit',
     TOO_LONG: '--max_file_seconds raises the limit',
@@ -84,17 +90,6 @@ class Request(NamedTuple):
     def kind(self) -> str:
         """'midi', 'musicxml' or 'abc', by its ending."""
         return KINDS[ending(self.name)]
-
-
-class Remark(NamedTuple):
-    """What a reader noticed: in a few fixed words, a plural noun first, how often, and whether Magenta reads it so too.
-
-    It `differs` where Magenta's reading of the same would be other music, or none. The words are counted by file.
-    """
-
-    what: str
-    times: int = 1
-    differs: bool = True
 
 
 class Converted(NamedTuple):
@@ -203,7 +198,7 @@ class Parser:
     def parse_midi(self, path: str | os.PathLike[str]) -> Converted | LeftOut:
         """Returns the music of a MIDI file, whatever its name ends in, or why it cannot be read."""
         name = os.fsencode(path)
-        return self.parse(Request(name, name if ending(name) in ('.mid', '.midi') else name + b'.mid', ''))[0]
+        return self.parse(Request(name, name if KINDS.get(ending(name)) == 'midi' else name + b'.mid', ''))[0]
 
     def _start(self) -> None:
         self._connection, theirs = multiprocessing.Pipe()

@@ -4,8 +4,9 @@ A track is a chain of events, each of which says by its first bytes where the ne
 file it is computed, at once, where the next event would begin if one began here; a walk of sixteen events a step then
 finds where events do begin, and everything else is gathered from there.
 
-What is read is what mido reads, which note-seq is built upon. Whatever mido refuses, and whatever is so unusual that
-proving the same result is not worth its code, raises InDoubt: let note-seq read such a file, or say what is wrong.
+What is read is what mido reads, which note-seq is built upon; with one exception, for which there is `magenta_reading`.
+Whatever mido refuses, and whatever is so unusual that proving the same result is not worth its code, raises InDoubt:
+let `midi_walk` read such a file, or note-seq, or say what is wrong.
 
 Format: Standard MIDI Files 1.0 (https://midi.org/standard-midi-files-specification).
 """
@@ -16,6 +17,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from solferino.models.music.remarks import Remark
+
 Integers = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 
@@ -23,6 +26,8 @@ Bytes = npt.NDArray[np.uint8]
 MAX_BYTES = 1_000_000
 # The latest tick that pretty_midi expects. It makes a table of all ticks, so later ones are a question of memory.
 MAX_TICK = 10_000_000
+# A word of a Remark: mido forgets the delta time of events that it does not know.
+UNKNOWN_DELTAS = 'delta times of unknown events'
 
 NOTE_OFF, NOTE_ON, POLY_TOUCH, CONTROL, PROGRAM, PRESSURE, BEND, SYSTEM = range(0x80, 0x100, 0x10)
 SYSEX, SYSEX_MORE, META = 0xF0, 0xF7, 0xFF
@@ -51,12 +56,12 @@ _CHANNEL[NOTE_OFF:SYSTEM] = True
 
 # Meta events of which nothing is kept and nothing can be wrong: texts, and the end of the track.
 _TEXTS = frozenset([1, 2, 4, 5, 6, 7, 9, 0x2F, 0x7F])
-# The others that mido knows. It forgets the delta time of events that it does not know.
+# The others that mido knows.
 _CHECKED = frozenset([0, TRACK_NAME, 0x20, 0x21, TEMPO, SMPTE_OFFSET, TIME_SIGNATURE, KEY_SIGNATURE])
 
 
 class InDoubt(Exception):
-    """A file that this module cannot read, or not surely as note-seq does. The text says why, in a few fixed words."""
+    """A file that this module cannot read, or not surely right. The text says why, in a few fixed words."""
 
 
 class Meta(NamedTuple):
@@ -80,6 +85,9 @@ class Events(NamedTuple):
       status: its status byte; channel events are below SYSTEM.
       data1, data2: a channel event's data bytes; without meaning where it has none.
       metas: the meta events that matter to notes, in the same order.
+      format: of the file: 2 if its tracks are pieces of their own.
+      ticks_per_second: where ticks are parts of frames of film; or else 0. The resolution then is that of 120 qpm.
+      remarks: what was noticed.
     """
 
     resolution: int
@@ -90,13 +98,18 @@ class Events(NamedTuple):
     data1: Bytes
     data2: Bytes
     metas: list[Meta]
+    format: int = 1
+    ticks_per_second: float = 0.0
+    remarks: tuple[Remark, ...] = ()
 
 
-def read(content: bytes) -> Events:
-    """Reads a MIDI file. Raises InDoubt."""
+def read(content: bytes, magenta_reading: bool = False) -> Events:
+    """Reads a MIDI file, and with `magenta_reading` as mido reads it in every case. Raises InDoubt."""
     if len(content) > MAX_BYTES:
         raise InDoubt('many bytes')
-    resolution, starts, ends = _chunks(content)
+    form, resolution, starts, ends = _chunks(content)
+    if not magenta_reading and len(content) > ends[-1] and b'MTrk' in content[ends[-1] :]:
+        raise InDoubt('more tracks')
     raw = content[: ends[-1]] + _PADDING
     data = np.frombuffer(raw, np.uint8)
     extra = _extra_bytes(data)
@@ -119,7 +132,13 @@ def read(content: bytes) -> Events:
 
     other = (status >= SYSTEM).nonzero()[0]
     first = counts.cumsum() - counts
-    metas = _metas(raw, other.tolist(), at[other].tolist(), deltas)
+    metas, unknown = _metas(raw, other.tolist(), at[other].tolist())
+    remarks: tuple[Remark, ...] = ()
+    if unknown and (forgotten := np.count_nonzero(deltas[unknown])):
+        if magenta_reading:
+            deltas[unknown] = 0
+        else:
+            remarks = (Remark(UNKNOWN_DELTAS, int(forgotten)),)
     tick = deltas.cumsum()
     if len(counts) > 1:
         tick -= (tick[first] - deltas[first]).repeat(counts)
@@ -127,14 +146,14 @@ def read(content: bytes) -> Events:
         raise InDoubt('many ticks')
     track = np.arange(len(counts)).repeat(counts)
     timed = [Meta(i, track.item(i), tick.item(i), kind, payload) for i, kind, payload in metas]
-    return Events(resolution, len(counts), track, tick, status, data1, data2, timed)
+    return Events(resolution, len(counts), track, tick, status, data1, data2, timed, form, remarks=remarks)
 
 
-def _chunks(content: bytes) -> tuple[int, list[int], list[int]]:
-    """The file's ticks per quarter, and where the events of each track start and end."""
+def _chunks(content: bytes) -> tuple[int, int, list[int], list[int]]:
+    """The file's format, its ticks per quarter, and where the events of each track start and end."""
     if len(content) < _HEADER.size:
         raise InDoubt('no header')
-    name, size, _, tracks, resolution = _HEADER.unpack_from(content)
+    name, size, form, tracks, resolution = _HEADER.unpack_from(content)
     if name != b'MThd' or _CHUNK.size + size < _HEADER.size:
         raise InDoubt('no header')
     if tracks <= 0:
@@ -152,7 +171,7 @@ def _chunks(content: bytes) -> tuple[int, list[int], list[int]]:
         if name != b'MTrk' or place > len(content):
             raise InDoubt('unknown or cut chunk')
         ends.append(place)
-    return resolution, starts, ends
+    return form, resolution, starts, ends
 
 
 def _extra_bytes(data: Bytes) -> Bytes:
@@ -283,13 +302,13 @@ def _deltas(data: Bytes, last: Integers, more: Bytes) -> Integers:
     return deltas
 
 
-def _metas(raw: bytes, indices: list[int], places: list[int], deltas: Integers) -> list[tuple[int, int, bytes]]:
-    """The meta events that matter: index, type and bytes.
+def _metas(raw: bytes, indices: list[int], places: list[int]) -> tuple[list[tuple[int, int, bytes]], list[int]]:
+    """The meta events that matter: index, type and bytes. And the indices of those that mido does not know.
 
     Given are the indices of all events that are not channel events, and the places after their status. The others are
-    checked too. The delta times of those that mido does not know are set to 0, as it does.
+    checked too.
     """
-    metas = []
+    metas, unknown = [], []
     for index, place in zip(indices, places, strict=True):
         status, kind = raw[place - 1], raw[place]
         if status != META:
@@ -299,12 +318,13 @@ def _metas(raw: bytes, indices: list[int], places: list[int], deltas: Integers) 
                 _payload(raw, place + 1)
         elif kind in _CHECKED:
             payload = _payload(raw, place + 1)
-            _check_meta(kind, payload)
+            if not is_usual(kind, payload):
+                raise InDoubt('unusual meta events')
             metas.append((index, kind, payload))
         else:
             _payload(raw, place + 1)
-            deltas[index] = 0
-    return metas
+            unknown.append(index)
+    return metas, unknown
 
 
 def _payload(raw: bytes, place: int) -> bytes:
@@ -322,8 +342,13 @@ def _check_sysex(raw: bytes, status: int, place: int) -> None:
         raise InDoubt('system exclusive data out of range')
 
 
-def _check_meta(kind: int, data: bytes) -> None:
-    """Raises InDoubt if mido or pretty_midi would, or might, refuse the event."""
+def is_known(kind: int) -> bool:
+    """Whether mido knows a type of meta events."""
+    return kind in _TEXTS or kind in _CHECKED
+
+
+def is_usual(kind: int, data: bytes) -> bool:
+    """Whether neither mido nor pretty_midi would, or might, refuse a meta event of this type with these data."""
     if kind == TEMPO:
         fine = len(data) == 3 and any(data)
     elif kind == TIME_SIGNATURE:
@@ -338,5 +363,4 @@ def _check_meta(kind: int, data: bytes) -> None:
         fine = len(data) == 1
     else:  # a name, or a port
         fine = True
-    if not fine:
-        raise InDoubt('unusual meta events')
+    return fine

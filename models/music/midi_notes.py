@@ -1,9 +1,12 @@
-"""From a MIDI file's events to notes as pretty_midi and note-seq make them: who plays, when, and for how long.
+"""From a MIDI file's events to notes: who plays, when, and for how long.
+
+Notes are made as pretty_midi and note-seq make them, except where these are not what sounds, which `midi_sounding`
+knows; with `magenta_reading` there is no exception.
 
 An instrument is what sounds on one channel of one track with one program; instruments are numbered in the order in
 which their first notes end. A note-off ends all notes of its pitch that began before it. Controls and pitch bends
 belong to the instrument of their channel's program; before that one has ended a note they go to a pool, which every
-later instrument of the channel shares. Tempo, metre and key are the first track's.
+later instrument of the channel shares. To Magenta tempo, metre and key are the first track's.
 
 Whatever is to be sorted is packed into one integer for each event, with the event's index in its low bits: so sorting
 by a key keeps the order of time.
@@ -15,17 +18,19 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from solferino.models.music import midi_events
+from solferino.models.music import midi_events, midi_sounding
 from solferino.models.music.midi_events import Bytes, Events, Integers
+from solferino.models.music.remarks import TOO_LATE, Refused, Remark
 
 Seconds = npt.NDArray[np.float64]
 
-_DRUM_CHANNEL = 9
 _DEFAULT_QPM = 120.0
 
-_INDEX_BITS = 20
+# Of an index of an event. Above it there is room for 65,535 tracks, their channels, and pitches.
+_INDEX_BITS = 32
 _INDEX = (1 << _INDEX_BITS) - 1
-assert midi_events.MAX_BYTES <= _INDEX
+
+_MOST_SECONDS = 24 * 60 * 60.0
 
 
 class Instrument(NamedTuple):
@@ -69,6 +74,7 @@ class Music(NamedTuple):
       metres: time in seconds, numerator and denominator of each time signature.
       keys: time in seconds, pitch class, and 1 for minor or 0 for major, of each key signature.
       tempos: time in seconds, and quarters per minute, of each change of tempo.
+      remarks: what was noticed in reading it.
     """
 
     resolution: int
@@ -79,6 +85,7 @@ class Music(NamedTuple):
     notes: Notes
     bends: Controls
     controls: Controls
+    remarks: tuple[Remark, ...] = ()
 
     @property
     def total_time(self) -> float:
@@ -86,56 +93,116 @@ class Music(NamedTuple):
         return max(self.notes.end.tolist(), default=0.0)
 
 
-def music(events: Events) -> Music:
-    """Makes music of a file's events."""
+def pieces(events: Events) -> list[Music]:
+    """Makes music of a file's events as they sound: one piece, or of a file of format 2 one for each track with notes.
 
-    def of_first_track(kind: int) -> list[tuple[int, bytes]]:
-        return [(meta.tick, meta.data) for meta in events.metas if meta.type == kind and meta.track == 0]
+    Raises Refused if it is longer than a day, which no music is that anybody would want read.
+    """
+    if events.format != 2 or events.tracks == 1:
+        return [music(events)]
+    found = [music(_pattern(events, track)) for track in range(events.tracks)]
+    sounding = [piece for piece in found if len(piece.notes.pitch)] or found[:1]
+    if len(sounding) < 2:
+        return sounding
+    remark = Remark(midi_sounding.PATTERNS)
+    return [piece._replace(remarks=(*piece.remarks, remark)) for piece in sounding]
 
-    clock = _Clock(events.resolution, of_first_track(midi_events.TEMPO))
+
+def music(events: Events, magenta_reading: bool = False) -> Music:
+    """Makes music of a file's events. Raises Refused if it is longer than a day."""
+    changes, remarks = _of_first_track(events) if magenta_reading else midi_sounding.changes(events)
+    clock = _Clock(events, changes[midi_events.TEMPO])
     # Channels of different tracks have nothing to do with each other.
     channel = events.track << 4
     channel |= events.status & 0x0F
 
-    on, off = _pairs(events, channel)
-    players, births, instrument = _by_appearance(_players(events, channel, off), off)
+    on, off, lost, brief = _pairs(events, channel)
+    end_tick = events.tick[off]
+    programs = _program_changes(events, channel)
+    if magenta_reading:
+        player = _players(events, channel[off], off, programs)
+    else:
+        on, off, end_tick, noticed = midi_sounding.ends(events, channel, (on, off), lost, brief)
+        player, changing = _players_as_it_sounds(events, channel, on, off, programs)
+        remarks += noticed + changing
+    players, births, instrument = _by_appearance(player, off)
     if len(players) > 1:
         order = np.sort(instrument << _INDEX_BITS | np.arange(len(off))) & _INDEX
-        on, off, instrument = on[order], off[order], instrument[order]
-    start, end = clock.seconds(events.tick[on]), clock.seconds(events.tick[off])
+        on, end_tick, instrument = on[order], end_tick[order], instrument[order]
+    start, end = clock.seconds(events.tick[on]), clock.seconds(end_tick)
     notes = Notes(instrument, events.data1[on], events.data2[on], start, end)
+    instruments, named = _instruments(events, players, births, magenta_reading)
 
-    instrument, index = _owned(events, channel, players, births)
-    all_controls = Controls(instrument, clock.seconds(events.tick[index]), events.data1[index], events.data2[index])
-    is_bend = events.status[index] >= midi_events.BEND
-    if np.count_nonzero(is_bend):
-        bends, controls = all_controls.take(is_bend), all_controls.take(~is_bend)
-        bends = bends._replace(value=(bends.value << np.int64(7)) + bends.number - 0x2000)
-    else:
-        bends, controls = all_controls.take(is_bend), all_controls
-    metres = _changes(clock, of_first_track(midi_events.TIME_SIGNATURE))
-    keys = _changes(clock, of_first_track(midi_events.KEY_SIGNATURE))
-    return Music(
+    bends, controls = _controls(events, clock, *_owned(events, channel, players, births, programs))
+    metres = _changes(clock, changes[midi_events.TIME_SIGNATURE])
+    keys = _changes(clock, changes[midi_events.KEY_SIGNATURE])
+    made = Music(
         events.resolution,
         [(time, data[0], 1 << data[1]) for time, data in metres],
         [(time, _tonic(*data), data[1]) for time, data in keys],
         clock.tempos,
-        _instruments(events, players, births),
+        instruments,
         notes,
         bends,
         controls,
+        (*events.remarks, *remarks, *named),
     )
+    if not magenta_reading and made.total_time > _MOST_SECONDS:
+        raise Refused(TOO_LATE, f'its last note ends after {made.total_time / 3600:,.0f} hours')
+    return made
+
+
+def _pattern(events: Events, track: int) -> Events:
+    """One track of a file, with the first one's tempo, metre and key where it says nothing of them."""
+    wanted = (events.track == track).nonzero()[0]
+    first = wanted.item(0) if len(wanted) else 0
+    own = [meta._replace(track=0, event=meta.event - first) for meta in events.metas if meta.track == track]
+    told = {meta.type for meta in own} | {midi_events.TRACK_NAME}
+    lent = [meta._replace(event=0) for meta in events.metas if meta.track == 0 and meta.type not in told]
+    return Events(
+        events.resolution,
+        1,
+        np.zeros(len(wanted), np.int64),
+        events.tick[wanted],
+        events.status[wanted],
+        events.data1[wanted],
+        events.data2[wanted],
+        lent + own,
+        ticks_per_second=events.ticks_per_second,
+        remarks=events.remarks,
+    )
+
+
+def _of_first_track(events: Events) -> tuple[dict[int, list[tuple[int, bytes]]], list[Remark]]:
+    """Tempos, metres and keys as Magenta takes them: ticks and data by type; and no remarks."""
+    found: dict[int, list[tuple[int, bytes]]] = {
+        kind: [(meta.tick, meta.data) for meta in events.metas if meta.type == kind and meta.track == 0]
+        for kind in (midi_events.TEMPO, midi_events.TIME_SIGNATURE, midi_events.KEY_SIGNATURE)
+    }
+    return found, []
 
 
 class _Clock:
     """Turns ticks into seconds by pretty_midi's operations in pretty_midi's order: the results are equal to the bit.
 
+    Where ticks are parts of frames of film, the tempo does not change them; but it is told, as it tells of the beats.
+
     Attributes:
       tempos: see Music.
     """
 
-    def __init__(self, resolution: int, tempos: list[tuple[int, bytes]]):
+    def __init__(self, events: Events, tempos: list[tuple[int, bytes]]):
         """`tempos` are ticks and microseconds per quarter."""
+        resolution = events.resolution
+        if events.ticks_per_second:
+            self._ticks, self._times, self._scales = (
+                np.array([0]),
+                np.array([0.0]),
+                np.array([1 / events.ticks_per_second]),
+            )
+            told = [(tick / events.ticks_per_second, 6e7 / int.from_bytes(data)) for tick, data in tempos]
+            self.tempos = told if told and not told[0][0] else [(0.0, _DEFAULT_QPM), *told]
+            return
         ticks, scales = [0], [60.0 / (_DEFAULT_QPM * resolution)]  # seconds per tick
         for tick, data in tempos:
             scale = 60.0 / (6e7 / int.from_bytes(data) * resolution)
@@ -171,11 +238,13 @@ def _tonic(sharps: int, minor: int) -> int:
     return (7 * (sharps - (sharps & 0x80) * 2) + 9 * minor) % 12
 
 
-def _pairs(events: Events, channel: Integers) -> tuple[Integers, Integers]:
+def _pairs(events: Events, channel: Integers) -> tuple[Integers, Integers, Integers, npt.NDArray[np.bool_]]:
     """Note-ons and the note-offs that end them, as indices of events, in the order of the note-offs.
 
     A note-off ends all notes of its pitch that sound, except those of its own tick: if it has ended others, these sound
     on to the next note-off, or else they are forgotten.
+
+    Returned besides are the note-ons that are not ended, and for which of them there is a note-off in their own tick.
     """
     note = (events.status < midi_events.POLY_TOUCH).nonzero()[0]
     key = channel[note] << 7
@@ -205,22 +274,44 @@ def _pairs(events: Events, channel: Integers) -> tuple[Integers, Integers]:
                 sounds_on = key.item(later) == key.item(its_on) and tick.item(later) > tick.item(its_on)
                 if sounds_on and ending.item(its_off):
                     off[i], ended[i], ending[later] = later, True, True
+        lost, brief = note[on[~ended]], key[off[~ended]] == key[on[~ended]]
         on, off = on[ended], off[ended]
+    else:
+        lost, brief = on[:0], ended[:0]
     pairs = np.sort(note[off] << _INDEX_BITS | note[on])
-    return pairs & _INDEX, pairs >> _INDEX_BITS
+    return pairs & _INDEX, pairs >> _INDEX_BITS, lost, brief
 
 
-def _players(events: Events, channel: Integers, index: Integers) -> Integers:
-    """Channel and program of the events `index`, as one number."""
-    player = channel[index] << 7
+def _program_changes(events: Events, channel: Integers) -> Integers:
+    """Channels and indices of changes, as sorted numbers."""
     change = ((events.status & 0xF0) == midi_events.PROGRAM).nonzero()[0]
+    return np.sort(channel[change] << _INDEX_BITS | change)
+
+
+def _players(events: Events, channel: Integers, index: Integers, change: Integers) -> Integers:
+    """Channels and their programs at the time of events `index`, as one number."""
+    player = channel << 7
     if len(change):
-        begin = channel[index] << _INDEX_BITS
-        change = np.sort(channel[change] << _INDEX_BITS | change)
+        begin = channel << _INDEX_BITS
         last = change.searchsorted(begin | index) - 1
         changed = (last >= 0) & (change[last] >= begin)
         player |= events.data1[change & _INDEX][last] * changed
     return player
+
+
+def _players_as_it_sounds(
+    events: Events, channel: Integers, on: Integers, off: Integers, change: Integers
+) -> tuple[Integers, list[Remark]]:
+    """The players of notes, by the program at the end of the tick in which each begins, not at the end of the note."""
+    of_notes = channel[on]
+    at_end = _players(events, of_notes, off, change)
+    if not (len(change) and len(on)) or events.tick[change & _INDEX].max() <= events.tick[on].min():
+        return at_end, []
+    # The last event of the tick, or of an earlier one, which is of the same track, and so of the same channels.
+    last = (events.track << 40 | events.tick).searchsorted(events.track[on] << 40 | events.tick[on], side='right') - 1
+    player = _players(events, of_notes, last, change)
+    changed = int(np.count_nonzero(player != at_end))
+    return player, [Remark(midi_sounding.PROGRAMS, changed)] if changed else []
 
 
 def _by_appearance(player: Integers, index: Integers) -> tuple[list[int], list[int], Integers]:
@@ -238,14 +329,27 @@ def _by_appearance(player: Integers, index: Integers) -> tuple[list[int], list[i
     return list(numbers), births, of_run.repeat(np.diff(starts, append=len(player)))
 
 
-def _owned(events: Events, channel: Integers, players: list[int], births: list[int]) -> tuple[Integers, Integers]:
+def _controls(events: Events, clock: _Clock, instrument: Integers, index: Integers) -> tuple[Controls, Controls]:
+    """Bends, and the other controls, of these events, which belong to these instruments."""
+    controls = Controls(instrument, clock.seconds(events.tick[index]), events.data1[index], events.data2[index])
+    is_bend = events.status[index] >= midi_events.BEND
+    bends = controls.take(is_bend)
+    if np.count_nonzero(is_bend):
+        controls = controls.take(~is_bend)
+        bends = bends._replace(value=(bends.value << np.int64(7)) + bends.number - 0x2000)
+    return bends, controls
+
+
+def _owned(
+    events: Events, channel: Integers, players: list[int], births: list[int], change: Integers
+) -> tuple[Integers, Integers]:
     """Which instrument has which controls and bends: numbers of instruments, and indices of events."""
     kind = events.status & 0xF0
     index = ((kind == midi_events.CONTROL) | (kind == midi_events.BEND)).nonzero()[0]
     if not (len(index) and players):
         return index[:0], index[:0]
     known, born = np.array(players), np.array(births)
-    player = _players(events, channel, index)
+    player = _players(events, channel[index], index, change)
     order = known.argsort()
     owner = order.take(known.searchsorted(player, sorter=order), mode='clip')
     at_home = known[owner] == player
@@ -265,13 +369,18 @@ def _owned(events: Events, channel: Integers, players: list[int], births: list[i
     return np.arange(len(known)).repeat(end - begin), np.concatenate(taken) & _INDEX
 
 
-def _instruments(events: Events, players: list[int], births: list[int]) -> list[Instrument]:
+def _instruments(
+    events: Events, players: list[int], births: list[int], magenta_reading: bool
+) -> tuple[list[Instrument], list[Remark]]:
     """The instruments, each with the name that its track had when it was born."""
     names = [meta for meta in events.metas if meta.type == midi_events.TRACK_NAME]
-    instruments = []
+    instruments, decoded = [], 0
     for player, birth in zip(players, births, strict=True):
         last = bisect.bisect(names, birth, key=lambda meta: meta.event) - 1
         named = last >= 0 and names[last].track == player >> 11
         name = names[last].data.decode('latin-1') if named else ''
-        instruments.append(Instrument(player & 0x7F, player >> 7 & 0x0F == _DRUM_CHANNEL, name))
-    return instruments
+        if not magenta_reading and not name.isascii():
+            latin, name = name, midi_sounding.text(names[last].data)
+            decoded += name != latin
+        instruments.append(Instrument(player & 0x7F, player >> 7 & 0x0F == midi_sounding.DRUM_CHANNEL, name))
+    return instruments, [Remark(midi_sounding.NAMES, decoded)] if decoded else []

@@ -16,7 +16,7 @@ END = b'\x00\xff\x2f\x00'
 
 
 def ours(content):
-    music = midi_notes.music(midi_events.read(content))
+    music = midi_notes.music(midi_events.read(content, magenta_reading=True), magenta_reading=True)
     return note_sequence_bytes.write(music, *IDENTITY.values())
 
 
