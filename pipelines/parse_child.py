@@ -3,10 +3,11 @@
 It forks, and the fork reads file after file under the limits; when a file is its end, the first process says so and
 forks again, which takes milliseconds. Nothing here may start a thread.
 
-MIDI files are read by our own readers, hundreds of them in the time of note-seq's import. note-seq reads the other
-kinds, and in Magenta's reading the MIDI files that are in doubt; it is loaded when the first of them comes.
+All files are read by our own readers, hundreds of them in the time of note-seq's import. In Magenta's reading note-seq
+reads scores, tunes, and the MIDI files that are in doubt; it is loaded when the first of them comes.
 """
 
+import collections
 import importlib
 import math
 import os
@@ -117,8 +118,8 @@ def _read(request: Request, limits: Limits, magenta_reading: bool) -> list[Conve
     except OSError as error:
         return [left_out(parsing.CANNOT_BE_READ, error.strerror)]
     doubt = ''
-    if request.kind == 'midi' and not magenta_reading:
-        return _read_midi(request, content)
+    if not magenta_reading:
+        return _READERS[request.kind](request, content)
     if request.kind == 'midi':
         try:
             music = midi_notes.music(midi_events.read(content, magenta_reading), magenta_reading)
@@ -152,10 +153,44 @@ def _read_midi(request: Request, content: bytes) -> list[Converted | LeftOut]:
     return [_converted_directly(request, *piece) for piece in zip(pieces, suffixes, strict=True)]
 
 
+def _read_musicxml(request: Request, content: bytes) -> list[Converted | LeftOut]:
+    """Reads a score as it sounds."""
+    from solferino.models.music import musicxml  # and the XML parser, for the first score only
+
+    try:
+        return [_converted_directly(request, musicxml.read(content))]
+    except MemoryError:
+        raise
+    except Refused as refusal:
+        return [LeftOut(parsing.text(request.name), refusal.reason, refusal.detail)]
+    except Exception as error:  # of whatever kind: the parsers of XML and ZIP have many
+        return [LeftOut(parsing.text(request.name), parsing.DAMAGED, ' '.join(_detail(error).split()))]
+
+
+def _read_abc(request: Request, content: bytes) -> list[Converted | LeftOut]:
+    """Reads all tunes of a book as they sound."""
+    from solferino.models.music import abc_tunes
+
+    answer: list[Converted | LeftOut] = []
+    seen: collections.Counter[int] = collections.Counter()
+    for tune in abc_tunes.read(content):
+        seen[tune.number] += 1
+        if tune.music is not None:
+            again = f'_{seen[tune.number]}' if seen[tune.number] > 1 else ''
+            answer.append(_converted_directly(request, tune.music, f'_{tune.number}{again}'))
+        elif tune.error is not None:
+            detail = f'tune {tune.number} "{tune.title}": {tune.error.detail}'
+            answer.append(LeftOut(parsing.text(request.name), tune.error.reason, detail))
+    return answer or [LeftOut(parsing.text(request.name), parsing.NO_TUNES, 'no tune in the file')]
+
+
+_READERS = {'midi': _read_midi, 'musicxml': _read_musicxml, 'abc': _read_abc}
+
+
 def _converted_directly(request: Request, music: midi_notes.Music, suffix: str = '') -> Converted:
     """What `_converted` makes of note-seq's NoteSequence, without either."""
     identity = parsing.sequence_id(request.name + suffix.encode(), request.collection, request.kind)
-    data = note_sequence_bytes.write(music, identity, parsing.text(request.name), request.collection)
+    data = note_sequence_bytes.write(music, identity, parsing.text(request.name), request.collection, request.kind)
     return Converted(identity, data, len(music.notes.pitch), round(music.total_time * 1000), '', music.remarks)
 
 

@@ -18,7 +18,10 @@ from typing import NamedTuple, Self
 
 from solferino.models.music.remarks import DAMAGED as DAMAGED
 from solferino.models.music.remarks import NO_TRACKS as NO_TRACKS
+from solferino.models.music.remarks import NO_TUNES as NO_TUNES
 from solferino.models.music.remarks import NOT_MIDI as NOT_MIDI
+from solferino.models.music.remarks import NOT_MUSICXML as NOT_MUSICXML
+from solferino.models.music.remarks import NOT_UNDERSTOOD as NOT_UNDERSTOOD
 from solferino.models.music.remarks import TOO_LATE as TOO_LATE
 from solferino.models.music.remarks import Remark as Remark
 
@@ -38,9 +41,6 @@ KINDS = {
 CANNOT_BE_READ = 'cannot be read'
 EMPTY = 'empty file'
 TOO_LARGE = 'too large'
-NOT_MUSICXML = 'not a MusicXML file'
-NO_TUNES = 'no tunes'
-NOT_UNDERSTOOD = 'not understood'  # a valid file; the detail is the name of the feature
 UNKNOWN_ABC = 'ABC notation that is not understood'
 TOO_MUCH_MEMORY = 'needs too much memory'
 TOO_LONG = 'takes too long'

@@ -7,6 +7,8 @@ import re
 from fractions import Fraction
 from typing import NamedTuple
 
+from solferino.models.music.remarks import NOT_UNDERSTOOD, Refused
+
 _SHARPS = 'FCGDAEB'
 _TONICS = {'C': 0, 'D': 2, 'E': 4, 'F': 5, 'G': 7, 'A': 9, 'B': 11}
 # Modes by three letters: fifths from the major key of the same tonic, and NoteSequence's number.
@@ -15,9 +17,10 @@ _MODES = {
     'phr': (-4, 5), 'lyd': (1, 6), 'mix': (-1, 3), 'loc': (-5, 7), 'exp': (0, 2),
 }  # fmt: skip
 ALTERATIONS = {'^^': 2, '^': 1, '=': 0, '_': -1, '__': -2}
+_MOST_PARTS = 1000
 _TONIC = re.compile(r'([A-G])([#b]?)\s*([A-Za-z]*)')
 _ACCIDENTAL = re.compile(r'(?:^|\s)(\^\^|__|\^|_|=)([a-gA-G])(?=\s|$|[\^_=])')
-_PARTS = re.compile(r'([A-Za-z])|(\()|(\))|(\d+)')
+_PARTS = re.compile(r'([A-Za-z])|(\()|(\))|(\d{1,4})')
 
 
 class Key(NamedTuple):
@@ -28,13 +31,15 @@ class Key(NamedTuple):
 
 
 def fraction(text: str, otherwise: Fraction) -> Fraction:
-    """A length as notes have it after them: '', '3', '/', '//', '3/2'."""
-    numerator, slash, denominator = text.partition('/')
+    """A length as notes have it after them: '', '3', '/', '//', '3/2'. Raises Refused."""
     if not text:
         return otherwise
+    numerator, slash, denominator = text.partition('/')
+    below = denominator.strip('/')
+    if len(text) > 12 or (below and not int(below)):
+        raise Refused(NOT_UNDERSTOOD, f'a note of length {text[:40]}')
     value = Fraction(int(numerator) if numerator else 1)
     if slash:
-        below = denominator.strip('/')
         value /= int(below) if below else 2 ** (1 + denominator.count('/'))
     return value
 
@@ -49,7 +54,7 @@ def metre(text: str) -> tuple[int, int] | None:
     if text.lower().startswith('none') or not text:
         return 0, 0
     total, largest, pending = Fraction(0), 1, 0
-    for beats, unit in re.findall(r'(\d+)\s*\)?\s*(?:/\s*(\d+))?', text):
+    for beats, unit in re.findall(r'(\d{1,3})\s*\)?\s*(?:/\s*(\d{1,3}))?', text):
         pending += int(beats)
         if unit and int(unit):
             total += Fraction(pending, int(unit))
@@ -61,7 +66,7 @@ def metre(text: str) -> tuple[int, int] | None:
 
 def unit_length(text: str) -> Fraction | None:
     """'1/8' in whole notes."""
-    found = re.match(r'\s*(\d+)\s*(?:/\s*(\d+))?', text)
+    found = re.match(r'\s*(\d{1,4})\s*(?:/\s*(\d{1,4}))?', text)
     if not found or not int(found[1]) or not int(found[2] or 1):
         return None
     return Fraction(int(found[1]), int(found[2] or 1))
@@ -71,13 +76,13 @@ def tempo(text: str, unit: Fraction) -> Fraction | None:
     """Quarters per minute of '1/4=120', '"Allegro" 3/8=100', '120', which counts unit lengths; None of words alone."""
     text = re.sub(r'"[^"]*"', ' ', text)
     beats, equals, rate = text.rpartition('=')
-    found = re.search(r'\d+(\.\d+)?', rate)
+    found = re.search(r'\d{1,6}(\.\d{1,6})?', rate)
     if not found or not Fraction(found[0]):
         return None
-    lengths = [Fraction(int(n), int(d)) for n, d in re.findall(r'(\d+)\s*/\s*(\d+)', beats) if int(d)]
+    lengths = [Fraction(int(n), int(d)) for n, d in re.findall(r'(\d{1,4})\s*/\s*(\d{1,4})', beats) if int(d)]
     beat = sum(lengths, Fraction(0))
     if not beat:  # as before version 2: C3=40, or no beat at all
-        times = re.search(r'C\s*(\d+)', beats) if equals else None
+        times = re.search(r'C\s*(\d{1,4})', beats) if equals else None
         beat = unit * int(times[1] if times else 1)
     return Fraction(found[0]) * beat * 4 or None
 
@@ -108,7 +113,7 @@ def key(text: str) -> Key | None:
 
 
 def part_order(text: str) -> str:
-    """'A(BC)2' as the letters in their order. '' if there is none."""
+    """'A(BC)2' as the letters in their order. '' if there is none. Raises Refused if they are too many."""
     stack: list[list[str]] = [[]]
     for letter, opens, closes, times in _PARTS.findall(text):
         if letter:
@@ -119,5 +124,7 @@ def part_order(text: str) -> str:
             group = ''.join(stack.pop())
             stack[-1].append(group)
         elif times and stack[-1]:
-            stack[-1][-1] *= min(int(times), 99)
+            if int(times) * len(stack[-1][-1]) > _MOST_PARTS:
+                raise Refused(NOT_UNDERSTOOD, f'P:{text[:40]}, more than {_MOST_PARTS} parts')
+            stack[-1][-1] *= int(times)
     return ''.join(''.join(group) for group in stack)

@@ -8,13 +8,14 @@ import dataclasses
 import re
 from typing import NamedTuple
 
-from solferino.models.music import abc_fields, abc_voice, notation
-from solferino.models.music.midi_notes import Instrument, Music
-from solferino.models.music.notation import Bar, NotUnderstoodError
+from solferino.models.music import abc_fields, notation
 from solferino.models.music.abc_voice import Voice
+from solferino.models.music.midi_notes import Instrument, Music
+from solferino.models.music.notation import Bar
+from solferino.models.music.remarks import NOT_UNDERSTOOD, Refused
 
-_FIELD = re.compile(r'([A-Za-z+]):(.*)', re.DOTALL)
-_NUMBER = re.compile(r'X:\s*(\d*)')
+_FIELD = re.compile(r'([A-Za-z+]):(?![|:])(.*)')  # d:| is music
+_NUMBER = re.compile(r'X:\s*(\d{0,9})')
 _CHARSET = re.compile(rb'^%%abc-charset\s+(\S+)|^I:abc-charset\s+(\S+)', re.MULTILINE)
 _TEXT_BLOCKS = re.compile(r'^%%begin(text|ps|svg)\b.*?^%%end\1[^\n]*$', re.MULTILINE | re.DOTALL)
 _VOICE = re.compile(r'\[V:([^\]]*)\]')
@@ -32,15 +33,13 @@ class Tune(NamedTuple):
       number: of its field X:, 0 without one.
       title: '' without one.
       music: None if it cannot be read.
-      remarks: how often something was noticed.
-      error: why it cannot be read.
+      error: why.
     """
 
     number: int
     title: str
     music: Music | None
-    remarks: 'collections.Counter[str]'
-    error: Exception | None = None
+    error: Refused | None = None
 
 
 def read(content: bytes) -> list[Tune]:
@@ -77,13 +76,14 @@ def _split(text: str) -> tuple[list[str], list[list[str]]]:
     """
     header: list[str] = []
     tunes: list[list[str]] = []
-    for block in _blocks(_TEXT_BLOCKS.sub('', text)):
-        if any(line.startswith('K:') for line in block) or block[0].startswith('X:'):
+    for block in _blocks(_TEXT_BLOCKS.sub('%', text)):
+        last = tunes[-1] if tunes else ['K:']
+        if block[0].startswith('X:'):
             tunes.append(block)
-        elif tunes and not _has_music(tunes[-1]) and block[0][1:2] == ':':  # an empty line within its header
-            tunes[-1] += block
-        elif tunes and tunes[-1][-1].startswith('K:') and any('|' in line for line in block):  # or after it
-            tunes[-1] += block
+        elif not _has_key(last) or (tunes and last[-1].startswith('K:') and any('|' in line for line in block)):
+            last += block  # an empty line stands within the header, or after it
+        elif _has_key(block):
+            tunes.append(block)
         elif not tunes and all(_FIELD.match(line) or line.startswith('%') for line in block):
             header += block
     return header, tunes
@@ -101,7 +101,7 @@ def _blocks(text: str) -> list[list[str]]:
     return [block for block in blocks if block]
 
 
-def _has_music(lines: list[str]) -> bool:
+def _has_key(lines: list[str]) -> bool:
     return any(line.startswith('K:') for line in lines)
 
 
@@ -113,9 +113,11 @@ def _read(header: list[str], lines: list[str]) -> Tune:
         tune = _Tune(remarks, any(line.startswith('K:') for line in lines))
         for line in [*header, *lines]:
             tune.read(line)
-        return Tune(number, title, tune.music(), remarks)
-    except (NotUnderstoodError, ValueError, ArithmeticError) as error:
-        return Tune(number, title, None, remarks, error)
+        return Tune(number, title, tune.music())
+    except Refused as refusal:
+        return Tune(number, title, None, refusal)
+    except (ArithmeticError, LookupError, ValueError) as error:  # one bad tune must not cost the book
+        return Tune(number, title, None, Refused(NOT_UNDERSTOOD, f'{type(error).__name__}: {error}'))
 
 
 class _Tune:
@@ -141,7 +143,7 @@ class _Tune:
         field = _FIELD.match(line)
         if field and field[1] == '+':
             return
-        if field and not line.startswith('|'):
+        if field:
             self._read_field(field[1], field[2].strip())
         elif line and not (self._in_header and self._has_key):
             self._in_header = False
@@ -184,6 +186,7 @@ class _Tune:
         identity, _, properties = value.partition(' ')
         if identity not in self._voices:
             self._voices[identity] = self._defaults.copy()
+        self._remarks[notation.NOT_READ] += 1
         self._voice = self._voices[identity]
         self._voice.read_properties(properties)
 
@@ -206,7 +209,8 @@ class _Tune:
         rows = [voice.finish() for voice in voices]
         leader = next((row for row in rows if row), [])
         labels = next((voice.parts for voice in voices if voice.parts), [])
-        streams, instruments = [], []
+        streams: list[list[Bar]] = []
+        instruments: list[Instrument] = []
         for voice, bars in zip(voices, rows, strict=True):
             if len(bars) == len(leader) and not any(bar.marks != type(bar.marks)() for bar in bars):
                 bars = [dataclasses.replace(bar, marks=other.marks) for bar, other in zip(bars, leader, strict=True)]
@@ -227,6 +231,8 @@ def _in_parts(bars: list[Bar], parts: list[tuple[str, int]], order: str) -> list
     sections = {label: bars[begin:end] for (label, begin), end in reversed(list(zip(parts, ends, strict=True)))}
     played = bars[: parts[0][1]]
     for label in order:
-        for i, bar in enumerate(sections.get(label, [])):
-            played.append(bar if i else dataclasses.replace(bar, marks=dataclasses.replace(bar.marks, begins_repeat=True)))
+        section = sections.get(label, [])
+        for bar in section[:1]:
+            played.append(dataclasses.replace(bar, marks=dataclasses.replace(bar.marks, begins_repeat=True)))
+        played += section[1:]
     return played

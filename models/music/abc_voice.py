@@ -7,7 +7,8 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from solferino.models.music import abc_fields, musicxml_marks, notation, repeats
-from solferino.models.music.notation import Bar, Note, NotUnderstoodError
+from solferino.models.music.notation import Bar, Note
+from solferino.models.music.remarks import NOT_UNDERSTOOD, Refused
 
 _NOTE = r"(?P<accidental>\^\^|__|\^/?|_/?|=)?(?P<letter>[A-Ga-g])(?P<octave>[,']*)(?P<length>\d*(?:/+\d*)?)"
 _TOKENS = re.compile(
@@ -22,9 +23,9 @@ _TOKENS = re.compile(
     |(?P<bar>(?P<line>(?:\[\||\|\]|\||:)+)(?:\s*\[?\s*(?P<ending>\d[\d,.\-]*))?)
     |(?P<bracket>\[\s*(?P<numbers>\d[\d,.\-]*))
     |(?P<chord>\[(?P<notes>[^\]|]*)\](?P<times>\d*(?:/+\d*)?))
-    |(?P<tuplet>\((?P<p>\d)(?::(?P<q>\d*))?(?::(?P<r>\d*))?)
+    |(?P<tuplet>\((?P<p>\d)(?::(?P<q>\d{{0,3}}))?(?::(?P<r>\d{{0,3}}))?)
     |(?P<note>{_NOTE})
-    |(?P<rests>[ZX](?P<bars>\d*))
+    |(?P<rests>[ZX](?P<bars>\d{{0,6}}))
     |(?P<rest>[zx](?P<rest_length>\d*(?:/+\d*)?))
     |(?P<spacer>y\d*)
     |(?P<broken>>+|<+)
@@ -44,7 +45,11 @@ _MIDDLE_C = 60  # C, and c is the one above it
 _TUPLETS = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}
 _WORD = re.compile(r'[A-Za-z]{4,}')
 _NO_NOTES = re.compile(r'[^A-Ga-gxyzZ]')
-STRANGE = 'characters of ABC that mean nothing passed over'
+# What note-seq's reader does not know: it leaves the tune out.
+_NOT_READ = frozenset(
+    ('chord', 'rest', 'rests', 'tuplet', 'overlay', 'bracket', 'field', 'sign', 'last', 'spacer', 'other')
+)
+_MOST_RESTS = 1000  # bars
 
 
 class Voice:
@@ -149,13 +154,15 @@ class Voice:
     # Music.
 
     def read(self, line: str, number: int, read_field: Callable[[str, str], None]) -> None:
-        """Reads a line of music; fields within it go to `read_field`. Raises NotUnderstoodError."""
+        """Reads a line of music; fields within it go to `read_field`. Raises Refused."""
         _check_is_music(line, number)
         end = 0
         while end < len(line):
             token = _TOKENS.match(line, end)
             assert token
             end = token.end()
+            if token.lastgroup in _NOT_READ:
+                self._remarks[notation.NOT_READ] += 1
             match token.lastgroup:
                 case 'note':
                     self._read_note(token)
@@ -190,7 +197,7 @@ class Voice:
                 case 'grace':
                     self._remarks[notation.GRACE_NOTES] += len(_NOTES.findall(token['grace']))
                 case 'other' if token['other'] not in '()!+]}\x00':
-                    self._remarks[STRANGE] += 1
+                    self._remarks[notation.STRANGE] += 1
 
     def _unit_length(self) -> Fraction:
         if self._unit is not None:
@@ -221,6 +228,8 @@ class Voice:
 
     def _read_rests(self, bars: int) -> None:
         """Rests of whole bars."""
+        if bars > _MOST_RESTS:
+            raise Refused(NOT_UNDERSTOOD, f'a rest of {bars} bars')
         numerator, denominator = self._metre if self._metre[0] else (4, 4)
         for i in range(bars):
             if i:
@@ -239,8 +248,8 @@ class Voice:
         if not notes:
             return
         self._sounding = []
-        factor = self._item(token['times']) / (4 * self._unit_length())
-        lengths = [4 * self._unit_length() * abc_fields.fraction(note['length'], Fraction(1)) * factor for note in notes]
+        unit = self._item(token['times'])  # of the lengths of its notes
+        lengths = [abc_fields.fraction(note['length'], Fraction(1)) * unit for note in notes]
         tied = {}
         for note, length in zip(notes, lengths, strict=True):
             who = self._sound(note, length, bool(note['tie']))
@@ -385,7 +394,7 @@ class Voice:
 
 
 def _check_is_music(line: str, number: int) -> None:
-    """Raises NotUnderstoodError of prose, whose letters would be taken for notes."""
+    """Raises Refused of prose, whose letters would be taken for notes."""
     words = _WORD.findall(_UNQUOTED.sub(' ', line))
     if len(words) > 2 and '|' not in line and 2 * sum(bool(_NO_NOTES.search(word)) for word in words) > len(words):
-        raise NotUnderstoodError(f'text among the notes, line {number}: {line[:40]}')
+        raise Refused(NOT_UNDERSTOOD, f'text among the notes, line {number}: {line[:40]}')

@@ -18,12 +18,9 @@ from solferino.models.music.musicxml_marks import number, text
 from solferino.models.music.notation import Bar, Note
 
 _STEPS = {'C': 0, 'D': 2, 'E': 4, 'F': 5, 'G': 7, 'A': 9, 'B': 11}
-_TYPES = {
-    'maxima': 32, 'long': 16, 'breve': 8, 'whole': 4, 'half': 2, 'quarter': 1, 'eighth': '1/2', '16th': '1/4',
-    '32nd': '1/8', '64th': '1/16', '128th': '1/32', '256th': '1/64', '512th': '1/128', '1024th': '1/256',
-}  # fmt: skip
+_TYPES = ('maxima', 'long', 'breve', 'whole', 'half', 'quarter', 'eighth', '16th', '32nd', '64th', '128th', '256th')
 # Quarters of each type of note.
-LENGTHS = {name: Fraction(quarters) for name, quarters in _TYPES.items()}
+LENGTHS = {name: Fraction(32, 2**i) for i, name in enumerate((*_TYPES, '512th', '1024th'))}
 # Modes by their names: how far the tonic is above that of the major key with the same signature, and NoteSequence's
 # number.
 _MODES = {
@@ -46,8 +43,8 @@ class _Player(NamedTuple):
     pitch: int | None = None
 
 
-def read(content: bytes) -> tuple[Music, 'collections.Counter[str]']:
-    """Returns the music of a file, packed or not, and what was noticed in it.
+def read(content: bytes) -> Music:
+    """Returns the music of a file, packed or not.
 
     Raises what musicxml_document.parts raises, and ValueError of a file that breaks the format.
     """
@@ -59,7 +56,10 @@ def read(content: bytes) -> tuple[Music, 'collections.Counter[str]']:
         part = _Part(parts.listed.get(identity), instruments, remarks)
         read_parts.append([part.read(measure) for measure in measures])
         musicxml_marks.mark([bar.marks for bar in read_parts[-1]], measures)
-    return notation.play([_beside(read_parts)], instruments, remarks), remarks
+    channels = [text(parts.listed.get(identity), 'midi-instrument/midi-channel') for identity in parts.measures]
+    if len(set(channels)) < len(channels):
+        remarks[notation.PARTS] += len(channels)
+    return notation.play([_beside(read_parts)], instruments, remarks)
 
 
 def _beside(parts: list[list[Bar]]) -> list[Bar]:
@@ -79,27 +79,29 @@ def _beside(parts: list[list[Bar]]) -> list[Bar]:
                 bar.marks.merge(one.marks)
         metre = bar.metre or metre
         whole = Fraction(4 * metre[0], metre[1] or 1)
-        # Nothing is written in it, or more rests than it has room for.
-        if whole and (not bar.length or (bar.length > whole and _fits(bar, whole, [p[i] for p in parts if i < len(p)]))):
+        if whole and (not bar.length or _has_too_many_rests(bar, whole, [part[i] for part in parts if i < len(part)])):
             bar.length = whole
         bars.append(bar)
     return bars
 
 
-def _fits(bar: Bar, whole: Fraction, parts: list[Bar]) -> bool:
-    """Whether a bar's notes end with its metre, which one of the parts fills exactly."""
-    return any(part.length == whole for part in parts) and all(n.start + n.length <= whole for n in bar.notes)
+def _has_too_many_rests(bar: Bar, whole: Fraction, parts: list[Bar]) -> bool:
+    """Whether a bar is longer than its metre by rests alone, and one of the parts fills the metre exactly."""
+    return (
+        bar.length > whole
+        and any(part.length == whole for part in parts)
+        and all(note.start + note.length <= whole for note in bar.notes)
+    )
 
 
 class _Part:
     """Reads a part, measure by measure."""
 
-    def __init__(
-        self, listed: Element | None, instruments: list[Instrument], remarks: 'collections.Counter[str]'
-    ):
+    def __init__(self, listed: Element | None, instruments: list[Instrument], remarks: 'collections.Counter[str]'):
         self._name = text(listed, 'part-name').strip()
         self._instruments, self._remarks = instruments, remarks
         self._players = _players(listed)
+        remarks[notation.PROGRAMS] += any(player.program for player in self._players.values())
         self._numbers: dict[tuple[int, bool], int] = {}  # of instruments, by program and whether it is a drum
         self._divisions = Fraction(1)  # of a quarter
         self._transpositions: dict[str, int] = {}  # semitones by staff; '' is all of them
@@ -189,6 +191,7 @@ class _Part:
                 pitch = player.pitch
         else:
             return None
+        self._remarks[notation.DRUMS] += player.is_drum
         key = (0 if player.is_drum else player.program, player.is_drum)
         if key not in self._numbers:
             self._numbers[key] = len(self._instruments)
@@ -232,6 +235,7 @@ class _Part:
                 self._players[change.get('id', '')] = _player(change, before)
         if not qpm:
             qpm = next((pace for mark in direction.iter('metronome') if (pace := _metronome(mark))), None)
+            self._remarks[notation.TEMPOS] += qpm is not None
         if qpm and qpm > 0:
             self._bar.tempos.append((self._place, qpm))
         marks = [mark.tag for dynamics in direction.iterfind('direction-type/dynamics') for mark in dynamics]
@@ -281,7 +285,7 @@ def _passes(note: Element) -> frozenset[int]:
 
 def _finite(value: str) -> Fraction | None:
     """A number as it is written; None if there is none."""
-    found = re.search(r'\d+(\.\d+)?', value)
+    found = re.search(r'\d{1,6}(\.\d{1,6})?', value)
     return Fraction(found[0]) if found else None
 
 
@@ -306,9 +310,9 @@ def _metre(time: Element) -> tuple[int, int] | None:
         return 0, 0
     total, largest = Fraction(0), 1
     for beats, unit in zip(time.iterfind('beats'), time.iterfind('beat-type'), strict=False):
-        counted = sum(int(n) for n in re.findall(r'\d+', beats.text or ''))
+        counted = sum(int(n) for n in re.findall(r'\d{1,3}', beats.text or ''))
         denominator = int(number(unit) or 0)
-        if counted and denominator > 0:
+        if counted and 0 < denominator <= 1024:
             total += Fraction(counted, denominator)
             largest = max(largest, denominator)
     if not total:

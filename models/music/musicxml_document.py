@@ -10,16 +10,12 @@ import zipfile
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-from solferino.models.music.notation import NotUnderstoodError
+from solferino.models.music.remarks import NOT_MUSICXML, NOT_UNDERSTOOD, Refused
 
 _DECLARATION = re.compile(r'^\s*<\?xml[^>]*?\?>')
 _ENCODING = re.compile(rb'^\s*<\?xml[^>]*?encoding\s*=\s*["\']([A-Za-z0-9._-]+)["\']')
 # Endings of scores in a container that does not say where its score is.
 _SCORES = ('.xml', '.musicxml')
-
-
-class NotMusicXMLError(Exception):
-    """It is no score, whatever its name says."""
 
 
 class Parts:
@@ -43,7 +39,7 @@ class Parts:
 
 
 def parts(content: bytes) -> Parts:
-    """Raises NotMusicXMLError, NotUnderstoodError; of what is damaged ElementTree.ParseError, BadZipFile, KeyError."""
+    """Raises Refused; and of what is damaged ElementTree.ParseError, zipfile.BadZipFile or what zlib raises."""
     if content.startswith(b'PK\3\4'):
         content = _unpacked(content)
     root = _root(content)
@@ -51,12 +47,12 @@ def parts(content: bytes) -> Parts:
         if '}' in element.tag:
             element.tag = element.tag.rsplit('}', 1)[1]
     if root.tag == 'opus':
-        raise NotUnderstoodError('<opus>, which only names the files of other scores')
+        raise Refused(NOT_UNDERSTOOD, '<opus>, which only names the files of other scores')
     if root.tag not in ('score-partwise', 'score-timewise'):
-        raise NotMusicXMLError(f'its root element is <{root.tag}>')
+        raise Refused(NOT_MUSICXML, f'its root element is <{root.tag}>')
     found = Parts(root)
     if not found.measures:
-        raise NotMusicXMLError('no part of a score is in it')
+        raise Refused(NOT_MUSICXML, 'no part of a score is in it')
     return found
 
 
@@ -71,7 +67,7 @@ def _unpacked(content: bytes) -> bytes:
         scores = [name for name in names if name.lower().endswith(_SCORES) and not name.startswith('META-INF/')]
         wanted = next((name for name in [*listed, *scores] if name in names), None)
         if wanted is None:
-            raise NotMusicXMLError('an archive without a score')
+            raise Refused(NOT_MUSICXML, 'an archive without a score')
         return archive.read(wanted)
 
 
@@ -80,11 +76,11 @@ def _root(content: bytes) -> Element:
         return _parsed(content)
     except (ElementTree.ParseError, LookupError, ValueError) as error:
         if 'out of memory' in str(error):
-            raise
+            raise MemoryError from error
         # In an encoding that the parser does not know, or in another than it says.
         text = _DECLARATION.sub('', _decoded(content), count=1)
         if not text.lstrip().startswith('<'):
-            raise NotMusicXMLError('it is not XML') from None
+            raise Refused(NOT_MUSICXML, 'it is not XML') from None
         return _parsed(text)
 
 
@@ -103,7 +99,7 @@ def _decoded(content: bytes) -> str:
         guesses = ['utf-16']
     elif content[:4].count(0) >= 1:
         guesses = ['utf-16-le' if content[1:2] == b'\0' else 'utf-16-be']
-    elif declared:
+    elif declared and not declared[1].lower().startswith((b'utf-16', b'utf-32', b'ucs')):  # it has a byte a letter
         guesses = [declared[1].decode(), *guesses]
     for guess in guesses:
         try:

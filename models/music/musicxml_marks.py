@@ -1,5 +1,4 @@
-"""Where MusicXML says that the music goes on elsewhere: bar lines, <sound> and, where that is missing, signs and words.
-"""
+"""Where MusicXML says that the music goes on elsewhere: bar lines, <sound>, or else signs and words."""
 
 import re
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from xml.etree.ElementTree import Element
 from solferino.models.music import repeats
 from solferino.models.music.repeats import Marks
 
+_NUMBER = re.compile(r'[+-]?(\d{1,20}(\.\d{0,20})?|\.\d{1,20})')
 _JUMPS = ('dacapo', 'dalsegno', 'segno', 'coda', 'tocoda', 'fine')
 _DA_CAPO = re.compile(r'\b(d\.? ?c\.?|da capo)(\s|$|\b)', re.IGNORECASE)
 _DAL_SEGNO = re.compile(r'\b(d\.? ?s\.?|dal segno)(\s|$|\b)', re.IGNORECASE)
@@ -25,6 +25,8 @@ def text(element: Element | None, path: str = '.') -> str:
 def number(element: Element, path: str = '.') -> Fraction | None:
     """A number in an element, exactly; None if it is missing or blank. Raises ValueError of what is no number."""
     value = text(element, path).strip()
+    if value and not _NUMBER.fullmatch(value):  # not 1e999999999
+        raise ValueError(f'<{element.tag}> has "{value[:40]}" for a number')
     return Fraction(value) if value else None
 
 

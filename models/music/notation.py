@@ -14,6 +14,7 @@ import numpy as np
 
 from solferino.models.music import repeats
 from solferino.models.music.midi_notes import Controls, Instrument, Music, Notes
+from solferino.models.music.remarks import TOO_LATE, Refused, Remark
 
 DEFAULT_QPM = Fraction(120)
 # From ppp to fff in steps of a sixth of MIDI's range, as notation programs play them.
@@ -24,21 +25,25 @@ VELOCITIES = {
 DEFAULT_VELOCITY = VELOCITIES['mf']
 RESOLUTION = 220  # ticks per quarter, as note-seq says of scores; times are not rounded to it
 
-# What readers notice, for the manifest.
+# Words of remarks.
 REPEATS = 'repeats and jumps played out'
 TIES = 'tied notes joined'
 GRACE_NOTES = 'grace notes left out'
 CUE_NOTES = 'cue notes left out'
 UNHEARD = 'notes beyond the range of MIDI left out'
-DOUBLED = 'notes written twice joined'
+DOUBLED = 'notes that two voices share joined'
+PARTS = 'parts told apart that Magenta joins'
+DRUMS = 'drum notes that Magenta does not read as such'
+PROGRAMS = 'programs counted from 1'
+TEMPOS = 'tempo marks that Magenta does not read'
+NOT_READ = 'signs that Magenta does not read'
+STRANGE = 'characters without a meaning passed over'
+_SAME = (STRANGE,)  # to Magenta
 
 _MAX_DENOMINATOR = 64  # of a time signature
+_MOST_SECONDS = 24 * 3600.0
 
 _Value = TypeVar('_Value')
-
-
-class NotUnderstoodError(Exception):
-    """A valid file has something that cannot be read; the message is its name."""
 
 
 class Note(NamedTuple):
@@ -91,16 +96,17 @@ class _Played(NamedTuple):
     metre: tuple[int, int]
 
 
-def play(
-    streams: Sequence[list[Bar]], instruments: list[Instrument], remarks: 'collections.Counter[str]'
-) -> Music:
+def play(streams: Sequence[list[Bar]], instruments: list[Instrument], remarks: 'collections.Counter[str]') -> Music:
     """Plays streams of bars beside each other.
 
     Args:
       streams: one of a score whose parts are bars of the same lengths, or one for each voice. Tempo, metre and key are
         the first one's.
       instruments: by the numbers of the notes' players.
-      remarks: what is noticed is counted here.
+      remarks: what was noticed before; more is counted here.
+
+    Raises:
+      Refused: the music is longer than a day.
     """
     rows: list[tuple[int, Fraction, int, int, Fraction]] = []  # player, start, pitch, velocity, end
     first: list[_Played] = []
@@ -127,7 +133,7 @@ def play(
         np.array([clock.seconds(row[1]) for row in rows], np.float64),
         np.array([clock.seconds(row[4]) for row in rows], np.float64),
     )
-    return Music(
+    music = Music(
         RESOLUTION,
         [(clock.seconds(place), *metre) for place, metre in _metres(first)],
         [(clock.seconds(place), *key) for place, key in _keys(first)],
@@ -136,7 +142,11 @@ def play(
         notes,
         _NO_CONTROLS,
         _NO_CONTROLS,
+        tuple(Remark(what, times, what not in _SAME) for what, times in sorted(remarks.items()) if times),
     )
+    if music.total_time > _MOST_SECONDS:
+        raise Refused(TOO_LATE, f'its last note ends after {music.total_time / 3600:,.0f} hours')
+    return music
 
 
 _NO_CONTROLS = Controls(np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.uint8), np.zeros(0, np.int64))
@@ -244,7 +254,12 @@ def _metres(played: list[_Played]) -> list[tuple[Fraction, tuple[int, int]]]:
         i += 1
     if odd > max(1, len(played) // 4):
         changes = [(p.start, p.metre) for p in played if p.metre[0]]
-    return _changing(changes)
+    return _changing([change for change in changes if _is_written(change[1])])
+
+
+def _is_written(metre: tuple[int, int]) -> bool:
+    """Whether MIDI and NoteSequences have such a time signature."""
+    return 0 < metre[0] < 256 and metre[1] & (metre[1] - 1) == 0 and metre[1] <= _MAX_DENOMINATOR
 
 
 def _signature(quarters: Fraction, denominator: int) -> tuple[int, int] | None:

@@ -2,6 +2,10 @@
 
 import dataclasses
 
+from solferino.models.music.remarks import NOT_UNDERSTOOD, Refused
+
+_MOST_BARS = 100_000  # that are played
+
 # Where a jump leads.
 TO_BEGINNING, TO_SEGNO = 'da capo', 'dal segno'
 
@@ -45,6 +49,7 @@ def order(marks: list[Marks]) -> list[tuple[int, int]]:
 
     A repeat that begins nowhere begins after the one before, or with the piece. Brackets without a repeat sign between
     them are played as if there were one. After a jump nothing is repeated and the last ending is played, as is usual.
+    Raises Refused if there is no end of it.
     """
     groups = _groups(marks)
     segno = next((i for i, mark in enumerate(marks) if mark.is_segno), 0)
@@ -53,6 +58,8 @@ def order(marks: list[Marks]) -> list[tuple[int, int]]:
     taken: set[int] = set()
     while i < len(marks):
         mark, group = marks[i], groups[i]
+        if len(played) > _MOST_BARS:
+            raise Refused(NOT_UNDERSTOOD, f'more than {_MOST_BARS:,} bars with all repeats')
         if mark.begins_repeat and i > begin:
             begin, count = i, 1
         if group and not group.plays(mark.endings, group.last_count if jumped else count):
