@@ -6,6 +6,7 @@ BAD_METRE = 'metre does not exist'
 NEGATIVE_TIME = 'notes before time zero'
 BAD_TIME = 'notes at no time that there is'
 ODD_METRE = 'bar is not a whole number of steps'
+NO_NOTES = 'music without notes'
 NO_DRUMS = 'no drum notes on channel 10'
 TOO_SHORT = 'drum track too short'
 CUT_OFF = 'rest of a drum track that was cut off'
@@ -27,6 +28,7 @@ PART_OF_WINDOW = 'end of the music that does not fill a window'
 # What to do about those that every family has.
 REMEDIES = {
     BAD_METRE: 'Mend the time signature in a notation program.',
+    NO_NOTES: 'The manifest of convert_dir_to_note_sequences says why.',
     NEGATIVE_TIME: 'Mend the file in a sequencer.',
     BAD_TIME: 'Times must be finite numbers: make the NoteSequences again.',
 }

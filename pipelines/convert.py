@@ -30,11 +30,11 @@ REMEDIES = parsing.REMEDIES | {
 # What is counted beside the reasons.
 _FILES, _SEQUENCES, _SILENT, _NOTES, _MILLISECONDS = 'files', 'sequences', 'without notes', 'notes', 'milliseconds'
 _IN_DOUBT = 'odd MIDI files read by note-seq'
-_OTHERWISE = 'files read otherwise than Magenta reads them'
+_OTHERWISE = 'files read otherwise than by Magenta'
 # What the readers noticed is counted under its words, after this.
 _NOTICED = 'noticed: '
 # Where the pipeline's records go.
-_MUSIC, _LEFT_OUT, _REMARKS = 'music', 'left out', 'remarks'
+_MUSIC, _LEFT_OUT, _REMARKS, _SILENCES = 'music', 'left out', 'remarks', 'silences'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,13 +77,15 @@ def convert(job: Job) -> str:
         writing.assemble(staging, done.runs[_MUSIC], output)
         lists = {
             'remarks': writing.merge(staging, done.runs.get(_REMARKS, [])),
+            'without_notes': writing.merge(staging, done.runs.get(_SILENCES, [])),
             'left_out': writing.merge(staging, done.runs.get(_LEFT_OUT, [])),
         }
         _write_manifest(outputs[-1], job, tallies, lists)
         staging.commit()
-    listed = (
-        'What was left out is listed in' if any(t.count for t in _left_out(tallies).values()) else 'The counts are in'
-    )
+    if _left_out(tallies):
+        listed = 'What was left out is listed in'
+    else:
+        listed = 'What was noticed is listed in' if _noticed(tallies) or _silences(tallies) else 'The counts are in'
     return f'{table}\nWritten: {job.output_file}\n{listed} {manifest}'
 
 
@@ -92,10 +94,13 @@ def manifest_path(output: str) -> str:
     return records.stem(output) + '.manifest.json'
 
 
-def find(root: str, recursive: bool, ignore: str = '') -> Iterator[tuple[bytes, str]]:
+def find(
+    root: str, recursive: bool, ignore: str = '', kinds: Mapping[str, str] = parsing.KINDS
+) -> Iterator[tuple[bytes, str]]:
     """Yields the path of each file below `root`, relative to it, and why it is not to be opened, or ''.
 
-    Paths are bytes, because file names are; links are followed. `ignore` is the name of a folder to pass over.
+    Paths are bytes, because file names are; links are followed. `ignore` is the name of a folder to pass over, `kinds`
+    are the endings of files to be opened.
     """
     top = os.stat(root)
     pending = [(b'', frozenset([(top.st_dev, top.st_ino)]))]
@@ -111,7 +116,7 @@ def find(root: str, recursive: bool, ignore: str = '') -> Iterator[tuple[bytes, 
                 name = os.path.join(folder, entry.name)
                 place = _place_of_folder(entry)
                 if place is None:
-                    yield name, '' if parsing.ending(name) in parsing.KINDS else UNKNOWN_KIND
+                    yield name, '' if parsing.ending(name) in kinds else UNKNOWN_KIND
                 elif entry.name == os.fsencode(ignore):
                     continue
                 elif not recursive:
@@ -143,7 +148,8 @@ def _run(job: Job, root: str, staging: Staging) -> work.Done:
     """Reads the files."""
     listing = staging.path('files.tfrecord')
     with records.Writer(listing) as writer:
-        for name, reason in find(root, job.recursive, os.path.basename(staging.folder)):
+        kinds = parsing.MAGENTA_KINDS if job.magenta_reading else parsing.KINDS
+        for name, reason in find(root, job.recursive, os.path.basename(staging.folder), kinds):
             writer.write(name + b'\0' + reason.encode())
     task = _ReadFiles(os.fsencode(root), job.limits, job.magenta_reading)
     return work.run(task, Source(listing), staging, 'files', job.beam_args, job.num_workers)
@@ -195,6 +201,9 @@ def _take(name: bytes, answers: list[Converted | LeftOut], results: Results) -> 
         results.count(_MILLISECONDS, answer.milliseconds)
         if not answer.notes:
             results.count(_SILENT, 1, file)
+            results.count(answer.silence, 1, file)
+            silence = {'file': file, 'reason': answer.silence, 'remedy': parsing.SILENCE[answer.silence]}
+            results.write(_SILENCES, file, json.dumps(silence).encode())
         if answer.doubt:
             results.count(_IN_DOUBT, 1, file)
         for remark in answer.remarks:
@@ -221,6 +230,10 @@ def _left_out(tallies: Mapping[str, Tally]) -> dict[str, Tally]:
     return {reason: tally for reason, tally in tallies.items() if reason in REMEDIES}
 
 
+def _silences(tallies: Mapping[str, Tally]) -> dict[str, Tally]:
+    return {reason: tally for reason, tally in tallies.items() if reason in parsing.SILENCE}
+
+
 def _noticed(tallies: Mapping[str, Tally]) -> dict[str, Tally]:
     """What the readers noticed."""
     return {name.removeprefix(_NOTICED): tally for name, tally in tallies.items() if name.startswith(_NOTICED)}
@@ -229,7 +242,8 @@ def _noticed(tallies: Mapping[str, Tally]) -> dict[str, Tally]:
 def _table(tallies: Mapping[str, Tally]) -> str:
     files, *others = _totals(tallies).items()
     done = {'files converted': files[1]} | dict(others)
-    return report.table(done, _left_out(tallies), REMEDIES, _noticed(tallies))
+    reasons = _silences(tallies) | _left_out(tallies)
+    return report.table(done, reasons, REMEDIES | parsing.SILENCE, _noticed(tallies))
 
 
 def _hint(root: str, job: Job) -> str:

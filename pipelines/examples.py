@@ -9,6 +9,7 @@ from typing import Any
 
 from solferino.hparams import words
 from solferino.hparams.errors import SolferinoError
+from solferino.hparams.reasons import NO_NOTES
 from solferino.hparams.spec import Config
 from solferino.models import registry
 from solferino.models.core import sequence_examples, settings
@@ -131,9 +132,11 @@ class _MakeExamples:
         name = music.filename or music.id
         side = split.side(split.key(music), job.eval_ratio, job.seed)
         config = job.config if side == split.TRAINING else job.config.for_evaluation()
-        reasons: list[str] = []
+        # A family would say that what it looks for is not there, and what to do, which does not help silent music.
+        reasons = [] if len(music.notes) else [NO_NOTES]
         results.count(_SEQUENCES, 1)
-        for number, example in enumerate(self._family.examples(music, config, reasons.append)):
+        examples = self._family.examples(music, config, reasons.append) if not reasons else ()
+        for number, example in enumerate(examples):
             if job.form == DENSE:
                 inputs, labels = self._family.to_dense(example, job.config)
                 payload = sequence_examples.serialize_dense(sequence_examples.DenseExample(inputs, labels))

@@ -122,8 +122,7 @@ def _read(request: Request, limits: Limits, magenta_reading: bool) -> list[Conve
         return _READERS[request.kind](request, content)
     if request.kind == 'midi':
         try:
-            music = midi_notes.music(midi_events.read(content, magenta_reading), magenta_reading)
-            return [_converted_directly(request, music)]
+            return [_read_midi_as_magenta(request, content)]
         except midi_events.InDoubt as error:
             doubt = str(error)
         except MemoryError:
@@ -149,22 +148,39 @@ def _read_midi(request: Request, content: bytes) -> list[Converted | LeftOut]:
         pieces = midi_notes.pieces(events)
     except Refused as refusal:
         return [LeftOut(parsing.text(request.name), refusal.reason, refusal.detail)]
+    if not any(len(piece.notes.pitch) for piece in pieces) and (damages := midi_walk.damages(events)):
+        return [LeftOut(parsing.text(request.name), parsing.DAMAGED, f'no note of it is left: {damages}')]
     suffixes = [''] if len(pieces) == 1 else [f'_{number}' for number in range(1, len(pieces) + 1)]
-    return [_converted_directly(request, *piece) for piece in zip(pieces, suffixes, strict=True)]
+    silence = parsing.NEVER_ENDED if midi_events.strikes(events) else parsing.NOTHING_STRUCK
+    return [_converted_directly(request, *piece, silence) for piece in zip(pieces, suffixes, strict=True)]
+
+
+def _read_midi_as_magenta(request: Request, content: bytes) -> Converted:
+    """Reads a MIDI file as note-seq does. Raises InDoubt."""
+    events = midi_events.read(content, magenta_reading=True)
+    music = midi_notes.music(events, magenta_reading=True)
+    return _converted_directly(
+        request, music, '', parsing.LOST if midi_events.strikes(events) else parsing.NOTHING_STRUCK
+    )
 
 
 def _read_musicxml(request: Request, content: bytes) -> list[Converted | LeftOut]:
     """Reads a score as it sounds."""
-    from solferino.models.music import musicxml  # and the XML parser, for the first score only
+    from solferino.models.music import musicxml, musicxml_document  # and the XML parser, for the first score only
+
+    def left_out(reason: str, detail: str) -> list[Converted | LeftOut]:
+        return [LeftOut(parsing.text(request.name), reason, ' '.join(detail.split()))]
 
     try:
         return [_converted_directly(request, musicxml.read(content))]
     except MemoryError:
         raise
     except Refused as refusal:
-        return [LeftOut(parsing.text(request.name), refusal.reason, refusal.detail)]
-    except Exception as error:  # of whatever kind: the parsers of XML and ZIP have many
-        return [LeftOut(parsing.text(request.name), parsing.DAMAGED, ' '.join(_detail(error).split()))]
+        return left_out(refusal.reason, refusal.detail)
+    except musicxml_document.DAMAGE as error:
+        return left_out(parsing.DAMAGED, _detail(error))
+    except Exception as error:  # no file may cost the others
+        return left_out(parsing.NOT_UNDERSTOOD, _detail(error))
 
 
 def _read_abc(request: Request, content: bytes) -> list[Converted | LeftOut]:
@@ -187,11 +203,14 @@ def _read_abc(request: Request, content: bytes) -> list[Converted | LeftOut]:
 _READERS = {'midi': _read_midi, 'musicxml': _read_musicxml, 'abc': _read_abc}
 
 
-def _converted_directly(request: Request, music: midi_notes.Music, suffix: str = '') -> Converted:
-    """What `_converted` makes of note-seq's NoteSequence, without either."""
+def _converted_directly(
+    request: Request, music: midi_notes.Music, suffix: str = '', silence: str = parsing.NOTHING_STRUCK
+) -> Converted:
+    """What `_converted` makes of note-seq's NoteSequence, without either. Without notes, `silence` is why."""
     identity = parsing.sequence_id(request.name + suffix.encode(), request.collection, request.kind)
     data = note_sequence_bytes.write(music, identity, parsing.text(request.name), request.collection, request.kind)
-    return Converted(identity, data, len(music.notes.pitch), round(music.total_time * 1000), '', music.remarks)
+    milliseconds = round(music.total_time * 1000)
+    return Converted(identity, data, len(music.notes.pitch), milliseconds, '', music.remarks, silence)
 
 
 def _converted(request: Request, doubt: str, suffix: str, sequence: Any) -> Converted:

@@ -37,6 +37,22 @@ KINDS = {
     '.abc': 'abc',
 }
 
+# Magenta looks for no other files.
+MAGENTA_KINDS = {ending: kind for ending, kind in KINDS.items() if ending not in ('.rmi', '.kar')}
+
+# Why there is no note in a piece of music.
+NO_NOTES = 'no notes found'
+NOTHING_STRUCK = 'no note is struck'
+NEVER_ENDED = 'no note has a length: they are never ended, or at once'
+LOST = 'no note has a length, which Magenta asks for'
+
+SILENCE = {
+    NO_NOTES: 'look in a music program whether there are any',
+    NOTHING_STRUCK: 'there are only texts, settings or rests in it: nothing is lost',
+    NEVER_ENDED: 'give them lengths in a music program and export it again',
+    LOST: 'drum hits need none without --magenta_reading; give other notes lengths in a music program',
+}
+
 # Why a file is left out.
 CANNOT_BE_READ = 'cannot be read'
 EMPTY = 'empty file'
@@ -96,6 +112,7 @@ class Converted(NamedTuple):
     """A piece of music: its id, the serialized NoteSequence, its number of notes and length.
 
     If it is of a MIDI file that note-seq had to read, `doubt` says why; else it is ''. `remarks` are what was noticed.
+    Without notes, `silence` says why, one of the keys of SILENCE.
     """
 
     id: str
@@ -104,6 +121,7 @@ class Converted(NamedTuple):
     milliseconds: int
     doubt: str = ''
     remarks: tuple[Remark, ...] = ()
+    silence: str = NO_NOTES
 
     @property
     def differs(self) -> bool:

@@ -149,6 +149,11 @@ def read(content: bytes, magenta_reading: bool = False) -> Events:
     return Events(resolution, len(counts), track, tick, status, data1, data2, timed, form, remarks=remarks)
 
 
+def strikes(events: Events) -> bool:
+    """Whether a note is struck at all."""
+    return bool(np.any(((events.status & 0xF0) == NOTE_ON) & (events.data2 > 0)))
+
+
 def _chunks(content: bytes) -> tuple[int, int, list[int], list[int]]:
     """The file's format, its ticks per quarter, and where the events of each track start and end."""
     if len(content) < _HEADER.size:

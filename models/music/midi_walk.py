@@ -13,6 +13,7 @@ import struct
 
 import numpy as np
 
+from solferino.hparams import words
 from solferino.models.music import midi_events
 from solferino.models.music.midi_events import Events, Meta
 from solferino.models.music.remarks import DAMAGED, NO_TRACKS, NOT_MIDI, TOO_LATE, Refused, Remark
@@ -25,7 +26,7 @@ _MISSING = 'tracks missing that the header counts'
 _BEYOND = 'tracks read beyond those that the header counts'
 _CHUNKS = 'unknown chunks passed over'
 _LENGTHS = 'lengths of tracks that are wrong, passed over'
-_CUT = 'tracks cut short, read as far as they go'
+_CUT = 'tracks cut short, read up to there'
 _AFTER_END = 'ends of tracks with bytes after them, passed over'
 _METAS = {
     midi_events.TEMPO: 'odd tempos passed over',
@@ -38,7 +39,7 @@ _SYSTEM = 'system messages passed over'
 _RUNS_ON = 'statuses that run on across system messages'
 _UNDEFINED = 'undefined messages passed over'
 _BROKEN = 'broken events passed over'
-_FAR = 'files with events after the ten-millionth tick'
+_DAMAGES = frozenset([_MISSING, _LENGTHS, _CUT, _UNDEFINED, _BROKEN, *_METAS.values(), _OTHER_METAS, _SYSEX])
 # What Magenta's reader passes over as well.
 _SAME = frozenset([_SYSTEM])
 
@@ -53,7 +54,7 @@ _HEADER_BYTES = 6
 _CHUNK = struct.Struct('>4sL')
 _DATA_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1}  # of system messages; the others have none
 _UNDEFINED_STATUSES = frozenset([0xF4, 0xF5, 0xF9, 0xFD])
-_END_OF_TRACK = b'\x2f'
+_END_OF_TRACK = b'\x2f\x00'
 
 
 def read(content: bytes) -> Events:
@@ -65,6 +66,8 @@ def read(content: bytes) -> Events:
         counts[_FRAMES] = 1
     walk = _Walk(content, counts)
     walk.all_tracks(place, declared)
+    if not walk.tracks and declared:
+        raise Refused(DAMAGED, f'its header counts {words.counted(declared, "tracks")}, and none is there')
     if not walk.tracks:
         raise Refused(NO_TRACKS, 'there is no track in it')
     if walk.tracks > _MOST_TRACKS:
@@ -74,8 +77,6 @@ def read(content: bytes) -> Events:
     events = len(walk.status)
     if counts[_BROKEN] > max(_MOST_BROKEN, _BROKEN_SHARE * events):
         raise Refused(DAMAGED, f'{counts[_BROKEN]:,} events are broken, and {events:,} are not')
-    if walk.latest >= midi_events.MAX_TICK:
-        counts[_FAR] = 1
     return Events(
         resolution,
         walk.tracks,
@@ -89,6 +90,12 @@ def read(content: bytes) -> Events:
         ticks_per_second,
         tuple(Remark(what, times, what not in _SAME) for what, times in counts.items() if times),
     )
+
+
+def damages(events: Events) -> str:
+    """What of a file's remarks are damages, in words; '' if there are none."""
+    found = [remark for remark in events.remarks if remark.what in _DAMAGES]
+    return ', '.join(words.counted(remark.times, remark.what) for remark in found)
 
 
 def _unwrapped(content: bytes, counts: collections.Counter[str]) -> bytes:
@@ -148,13 +155,12 @@ class _Walk:
 
     Attributes:
       tracks: how many tracks there were.
-      latest: the tick of the last event.
       track, tick, status, data1, data2, metas: see Events.
     """
 
     def __init__(self, content: bytes, counts: collections.Counter[str]):
         self._content, self._counts = content, counts
-        self.tracks, self.latest = 0, 0
+        self.tracks = 0
         self.track, self.tick = array.array('q'), array.array('q')
         self.status, self.data1, self.data2 = bytearray(), bytearray(), bytearray()
         self.metas: list[Meta] = []
@@ -190,44 +196,44 @@ class _Walk:
 
         Returns where it ends, and whether by such an event.
         """
-        content, tick, running, ended, interrupted = self._content, 0, 0, False, False
-        while place < limit:
+        tick, running, ended, interrupted, counts = 0, 0, False, False, self._counts
+        while place < limit and not (ended and not believed):
+            harm = counts[_CUT], counts[_BROKEN]
             delta, place = self._number(place, limit)
-            if place >= limit:
-                self._counts[_AFTER_END if ended else _CUT] += 1
-                break
-            if delta >= _LARGEST_DELTA:
-                raise Refused(DAMAGED, f'a delta time of {delta:,} ticks, more than four bytes can say')
-            tick += delta
-            status = content[place]
-            if ended and status < midi_events.NOTE_OFF:  # events may follow, padding more often does
-                self._counts[_AFTER_END] += 1
-                break
+            status = self._content[place] if place < limit else 0
             if status >= midi_events.NOTE_OFF:
                 place += 1
-            else:
+            elif place < limit and running:
                 status = running
-                self._counts[_RUNS_ON] += interrupted
-            if midi_events.NOTE_OFF <= status < midi_events.SYSTEM:
+                counts[_RUNS_ON] += interrupted
+            if delta >= _LARGEST_DELTA and not ended:
+                raise Refused(DAMAGED, f'a delta time of {delta:,} ticks, more than four bytes can say')
+            tick += delta
+            if place >= limit:
+                counts[_CUT] += 1
+            elif midi_events.NOTE_OFF <= status < midi_events.SYSTEM:
                 running, interrupted = status, False
                 place = self._channel_event(status, tick, place, limit)
             elif status == midi_events.META:
-                ended = ended or content[place : place + 1] == _END_OF_TRACK
+                ends = place + len(_END_OF_TRACK) <= limit and self._content.startswith(_END_OF_TRACK, place)
                 place = self._meta_event(delta, tick, place, limit)
-                if ended and not believed:
-                    break
+                ended = ended or ends
             elif status in (midi_events.SYSEX, midi_events.SYSEX_MORE):
                 place, interrupted = self._exclusive(place, limit), True
-            elif status:
+            elif status >= midi_events.NOTE_OFF:
                 interrupted = True
-                self._counts[_UNDEFINED if status in _UNDEFINED_STATUSES else _SYSTEM] += 1
+                counts[_UNDEFINED if status in _UNDEFINED_STATUSES else _SYSTEM] += 1
                 place += _DATA_BYTES.get(status, 0)
             else:  # no status to run on: most likely a note's, of two bytes
-                self._counts[_BROKEN] += 1
+                counts[_BROKEN] += 1
                 place += 2
+            if ended and harm != (counts[_CUT], counts[_BROKEN]):  # what follows upon the end are no events
+                counts[_CUT], counts[_BROKEN] = harm
+                counts[_AFTER_END] += 1
+                tick -= delta
+                break
         if tick >= _LATEST_TICK:
             raise Refused(TOO_LATE, f'its last event is at tick {tick:,}')
-        self.latest = max(self.latest, tick)
         return min(place, limit), ended
 
     def _number(self, place: int, limit: int) -> tuple[int, int]:

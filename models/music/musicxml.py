@@ -46,7 +46,7 @@ class _Player(NamedTuple):
 def read(content: bytes) -> Music:
     """Returns the music of a file, packed or not.
 
-    Raises what musicxml_document.parts raises, and ValueError of a file that breaks the format.
+    Raises what musicxml_document.parts raises; its DAMAGE is also what breaks the format.
     """
     parts = musicxml_document.parts(content)
     remarks: collections.Counter[str] = collections.Counter()

@@ -7,6 +7,7 @@ import html.entities
 import io
 import re
 import zipfile
+import zlib
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
@@ -14,6 +15,8 @@ from solferino.models.music.remarks import NOT_MUSICXML, NOT_UNDERSTOOD, Refused
 
 _DECLARATION = re.compile(r'^\s*<\?xml[^>]*?\?>')
 _ENCODING = re.compile(rb'^\s*<\?xml[^>]*?encoding\s*=\s*["\']([A-Za-z0-9._-]+)["\']')
+# What is raised of damaged files. Anything else of a valid one: of an archive with a password, say.
+DAMAGE = (ElementTree.ParseError, zipfile.BadZipFile, zlib.error, EOFError, ValueError)
 # Endings of scores in a container that does not say where its score is.
 _SCORES = ('.xml', '.musicxml')
 
@@ -39,7 +42,7 @@ class Parts:
 
 
 def parts(content: bytes) -> Parts:
-    """Raises Refused; and of what is damaged ElementTree.ParseError, zipfile.BadZipFile or what zlib raises."""
+    """Raises Refused, one of DAMAGE, and what zipfile raises of archives that it cannot read."""
     if content.startswith(b'PK\3\4'):
         content = _unpacked(content)
     root = _root(content)

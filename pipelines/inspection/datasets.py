@@ -91,6 +91,7 @@ def inspect_manifest(path: str, record: dict[str, Any]) -> Finding:
         'output_file': record.get('output_file'),
         'recursive': record.get('recursive'),
         'converted': record.get('converted') or {},
+        'noticed': {what: _count(tally) for what, tally in (record.get('noticed') or {}).items()},
         'left out': left_out,
         'limits for one file': record.get('limits') or {},
     }

@@ -95,7 +95,7 @@ def _inspect_file(path: str, head: bytes) -> Finding:
 
 
 def _kind_of_music(head: bytes, ending: str) -> str | None:
-    if head.startswith(b'MThd'):
+    if head.startswith(b'MThd') or (head.startswith(b'RIFF') and head[8:12] == b'RMID'):
         return 'midi'
     if b'<score-partwise' in head or b'<score-timewise' in head or (head.startswith(b'PK') and ending == '.mxl'):
         return 'musicxml'

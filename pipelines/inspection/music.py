@@ -10,6 +10,7 @@ from typing import Any
 from google.protobuf import message
 from note_seq.protobuf import music_pb2
 
+from solferino.hparams import words
 from solferino.hparams.errors import SolferinoError
 from solferino.models.core import records
 from solferino.models.music.drum_names import drum_height, drum_name
@@ -123,7 +124,20 @@ def inspect_file(path: str, kind: str) -> Finding:
     else:
         finding.facts = {'tunes': len(found)} | music.facts()
     finding.warnings = [f'a tune is not understood: {answer.detail}' for answer in left_out]
+    finding.warnings += _warnings([answer for answer in answers if isinstance(answer, parsing.Converted)])
     return finding
+
+
+def _warnings(answers: list[parsing.Converted]) -> list[str]:
+    """What the reader noticed in a file, and why it is silent if it is."""
+    counts: Counter[str] = Counter()
+    for remark in (remark for answer in answers for remark in answer.remarks):
+        counts[remark.what] += remark.times
+    said = [words.counted(times, what) for what, times in counts.items()]
+    if any(answer.differs for answer in answers):
+        said.append('Magenta reads this file otherwise, as convert_dir_to_note_sequences --magenta_reading does')
+    silences = sorted({answer.silence for answer in answers if not answer.notes})
+    return said + [f'{reason}: {parsing.SILENCE[reason]}' for reason in silences]
 
 
 def draw(sequence: music_pb2.NoteSequence, title: str) -> Any:

@@ -55,7 +55,7 @@ def songs(tmp_path):
     (folder / 'below').mkdir(parents=True)
     (folder / 'a.mid').write_bytes(midi())
     (folder / 'below' / 'B.MIDI').write_bytes(midi())
-    (folder / 'bad.mid').write_bytes(midi()[:-5])
+    (folder / 'bad.mid').write_bytes(midi()[:-5])  # so that the note is not ended
     return folder
 
 
@@ -79,7 +79,7 @@ def test_left_out_files_are_spoken_of_where_there_are_any(tmp_path, songs):
 
 
 def test_files_that_note_seq_had_to_read_are_counted(tmp_path, songs):
-    job = Job(str(songs), str(tmp_path / 'out.tfrecord'))
+    job = Job(str(songs), str(tmp_path / 'out.tfrecord'), magenta_reading=True)
     (songs / 'odd.mid').write_bytes(midi(b'\x00\xf6' + NOTE))
     assert '1  odd MIDI file read by note-seq\n' in convert.convert(job)
     assert manifest(tmp_path / 'out.manifest.json')['converted']['odd MIDI files read by note-seq'] == 1
@@ -87,15 +87,54 @@ def test_files_that_note_seq_had_to_read_are_counted(tmp_path, songs):
     assert 'odd' not in convert.convert(job)
 
 
+def test_what_is_read_otherwise_than_by_magenta_is_counted_and_listed(tmp_path, songs):
+    (songs / 'drums.mid').write_bytes(midi(NOTE + b'\x00\x99\x24\x50'))
+    (songs / 'open.mid').write_bytes(midi(NOTE + b'\x00\x90\x3c\x50'))
+    table = convert.convert(Job(str(songs), str(tmp_path / 'out.tfrecord')))
+    assert '1  file read otherwise than by Magenta\n' in table
+    assert re.search('1  drum hit without a length, kept\n +drums.mid\n', table)
+    report = manifest(tmp_path / 'out.manifest.json')
+    assert report['magenta_reading'] is False
+    assert report['remarks'] == [
+        {'file': 'drums.mid', 'magenta_reads_otherwise': True, 'remarks': {'drum hits without a length, kept': 1}},
+        {'file': 'open.mid', 'magenta_reads_otherwise': False, 'remarks': {'notes never ended, left out': 1}},
+    ]
+    magenta = convert.convert(Job(str(songs), str(tmp_path / 'out.tfrecord'), magenta_reading=True))
+    assert 'otherwise than' not in magenta and 'hit' not in magenta
+    assert manifest(tmp_path / 'out.manifest.json')['magenta_reading'] is True
+
+
+def test_files_without_notes_are_named_with_a_remedy(tmp_path, songs):
+    (songs / 'lyrics.kar').write_bytes(midi(b''))
+    (songs / 'open.mid').write_bytes(midi(NOTE[:4]))
+    table = convert.convert(Job(str(songs), str(tmp_path / 'out.tfrecord')))
+    assert '2  without notes\n' in table
+    listed = manifest(tmp_path / 'out.manifest.json')['without_notes']
+    assert [(line['file'], line['reason']) for line in listed] == [
+        ('lyrics.kar', parsing.NOTHING_STRUCK),
+        ('open.mid', parsing.NEVER_ENDED),
+    ]
+    for line in listed:
+        assert line['remedy'] == parsing.SILENCE[line['reason']]
+        assert re.search(re.escape(f'{line["reason"]}: {line["remedy"]}') + rf'\n +{line["file"]}\n', table)
+
+
+def test_magenta_looks_for_no_other_endings(tmp_path, songs):
+    (songs / 'song.kar').write_bytes(midi())
+    for magenta_reading, files in [(True, 1), (False, 2)]:
+        convert.convert(Job(str(songs), str(tmp_path / 'out.tfrecord'), magenta_reading=magenta_reading))
+        assert manifest(tmp_path / 'out.manifest.json')['converted']['files'] == files
+
+
 def test_every_malformed_file_is_converted_or_counted(tmp_path, shared):
     folder = shared / 'data' / 'malformed'
     convert.convert(
         Job(str(folder), str(tmp_path / 'out.tfrecord'), recursive=True, limits=Limits(memory_megabytes=500))
     )
-    converted = [sequence.filename for sequence in sequences(tmp_path / 'out.tfrecord').values()]
+    converted = {sequence.filename for sequence in sequences(tmp_path / 'out.tfrecord').values()}
     report = manifest(tmp_path / 'out.manifest.json')
     left_out = [line['file'] for line in report['left_out']]
-    assert sorted(converted + left_out) == sorted(
+    assert sorted([*converted, *left_out]) == sorted(
         str(path.relative_to(folder)) for path in folder.rglob('*') if path.is_file()
     )
     assert report['converted']['files'] == len(converted)
@@ -127,7 +166,8 @@ def test_the_command(songs, tmp_path):
     assert set(found) == {parsing.sequence_id(name, 'songs', 'midi') for name in (b'a.mid', b'below/B.MIDI')}
     assert all(sequence.collection_name == 'songs' for sequence in found.values())
     text = (tmp_path / 'out.manifest.json').read_text()
-    assert '\n  {"file": "bad.mid", "reason": "damaged file", "detail": "the file ends too early"}\n' in text
+    detail = 'no note of it is left: 1 track cut short, read up to there'
+    assert f'\n  {{"file": "bad.mid", "reason": "damaged file", "detail": "{detail}"}}\n' in text
     assert json.loads(text)['converted'] == {'files': 2, 'sequences': 2, 'notes': 2, 'minutes': 1 / 60}
     assert sorted(os.listdir(tmp_path)) == [*records.shard_paths('out@2.tfrecord'), 'out.manifest.json', 'songs']
 

@@ -64,11 +64,46 @@ def test_a_midi_file(parser, tmp_path):
     assert sequence.notes[0].pitch == 60
 
 
-def test_odd_midi_files_are_read_by_note_seq(parser, tmp_path):
-    [result] = parse(parser, tmp_path, 'odd.mid', midi(b'\x00\xf6' + NOTE))  # a request to tune, as if in a live stream
-    assert result.doubt == 'system messages'
+def test_odd_midi_files_are_read_by_note_seq_in_magentas_reading(tmp_path):
+    odd = midi(b'\x00\xf6' + NOTE)  # a request to tune, as if in a live stream
+    with Parser(Limits(), magenta_reading=True) as parser:
+        [result] = parse(parser, tmp_path, 'odd.mid', odd)
+        assert result.doubt == 'system messages'
+        [plain] = parse(parser, tmp_path, 'odd.mid', midi())
+    assert (plain.data, plain.notes) == (result.data, result.notes)
+
+
+def test_odd_midi_files_are_read_and_it_is_said(parser, tmp_path):
+    [result] = parse(parser, tmp_path, 'odd.mid', midi(b'\x00\xf6' + NOTE))
     [plain] = parse(parser, tmp_path, 'odd.mid', midi())
-    assert plain == result._replace(doubt='')
+    assert plain == result._replace(remarks=())
+    assert result.remarks == (parsing.Remark('system messages passed over', 1, differs=False),)
+    [mended] = parse(parser, tmp_path, 'odd.mid', midi(b'\x00\xf4' + NOTE))
+    assert mended.data == plain.data
+    assert mended.differs
+
+
+def test_each_pattern_of_a_file_of_format_2(parser, tmp_path):
+    track = midi()[14:]
+    one, two = parse(parser, tmp_path, 'patterns.mid', b'MThd' + struct.pack('>IHHH', 6, 2, 2, 480) + 2 * track)
+    assert one.id == parsing.sequence_id(b'patterns.mid_1', 'songs', 'midi')
+    assert (one.notes, two.notes) == (1, 1)
+
+
+@pytest.mark.parametrize('name', ['song.rmi', 'SONG.KAR', 'song'])
+def test_other_names_of_midi_files(parser, tmp_path, name):
+    content = midi()
+    riff = b'RIFF' + struct.pack('<I', 12 + len(content)) + b'RMIDdata' + struct.pack('<I', len(content)) + content
+    (tmp_path / name).write_bytes(riff if 'rmi' in name else content)
+    assert parser.parse_midi(tmp_path / name).notes == 1
+    assert parser.parse_file(tmp_path / name)[0].notes == 1
+
+
+def test_silence_has_a_reason(parser, tmp_path):
+    for events, silence in [(b'', parsing.NOTHING_STRUCK), (NOTE[:4], parsing.NEVER_ENDED)]:
+        [result] = parse(parser, tmp_path, 'silent.mid', midi(events))
+        assert (result.notes, result.silence) == (0, silence)
+        assert result.silence in parsing.SILENCE
 
 
 def test_scores_are_the_same_packed_or_not(parser, tmp_path):
@@ -111,7 +146,7 @@ def test_each_tune_of_a_book_as_magenta_reads_it(tmp_path):
         ('text.mxl', b'Dear Sir or Madam', parsing.NOT_MUSICXML),
         ('blank.abc', b'\n\n', parsing.NO_TUNES),
         ('missing.mid', None, parsing.CANNOT_BE_READ),
-        ('ticks.mid', TICKS, parsing.TOO_MUCH_MEMORY),
+        ('ticks.mid', TICKS, parsing.TOO_LATE),
         ('notes.mid', ENDLESS, parsing.TOO_LONG),
     ],
 )
@@ -153,13 +188,15 @@ def summary(answers):
     return [answer.notes if isinstance(answer, Converted) else answer.reason for [answer] in answers]
 
 
-def test_killers_among_many_files_cost_only_themselves(tmp_path):
+@pytest.mark.parametrize('magenta_reading', [False, True])
+def test_killers_among_many_files_cost_only_themselves(tmp_path, magenta_reading):
     notes = {f'{n}.mid': midi(NOTE * n) for n in range(1, 6)}
     contents = {'a.mid': TICKS} | notes | {'b.mid': TICKS, 'c.mid': TICKS, 'd.mid': ENDLESS, 'e.mid': b''}
     contents |= {f'again{name}': content for name, content in notes.items()} | {'f.mid': ENDLESS}
-    expected = [parsing.TOO_MUCH_MEMORY, 1, 2, 3, 4, 5, parsing.TOO_MUCH_MEMORY, parsing.TOO_MUCH_MEMORY]
+    of_ticks = parsing.TOO_MUCH_MEMORY if magenta_reading else parsing.TOO_LATE
+    expected = [of_ticks, 1, 2, 3, 4, 5, of_ticks, of_ticks]
     expected += [parsing.TOO_LONG, parsing.EMPTY, 1, 2, 3, 4, 5, parsing.TOO_LONG]
-    with Parser(Limits(memory_megabytes=200, seconds=1)) as parser:
+    with Parser(Limits(memory_megabytes=200, seconds=1), magenta_reading) as parser:
         assert summary(parser.parse_all(lay_out(tmp_path, contents))) == expected
         assert summary(parser.parse_all(lay_out(tmp_path, notes))) == [1, 2, 3, 4, 5]
 

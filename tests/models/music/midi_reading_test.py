@@ -1,4 +1,4 @@
-"""MIDI files become the very bytes that note-seq and protobuf make of them, or are known to be in doubt."""
+"""In Magenta's reading MIDI files become the very bytes that note-seq and protobuf make of them, or are in doubt."""
 
 import struct
 import warnings
@@ -6,13 +6,13 @@ import warnings
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from midi_songs import END, RESOLUTIONS, SONGS, meta, midi, note, vlq
 from note_seq import midi_io
 
 from solferino.models.music import midi_events, midi_notes, note_sequence_bytes
 from solferino.models.music.midi_events import InDoubt
 
 IDENTITY = {'id': '/id/midi/songs/0', 'filename': 'Café.mid', 'collection_name': 'songs'}
-END = b'\x00\xff\x2f\x00'
 
 
 def ours(content):
@@ -26,67 +26,6 @@ def theirs(content):
     for field, value in IDENTITY.items():
         setattr(sequence, field, value)
     return sequence.SerializeToString(deterministic=True)
-
-
-def vlq(number, longer=0):
-    """A variable-length number, with leading zeros that make it longer."""
-    digits = [number & 0x7F]
-    while number := number >> 7:
-        digits.append(number & 0x7F | 0x80)
-    return bytes([*longer * [0x80], *reversed(digits)])
-
-
-def chunk(events):
-    return b'MTrk' + struct.pack('>I', len(events)) + events
-
-
-def midi(*tracks, resolution=480, kind=1):
-    return b'MThd' + struct.pack('>IHHH', 6, kind, len(tracks), resolution) + b''.join(map(chunk, tracks))
-
-
-def meta(kind, data):
-    return bytes([0xFF, kind]) + vlq(len(data)) + data
-
-
-def of_data_bytes(statuses, *values):
-    """Channel events."""
-    return st.tuples(st.sampled_from(statuses), st.sampled_from([0, 1, 9]), *values).map(
-        lambda event: bytes([event[0] | event[1], *event[2:]])
-    )
-
-
-# Few values, so that notes meet: on the same pitch, in the same tick.
-PITCH, VALUE = st.sampled_from([0, 60, 61]), st.sampled_from([0, 1, 64, 127])
-EVENTS = st.one_of(
-    of_data_bytes([0x80, 0x90], PITCH, VALUE),
-    of_data_bytes([0x80, 0x90], PITCH, VALUE),
-    of_data_bytes([0xA0, 0xB0, 0xE0], VALUE, VALUE),
-    of_data_bytes([0xC0, 0xD0], VALUE),
-    st.sampled_from([1, 0x7F_FF, 500_000, 500_000, 0xFF_FF_FF]).map(lambda tempo: meta(0x51, tempo.to_bytes(3))),
-    st.tuples(st.integers(1, 255), st.integers(0, 7)).map(lambda metre: meta(0x58, bytes([*metre, 24, 8]))),
-    st.tuples(st.integers(-7, 7), st.integers(0, 1)).map(lambda key: meta(0x59, struct.pack('bb', *key))),
-    # Names, texts, ends, and a kind whose delta time mido forgets.
-    st.tuples(st.sampled_from([1, 3, 3, 5, 0x2F, 0x60, 0x7F]), st.binary(max_size=3)).map(lambda m: meta(*m)),
-    st.sampled_from([b'\xf0\x02\x01\xf7', b'\xf0\x00', b'\xf7\x81\x00' + bytes(128)]),
-)
-DELTA = st.tuples(st.sampled_from([0, 0, 0, 1, 2, 127, 128, 20_000]), st.sampled_from([0, 0, 0, 1])).map(
-    lambda d: vlq(*d)
-)
-
-
-@st.composite
-def tracks(draw):
-    """A track's bytes, in which statuses run now and then."""
-    content, status = b'', None
-    for delta, event, runs in draw(st.lists(st.tuples(DELTA, EVENTS, st.booleans()), min_size=1, max_size=30)):
-        content += delta + event[runs and event[0] == status :]
-        if event[0] != 0xFF:  # meta events leave the running status, in mido too
-            status = event[0] if event[0] < 0xF0 else None
-    return content + draw(st.sampled_from([b'', END]))
-
-
-SONGS = st.lists(tracks(), min_size=1, max_size=3)
-RESOLUTIONS = st.sampled_from([1, 96, 480, 32_767])
 
 
 @given(SONGS, RESOLUTIONS, st.integers(0, 3), st.sampled_from([b'', b'junk']))
@@ -114,10 +53,6 @@ def test_no_damaged_file_is_misread(song, wounds, data):
     except InDoubt:
         return
     assert result == theirs(content)
-
-
-def note(delta, pitch, on=True):
-    return vlq(delta) + bytes([0x90, pitch, 64 * on])
 
 
 @pytest.mark.parametrize(
