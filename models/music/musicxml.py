@@ -112,19 +112,22 @@ class _Part:
         self._bar = Bar()
         self._place = Fraction(0)  # quarters from the beginning of the measure
         self._chord = Fraction(0)  # where a note begins that has <chord>
+        self._written = Fraction(0)  # the place by the numbers in the file, which may be rounded
+        self._exact: dict[Fraction, Fraction] = {}  # by the written place the true one, where notes have met it
 
     def read(self, measure: Element) -> Bar:
         """Reads the next measure."""
         self._bar = Bar()
-        self._place = self._chord = Fraction(0)
+        self._place = self._chord = self._written = Fraction(0)
+        self._exact = {Fraction(0): Fraction(0)}
         for element in measure:
             match element.tag:
                 case 'note':
                     self._read_note(element)
                 case 'backup':
-                    self._move(-self._duration(element))
+                    self._jump(-self._duration(element)[0])
                 case 'forward':
-                    self._move(self._duration(element))
+                    self._jump(self._duration(element)[0])
                 case 'attributes':
                     self._read_attributes(element)
                 case 'direction' | 'sound':
@@ -134,31 +137,41 @@ class _Part:
         self._measures.append(self._bar)
         return self._bar
 
-    def _move(self, quarters: Fraction) -> None:
-        self._place = max(self._place + quarters, Fraction(0))
+    def _jump(self, written: Fraction) -> None:
+        """Goes forward or back by quarters as they are written, to a place that notes have met if there is one."""
+        self._written = max(self._written + written, Fraction(0))
+        otherwise = self._place + written if written > 0 else self._written
+        self._place = self._exact.get(self._written, otherwise)
         self._bar.length = max(self._bar.length, self._place)
 
-    def _duration(self, element: Element) -> Fraction:
-        """Quarters of a note or a move."""
+    def _duration(self, element: Element) -> tuple[Fraction, Fraction]:
+        """Quarters of a note or a move: as written, and as meant where the divisions of a quarter do not allow it."""
         duration = number(element, 'duration')
-        if duration is not None:
-            return max(duration, Fraction(0)) / self._divisions
         length = LENGTHS.get(text(element, 'type').strip(), Fraction(0))
+        if duration is not None:
+            written = max(duration, Fraction(0)) / self._divisions
+            if not length or (written / length).denominator == 1:
+                return written, written
         length *= 2 - Fraction(1, 2 ** len(element.findall('dot')))
         actual = number(element, 'time-modification/actual-notes') or Fraction(1)
-        return length * (number(element, 'time-modification/normal-notes') or Fraction(1)) / actual
+        length = length * (number(element, 'time-modification/normal-notes') or Fraction(1)) / actual
+        if duration is None:
+            return length, length
+        is_rounded = (length * self._divisions).denominator > 1 and abs(length - written) < 1 / self._divisions
+        return written, length if is_rounded else written
 
     def _read_note(self, note: Element) -> None:
         if note.find('grace') is not None:
             self._remarks[notation.GRACE_NOTES] += note.find('rest') is None
             return
-        length = self._duration(note)
+        written, length = self._duration(note)
         start = self._chord if note.find('chord') is not None else self._place
         if note.find('chord') is None:
             self._chord = self._place
-            self._move(length)
-        else:
-            self._bar.length = max(self._bar.length, start + length)
+            self._place += length
+            self._written += written
+            self._exact.setdefault(self._written, self._place)
+        self._bar.length = max(self._bar.length, start + length)
         if note.find('rest') is not None:
             return
         if note.find('cue') is not None:

@@ -269,6 +269,21 @@ def test_durations_by_type():
     assert read(FOUR + typed + note('D4')).notes.start.tolist() == [0, 0.75]
 
 
+def test_durations_that_are_rounded():
+    """Of 17 divisions a sixteenth is 4.25, and some programs write 4."""
+    head = FOUR.replace('<divisions>4', '<divisions>17')
+    run = ''.join(note('C4', 4, '|<type>16th</type>') for _ in range(8))
+    back = '<backup><duration>32</duration></backup>'
+    below = note('C3', 34, '|<voice>2</voice><type>half</type>')
+    music = read(head + run + back + below)
+    assert notes(music)[0] == (0, 1, 48)
+    assert music.notes.start.tolist() == [0, *(i / 8 for i in range(8))]
+    ratio = '<actual-notes>3</actual-notes><normal-notes>2</normal-notes>'
+    triplet = f'|<type>eighth</type><time-modification>{ratio}</time-modification>'
+    music = read(FOUR.replace('<divisions>4', '<divisions>16') + 3 * note('C4', 5, triplet) + note('D4', 16))
+    assert music.notes.start.tolist() == [0, 1 / 6, 1 / 3, 1 / 2]
+
+
 def with_declaration(text, encoding):
     return f'<?xml version="1.0" encoding="{encoding}"?>{text}'
 
