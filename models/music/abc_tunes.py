@@ -21,6 +21,7 @@ _TEXT_BLOCKS = re.compile(r'^%%begin(text|ps|svg)\b.*?^%%end\1[^\n]*$', re.MULTI
 _VOICE = re.compile(r'\[V:([^\]]*)\]')
 _BROKEN = re.compile(r'\[[^\]|:"]*$')
 _MAX_LINE = 1000  # characters
+_MARKS = (b'\xff\xfe', b'\xfe\xff')  # that UTF-16 begins with
 _COMMENT = re.compile(r'(?<!\\)%.*')
 # Fields that are not music, wherever they stand. In a tune's body w: and s: are lines of words and signs.
 _WORDS = frozenset('ABCDFGHNORSTWZXmrsuwW')
@@ -44,15 +45,16 @@ class Tune(NamedTuple):
 
 def read(content: bytes) -> list[Tune]:
     """Returns all tunes of a book; one that cannot be read is among them. Raises MemoryError."""
-    header, tunes = _split(decode(content))
-    return [_read(header, lines) for lines in tunes]
+    header, tunes, is_preceded = _split(decode(content))
+    not_read = content[:2] in _MARKS or 0 in content[:8], is_preceded  # all tunes, or the first, by Magenta
+    return [_read(header, lines, not_read[0] or (not i and not_read[1])) for i, lines in enumerate(tunes)]
 
 
 def decode(content: bytes) -> str:
     """A book's text, whatever its encoding, with \\n after each line."""
     guesses = ['utf-8-sig', 'cp1252']
     declared = _CHARSET.search(content)
-    if content[:2] in (b'\xff\xfe', b'\xfe\xff'):
+    if content[:2] in _MARKS:
         guesses = ['utf-16']
     elif content[:8].count(0) >= 2:
         guesses = ['utf-16-le' if content[1:2] == b'\0' else 'utf-16-be']
@@ -69,13 +71,14 @@ def decode(content: bytes) -> str:
     return text.replace('\r\n', '\n').replace('\r', '\n')
 
 
-def _split(text: str) -> tuple[list[str], list[list[str]]]:
-    """The lines of a book's header, which holds for all tunes, and of each tune.
+def _split(text: str) -> tuple[list[str], list[list[str]], bool]:
+    """The lines of a book's header, which holds for all tunes, and of each tune; whether free text is before them.
 
     A tune begins with X: and ends at an empty line; one without X: is known by its K:. What else there is is free text.
     """
     header: list[str] = []
     tunes: list[list[str]] = []
+    is_preceded = False
     for block in _blocks(_TEXT_BLOCKS.sub('%', text)):
         last = tunes[-1] if tunes else ['K:']
         if block[0].startswith('X:'):
@@ -86,7 +89,9 @@ def _split(text: str) -> tuple[list[str], list[list[str]]]:
             tunes.append(block)
         elif not tunes and all(_FIELD.match(line) or line.startswith('%') for line in block):
             header += block
-    return header, tunes
+        elif not tunes:
+            is_preceded = True
+    return header, tunes, is_preceded
 
 
 def _blocks(text: str) -> list[list[str]]:
@@ -105,10 +110,10 @@ def _has_key(lines: list[str]) -> bool:
     return any(line.startswith('K:') for line in lines)
 
 
-def _read(header: list[str], lines: list[str]) -> Tune:
+def _read(header: list[str], lines: list[str], is_not_read: bool) -> Tune:
     number = next((int(found[1] or 0) for line in lines if (found := _NUMBER.match(line))), 0)
     title = next((line[2:].strip() for line in lines if line.startswith('T:')), '')
-    remarks: collections.Counter[str] = collections.Counter()
+    remarks = collections.Counter({notation.NOT_READ: int(is_not_read)})
     try:
         tune = _Tune(remarks, any(line.startswith('K:') for line in lines))
         for line in [*header, *lines]:

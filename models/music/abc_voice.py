@@ -46,9 +46,7 @@ _TUPLETS = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}
 _WORD = re.compile(r'[A-Za-z]{4,}')
 _NO_NOTES = re.compile(r'[^A-Ga-gxyzZ]')
 # What note-seq's reader does not know: it leaves the tune out.
-_NOT_READ = frozenset(
-    ('chord', 'rest', 'rests', 'tuplet', 'overlay', 'bracket', 'field', 'sign', 'last', 'spacer', 'other')
-)
+_NOT_READ = frozenset(('chord', 'rest', 'rests', 'tuplet', 'overlay', 'bracket', 'field', 'sign', 'last', 'spacer'))
 _MOST_RESTS = 1000  # bars
 
 
@@ -102,6 +100,7 @@ class Voice:
             metre = abc_fields.metre(value)
             if metre is not None:
                 self._metre = metre
+                self._remarks[notation.NOT_READ] += '(' in value or '+' in value
                 self._here().metre = metre
         elif name == 'L':
             self._unit = abc_fields.unit_length(value) or self._unit
@@ -114,6 +113,7 @@ class Voice:
             key = abc_fields.key(value)
             if key is not None:
                 self._key = key
+                self._remarks[notation.NOT_READ] += key.signature is None
                 self._here().key = key.signature or self._here().key
         elif name == 'P' and value:
             self.parts.append((value[0], len(self._bars) + (self._place > 0)))
@@ -146,6 +146,7 @@ class Voice:
         value = int(words[-1])
         if words[1] == 'program' and 0 <= value <= 127:
             self._program = value
+            self._remarks[notation.NOT_READ] += value > 0
         elif words[1] == 'channel':
             self._is_drum = value == 10
         elif words[1] == 'transpose':
@@ -161,7 +162,7 @@ class Voice:
             token = _TOKENS.match(line, end)
             assert token
             end = token.end()
-            if token.lastgroup in _NOT_READ:
+            if token.lastgroup in _NOT_READ or (token['space'] and '`' in token['space']):
                 self._remarks[notation.NOT_READ] += 1
             match token.lastgroup:
                 case 'note':
@@ -266,6 +267,7 @@ class Voice:
         held = place if self._propagation == 'octave' else (letter, 0)
         if note['accidental']:
             alteration = _ALTERATIONS[note['accidental']]
+            self._remarks[notation.NOT_READ] += len(note['accidental']) > 1
             if self._propagation != 'not':
                 self._accidentals[held] = alteration
         elif place in self._tied:

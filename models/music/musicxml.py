@@ -33,6 +33,7 @@ _DRUMS = {
     'A5': 49, 'B5': 57, 'C6': 55,
 }  # fmt: skip
 _SNARE, _DRUM_CHANNEL = 38, 10
+_ODD_HARMONY = re.compile('other|.*1[13]th|[A-Z].*')  # to Magenta, which leaves the score out
 
 
 class _Player(NamedTuple):
@@ -56,7 +57,11 @@ def read(content: bytes) -> Music:
         part = _Part(parts.listed.get(identity), instruments, remarks)
         read_parts.append([part.read(measure) for measure in measures])
         musicxml_marks.mark([bar.marks for bar in read_parts[-1]], measures)
+    if parts.is_unusual:
+        remarks[notation.NOT_READ] += 1
     channels = [text(parts.listed.get(identity), 'midi-instrument/midi-channel') for identity in parts.measures]
+    if not any(bar.metre and bar.metre[0] for part in read_parts for bar in part):
+        remarks[notation.NOT_READ] += 1
     if len(set(channels)) < len(channels):
         remarks[notation.PARTS] += len(channels)
     return notation.play([_beside(read_parts)], instruments, remarks)
@@ -132,6 +137,8 @@ class _Part:
                     self._read_attributes(element)
                 case 'direction' | 'sound':
                     self._read_direction(element)
+                case 'harmony':
+                    self._remarks[notation.NOT_READ] += bool(_ODD_HARMONY.match(text(element, 'kind')))
         if self._copies and not self._bar.notes and len(self._measures) >= self._copies:
             self._bar.notes = self._measures[-self._copies].notes
         self._measures.append(self._bar)
@@ -149,6 +156,7 @@ class _Part:
         duration = number(element, 'duration')
         length = LENGTHS.get(text(element, 'type').strip(), Fraction(0))
         if duration is not None:
+            self._remarks[notation.NOT_READ] += '.' in text(element, 'duration')
             written = max(duration, Fraction(0)) / self._divisions
             if not length or (written / length).denominator == 1:
                 return written, written
@@ -198,6 +206,7 @@ class _Part:
             if staff in self._percussion or (not staff and '1' in self._percussion):
                 player = player._replace(is_drum=True)
             pitch = _pitch(pitched)
+            self._remarks[notation.NOT_READ] += (number(pitched, 'alter') or Fraction(0)).denominator > 1
             if not player.is_drum:
                 pitch += self._transpositions.get(staff or '1', self._transpositions.get('', 0))
             elif player.pitch is not None:
@@ -216,6 +225,7 @@ class _Part:
         if self._divisions < 0:
             raise ValueError('negative divisions of a quarter')
         for transpose in attributes.iterfind('transpose'):
+            self._remarks[notation.NOT_READ] += transpose.find('octave-change') is not None
             octaves = (number(transpose, 'octave-change') or 0) - (transpose.find('double') is not None)
             semitones = round((number(transpose, 'chromatic') or 0) + 12 * octaves)
             self._transpositions[transpose.get('number', '')] = semitones
@@ -233,6 +243,7 @@ class _Part:
 
     def _read_key(self, key: Element) -> None:
         fifths = number(key, 'fifths')
+        self._remarks[notation.NOT_READ] += fifths is None
         if fifths is not None and not self._bar.key:  # else one that is made of single accidentals, or a staff's own
             above, mode = _MODES.get(text(key, 'mode').strip().lower(), (0, 0))
             sounding = self._transpositions.get('', self._transpositions.get('1', 0))

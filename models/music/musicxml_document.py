@@ -27,9 +27,11 @@ class Parts:
     Attributes:
       listed: by id what the part list says of a part, a <score-part>.
       measures: by id a part's <measure> elements, or timewise <part>, which hold the same.
+      is_unusual: whether Magenta would not find the parts.
     """
 
-    def __init__(self, root: Element):
+    def __init__(self, root: Element, has_namespace: bool):
+        self.is_unusual = has_namespace or root.tag == 'score-timewise'
         self.listed = {part.get('id', ''): part for part in root.iterfind('part-list/score-part')}
         self.measures: dict[str, list[Element]] = {}
         if root.tag == 'score-timewise':
@@ -46,6 +48,7 @@ def parts(content: bytes) -> Parts:
     if content.startswith(b'PK\3\4'):
         content = _unpacked(content)
     root = _root(content)
+    has_namespace = root.tag.startswith('{')
     for element in root.iter():
         if '}' in element.tag:
             element.tag = element.tag.rsplit('}', 1)[1]
@@ -53,7 +56,7 @@ def parts(content: bytes) -> Parts:
         raise Refused(NOT_UNDERSTOOD, '<opus>, which only names the files of other scores')
     if root.tag not in ('score-partwise', 'score-timewise'):
         raise Refused(NOT_MUSICXML, f'its root element is <{root.tag}>')
-    found = Parts(root)
+    found = Parts(root, has_namespace)
     if not found.measures:
         raise Refused(NOT_MUSICXML, 'no part of a score is in it')
     return found

@@ -36,6 +36,7 @@ PARTS = 'parts told apart that Magenta joins'
 DRUMS = 'drum notes that Magenta does not read as such'
 PROGRAMS = 'programs counted from 1'
 TEMPOS = 'tempo marks that Magenta does not read'
+UPBEATS = 'upbeats and short bars with a metre of their own'
 NOT_READ = 'signs that Magenta does not read'
 STRANGE = 'characters without a meaning passed over'
 _SAME = (STRANGE,)  # to Magenta
@@ -124,6 +125,8 @@ def play(streams: Sequence[list[Bar]], instruments: list[Instrument], remarks: '
 
     tempos = _tempos(first)
     clock = _Clock(tempos)
+    metres, upbeats = _metres(first)
+    remarks[UPBEATS] += upbeats
     players = sorted({row[0] for row in rows})
     renumbered = {player: number for number, player in enumerate(players)}
     notes = Notes(
@@ -135,7 +138,7 @@ def play(streams: Sequence[list[Bar]], instruments: list[Instrument], remarks: '
     )
     music = Music(
         RESOLUTION,
-        [(clock.seconds(place), *metre) for place, metre in _metres(first)],
+        [(clock.seconds(place), *metre) for place, metre in metres],
         [(clock.seconds(place), *key) for place, key in _keys(first)],
         [(clock.seconds(place), float(qpm)) for place, qpm in tempos],
         [instruments[player] for player in players],
@@ -229,14 +232,14 @@ def _keys(played: list[_Played]) -> list[tuple[Fraction, tuple[int, int]]]:
     return _changing([(p.start, value) for p in played if (value := keys[p.number]) is not None])
 
 
-def _metres(played: list[_Played]) -> list[tuple[Fraction, tuple[int, int]]]:
-    """Time signatures under which every bar begins where it is written.
+def _metres(played: list[_Played]) -> tuple[list[tuple[Fraction, tuple[int, int]]], int]:
+    """Time signatures under which every bar begins where it is written, and how many that took beside the written ones.
 
     What is short of a bar, an upbeat at the beginning say, gets a signature of its own, but not if it makes up a bar
     with the next one, as around a repeat, and not at the end. Where a quarter of the bars and more do not fill their
     metre it is left as it is written: the bar lines are not to be trusted then.
     """
-    changes, odd, i = [], 0, 0
+    changes, odd, short, i = [], 0, 0, 0
     while i < len(played):
         start, bar, _, metre = played[i]
         whole = _quarters(metre)
@@ -250,11 +253,12 @@ def _metres(played: list[_Played]) -> list[tuple[Fraction, tuple[int, int]]]:
                 odd += i > 0
                 signature = _signature(rest, metre[1])
                 if signature:
+                    short += 1
                     changes.append((start + bar.length - rest, signature))
         i += 1
     if odd > max(1, len(played) // 4):
-        changes = [(p.start, p.metre) for p in played if p.metre[0]]
-    return _changing([change for change in changes if _is_written(change[1])])
+        changes, short = [(p.start, p.metre) for p in played if p.metre[0]], 0
+    return _changing([change for change in changes if _is_written(change[1])]), short
 
 
 def _is_written(metre: tuple[int, int]) -> bool:

@@ -164,6 +164,26 @@ def test_field_details(parser, field):
         assert [len(parts[parts['instrument'] == i]) for i in range(2)] == [64, 32]
 
 
+def heard(answer):
+    """What there is to be heard of an answer, or that it is left out."""
+    if isinstance(answer, LeftOut):
+        return None
+    found = piece.read(answer.data)
+    notes = [(round(start, 9), round(end, 9), *others) for start, end, *others in found.notes.tolist()]
+    return sorted((*note[:3], *note[4:]) for note in notes), found.metres
+
+
+def test_files_that_magenta_reads_otherwise_are_told(parser, field):
+    files = [field / 'abc' / f'{name}.abc' for name in TUNES if name != 'empty_tune']
+    files += [field / f'{name}.xml' for name in SCORES]
+    with Parser(Limits(), magenta_reading=True) as magenta:
+        for path in files:
+            ours, theirs = parser.parse_file(path), magenta.parse_file(path)
+            music = [[heard(answer) for answer in answers] for answers in (ours, theirs)]
+            told = any(answer.differs for answer in ours)
+            assert told == (music[0] != music[1]), path.name
+
+
 def test_what_a_sequence_says_of_its_source(parser, tmp_path):
     (tmp_path / 'tune.abc').write_text('X:3\nM:3/4\nK:G\nG2|\n')
     [answer] = parser.parse(Request(os.fsencode(tmp_path / 'tune.abc'), b'tune.abc', 'songs'))
