@@ -19,7 +19,7 @@ from solferino.models.core.monitor import Board
 from solferino.models.music.groove_library import style
 from solferino.models.music.groove_songs import song
 from solferino.models.music.page import to_png
-from solferino.pipelines import convert, examples
+from solferino.pipelines import convert, examples, parsing
 from solferino.pipelines.inspection import charts, kinds
 from solferino.pipelines.inspection.findings import Finding, spread, text
 
@@ -73,6 +73,26 @@ def test_midi_whatever_it_is_called(tmp_path: Path) -> None:
     ):
         assert fact in out
     assert 'C4 ████████████████████████████████████████ 5' in out
+
+
+def test_what_the_reader_passed_over_is_told(tmp_path: Path) -> None:
+    midi_io.note_sequence_to_midi_file(song(style('rock')), str(tmp_path / 'rock.mid'))
+    content = (tmp_path / 'rock.mid').read_bytes()
+    assert 'attention' not in told(tmp_path / 'rock.mid')
+    riff = b'RIFF' + (12 + len(content)).to_bytes(4, 'little') + b'RMIDdata' + len(content).to_bytes(4, 'little')
+    (tmp_path / 'rock.dat').write_bytes(riff + content)
+    out = told(tmp_path / 'rock.dat')
+    assert 'rock.dat: MIDI file' in out
+    assert 'attention: 1 RIFF wrapper opened' in out
+    assert 'attention: Magenta reads this file otherwise' in out
+
+
+def test_silence_is_explained(tmp_path: Path) -> None:
+    track = b'\x00\x90\x3c\x40\x00\xff\x2f\x00'
+    (tmp_path / 'open.mid').write_bytes(b'MThd\0\0\0\6\0\0\0\1\1\xe0MTrk\0\0\0' + bytes([len(track)]) + track)
+    out = told(tmp_path / 'open.mid')
+    assert 'attention: 1 note never ended, left out' in out
+    assert f'attention: {parsing.NEVER_ENDED}: {parsing.SILENCE[parsing.NEVER_ENDED]}' in out
 
 
 def test_drums_and_their_kinds(tmp_path: Path) -> None:
