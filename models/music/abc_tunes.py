@@ -135,6 +135,7 @@ class _Tune:
         self._voice: Voice | None = None
         self._in_header = True
         self._order = ''  # of the parts
+        self._tempo = ''  # which may count unit lengths, and those may be told later
         self._broken = ''  # a line that was broken within a chord
         self._number = 0  # of the line
 
@@ -151,7 +152,7 @@ class _Tune:
         if field:
             self._read_field(field[1], field[2].strip())
         elif line and not (self._in_header and self._has_key):
-            self._in_header = False
+            self._end_header()
             line = self._broken + line
             self._broken = line if _BROKEN.search(line) and len(line) < _MAX_LINE else ''
             if self._broken:
@@ -161,6 +162,12 @@ class _Tune:
             for voice, music in zip(voices[::2], voices[1::2], strict=True):
                 self._read_voice(voice.strip())
                 self._current().read(music, self._number, self._read_field)
+
+    def _end_header(self) -> None:
+        if self._in_header:
+            for voice in (self._defaults, *self._voices.values()):
+                voice.read_field('Q', self._tempo)
+            self._in_header = False
 
     def _current(self) -> Voice:
         """The voice that notes and fields of the body belong to."""
@@ -180,10 +187,13 @@ class _Tune:
             self._directive(value.replace('=', ' ', 1))
         elif name in _WORDS:
             pass
+        elif self._in_header and name == 'Q':
+            self._tempo = value
         elif self._in_header:
             for voice in (self._defaults, *self._voices.values()):
                 voice.read_field(name, value)
-            self._in_header = name != 'K'
+            if name == 'K':
+                self._end_header()
         else:
             self._current().read_field(name, value)
 

@@ -196,7 +196,8 @@ class _Part:
     def _sound(self, note: Element) -> tuple[int, int] | None:
         """Who plays a note, and its pitch."""
         instrument, staff = note.find('instrument'), text(note, 'staff').strip()
-        player = self._players[''] if instrument is None else self._players.get(instrument.get('id', ''), _Player())
+        identity = '' if instrument is None else instrument.get('id', '')
+        player = self._players.get(identity, self._players[''])
         pitched, unpitched = note.find('pitch'), note.find('unpitched')
         if unpitched is not None:
             player = player._replace(is_drum=True)

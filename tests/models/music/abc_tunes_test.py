@@ -137,6 +137,11 @@ def test_changes_of_metre_unit_and_tempo():
     assert music.total_time == 8
 
 
+def test_an_old_tempo_counts_unit_lengths_wherever_they_are_told():
+    for head in ('X:1\nQ:120\nL:1/4\nK:C\n', 'X:1\nL:1/4\nQ:120\nK:C\n', 'X:1\nL:1/4\nQ:120\n'):
+        assert read('C', head).tempos == [(0, 120)]
+
+
 def test_voices_are_instruments():
     head = 'X:1\nM:4/4\nL:1/4\nV:1 name="Flute"\nV:B clef=bass octave=-1\nK:C\n'
     for body in ('V:1\nC4|D4|\nV:B\nE4|F4|', '[V:1]C4|D4|\n[V:B]E4|F4|', '[V:1]C4|[V:B]E4|[V:1]D4|[V:B]F4|'):

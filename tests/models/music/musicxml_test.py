@@ -1,5 +1,6 @@
 """Scores are read as they sound, whatever program wrote them."""
 
+import contextlib
 import io
 import zipfile
 from xml.etree import ElementTree
@@ -8,7 +9,7 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
-from solferino.models.music import musicxml, notation
+from solferino.models.music import musicxml, musicxml_document, notation
 from solferino.models.music.remarks import NOT_MUSICXML, NOT_UNDERSTOOD, Refused
 
 FOUR = '<attributes><divisions>4</divisions><time><beats>4</beats><beat-type>4</beat-type></time></attributes>'
@@ -349,6 +350,16 @@ def test_damage():
     for number in ('four', '1e999999999', '1/3'):
         with pytest.raises(ValueError, match='for a number'):
             read(FOUR + note('C4', number))
+
+
+@hypothesis.given(st.data())
+def test_no_damage_is_a_surprise(data):
+    content = bytearray(score(FOUR + note('F#4', 4, '|<tie type="start"/>'), note('F#4', 16), part=KIT).encode())
+    for _ in range(data.draw(st.integers(1, 3))):
+        place = data.draw(st.integers(0, len(content) - 1))
+        content[place : place + data.draw(st.integers(0, 9))] = data.draw(st.binary(max_size=3))
+    with contextlib.suppress(Refused, *musicxml_document.DAMAGE):
+        musicxml.read(bytes(content))
 
 
 NOTES = st.lists(st.tuples(st.none() | st.integers(24, 107), st.integers(1, 40)), min_size=1, max_size=30)
