@@ -44,7 +44,7 @@ _MIDDLE_C = 60  # C, and c is the one above it
 # How many notes' time a tuplet of a number takes; 5, 7 and 9 take two, in compound metres three.
 _TUPLETS = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}
 _WORD = re.compile(r'[A-Za-z]{4,}')
-_NO_NOTES = re.compile(r'[^A-Ga-gxyzZ]')
+_NO_NOTES = re.compile('[h-tw]')
 # What note-seq's reader does not know: it leaves the tune out.
 _NOT_READ = frozenset(('chord', 'rest', 'rests', 'tuplet', 'overlay', 'bracket', 'field', 'sign', 'last', 'spacer'))
 _MOST_RESTS = 1000  # bars
