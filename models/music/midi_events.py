@@ -26,12 +26,15 @@ Bytes = npt.NDArray[np.uint8]
 MAX_BYTES = 1_000_000
 # The latest tick that pretty_midi expects. It makes a table of all ticks, so later ones are a question of memory.
 MAX_TICK = 10_000_000
+# Bits of an index of an event. Above it there is room for 65,535 tracks, their channels, and pitches.
+INDEX_BITS = 32
+INDEX = (1 << INDEX_BITS) - 1
 # A word of a Remark: mido forgets the delta time of events that it does not know.
 UNKNOWN_DELTAS = 'delta times of unknown events'
 
 NOTE_OFF, NOTE_ON, POLY_TOUCH, CONTROL, PROGRAM, PRESSURE, BEND, SYSTEM = range(0x80, 0x100, 0x10)
 SYSEX, SYSEX_MORE, META = 0xF0, 0xF7, 0xFF
-TRACK_NAME, TEMPO, SMPTE_OFFSET, TIME_SIGNATURE, KEY_SIGNATURE = 0x03, 0x51, 0x54, 0x58, 0x59
+TRACK_NAME, PORT, TEMPO, SMPTE_OFFSET, TIME_SIGNATURE, KEY_SIGNATURE = 0x03, 0x21, 0x51, 0x54, 0x58, 0x59
 
 _HEADER = struct.Struct('>4sLhhh')
 _CHUNK = struct.Struct('>4sL')
@@ -57,7 +60,7 @@ _CHANNEL[NOTE_OFF:SYSTEM] = True
 # Meta events of which nothing is kept and nothing can be wrong: texts, and the end of the track.
 _TEXTS = frozenset([1, 2, 4, 5, 6, 7, 9, 0x2F, 0x7F])
 # The others that mido knows.
-_CHECKED = frozenset([0, TRACK_NAME, 0x20, 0x21, TEMPO, SMPTE_OFFSET, TIME_SIGNATURE, KEY_SIGNATURE])
+_CHECKED = frozenset([0, TRACK_NAME, 0x20, PORT, TEMPO, SMPTE_OFFSET, TIME_SIGNATURE, KEY_SIGNATURE])
 
 
 class InDoubt(Exception):

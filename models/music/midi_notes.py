@@ -18,17 +18,14 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from solferino.models.music import midi_events, midi_sounding
-from solferino.models.music.midi_events import Bytes, Events, Integers
+from solferino.models.music import midi_events, midi_programs, midi_sounding
+from solferino.models.music.midi_events import INDEX, INDEX_BITS, Bytes, Events, Integers
+from solferino.models.music.midi_programs import Programs
 from solferino.models.music.remarks import TOO_LATE, Refused, Remark
 
 Seconds = npt.NDArray[np.float64]
 
 _DEFAULT_QPM = 120.0
-
-# Of an index of an event. Above it there is room for 65,535 tracks, their channels, and pitches.
-_INDEX_BITS = 32
-_INDEX = (1 << _INDEX_BITS) - 1
 
 _MOST_SECONDS = 24 * 60 * 60.0
 
@@ -102,7 +99,7 @@ def pieces(events: Events) -> list[Music]:
         return [music(events)]
     found = [music(_pattern(events, track)) for track in range(events.tracks)]
     sounding = [piece for piece in found if len(piece.notes.pitch)] or found[:1]
-    if len(sounding) < 2:
+    if len(sounding) < 2 and not any(meta.track and meta.type in midi_sounding.TOLD for meta in events.metas):
         return sounding
     remark = Remark(midi_sounding.PATTERNS)
     return [piece._replace(remarks=(*piece.remarks, remark)) for piece in sounding]
@@ -110,24 +107,29 @@ def pieces(events: Events) -> list[Music]:
 
 def music(events: Events, magenta_reading: bool = False) -> Music:
     """Makes music of a file's events. Raises Refused if it is longer than a day."""
-    changes, remarks = _of_first_track(events) if magenta_reading else midi_sounding.changes(events)
+    remarks: list[Remark] = []
+    if magenta_reading:
+        changes, _ = midi_sounding.changes_of_first_track(events)
+    else:
+        changes, remarks = midi_sounding.changes(events)
     clock = _Clock(events, changes[midi_events.TEMPO])
     # Channels of different tracks have nothing to do with each other.
     channel = events.track << 4
     channel |= events.status & 0x0F
 
     on, off, lost, brief = _pairs(events, channel)
-    end_tick = events.tick[off]
-    programs = _program_changes(events, channel)
+    programs = midi_programs.changes(events, channel)
     if magenta_reading:
-        player = _players(events, channel[off], off, programs)
+        end_tick = events.tick[off]
+        player = midi_programs.players(channel[off], off, programs)
     else:
         on, off, end_tick, noticed = midi_sounding.ends(events, channel, (on, off), lost, brief)
-        player, changing = _players_as_it_sounds(events, channel, on, off, programs)
-        remarks += noticed + changing
+        programs, borrowed = midi_programs.with_borrowed(events, channel[on], on, programs)
+        player, changing = midi_programs.players_as_it_sounds(events, channel, on, off, programs)
+        remarks += noticed + borrowed + changing
     players, births, instrument = _by_appearance(player, off)
     if len(players) > 1:
-        order = np.sort(instrument << _INDEX_BITS | np.arange(len(off))) & _INDEX
+        order = np.sort(instrument << INDEX_BITS | np.arange(len(off))) & INDEX
         on, end_tick, instrument = on[order], end_tick[order], instrument[order]
     start, end = clock.seconds(events.tick[on]), clock.seconds(end_tick)
     notes = Notes(instrument, events.data1[on], events.data2[on], start, end)
@@ -171,15 +173,6 @@ def _pattern(events: Events, track: int) -> Events:
         ticks_per_second=events.ticks_per_second,
         remarks=events.remarks,
     )
-
-
-def _of_first_track(events: Events) -> tuple[dict[int, list[tuple[int, bytes]]], list[Remark]]:
-    """Tempos, metres and keys as Magenta takes them: ticks and data by type; and no remarks."""
-    found: dict[int, list[tuple[int, bytes]]] = {
-        kind: [(meta.tick, meta.data) for meta in events.metas if meta.type == kind and meta.track == 0]
-        for kind in (midi_events.TEMPO, midi_events.TIME_SIGNATURE, midi_events.KEY_SIGNATURE)
-    }
-    return found, []
 
 
 class _Clock:
@@ -249,11 +242,11 @@ def _pairs(events: Events, channel: Integers) -> tuple[Integers, Integers, Integ
     note = (events.status < midi_events.POLY_TOUCH).nonzero()[0]
     key = channel[note] << 7
     key |= events.data1[note]
-    note = np.sort(key << _INDEX_BITS | note)
+    note = np.sort(key << INDEX_BITS | note)
     # From here on indices are of the notes sorted by key, at the end of which is one that is none.
     key, tick = np.empty((2, len(note) + 1), np.int64)
-    key[:-1], key[-1] = note >> _INDEX_BITS, -1
-    note &= _INDEX
+    key[:-1], key[-1] = note >> INDEX_BITS, -1
+    note &= INDEX
     tick[:-1], tick[-1] = events.tick[note], -1
     is_on = (events.status[note] >= midi_events.NOTE_ON) & (events.data2[note] > 0)
 
@@ -278,40 +271,8 @@ def _pairs(events: Events, channel: Integers) -> tuple[Integers, Integers, Integ
         on, off = on[ended], off[ended]
     else:
         lost, brief = on[:0], ended[:0]
-    pairs = np.sort(note[off] << _INDEX_BITS | note[on])
-    return pairs & _INDEX, pairs >> _INDEX_BITS, lost, brief
-
-
-def _program_changes(events: Events, channel: Integers) -> Integers:
-    """Channels and indices of changes, as sorted numbers."""
-    change = ((events.status & 0xF0) == midi_events.PROGRAM).nonzero()[0]
-    return np.sort(channel[change] << _INDEX_BITS | change)
-
-
-def _players(events: Events, channel: Integers, index: Integers, change: Integers) -> Integers:
-    """Channels and their programs at the time of events `index`, as one number."""
-    player = channel << 7
-    if len(change):
-        begin = channel << _INDEX_BITS
-        last = change.searchsorted(begin | index) - 1
-        changed = (last >= 0) & (change[last] >= begin)
-        player |= events.data1[change & _INDEX][last] * changed
-    return player
-
-
-def _players_as_it_sounds(
-    events: Events, channel: Integers, on: Integers, off: Integers, change: Integers
-) -> tuple[Integers, list[Remark]]:
-    """The players of notes, by the program at the end of the tick in which each begins, not at the end of the note."""
-    of_notes = channel[on]
-    at_end = _players(events, of_notes, off, change)
-    if not (len(change) and len(on)) or events.tick[change & _INDEX].max() <= events.tick[on].min():
-        return at_end, []
-    # The last event of the tick, or of an earlier one, which is of the same track, and so of the same channels.
-    last = (events.track << 40 | events.tick).searchsorted(events.track[on] << 40 | events.tick[on], side='right') - 1
-    player = _players(events, of_notes, last, change)
-    changed = int(np.count_nonzero(player != at_end))
-    return player, [Remark(midi_sounding.PROGRAMS, changed)] if changed else []
+    pairs = np.sort(note[off] << INDEX_BITS | note[on])
+    return pairs & INDEX, pairs >> INDEX_BITS, lost, brief
 
 
 def _by_appearance(player: Integers, index: Integers) -> tuple[list[int], list[int], Integers]:
@@ -341,7 +302,7 @@ def _controls(events: Events, clock: _Clock, instrument: Integers, index: Intege
 
 
 def _owned(
-    events: Events, channel: Integers, players: list[int], births: list[int], change: Integers
+    events: Events, channel: Integers, players: list[int], births: list[int], programs: Programs
 ) -> tuple[Integers, Integers]:
     """Which instrument has which controls and bends: numbers of instruments, and indices of events."""
     kind = events.status & 0xF0
@@ -349,7 +310,7 @@ def _owned(
     if not (len(index) and players):
         return index[:0], index[:0]
     known, born = np.array(players), np.array(births)
-    player = _players(events, channel[index], index, change)
+    player = midi_programs.players(channel[index], index, programs)
     order = known.argsort()
     owner = order.take(known.searchsorted(player, sorter=order), mode='clip')
     at_home = known[owner] == player
@@ -363,10 +324,10 @@ def _owned(
         pools[player[homeless[::-1]] >> 7] = index[homeless[::-1]]
         lists = np.where(born > pools[known >> 7], known >> 7, lists)
         list_ = np.where(at_home, lists[owner], player >> 7)
-    index = np.sort(list_ << _INDEX_BITS | index)
-    begin, end = index.searchsorted(lists << _INDEX_BITS), index.searchsorted(lists + 1 << _INDEX_BITS)
+    index = np.sort(list_ << INDEX_BITS | index)
+    begin, end = index.searchsorted(lists << INDEX_BITS), index.searchsorted(lists + 1 << INDEX_BITS)
     taken = [index[i:j] for i, j in zip(begin.tolist(), end.tolist(), strict=True)]
-    return np.arange(len(known)).repeat(end - begin), np.concatenate(taken) & _INDEX
+    return np.arange(len(known)).repeat(end - begin), np.concatenate(taken) & INDEX
 
 
 def _instruments(

@@ -17,11 +17,14 @@ from solferino.models.music import midi_events
 from solferino.models.music.midi_events import Events, Integers, Meta
 from solferino.models.music.remarks import Remark
 
+# Changes of tempo, metre and key by the type of their meta events: ticks and data.
+Changes = dict[int, list[tuple[int, bytes]]]
+
 DRUM_CHANNEL = 9
 _DEFAULT_TEMPO = (500_000).to_bytes(3)  # microseconds per quarter
 
 # Words of remarks.
-_ELSEWHERE = {
+TOLD = {
     midi_events.TEMPO: 'tempos of other tracks than the first, or at one time',
     midi_events.TIME_SIGNATURE: 'metres of other tracks than the first, or at one time',
     midi_events.KEY_SIGNATURE: 'keys of other tracks than the first, or at one time',
@@ -30,7 +33,6 @@ _HITS = 'drum hits without a length, kept'
 _ENDED = 'notes ended by a controller'
 NEVER_ENDED = 'notes never ended, left out'
 NO_LENGTH = 'notes of no length, left out'
-PROGRAMS = 'notes during which the program changes'
 NAMES = 'names of tracks in UTF-8 or Shift-JIS'
 PATTERNS = 'patterns of a file of format 2, each a piece of its own'
 
@@ -40,22 +42,33 @@ _TICK_BITS = 40
 _ALL_NOTES_OFF = [120, 123, 124, 125, 126, 127]
 
 
-def changes(events: Events) -> tuple[dict[int, list[tuple[int, bytes]]], list[Remark]]:
-    """Tempos, metres and keys by type: ticks and data, one a tick, in the order of time.
+def changes_of_first_track(events: Events) -> tuple[Changes, set[int]]:
+    """Tempos, metres and keys as Magenta takes them; and of which types there are others, or several at one tick."""
+    found: Changes = {kind: [] for kind in TOLD}
+    more = set()
+    for meta in events.metas:
+        if meta.type in found:
+            here = found[meta.type]
+            if meta.track or (here and here[-1][0] == meta.tick):
+                more.add(meta.type)
+            if not meta.track:
+                here.append((meta.tick, meta.data))
+    return found, more
+
+
+def changes(events: Events) -> tuple[Changes, list[Remark]]:
+    """Tempos, metres and keys, one a tick, in the order of time.
 
     Where there are several at one tick the last one holds, as it does for a player who comes to one after the other.
     But of metre and key the first track that tells is believed: others often repeat a sequencer's 4/4.
     """
-    found: dict[int, list[tuple[int, bytes]]] = {}
+    found, more = changes_of_first_track(events)
     remarks = []
-    for kind, words in _ELSEWHERE.items():
-        metas = [meta for meta in events.metas if meta.type == kind]
-        first = [(meta.tick, meta.data) for meta in metas if meta.track == 0]
-        found[kind] = first
-        if len(first) < len(metas) or len({tick for tick, _ in first}) < len(first):
-            found[kind] = _one_a_tick(metas, last_track=kind == midi_events.TEMPO)
-            if _told(found[kind], kind) != _told(first, kind):
-                remarks.append(Remark(words, len(set(found[kind]) ^ set(first)) or 1))
+    for kind in sorted(more):
+        first = found[kind]
+        found[kind] = _one_a_tick([m for m in events.metas if m.type == kind], last_track=kind == midi_events.TEMPO)
+        if _told(found[kind], kind) != _told(first, kind):
+            remarks.append(Remark(TOLD[kind], len(set(found[kind]) ^ set(first)) or 1))
     return found, remarks
 
 
@@ -109,27 +122,25 @@ def ends(
     controls = _all_notes_off(events)
     if not (len(lost) or len(controls)):
         return on, off, end, []
-    counts: dict[str, int] = {}
+    ended = 0
     if len(controls):
-        on, off = np.concatenate([on, lost]), np.concatenate([off, lost])
-        is_open = np.arange(len(on)) >= len(end)
+        following, there = _next(channel << _TICK_BITS | events.tick, controls, np.concatenate([on, lost]))
+        control = events.tick[following]
+        # Of notes that have an end those of which it is later; of the others all but those of no length.
+        earlier = there & np.concatenate([control[: len(on)] < end, ~brief])
+        ended = int(np.count_nonzero(earlier))
+        by_off, by_none = earlier[: len(on)], earlier[len(on) :]
+        off = np.concatenate([np.where(by_off, following[: len(on)], off), following[len(on) :][by_none]])
         end = events.tick[off]
-        control, found = _next(channel << _TICK_BITS | events.tick, controls, on)
-        earlier = found & (
-            is_open & ~np.concatenate([np.zeros(len(pairs[0]), bool), brief]) | (events.tick[control] < end)
-        )
-        off, end = np.where(earlier, control, off), np.where(earlier, events.tick[control], end)
-        counts[_ENDED] = int(np.count_nonzero(earlier))
-        still_lost = is_open & ~earlier
-        brief = brief[still_lost[len(pairs[0]) :]]
-        lost, on, off, end = on[still_lost], on[~still_lost], off[~still_lost], end[~still_lost]
+        on, lost, brief = np.concatenate([on, lost[by_none]]), lost[~by_none], brief[~by_none]
     is_hit = channel[lost] & 0x0F == DRUM_CHANNEL
     hits = lost[is_hit]
     on, off = np.concatenate([on, hits]), np.concatenate([off, hits])
     end = np.concatenate([end, _ends_of_hits(events, channel, hits)])
     order = np.lexsort((on, off))
-    counts |= {
+    counts = {
         _HITS: len(hits),
+        _ENDED: ended,
         NEVER_ENDED: int(np.count_nonzero(~is_hit & ~brief)),
         NO_LENGTH: int(np.count_nonzero(~is_hit & brief)),
     }

@@ -269,7 +269,7 @@ class _Walk:
             self._counts[_CUT] += 1
             return limit
         data = self._content[start : start + size]
-        if kind in _METAS or kind == midi_events.TRACK_NAME:
+        if kind in _METAS or kind in (midi_events.TRACK_NAME, midi_events.PORT):
             if (needed := _needed(kind, data)) is None:
                 self._counts[_METAS[kind]] += 1
             else:

@@ -5,7 +5,9 @@ import collections
 import pytest
 from note_seq.protobuf import music_pb2
 
-from solferino.models.music import midi_sounding
+from solferino.hparams.drums_rnn import SPEC as DRUMS
+from solferino.models import registry
+from solferino.models.music import midi_sounding, piece
 from solferino.pipelines import parsing
 from solferino.pipelines.parsing import Limits, Parser
 
@@ -143,3 +145,14 @@ def test_what_is_said_of_magentas_reading_is_true(parsers, shared, folder):
         counts['read'] += 1
         counts['otherwise'] += ours != theirs
     assert counts == ({'read': 68, 'otherwise': 26} if folder == 'field' else {'read': 87, 'otherwise': 33})
+
+
+def test_hits_of_any_length_are_the_same_drum_track(parsers, field):
+    family, config = registry.get('drums_rnn'), DRUMS.config('drum_kit')
+    tracks = {}
+    for name in ('normal', 'all_zero', 'kick_zero', 'no_offs', 'one_tick'):
+        [answer] = parsers[False].parse_file(field / 'zero_length_drums' / f'{name}.mid')
+        [track] = family.event_classes(piece.read(answer.data), config, pytest.fail)
+        tracks[name] = track.tolist()
+    assert all(track == tracks['normal'] for track in tracks.values())
+    assert sum(event != 0 for event in tracks['normal']) > 30
