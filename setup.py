@@ -52,7 +52,7 @@ setup(
         f'{tensorflow}>=2.21,<2.22',  # its kernels and tf.function; every minor version changes something we build on
         'keras>=3.12,<4',  # models are Keras 3 models
         'tensorboard>=2.20,<3',  # writes and shows the training curves; TensorFlow no longer brings it
-        'note-seq==0.0.5',  # NoteSequence, and the readers of MIDI, MusicXML and ABC; no longer developed
+        'note-seq==0.0.5',  # NoteSequence, and what --magenta_reading reads with; no longer developed
         'pretty_midi>=0.2.10,<0.3',  # the names of General MIDI's instruments; note-seq reads MIDI with it
         'apache-beam>=2.70,<3',  # the pipelines; their TFRecords are our own, so without its [tfrecord] extra
         'google-crc32c>=1.5,<2',  # the checksums of TFRecords; a wheel, where Beam's crcmod wants a C compiler

@@ -3,10 +3,11 @@
 It forks, and the fork reads file after file under the limits; when a file is its end, the first process says so and
 forks again, which takes milliseconds. Nothing here may start a thread.
 
-MIDI files are read by our own readers, hundreds of them in the time of note-seq's import. note-seq reads the other
-kinds, and in Magenta's reading the MIDI files that are in doubt; it is loaded when the first of them comes.
+All files are read by our own readers, hundreds of them in the time of note-seq's import. In Magenta's reading note-seq
+reads scores, tunes, and the MIDI files that are in doubt; it is loaded when the first of them comes.
 """
 
+import collections
 import importlib
 import math
 import os
@@ -19,7 +20,6 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from solferino.models.music import midi_events, midi_notes, midi_walk, note_sequence_bytes
-from solferino.models.music.midi_events import Events
 from solferino.models.music.remarks import Refused
 from solferino.pipelines import parsing
 from solferino.pipelines.parsing import Converted, LeftOut, Limits, Request
@@ -118,8 +118,8 @@ def _read(request: Request, limits: Limits, magenta_reading: bool) -> list[Conve
     except OSError as error:
         return [left_out(parsing.CANNOT_BE_READ, error.strerror)]
     doubt = ''
-    if request.kind == 'midi' and not magenta_reading:
-        return _read_midi(request, content)
+    if not magenta_reading:
+        return _READERS[request.kind](request, content)
     if request.kind == 'midi':
         try:
             return [_read_midi_as_magenta(request, content)]
@@ -151,21 +151,64 @@ def _read_midi(request: Request, content: bytes) -> list[Converted | LeftOut]:
     if not any(len(piece.notes.pitch) for piece in pieces) and (damages := midi_walk.damages(events)):
         return [LeftOut(parsing.text(request.name), parsing.DAMAGED, f'no note of it is left: {damages}')]
     suffixes = [''] if len(pieces) == 1 else [f'_{number}' for number in range(1, len(pieces) + 1)]
-    return [_converted_directly(request, events, *piece) for piece in zip(pieces, suffixes, strict=True)]
+    silence = parsing.NEVER_ENDED if midi_events.strikes(events) else parsing.NOTHING_STRUCK
+    return [_converted_directly(request, *piece, silence) for piece in zip(pieces, suffixes, strict=True)]
 
 
 def _read_midi_as_magenta(request: Request, content: bytes) -> Converted:
     """Reads a MIDI file as note-seq does. Raises InDoubt."""
     events = midi_events.read(content, magenta_reading=True)
-    answer = _converted_directly(request, events, midi_notes.music(events, magenta_reading=True))
-    return answer._replace(silence=parsing.LOST) if answer.silence == parsing.NEVER_ENDED else answer
+    music = midi_notes.music(events, magenta_reading=True)
+    return _converted_directly(
+        request, music, '', parsing.LOST if midi_events.strikes(events) else parsing.NOTHING_STRUCK
+    )
 
 
-def _converted_directly(request: Request, events: Events, music: midi_notes.Music, suffix: str = '') -> Converted:
-    """What `_converted` makes of note-seq's NoteSequence, without either."""
+def _read_musicxml(request: Request, content: bytes) -> list[Converted | LeftOut]:
+    """Reads a score as it sounds."""
+    from solferino.models.music import musicxml, musicxml_document  # and the XML parser, for the first score only
+
+    def left_out(reason: str, detail: str) -> list[Converted | LeftOut]:
+        return [LeftOut(parsing.text(request.name), reason, ' '.join(detail.split()))]
+
+    try:
+        return [_converted_directly(request, musicxml.read(content))]
+    except MemoryError:
+        raise
+    except Refused as refusal:
+        return left_out(refusal.reason, refusal.detail)
+    except musicxml_document.DAMAGE as error:
+        return left_out(parsing.DAMAGED, _detail(error))
+    except Exception as error:  # no file may cost the others
+        return left_out(parsing.NOT_UNDERSTOOD, _detail(error))
+
+
+def _read_abc(request: Request, content: bytes) -> list[Converted | LeftOut]:
+    """Reads all tunes of a book as they sound."""
+    from solferino.models.music import abc_tunes
+
+    answer: list[Converted | LeftOut] = []
+    seen: collections.Counter[int] = collections.Counter()
+    for tune in abc_tunes.read(content):
+        seen[tune.number] += 1
+        if tune.music is not None:
+            again = f'_{seen[tune.number]}' if seen[tune.number] > 1 else ''
+            answer.append(_converted_directly(request, tune.music, f'_{tune.number}{again}'))
+        elif tune.error is not None:
+            detail = f'tune {tune.number} "{tune.title}": {tune.error.detail}'
+            answer.append(LeftOut(parsing.text(request.name), tune.error.reason, detail))
+    return answer or [LeftOut(parsing.text(request.name), parsing.NO_TUNES, 'no tune in the file')]
+
+
+_READERS = {'midi': _read_midi, 'musicxml': _read_musicxml, 'abc': _read_abc}
+
+
+def _converted_directly(
+    request: Request, music: midi_notes.Music, suffix: str = '', silence: str = parsing.NOTHING_STRUCK
+) -> Converted:
+    """What `_converted` makes of note-seq's NoteSequence, without either. Without notes, `silence` is why."""
     identity = parsing.sequence_id(request.name + suffix.encode(), request.collection, request.kind)
-    data = note_sequence_bytes.write(music, identity, parsing.text(request.name), request.collection)
-    silence = parsing.NEVER_ENDED if midi_events.strikes(events) else parsing.NOTHING_STRUCK
+    data = note_sequence_bytes.write(music, identity, parsing.text(request.name), request.collection, request.kind)
     milliseconds = round(music.total_time * 1000)
     return Converted(identity, data, len(music.notes.pitch), milliseconds, '', music.remarks, silence)
 

@@ -19,7 +19,10 @@ from typing import NamedTuple, Self
 
 from solferino.models.music.remarks import DAMAGED as DAMAGED
 from solferino.models.music.remarks import NO_TRACKS as NO_TRACKS
+from solferino.models.music.remarks import NO_TUNES as NO_TUNES
 from solferino.models.music.remarks import NOT_MIDI as NOT_MIDI
+from solferino.models.music.remarks import NOT_MUSICXML as NOT_MUSICXML
+from solferino.models.music.remarks import NOT_UNDERSTOOD as NOT_UNDERSTOOD
 from solferino.models.music.remarks import TOO_LATE as TOO_LATE
 from solferino.models.music.remarks import Remark as Remark
 
@@ -55,9 +58,6 @@ SILENCE = {
 CANNOT_BE_READ = 'cannot be read'
 EMPTY = 'empty file'
 TOO_LARGE = 'too large'
-NOT_MUSICXML = 'not a MusicXML file'
-NO_TUNES = 'no tunes'
-NOT_UNDERSTOOD = 'not understood'  # a valid file; the detail is the name of the feature
 UNKNOWN_ABC = 'ABC notation that is not understood'
 TOO_MUCH_MEMORY = 'needs too much memory'
 TOO_LONG = 'takes too long'
@@ -68,13 +68,13 @@ REMEDIES = {
     EMPTY: 'it has no bytes: copy it again',
     TOO_LARGE: '--max_file_mb raises the limit',
     NOT_MIDI: 'despite its name: open it in a music program and export it as a Standard MIDI File',
-    NOT_MUSICXML: 'despite its name: export the score again as MusicXML (score-partwise)',
+    NOT_MUSICXML: 'despite its name: export the score again as MusicXML',
     NO_TRACKS: 'there is nothing in it',
     NO_TUNES: 'there is nothing in it',
     DAMAGED: 'it breaks the format: open it in a music program and export it again',
     NOT_UNDERSTOOD: 'the manifest names the feature that cannot be read: export the music without it, or as MIDI',
     TOO_LATE: 'a time in it may be corrupt: look in a music program where its last notes are',
-    UNKNOWN_ABC: 'voices, chords, tuplets, parts and variant endings are not read: export the tune as MIDI',
+    UNKNOWN_ABC: 'Magenta reads no rests, voices, chords, tuplets and endings: leave --magenta_reading out',
     TOO_MUCH_MEMORY: '--max_file_memory_mb raises the limit',
     TOO_LONG: '--max_file_seconds raises the limit',
     CRASHED: 'open it in a music program and export it again',

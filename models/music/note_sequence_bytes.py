@@ -28,11 +28,13 @@ _ID, _FILENAME, _COLLECTION = 1, 2, 3
 _TICKS_PER_QUARTER, _TIME_SIGNATURES, _KEY_SIGNATURES, _TEMPOS, _NOTES = 4, 5, 6, 7, 8
 _TOTAL_TIME, _PITCH_BENDS, _CONTROL_CHANGES, _SOURCE_INFO, _INSTRUMENT_INFOS = 9, 10, 11, 13, 23
 
-_MIDI, _PRETTY_MIDI = 3, 2  # of SourceInfo: encoding_type and parser
+# SourceInfo's fields by the kind of source: source_type, encoding_type and parser. Of scores and tunes it names no
+# parser, as it knows only Magenta's.
+_SOURCES = {'midi': (0, 3, 2), 'musicxml': (1, 1, 0), 'abc': (1, 2, 0)}
 
 
-def write(music: Music, sequence_id: str, filename: str, collection: str) -> bytes:
-    """Serializes the NoteSequence of a MIDI file."""
+def write(music: Music, sequence_id: str, filename: str, collection: str, kind: str = 'midi') -> bytes:
+    """Serializes the NoteSequence of a file of a kind, 'midi', 'musicxml' or 'abc'."""
     notes, bends, controls = music.notes, music.bends, music.controls
 
     def players(field: int) -> list[bytes]:
@@ -69,7 +71,7 @@ def write(music: Music, sequence_id: str, filename: str, collection: str) -> byt
             players(4),
             controls.instrument,
         ),
-        _message(_SOURCE_INFO, _integer(2, _MIDI) + _integer(3, _PRETTY_MIDI)),
+        _message(_SOURCE_INFO, b''.join(_integer(n, value) for n, value in enumerate(_SOURCES[kind], 1))),
     ]
     for number, instrument in enumerate(music.instruments):
         if instrument.name:

@@ -118,7 +118,14 @@ def test_scores_are_the_same_packed_or_not(parser, tmp_path):
 
 
 def test_each_tune_of_a_book(parser, tmp_path):
-    one, three, failure = parse(parser, tmp_path, 'book.abc', TUNES.encode())
+    tunes = parse(parser, tmp_path, 'book.abc', TUNES.encode())
+    assert [tune.id for tune in tunes] == [parsing.sequence_id(b'book.abc_%d' % n, 'songs', 'abc') for n in (1, 2, 3)]
+    assert [tune.notes for tune in tunes] == [5, 4, 3]
+
+
+def test_each_tune_of_a_book_as_magenta_reads_it(tmp_path):
+    with Parser(Limits(), magenta_reading=True) as parser:
+        one, three, failure = parse(parser, tmp_path, 'book.abc', TUNES.encode())
     assert one.id == parsing.sequence_id(b'book.abc_1', 'songs', 'abc')
     assert three.id == parsing.sequence_id(b'book.abc_3', 'songs', 'abc')
     assert (one.notes, three.notes) == (5, 3)
