@@ -22,6 +22,7 @@ Change = TypeVar('Change', Metre, Tempo)
 _FIRST_METRE, _FIRST_TEMPO = Metre(0.0, 4, 4), Tempo(0.0, 120.0)
 _MAX_STEP = 2.0**62  # int64 ends beyond it
 _AT_ONCE = 1e-6  # seconds; what rounding may cost
+_NEARLY = 0.01  # seconds; what rounding to ticks may cost
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,7 +118,8 @@ def quantize(piece: Piece, steps_per_quarter: int, rows: np.ndarray | None = Non
 def settled(piece: Piece) -> Piece:
     """Returns a piece as if the metre and tempo that hold where its first note begins had held from time zero on.
 
-    That note stays as many quarters after the first bar line; silence before its metre begins is left out. Changes
+    That note stays as many quarters after the first bar line; silence before its metre begins is left out. An upbeat, a
+    single short bar with a metre of its own, is the end of a bar of the metre that follows. Changes
     after the last note has begun are left out, too; those between stay, for `quantize` to refuse. A tempo or metre that
     the piece does not name is not named here.
     """
@@ -131,10 +133,16 @@ def settled(piece: Piece) -> Piece:
     for before, after in itertools.pairwise([_FIRST_METRE, *metres]):
         if not _same_metre(before, after):
             origin = max(0.0, after.time)
+    qpm = (tempos[-1] if tempos else _FIRST_TEMPO).qpm
+    if metres and later_metres and qpm > 0:
+        metre = later_metres[0]
+        upbeat, bar = (_quarters(one) * 60 / qpm for one in (metres[-1], metre))
+        if abs(metre.time - origin - upbeat) < _NEARLY and upbeat < bar:
+            origin, metres, later_metres = metre.time - bar, [metre], later_metres[1:]
     shift = -origin
     if tempos and 0 < tempos[-1].qpm < np.inf:  # silence in other tempos lasts as many quarters in this one
         for old, new in itertools.pairwise([_FIRST_TEMPO, *tempos]):
-            seconds = max(origin, min(new.time, first)) - max(origin, min(old.time, first))
+            seconds = max(0.0, origin, min(new.time, first)) - max(0.0, origin, min(old.time, first))
             shift += seconds * (old.qpm / tempos[-1].qpm - 1)
     if first >= 0:
         shift = max(shift, -first)
@@ -215,6 +223,10 @@ def _held(changes: tuple[Change, ...], first: float, last: float) -> tuple[list[
         [change for change in ordered if change.time <= first + _AT_ONCE],
         [change for change in ordered if first + _AT_ONCE < change.time <= last + _AT_ONCE],
     )
+
+
+def _quarters(metre: Metre) -> float:
+    return 4 * metre.numerator / (metre.denominator or 1)
 
 
 def _where(change: Metre | Tempo) -> str:

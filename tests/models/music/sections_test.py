@@ -66,6 +66,19 @@ def test_music_without_changes_stays_as_it_is() -> None:
     assert (unnamed.metres, unnamed.tempos) == ((), ())
 
 
+def test_an_upbeat_is_the_end_of_a_bar() -> None:
+    metres = [Metre(0.0, 1, 4), Metre(0.5, 3, 4)]
+    section = sections.quantize(sections.settled(_piece([0.0, 0.5, 1.0], metres, [Tempo(0.0, 120)])), _STEPS)
+    assert section.metre.name == '3/4'
+    assert section.starts.tolist() == [8, 12, 16]  # the bar line is before the second
+
+
+def test_two_short_bars_are_no_upbeat() -> None:
+    metres = [Metre(0.0, 1, 4), Metre(1.0, 3, 4)]
+    with pytest.raises(ValueError, match='metre changes from 1/4 to 3/4'):
+        sections.quantize(sections.settled(_piece([0.0, 0.5, 1.0], metres, [])), _STEPS)
+
+
 def test_a_change_at_a_note_but_the_first_is_among_the_notes() -> None:
     for time in (1.0, 2.0):
         for metres, tempos in (([Metre(time, 3, 4)], []), ([], [Tempo(time, 90)])):
