@@ -195,7 +195,8 @@ def _read_abc(request: Request, content: bytes) -> list[Converted | LeftOut]:
             again = f'_{seen[tune.number]}' if seen[tune.number] > 1 else ''
             answer.append(_converted_directly(request, tune.music, f'_{tune.number}{again}'))
         elif tune.error is not None:
-            detail = f'tune {tune.number} "{tune.title}": {tune.error.detail}'
+            title = f' "{tune.title}"' if tune.title else ''
+            detail = f'tune {tune.number}{title}: {tune.error.detail}'
             answer.append(LeftOut(parsing.text(request.name), tune.error.reason, detail))
     return answer or [LeftOut(parsing.text(request.name), parsing.NO_TUNES, 'no tune in the file')]
 

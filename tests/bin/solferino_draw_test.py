@@ -94,12 +94,13 @@ _TUNE = 'X:{}\nT:Scale\nM:4/4\nL:1/4\nK:C\nCDEF|GABc|\n\n'
 
 def test_abc_is_read_too(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     (tmp_path / 'one.abc').write_text(_TUNE.format(1))
-    (tmp_path / 'book.abc').write_text(_TUNE.format(1) + 'X:2\nK:C\nV:1\nCDE|\n\n' + _TUNE.format(3))
-    (tmp_path / 'odd.abc').write_text('X:1\nK:C\nV:1\nCDE|\n')
+    prose = 'X:2\nK:C\nThese lines tell the story of the tune instead\n\n'
+    (tmp_path / 'book.abc').write_text(_TUNE.format(1) + prose + _TUNE.format(3))
+    (tmp_path / 'odd.abc').write_text(prose)
     assert run(f'--input={tmp_path}/*.abc', f'--output_dir={tmp_path}/out') == 0
     drawn = {path.name for path in (tmp_path / 'out').iterdir()}
     assert 'one.png' in drawn and len([name for name in drawn if name.startswith('book_tune')]) == 2
-    assert 'odd.abc: ABC notation that is not understood' in capsys.readouterr().out
+    assert 'odd.abc: not understood (tune 2: text among the notes, line 3' in capsys.readouterr().out
 
 
 def test_a_folder_stands_for_the_music_in_it(midi: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
