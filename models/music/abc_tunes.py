@@ -18,8 +18,9 @@ _FIELD = re.compile(r'([A-Za-z+]):(?![|:])(.*)')  # d:| is music
 _NUMBER = re.compile(r'X:\s*(\d{0,9})')
 _CHARSET = re.compile(rb'^%%abc-charset\s+(\S+)|^I:abc-charset\s+(\S+)', re.MULTILINE)
 _TEXT_BLOCKS = re.compile(r'^%%begin(text|ps|svg)\b.*?^%%end\1[^\n]*$', re.MULTILINE | re.DOTALL)
-_VOICE = re.compile(r'\[V:([^\]]*)\]')
-_BROKEN = re.compile(r'\[[^\]|:"]*$')
+_VOICE = re.compile(r'\[V:([^\[\]]*)\]')
+_BROKEN = re.compile(r'\[[^\[\]|:"]*$')
+_TAG = re.compile(r'</?(html|head|body|pre|p|br|hr|div|h\d|title|textarea)\b[^<>]*>')  # of books cut out of web pages
 _MAX_LINE = 1000  # characters
 _MARKS = (b'\xff\xfe', b'\xfe\xff')  # that UTF-16 begins with
 _COMMENT = re.compile(r'(?<!\\)%.*')
@@ -78,13 +79,15 @@ def _split(text: str) -> tuple[list[str], list[list[str]], bool]:
     """
     header: list[str] = []
     tunes: list[list[str]] = []
-    is_preceded = False
+    is_preceded, has_key = False, True  # the last tune
     for block in _blocks(_TEXT_BLOCKS.sub('%', text)):
         last = tunes[-1] if tunes else ['K:']
         if block[0].startswith('X:'):
             tunes.append(block)
-        elif not _has_key(last) or (tunes and last[-1].startswith('K:') and any('|' in line for line in block)):
+            has_key = _has_key(block)
+        elif not has_key or (tunes and last[-1].startswith('K:') and any('|' in line for line in block)):
             last += block  # an empty line stands within the header, or after it
+            has_key = has_key or _has_key(block)
         elif _has_key(block):
             tunes.append(block)
         elif not tunes and all(_FIELD.match(line) or line.startswith('%') for line in block):
@@ -145,6 +148,9 @@ class _Tune:
         if line.startswith('%%'):
             self._directive(line[2:])
             return
+        if _TAG.fullmatch(line):
+            self._remarks[notation.NOT_READ] += 1
+            return
         line = _COMMENT.sub('', line).strip()
         field = _FIELD.match(line)
         if field and field[1] == '+':
@@ -167,6 +173,7 @@ class _Tune:
         if self._in_header:
             for voice in (self._defaults, *self._voices.values()):
                 voice.read_field('Q', self._tempo)
+                voice.settle()
             self._in_header = False
 
     def _current(self) -> Voice:
@@ -224,6 +231,9 @@ class _Tune:
         rows = [voice.finish() for voice in voices]
         leader = next((row for row in rows if row), [])
         labels = next((voice.parts for voice in voices if voice.parts), [])
+        for bars in rows:
+            for bar, other in zip(leader, bars if len(bars) == len(leader) else [], strict=False):
+                bar.tempos += [tempo for tempo in other.tempos if tempo not in bar.tempos]
         streams: list[list[Bar]] = []
         instruments: list[Instrument] = []
         for voice, bars in zip(voices, rows, strict=True):

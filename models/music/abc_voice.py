@@ -14,7 +14,7 @@ _NOTE = r"(?P<accidental>\^\^|__|\^/?|_/?|=)?(?P<letter>[A-Ga-g])(?P<octave>[,']
 _TOKENS = re.compile(
     rf"""
     (?P<space>[\s`*$;?@\#\\]+)
-    |(?P<field>\[(?P<name>[A-Za-z]):(?P<value>[^\]]*)\])
+    |(?P<field>\[(?P<name>[A-Za-z]):(?P<value>[^\[\]]*)\])
     |(?P<text>"(?P<words>[^"]*)"?)
     |(?P<last>(?:H|!fermata!)(?=\s*(?:\[?\||:)))
     |(?P<sign>!(?P<decoration>[^!\s|]*)!|\+(?P<decoration_of_old>[A-Za-z.()<>]+)\+)
@@ -22,7 +22,7 @@ _TOKENS = re.compile(
     |(?P<invisible>\[\|\])
     |(?P<bar>(?P<line>(?:\[\||\|\]|\||:)+)(?:\s*\[?\s*(?P<ending>\d[\d,.\-]*))?)
     |(?P<bracket>\[\s*(?P<numbers>\d[\d,.\-]*))
-    |(?P<chord>\[(?P<notes>[^\]|]*)\](?P<times>\d*(?:/+\d*)?))
+    |(?P<chord>\[(?P<notes>[^\[\]|]*)\](?P<times>\d*(?:/+\d*)?))
     |(?P<tuplet>\((?P<p>\d)(?::(?P<q>\d{{0,3}}))?(?::(?P<r>\d{{0,3}}))?)
     |(?P<note>{_NOTE})
     |(?P<rests>[ZX](?P<bars>\d{{0,6}}))
@@ -37,7 +37,7 @@ _TOKENS = re.compile(
     re.VERBOSE,
 )
 _NOTES = re.compile(_NOTE + r'(?P<tie>-?)')
-_UNQUOTED = re.compile(r'"[^"]*"|![^!]*!|\{[^}]*\}')
+_UNQUOTED = re.compile(r'"[^"]*"|![^!]*!|\{[^{}]*\}')
 _STEPS = {'C': 0, 'D': 2, 'E': 4, 'F': 5, 'G': 7, 'A': 9, 'B': 11}
 _ALTERATIONS = abc_fields.ALTERATIONS | {'^/': 1, '_/': 0}  # quarter tones are rounded up
 _MIDDLE_C = 60  # C, and c is the one above it
@@ -118,6 +118,10 @@ class Voice:
         elif name == 'P' and value:
             self.parts.append((value[0], len(self._bars) + (self._place > 0)))
 
+    def settle(self) -> None:
+        """Ends the header: a metre that comes later does not change the unit of lengths (section 3.1.7)."""
+        self._unit = self._unit_length()
+
     def _here(self) -> Bar:
         """The bar that a metre or key begins with."""
         return self._next if self._place else self._bar
@@ -132,7 +136,8 @@ class Voice:
                 self._semitones = int(value)
             elif name in ('name', 'nm'):
                 self.name = value
-        clef = re.search(r'(?:clef=|\b)(treble|alto|tenor|bass|perc)[1-5]?([+-]8)?', text)
+        bare = re.sub(r'(?!clef)\b[a-z]+=("[^"]*"|\S+)', ' ', text)  # a name may be that of a clef
+        clef = re.search(r'(?:clef="?|\b)(treble|alto|tenor|bass|perc)[1-5]?([+-]8)?', bare)
         if clef:
             self._clef_octave = int(clef[2][0] + '1') if clef[2] else 0
             self._is_drum = clef[1] == 'perc'

@@ -1,5 +1,7 @@
 """Tunes are read as they sound, each by itself."""
 
+import time
+
 import hypothesis
 import hypothesis.strategies as st
 import pytest
@@ -269,3 +271,34 @@ def test_a_melody_that_is_written_is_read(melody):
 def test_nothing_that_is_written_stops_the_reader(body, with_header):
     for tune in abc_tunes.read(((HEAD if with_header else '') + body).encode()):
         assert (tune.music is None) != (tune.error is None)
+
+
+def test_a_metre_in_the_music_leaves_the_unit_of_lengths():
+    assert lengths('C8|\nM:4/4\nC16|[M:2/4]C8|', 'X:1\nM:2/4\nK:C\n') == [2, 4, 2]
+
+
+def test_a_tempo_of_another_voice_holds_for_all():
+    music = read('V:1\nC4|C4|\nV:2\nE4|[Q:1/4=60]E4|')
+    assert music.tempos == [(0, 120), (2, 60)]
+
+
+def test_a_name_of_a_voice_is_no_clef():
+    head = 'X:1\nL:1/4\nV:1 name="Snare, perc" clef=treble\nV:2 nm=tenor-8 clef="bass"\nK:C\n'
+    assert [i.is_drum for i in read('[V:1]C\n[V:2]C', head).instruments] == [False, False]
+    assert pitches('[V:1]z\n[V:2]C', head) == [60]
+
+
+def test_tags_of_a_web_page_are_no_music():
+    assert pitches('CDEF|\n</pre>') == [60, 62, 64, 65]
+
+
+@pytest.mark.parametrize(
+    'book',
+    ['[' * 50_000, '[A' * 30_000, '{' * 100_000, '[V:' * 30_000, 'X:1\n' + 'some words here\n\n' * 20_000],
+    ids=['brackets', 'chords', 'grace notes', 'voices', 'text'],
+)
+def test_no_line_takes_long(book):
+    """Ten seconds and more before, quadratic in its length."""
+    before = time.process_time()
+    abc_tunes.read((book if book.startswith('X:') else HEAD + book).encode())
+    assert time.process_time() - before < 6  # seconds
