@@ -19,6 +19,7 @@ _ENCODING = re.compile(rb'^\s*<\?xml[^>]*?encoding\s*=\s*["\']([A-Za-z0-9._-]+)[
 DAMAGE = (ElementTree.ParseError, zipfile.BadZipFile, zlib.error, EOFError, ValueError)
 # Endings of scores in a container that does not say where its score is.
 _SCORES = ('.xml', '.musicxml')
+_NO_SCORES = ('META-INF/', '__MACOSX/')  # the latter's are of files' icons
 
 
 class Parts:
@@ -70,7 +71,7 @@ def _unpacked(content: bytes) -> bytes:
         if 'META-INF/container.xml' in names:
             files = _root(archive.read('META-INF/container.xml')).iter()
             listed = [file.get('full-path', '') for file in files if file.tag.rsplit('}', 1)[-1] == 'rootfile']
-        scores = [name for name in names if name.lower().endswith(_SCORES) and not name.startswith('META-INF/')]
+        scores = [name for name in names if name.lower().endswith(_SCORES) and not name.startswith(_NO_SCORES)]
         wanted = next((name for name in [*listed, *scores] if name in names), None)
         if wanted is None:
             raise Refused(NOT_MUSICXML, 'an archive without a score')
