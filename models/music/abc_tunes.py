@@ -17,7 +17,7 @@ from solferino.models.music.remarks import NOT_UNDERSTOOD, Refused
 _FIELD = re.compile(r'([A-Za-z+]):(?![|:])(.*)')  # d:| is music
 _NUMBER = re.compile(r'X:\s*(\d{0,9})')
 _CHARSET = re.compile(rb'^%%abc-charset\s+(\S+)|^I:abc-charset\s+(\S+)', re.MULTILINE)
-_TEXT_BLOCKS = re.compile(r'^%%begin(text|ps|svg)\b.*?^%%end\1[^\n]*$', re.MULTILINE | re.DOTALL)
+_TEXT_BEGINS = re.compile(r'^%%begin(text|ps|svg)\b', re.MULTILINE)
 _VOICE = re.compile(r'\[V:([^\[\]]*)\]')
 _BROKEN = re.compile(r'\[[^\[\]|:"]*$')
 _TAG = re.compile(r'</?(html|head|body|pre|p|br|hr|div|h\d|title|textarea)\b[^<>]*>')  # of books cut out of web pages
@@ -80,7 +80,7 @@ def _split(text: str) -> tuple[list[str], list[list[str]], bool]:
     header: list[str] = []
     tunes: list[list[str]] = []
     is_preceded, has_key = False, True  # the last tune
-    for block in _blocks(_TEXT_BLOCKS.sub('%', text)):
+    for block in _blocks(_without_text_blocks(text)):
         last = tunes[-1] if tunes else ['K:']
         if block[0].startswith('X:'):
             tunes.append(block)
@@ -95,6 +95,22 @@ def _split(text: str) -> tuple[list[str], list[list[str]], bool]:
         elif not tunes:
             is_preceded = True
     return header, tunes, is_preceded
+
+
+def _without_text_blocks(text: str) -> str:
+    kept, place, unclosed = [], 0, set()
+    while begin := _TEXT_BEGINS.search(text, place):
+        kind = begin[1]
+        end = -1 if kind in unclosed else text.find(f'\n%%end{kind}', begin.end())
+        if end < 0:  # so for all that follow, too
+            unclosed.add(kind)
+            kept.append(text[place : begin.end()])
+            place = begin.end()
+        else:
+            kept.append(text[place : begin.start()] + '%')
+            after = text.find('\n', end + 1)
+            place = len(text) if after < 0 else after
+    return ''.join([*kept, text[place:]])
 
 
 def _blocks(text: str) -> list[list[str]]:

@@ -294,8 +294,16 @@ def test_tags_of_a_web_page_are_no_music():
 
 @pytest.mark.parametrize(
     'book',
-    ['[' * 50_000, '[A' * 30_000, '{' * 100_000, '[V:' * 30_000, 'X:1\n' + 'some words here\n\n' * 20_000],
-    ids=['brackets', 'chords', 'grace notes', 'voices', 'text'],
+    [
+        '[' * 50_000,
+        '[A' * 30_000,
+        '{' * 100_000,
+        '[V:' * 30_000,
+        'X:1\n' + 'some words here\n\n' * 20_000,
+        '%%begintext\n' * 20_000,
+        'A!segno!|B!D.S.!|' * 2000,
+    ],
+    ids=['brackets', 'chords', 'grace notes', 'voices', 'text', 'blocks of text', 'jumps'],
 )
 def test_no_line_takes_long(book):
     """Ten seconds and more before, quadratic in its length."""
