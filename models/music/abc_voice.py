@@ -69,6 +69,8 @@ class Voice:
         self._key = abc_fields.Key({}, None)
         self._octave = self._clef_octave = self._semitones = 0
         self._program, self._is_drum = 0, False
+        self._drums: dict[tuple[str, int, int], int] = {}  # pitches, by letter, octave and alteration
+        self._symbols = {'S': 'segno', 'O': 'coda'}  # decorations of one letter
         self._velocity = notation.DEFAULT_VELOCITY
         self._propagation = 'pitch'
         self._bars: list[Bar] = []
@@ -115,6 +117,8 @@ class Voice:
                 self._key = key
                 self._remarks[notation.NOT_READ] += key.signature is None
                 self._here().key = key.signature or self._here().key
+        elif name == 'U' and (found := re.match(r'([H-Wh-w~])\s*=\s*[!+]?([^!+]*)', value)):
+            self._symbols[found[1]] = found[2].strip()
         elif name == 'P' and value:
             self.parts.append((value[0], len(self._bars) + (self._place > 0)))
 
@@ -143,7 +147,7 @@ class Voice:
             self._is_drum = clef[1] == 'perc'
 
     def directive(self, words: list[str]) -> None:
-        """%%MIDI and %%propagate-accidentals."""
+        """%%MIDI, its drummap too, and %%propagate-accidentals."""
         if len(words) >= 2 and words[0] == 'propagate-accidentals':
             self._propagation = words[1]
         if len(words) < 3 or words[0] != 'MIDI' or not re.fullmatch(r'[+-]?\d{1,3}', words[-1]):
@@ -156,6 +160,9 @@ class Voice:
             self._is_drum = value == 10
         elif words[1] == 'transpose':
             self._semitones = value
+        elif words[1] == 'drummap' and (note := re.fullmatch(_NOTE, words[2])) and 0 <= value <= 127:
+            place = note['letter'].upper(), _octave(note)
+            self._drums[(*place, _ALTERATIONS.get(note['accidental'], 0))] = value
 
     # Music.
 
@@ -199,7 +206,7 @@ class Voice:
                 case 'last':  # a fermata over a bar line is where a da capo ends
                     self._bar.marks.is_fine = True
                 case 'symbol':
-                    self._read_sign({'S': 'segno', 'O': 'coda'}.get(token['symbol'], ''))
+                    self._read_sign(self._symbols.get(token['symbol'], ''))
                 case 'grace':
                     self._remarks[notation.GRACE_NOTES] += len(_NOTES.findall(token['grace']))
                 case 'other' if token['other'] not in '()!+]}\x00':
@@ -267,7 +274,7 @@ class Voice:
     def _sound(self, note: 're.Match[str]', length: Fraction, is_tied: bool) -> tuple[str, int, int]:
         """Adds a note. Returns its letter, octave and alteration."""
         letter = note['letter'].upper()
-        octave = int(note['letter'].islower()) + note['octave'].count("'") - note['octave'].count(',')
+        octave = _octave(note)
         place = letter, octave
         held = place if self._propagation == 'octave' else (letter, 0)
         if note['accidental']:
@@ -280,7 +287,9 @@ class Voice:
         else:
             alteration = self._accidentals.get(held, self._key.alterations.get(letter, 0))
         pitch = _MIDDLE_C + 12 * octave + _STEPS[letter] + alteration
-        if not self._is_drum:
+        if self._is_drum:
+            pitch = self._drums.get((letter, octave, alteration), pitch)
+        else:
             pitch += 12 * (self._octave + self._clef_octave) + self._semitones
         player = (0 if self._is_drum else self._program), self._is_drum
         if player not in self.players:
@@ -398,6 +407,11 @@ class Voice:
         # A repeat that begins at the very end is one that ends there, |:| say.
         self._read_bar_line(':|' if self._bar.marks.begins_repeat and not self._bar.length else '|', '')
         return self._bars
+
+
+def _octave(note: 're.Match[str]') -> int:
+    """Of a note, from that of middle C."""
+    return int(note['letter'].islower()) + note['octave'].count("'") - note['octave'].count(',')
 
 
 def _check_is_music(line: str, number: int) -> None:

@@ -310,3 +310,14 @@ def test_no_line_takes_long(book):
     before = time.process_time()
     abc_tunes.read((book if book.startswith('X:') else HEAD + book).encode())
     assert time.process_time() - before < 6  # seconds
+
+
+def test_symbols_mean_what_the_tune_says():
+    head = HEAD.replace('K:C', 'U:S=!fermata!\nU: n = !D.C.!\nK:C')
+    assert pitches('C4|SD4|E4!D.S.!|', head) == [60, 62, 64, 60, 62, 64]  # S is no segno
+    assert pitches('C4!fine!|D4n|', head) == [60, 62, 60]
+
+
+def test_drums_are_those_of_the_map():
+    head = 'X:1\nL:1/4\n%%MIDI drummap ^g 42\n%%MIDI drummap C, 36\nK:C clef=perc\n'
+    assert pitches('^g C, C g', head) == [42, 36, 60, 42]  # the sharp holds through the bar
