@@ -36,9 +36,11 @@ class Parts:
         self.listed = {part.get('id', ''): part for part in root.iterfind('part-list/score-part')}
         self.measures: dict[str, list[Element]] = {}
         if root.tag == 'score-timewise':
-            for measure in root.iterfind('measure'):
+            for number, measure in enumerate(root.iterfind('measure')):
                 for part in measure.iterfind('part'):
-                    self.measures.setdefault(part.get('id', ''), []).append(part)
+                    before = self.measures.setdefault(part.get('id', ''), [])
+                    before += [Element('part') for _ in range(number - len(before))]  # in which it is not written
+                    before.append(part)
         else:
             for part in root.iterfind('part'):
                 self.measures.setdefault(part.get('id', ''), []).extend(part.iterfind('measure'))

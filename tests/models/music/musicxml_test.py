@@ -432,3 +432,14 @@ def test_a_score_that_was_packed_by_hand_on_a_mac():
         archive.writestr('__MACOSX/._score.xml', b'\0\5\x16\7')
         archive.writestr('score.xml', score(FOUR + note()))
     assert notes(musicxml.read(file.getvalue())) == [(0, 0.5, 60)]
+
+
+def test_a_part_that_is_not_written_in_a_timewise_measure_rests():
+    first, second = FOUR + note('C4', 16), FOUR + note('E4', 16)
+    music = musicxml.read(
+        '<score-timewise><part-list/>'
+        f'<measure number="1"><part id="A">{first}</part></measure>'
+        f'<measure number="2"><part id="A">{first}</part><part id="B">{second}</part></measure>'
+        '</score-timewise>'.encode()
+    )
+    assert sorted(notes(music)) == [(0, 2, 60), (2, 4, 60), (2, 4, 64)]
