@@ -3,6 +3,7 @@
 Standard: https://abcnotation.com/wiki/abc:standard:v2.1, and what was usual before it.
 """
 
+import codecs
 import collections
 import dataclasses
 import re
@@ -47,6 +48,7 @@ class Tune(NamedTuple):
 def read(content: bytes) -> list[Tune]:
     """Returns all tunes of a book; one that cannot be read is among them. Raises MemoryError."""
     header, tunes, is_preceded = _split(decode(content))
+    is_preceded |= content.startswith(codecs.BOM_UTF8)
     not_read = content[:2] in _MARKS or 0 in content[:8], is_preceded  # all tunes, or the first, by Magenta
     return [_read(header, lines, not_read[0] or (not i and not_read[1])) for i, lines in enumerate(tunes)]
 
@@ -202,6 +204,7 @@ class _Tune:
 
     def _read_field(self, name: str, value: str) -> None:
         """A field of a line of its own, or in the music."""
+        self._remarks[notation.NOT_READ] += name == 'P'
         if name == 'V':
             self._read_voice(value)
         elif name == 'P' and self._in_header:

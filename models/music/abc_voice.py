@@ -47,6 +47,7 @@ _WORD = re.compile(r'[A-Za-z]{4,}')
 _NO_NOTES = re.compile('[h-tw]')
 # What note-seq's reader does not know: it leaves the tune out.
 _NOT_READ = frozenset(('chord', 'rest', 'rests', 'tuplet', 'overlay', 'bracket', 'field', 'sign', 'last', 'spacer'))
+_UNKNOWN = frozenset('#$*;?@`IJKNQRUVWYhijklmnopqrstw')  # to it likewise
 _MOST_RESTS = 1000  # bars
 
 
@@ -110,6 +111,8 @@ class Voice:
             qpm = abc_fields.tempo(value, self._unit_length())
             if qpm:
                 self._bar.tempos.append((self._place, qpm))
+            elif value and '"' not in value:
+                self._remarks[notation.NOT_READ] += 1
         elif name == 'K':
             self.read_properties(value)
             key = abc_fields.key(value)
@@ -150,6 +153,7 @@ class Voice:
         """%%MIDI, its drummap too, and %%propagate-accidentals."""
         if len(words) >= 2 and words[0] == 'propagate-accidentals':
             self._propagation = words[1]
+            self._remarks[notation.NOT_READ] += words[1] != 'pitch'
         if len(words) < 3 or words[0] != 'MIDI' or not re.fullmatch(r'[+-]?\d{1,3}', words[-1]):
             return
         value = int(words[-1])
@@ -174,7 +178,8 @@ class Voice:
             token = _TOKENS.match(line, end)
             assert token
             end = token.end()
-            if token.lastgroup in _NOT_READ or (token['space'] and '`' in token['space']):
+            is_letter = token.lastgroup in ('space', 'symbol')
+            if token.lastgroup in _NOT_READ or (is_letter and not _UNKNOWN.isdisjoint(token[0])):
                 self._remarks[notation.NOT_READ] += 1
             match token.lastgroup:
                 case 'note':
@@ -287,10 +292,13 @@ class Voice:
         else:
             alteration = self._accidentals.get(held, self._key.alterations.get(letter, 0))
         pitch = _MIDDLE_C + 12 * octave + _STEPS[letter] + alteration
+        self._remarks[notation.DRUMS] += self._is_drum
         if self._is_drum:
             pitch = self._drums.get((letter, octave, alteration), pitch)
         else:
-            pitch += 12 * (self._octave + self._clef_octave) + self._semitones
+            shift = 12 * (self._octave + self._clef_octave) + self._semitones
+            self._remarks[notation.NOT_READ] += shift != 0
+            pitch += shift
         player = (0 if self._is_drum else self._program), self._is_drum
         if player not in self.players:
             self.players.append(player)
@@ -312,6 +320,7 @@ class Voice:
 
     def _break(self, signs: str) -> None:
         """Broken rhythm: lengthens the last note by what it takes of the next, or the other way."""
+        self._remarks[notation.NOT_READ] += len(signs) > 1
         short = Fraction(1, 2 ** min(len(signs), 8))
         before, self._broken = (2 - short, short) if signs[0] == '>' else (short, 2 - short)
         if not self._last or not self._place:

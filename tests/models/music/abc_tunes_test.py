@@ -321,3 +321,28 @@ def test_symbols_mean_what_the_tune_says():
 def test_drums_are_those_of_the_map():
     head = 'X:1\nL:1/4\n%%MIDI drummap ^g 42\n%%MIDI drummap C, 36\nK:C clef=perc\n'
     assert pitches('^g C, C g', head) == [42, 36, 60, 42]  # the sharp holds through the bar
+
+
+@pytest.mark.parametrize(
+    'body, head',
+    [
+        ('A>>B', HEAD),
+        ('C$D|nE', HEAD),
+        ('P:A\nC4|', HEAD),
+        ('C', HEAD.replace('K:C', 'K:C octave=-1')),
+        ('C', HEAD.replace('K:C', 'K:C clef=perc')),
+        ('C', HEAD.replace('K:C', 'Q:Allegro\nK:C')),
+        ('^CC', HEAD.replace('K:C', 'I:propagate-accidentals not\nK:C')),
+        ('C', '\ufeff' + HEAD),
+    ],
+)
+def test_what_magenta_does_not_read_is_remarked_on(body, head):
+    """It leaves these tunes out, or reads other notes."""
+    assert any(remark.differs for remark in read(body, head).remarks)
+
+
+@pytest.mark.parametrize(
+    'key, pitch', [('g', 66), ('e minor', 66), ('d mix', 66), ('bb', 65), ('bass', 65), ('clef=alto', 65)]
+)
+def test_keys_in_small_letters(key, pitch):
+    assert pitches('F', f'X:1\nL:1/4\nK:{key}\n') == [pitch]
