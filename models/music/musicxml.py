@@ -57,7 +57,7 @@ def read(content: bytes) -> Music:
         part = _Part(parts.listed.get(identity), instruments, remarks)
         read_parts.append([part.read(measure) for measure in measures])
         musicxml_marks.mark([bar.marks for bar in read_parts[-1]], measures)
-    if parts.is_unusual:
+    if parts.is_unusual or any(not bar.length for part in read_parts for bar in part):
         remarks[notation.NOT_READ] += 1
     channels = [text(parts.listed.get(identity), 'midi-instrument/midi-channel') for identity in parts.measures]
     if not any(bar.metre and bar.metre[0] for part in read_parts for bar in part):
@@ -142,6 +142,7 @@ class _Part:
                     self._remarks[notation.NOT_READ] += bool(_ODD_HARMONY.match(text(element, 'kind')))
         if self._copies and not self._bar.notes and len(self._measures) >= self._copies:
             self._bar.notes = self._measures[-self._copies].notes
+            self._remarks[notation.NOT_READ] += 1
         self._measures.append(self._bar)
         return self._bar
 
@@ -244,6 +245,8 @@ class _Part:
             self._read_key(key)
         for time in attributes.iterfind('time'):
             self._bar.metre = _metre(time) or self._bar.metre
+            beats = [beats.text or '' for beats in time.iterfind('beats')]
+            self._remarks[notation.NOT_READ] += len(beats) > 1 or '+' in ''.join(beats)
             self._whole = Fraction(4 * self._bar.metre[0], self._bar.metre[1] or 1) if self._bar.metre else self._whole
         for sign in attributes.iterfind('measure-style/measure-repeat'):
             self._copies = int(number(sign) or 1) if sign.get('type') == 'start' else 0
@@ -269,7 +272,7 @@ class _Part:
             self._remarks[notation.TEMPOS] += qpm is not None
         if qpm and qpm > 0:
             later = _offset(direction, sound) / self._divisions
-            self._remarks[notation.TEMPOS] += later != 0
+            self._remarks[notation.TEMPOS] += later != 0 or direction.tag == 'sound'
             self._bar.tempos.append((max(self._place + later, Fraction(0)), qpm))
         marks = [mark.tag for dynamics in direction.iterfind('direction-type/dynamics') for mark in dynamics]
         self._velocity = next((notation.VELOCITIES[m] for m in marks if m in notation.VELOCITIES), self._velocity)

@@ -443,3 +443,16 @@ def test_a_part_that_is_not_written_in_a_timewise_measure_rests():
         '</score-timewise>'.encode()
     )
     assert sorted(notes(music)) == [(0, 2, 60), (2, 4, 60), (2, 4, 64)]
+
+
+@pytest.mark.parametrize(
+    'measures',
+    [
+        ['<sound tempo="60"/>' + FOUR + note('C4', 16)],
+        [FOUR.replace('<beats>4', '<beats>2+2') + note('C4', 16)],
+        [FOUR + note('C4', 16), '', note('C4', 16)],
+    ],
+    ids=['tempo', 'metre', 'empty measure'],
+)
+def test_what_magenta_does_not_read_is_remarked_on(measures):
+    assert any(remark.differs for remark in read(*measures).remarks)
