@@ -276,13 +276,14 @@ def _read_music(flag: str, fv: flags.FlagValues) -> Any:
         # These limits have no flags here.
         advice = f': {remedy}' if remedy and not remedy.startswith('--') else ''
         raise SolferinoError(f'--{flag}={path}: {reason} ({detail}){advice}.')
+    taken = next((piece for piece in music if piece.notes), None)
+    if taken is None:
+        raise SolferinoError(f'--{flag}={path}: {music[0].silence}. Give a file with notes in it.')
     if len(answers) > 1:
-        logging.warning('%s holds %d tunes: the first that can be read is taken.', Path(path).name, len(answers))
-    sequence = music_pb2.NoteSequence.FromString(music[0].data)
-    if not sequence.notes:
-        raise SolferinoError(f'--{flag}={path}: there are no notes in it. Give a file with some.')
-    if music[0].remarks:
-        noticed = ', '.join(words.counted(remark.times, remark.what) for remark in music[0].remarks)
+        logging.warning('%s holds %d pieces: the first that has notes is taken.', Path(path).name, len(answers))
+    sequence = music_pb2.NoteSequence.FromString(taken.data)
+    if taken.remarks:
+        noticed = ', '.join(words.counted(remark.times, remark.what) for remark in taken.remarks)
         logging.info('%s: %s.', Path(path).name, noticed)
     sequence.filename = path
     return sequence

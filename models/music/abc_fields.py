@@ -19,6 +19,7 @@ _MODES = {
 ALTERATIONS = {'^^': 2, '^': 1, '=': 0, '_': -1, '__': -2}
 _MOST_PARTS = 1000
 _TONIC = re.compile(r'([A-G])([#b]?)\s*([A-Za-z]*)')
+_SMALL_TONIC = re.compile(r'[a-g][#b]?\s*((maj|min|ion|aeo|dor|phr|lyd|mix|loc)[a-z]*|m)?(?=\s|$)', re.IGNORECASE)
 _ACCIDENTAL = re.compile(r'(?:^|\s)(\^\^|__|\^|_|=)([a-gA-G])(?=\s|$|[\^_=])')
 _PARTS = re.compile(r'([A-Za-z])|(\()|(\))|(\d{1,4})')
 
@@ -96,7 +97,7 @@ def key(text: str) -> Key | None:
     explicit = {letter.upper(): ALTERATIONS[sign] for sign, letter in _ACCIDENTAL.findall(words)}
     if re.match(r'none\b', text, re.IGNORECASE) or not text:
         return Key(explicit, None)
-    found = _TONIC.match(text)
+    found = _TONIC.match(text) or _TONIC.match(text[:1].upper() + text[1:] if _SMALL_TONIC.match(text) else '')
     if not found:
         return Key(explicit, None) if explicit else None
     mode = found[3].lower()[:3]

@@ -3,6 +3,7 @@
 Standard: https://abcnotation.com/wiki/abc:standard:v2.1, and what was usual before it.
 """
 
+import codecs
 import collections
 import dataclasses
 import re
@@ -17,9 +18,10 @@ from solferino.models.music.remarks import NOT_UNDERSTOOD, Refused
 _FIELD = re.compile(r'([A-Za-z+]):(?![|:])(.*)')  # d:| is music
 _NUMBER = re.compile(r'X:\s*(\d{0,9})')
 _CHARSET = re.compile(rb'^%%abc-charset\s+(\S+)|^I:abc-charset\s+(\S+)', re.MULTILINE)
-_TEXT_BLOCKS = re.compile(r'^%%begin(text|ps|svg)\b.*?^%%end\1[^\n]*$', re.MULTILINE | re.DOTALL)
-_VOICE = re.compile(r'\[V:([^\]]*)\]')
-_BROKEN = re.compile(r'\[[^\]|:"]*$')
+_TEXT_BEGINS = re.compile(r'^%%begin(text|ps|svg)\b', re.MULTILINE)
+_VOICE = re.compile(r'\[V:([^\[\]]*)\]')
+_BROKEN = re.compile(r'\[[^\[\]|:"]*$')
+_TAG = re.compile(r'</?(html|head|body|pre|p|br|hr|div|h\d|title|textarea)\b[^<>]*>')  # of books cut out of web pages
 _MAX_LINE = 1000  # characters
 _MARKS = (b'\xff\xfe', b'\xfe\xff')  # that UTF-16 begins with
 _COMMENT = re.compile(r'(?<!\\)%.*')
@@ -46,6 +48,7 @@ class Tune(NamedTuple):
 def read(content: bytes) -> list[Tune]:
     """Returns all tunes of a book; one that cannot be read is among them. Raises MemoryError."""
     header, tunes, is_preceded = _split(decode(content))
+    is_preceded |= content.startswith(codecs.BOM_UTF8)
     not_read = content[:2] in _MARKS or 0 in content[:8], is_preceded  # all tunes, or the first, by Magenta
     return [_read(header, lines, not_read[0] or (not i and not_read[1])) for i, lines in enumerate(tunes)]
 
@@ -78,13 +81,15 @@ def _split(text: str) -> tuple[list[str], list[list[str]], bool]:
     """
     header: list[str] = []
     tunes: list[list[str]] = []
-    is_preceded = False
-    for block in _blocks(_TEXT_BLOCKS.sub('%', text)):
+    is_preceded, has_key = False, True  # the last tune
+    for block in _blocks(_without_text_blocks(text)):
         last = tunes[-1] if tunes else ['K:']
         if block[0].startswith('X:'):
             tunes.append(block)
-        elif not _has_key(last) or (tunes and last[-1].startswith('K:') and any('|' in line for line in block)):
+            has_key = _has_key(block)
+        elif not has_key or (tunes and last[-1].startswith('K:') and any('|' in line for line in block)):
             last += block  # an empty line stands within the header, or after it
+            has_key = has_key or _has_key(block)
         elif _has_key(block):
             tunes.append(block)
         elif not tunes and all(_FIELD.match(line) or line.startswith('%') for line in block):
@@ -92,6 +97,22 @@ def _split(text: str) -> tuple[list[str], list[list[str]], bool]:
         elif not tunes:
             is_preceded = True
     return header, tunes, is_preceded
+
+
+def _without_text_blocks(text: str) -> str:
+    kept, place, unclosed = [], 0, set()
+    while begin := _TEXT_BEGINS.search(text, place):
+        kind = begin[1]
+        end = -1 if kind in unclosed else text.find(f'\n%%end{kind}', begin.end())
+        if end < 0:  # so for all that follow, too
+            unclosed.add(kind)
+            kept.append(text[place : begin.end()])
+            place = begin.end()
+        else:
+            kept.append(text[place : begin.start()] + '%')
+            after = text.find('\n', end + 1)
+            place = len(text) if after < 0 else after
+    return ''.join([*kept, text[place:]])
 
 
 def _blocks(text: str) -> list[list[str]]:
@@ -145,6 +166,9 @@ class _Tune:
         if line.startswith('%%'):
             self._directive(line[2:])
             return
+        if _TAG.fullmatch(line):
+            self._remarks[notation.NOT_READ] += 1
+            return
         line = _COMMENT.sub('', line).strip()
         field = _FIELD.match(line)
         if field and field[1] == '+':
@@ -167,6 +191,7 @@ class _Tune:
         if self._in_header:
             for voice in (self._defaults, *self._voices.values()):
                 voice.read_field('Q', self._tempo)
+                voice.settle()
             self._in_header = False
 
     def _current(self) -> Voice:
@@ -179,6 +204,7 @@ class _Tune:
 
     def _read_field(self, name: str, value: str) -> None:
         """A field of a line of its own, or in the music."""
+        self._remarks[notation.NOT_READ] += name == 'P'
         if name == 'V':
             self._read_voice(value)
         elif name == 'P' and self._in_header:
@@ -224,6 +250,9 @@ class _Tune:
         rows = [voice.finish() for voice in voices]
         leader = next((row for row in rows if row), [])
         labels = next((voice.parts for voice in voices if voice.parts), [])
+        for bars in rows:
+            for bar, other in zip(leader, bars if len(bars) == len(leader) else [], strict=False):
+                bar.tempos += [tempo for tempo in other.tempos if tempo not in bar.tempos]
         streams: list[list[Bar]] = []
         instruments: list[Instrument] = []
         for voice, bars in zip(voices, rows, strict=True):

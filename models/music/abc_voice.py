@@ -14,7 +14,7 @@ _NOTE = r"(?P<accidental>\^\^|__|\^/?|_/?|=)?(?P<letter>[A-Ga-g])(?P<octave>[,']
 _TOKENS = re.compile(
     rf"""
     (?P<space>[\s`*$;?@\#\\]+)
-    |(?P<field>\[(?P<name>[A-Za-z]):(?P<value>[^\]]*)\])
+    |(?P<field>\[(?P<name>[A-Za-z]):(?P<value>[^\[\]]*)\])
     |(?P<text>"(?P<words>[^"]*)"?)
     |(?P<last>(?:H|!fermata!)(?=\s*(?:\[?\||:)))
     |(?P<sign>!(?P<decoration>[^!\s|]*)!|\+(?P<decoration_of_old>[A-Za-z.()<>]+)\+)
@@ -22,7 +22,7 @@ _TOKENS = re.compile(
     |(?P<invisible>\[\|\])
     |(?P<bar>(?P<line>(?:\[\||\|\]|\||:)+)(?:\s*\[?\s*(?P<ending>\d[\d,.\-]*))?)
     |(?P<bracket>\[\s*(?P<numbers>\d[\d,.\-]*))
-    |(?P<chord>\[(?P<notes>[^\]|]*)\](?P<times>\d*(?:/+\d*)?))
+    |(?P<chord>\[(?P<notes>[^\[\]|]*)\](?P<times>\d*(?:/+\d*)?))
     |(?P<tuplet>\((?P<p>\d)(?::(?P<q>\d{{0,3}}))?(?::(?P<r>\d{{0,3}}))?)
     |(?P<note>{_NOTE})
     |(?P<rests>[ZX](?P<bars>\d{{0,6}}))
@@ -37,7 +37,7 @@ _TOKENS = re.compile(
     re.VERBOSE,
 )
 _NOTES = re.compile(_NOTE + r'(?P<tie>-?)')
-_UNQUOTED = re.compile(r'"[^"]*"|![^!]*!|\{[^}]*\}')
+_UNQUOTED = re.compile(r'"[^"]*"|![^!]*!|\{[^{}]*\}')
 _STEPS = {'C': 0, 'D': 2, 'E': 4, 'F': 5, 'G': 7, 'A': 9, 'B': 11}
 _ALTERATIONS = abc_fields.ALTERATIONS | {'^/': 1, '_/': 0}  # quarter tones are rounded up
 _MIDDLE_C = 60  # C, and c is the one above it
@@ -47,6 +47,7 @@ _WORD = re.compile(r'[A-Za-z]{4,}')
 _NO_NOTES = re.compile('[h-tw]')
 # What note-seq's reader does not know: it leaves the tune out.
 _NOT_READ = frozenset(('chord', 'rest', 'rests', 'tuplet', 'overlay', 'bracket', 'field', 'sign', 'last', 'spacer'))
+_UNKNOWN = frozenset('#$*;?@`IJKNQRUVWYhijklmnopqrstw')  # to it likewise
 _MOST_RESTS = 1000  # bars
 
 
@@ -69,6 +70,8 @@ class Voice:
         self._key = abc_fields.Key({}, None)
         self._octave = self._clef_octave = self._semitones = 0
         self._program, self._is_drum = 0, False
+        self._drums: dict[tuple[str, int, int], int] = {}  # pitches, by letter, octave and alteration
+        self._symbols = {'S': 'segno', 'O': 'coda'}  # decorations of one letter
         self._velocity = notation.DEFAULT_VELOCITY
         self._propagation = 'pitch'
         self._bars: list[Bar] = []
@@ -108,6 +111,8 @@ class Voice:
             qpm = abc_fields.tempo(value, self._unit_length())
             if qpm:
                 self._bar.tempos.append((self._place, qpm))
+            elif value and '"' not in value:
+                self._remarks[notation.NOT_READ] += 1
         elif name == 'K':
             self.read_properties(value)
             key = abc_fields.key(value)
@@ -115,8 +120,14 @@ class Voice:
                 self._key = key
                 self._remarks[notation.NOT_READ] += key.signature is None
                 self._here().key = key.signature or self._here().key
+        elif name == 'U' and (found := re.match(r'([H-Wh-w~])\s*=\s*[!+]?([^!+]*)', value)):
+            self._symbols[found[1]] = found[2].strip()
         elif name == 'P' and value:
             self.parts.append((value[0], len(self._bars) + (self._place > 0)))
+
+    def settle(self) -> None:
+        """Ends the header: a metre that comes later does not change the unit of lengths (section 3.1.7)."""
+        self._unit = self._unit_length()
 
     def _here(self) -> Bar:
         """The bar that a metre or key begins with."""
@@ -132,15 +143,17 @@ class Voice:
                 self._semitones = int(value)
             elif name in ('name', 'nm'):
                 self.name = value
-        clef = re.search(r'(?:clef=|\b)(treble|alto|tenor|bass|perc)[1-5]?([+-]8)?', text)
+        bare = re.sub(r'(?!clef)\b[a-z]+=("[^"]*"|\S+)', ' ', text)  # a name may be that of a clef
+        clef = re.search(r'(?:clef="?|\b)(treble|alto|tenor|bass|perc)[1-5]?([+-]8)?', bare)
         if clef:
             self._clef_octave = int(clef[2][0] + '1') if clef[2] else 0
             self._is_drum = clef[1] == 'perc'
 
     def directive(self, words: list[str]) -> None:
-        """%%MIDI and %%propagate-accidentals."""
+        """%%MIDI, its drummap too, and %%propagate-accidentals."""
         if len(words) >= 2 and words[0] == 'propagate-accidentals':
             self._propagation = words[1]
+            self._remarks[notation.NOT_READ] += words[1] != 'pitch'
         if len(words) < 3 or words[0] != 'MIDI' or not re.fullmatch(r'[+-]?\d{1,3}', words[-1]):
             return
         value = int(words[-1])
@@ -151,6 +164,9 @@ class Voice:
             self._is_drum = value == 10
         elif words[1] == 'transpose':
             self._semitones = value
+        elif words[1] == 'drummap' and (note := re.fullmatch(_NOTE, words[2])) and 0 <= value <= 127:
+            place = note['letter'].upper(), _octave(note)
+            self._drums[(*place, _ALTERATIONS.get(note['accidental'], 0))] = value
 
     # Music.
 
@@ -162,7 +178,8 @@ class Voice:
             token = _TOKENS.match(line, end)
             assert token
             end = token.end()
-            if token.lastgroup in _NOT_READ or (token['space'] and '`' in token['space']):
+            is_letter = token.lastgroup in ('space', 'symbol')
+            if token.lastgroup in _NOT_READ or (is_letter and not _UNKNOWN.isdisjoint(token[0])):
                 self._remarks[notation.NOT_READ] += 1
             match token.lastgroup:
                 case 'note':
@@ -194,7 +211,7 @@ class Voice:
                 case 'last':  # a fermata over a bar line is where a da capo ends
                     self._bar.marks.is_fine = True
                 case 'symbol':
-                    self._read_sign({'S': 'segno', 'O': 'coda'}.get(token['symbol'], ''))
+                    self._read_sign(self._symbols.get(token['symbol'], ''))
                 case 'grace':
                     self._remarks[notation.GRACE_NOTES] += len(_NOTES.findall(token['grace']))
                 case 'other' if token['other'] not in '()!+]}\x00':
@@ -262,7 +279,7 @@ class Voice:
     def _sound(self, note: 're.Match[str]', length: Fraction, is_tied: bool) -> tuple[str, int, int]:
         """Adds a note. Returns its letter, octave and alteration."""
         letter = note['letter'].upper()
-        octave = int(note['letter'].islower()) + note['octave'].count("'") - note['octave'].count(',')
+        octave = _octave(note)
         place = letter, octave
         held = place if self._propagation == 'octave' else (letter, 0)
         if note['accidental']:
@@ -275,8 +292,13 @@ class Voice:
         else:
             alteration = self._accidentals.get(held, self._key.alterations.get(letter, 0))
         pitch = _MIDDLE_C + 12 * octave + _STEPS[letter] + alteration
-        if not self._is_drum:
-            pitch += 12 * (self._octave + self._clef_octave) + self._semitones
+        self._remarks[notation.DRUMS] += self._is_drum
+        if self._is_drum:
+            pitch = self._drums.get((letter, octave, alteration), pitch)
+        else:
+            shift = 12 * (self._octave + self._clef_octave) + self._semitones
+            self._remarks[notation.NOT_READ] += shift != 0
+            pitch += shift
         player = (0 if self._is_drum else self._program), self._is_drum
         if player not in self.players:
             self.players.append(player)
@@ -298,6 +320,7 @@ class Voice:
 
     def _break(self, signs: str) -> None:
         """Broken rhythm: lengthens the last note by what it takes of the next, or the other way."""
+        self._remarks[notation.NOT_READ] += len(signs) > 1
         short = Fraction(1, 2 ** min(len(signs), 8))
         before, self._broken = (2 - short, short) if signs[0] == '>' else (short, 2 - short)
         if not self._last or not self._place:
@@ -393,6 +416,11 @@ class Voice:
         # A repeat that begins at the very end is one that ends there, |:| say.
         self._read_bar_line(':|' if self._bar.marks.begins_repeat and not self._bar.length else '|', '')
         return self._bars
+
+
+def _octave(note: 're.Match[str]') -> int:
+    """Of a note, from that of middle C."""
+    return int(note['letter'].islower()) + note['octave'].count("'") - note['octave'].count(',')
 
 
 def _check_is_music(line: str, number: int) -> None:

@@ -35,6 +35,7 @@ _METAS = {
 }
 _OTHER_METAS = 'other odd meta events passed over'
 _SYSEX = 'odd system exclusive messages passed over'
+_ESCAPED = 'escaped messages passed over'
 _SYSTEM = 'system messages passed over'
 _RUNS_ON = 'statuses that run on across system messages'
 _UNDEFINED = 'undefined messages passed over'
@@ -179,7 +180,7 @@ class _Walk:
             start = track + _CHUNK.size
             end = start + _CHUNK.unpack_from(content, track)[1]
             # After the last track there may be anything.
-            ends_well = self.tracks + 1 >= declared and content[start:end].endswith(b'\xff\x2f\x00')
+            ends_well = self.tracks + 1 >= declared and content.endswith(b'\xff\x2f\x00', start, end)
             ends_well = ends_well and end <= len(content)
             if end == len(content) or ends_well or content.startswith(b'MTrk', end) or _is_chunk(content, end):
                 self._track(start, end, believed=True)
@@ -207,7 +208,7 @@ class _Walk:
                 status = running
                 counts[_RUNS_ON] += interrupted
             if delta >= _LARGEST_DELTA and not ended:
-                raise Refused(DAMAGED, f'a delta time of {delta:,} ticks, more than four bytes can say')
+                raise Refused(DAMAGED, 'a delta time of more ticks than four bytes can say')
             tick += delta
             if place >= limit:
                 counts[_CUT] += 1
@@ -219,7 +220,7 @@ class _Walk:
                 place = self._meta_event(delta, tick, place, limit)
                 ended = ended or ends
             elif status in (midi_events.SYSEX, midi_events.SYSEX_MORE):
-                place, interrupted = self._exclusive(place, limit), True
+                place, interrupted = self._exclusive(status, place, limit), True
             elif status >= midi_events.NOTE_OFF:
                 interrupted = True
                 counts[_UNDEFINED if status in _UNDEFINED_STATUSES else _SYSTEM] += 1
@@ -237,12 +238,15 @@ class _Walk:
         return min(place, limit), ended
 
     def _number(self, place: int, limit: int) -> tuple[int, int]:
-        """The variable-length number here, and the place after it, `limit` if it does not end before."""
+        """The variable-length number here, and the place after it, `limit` if it does not end before.
+
+        One that no file means is cut down to a number that is still too large.
+        """
         content, value = self._content, 0
         while place < limit:
             byte = content[place]
             place += 1
-            value = value << 7 | byte & 0x7F
+            value = min(value << 7 | byte & 0x7F, _LATEST_TICK)
             if byte < midi_events.NOTE_OFF:
                 break
         return value, place
@@ -280,7 +284,7 @@ class _Walk:
             self._counts[midi_events.UNKNOWN_DELTAS] += 1
         return start + size
 
-    def _exclusive(self, place: int, limit: int) -> int:
+    def _exclusive(self, status: int, place: int, limit: int) -> int:
         size, start = self._number(place, limit)
         end = start + size
         if end > limit:  # its length is wrong: its data end before the next byte with a top bit
@@ -292,7 +296,8 @@ class _Walk:
                 end += 1 if self._content[end] == midi_events.SYSEX_MORE else -1  # which follows upon a delta time
             return max(end, start)
         if not self._content[start:end].removeprefix(b'\xf0').removesuffix(b'\xf7').isascii():
-            self._counts[_SYSEX] += 1
+            # After F7 there may be any bytes, a song's start say.
+            self._counts[_SYSEX if status == midi_events.SYSEX else _ESCAPED] += 1
         return end
 
 

@@ -57,7 +57,7 @@ def read(content: bytes) -> Music:
         part = _Part(parts.listed.get(identity), instruments, remarks)
         read_parts.append([part.read(measure) for measure in measures])
         musicxml_marks.mark([bar.marks for bar in read_parts[-1]], measures)
-    if parts.is_unusual:
+    if parts.is_unusual or any(not bar.length for part in read_parts for bar in part):
         remarks[notation.NOT_READ] += 1
     channels = [text(parts.listed.get(identity), 'midi-instrument/midi-channel') for identity in parts.measures]
     if not any(bar.metre and bar.metre[0] for part in read_parts for bar in part):
@@ -114,6 +114,7 @@ class _Part:
         self._velocity = notation.DEFAULT_VELOCITY
         self._measures: list[Bar] = []
         self._copies = 0  # of how many measures those are repetitions that are now read, as a sign says
+        self._whole = Fraction(0)  # quarters of a measure by its metre; 0 of free metre
         self._bar = Bar()
         self._place = Fraction(0)  # quarters from the beginning of the measure
         self._chord = Fraction(0)  # where a note begins that has <chord>
@@ -141,6 +142,7 @@ class _Part:
                     self._remarks[notation.NOT_READ] += bool(_ODD_HARMONY.match(text(element, 'kind')))
         if self._copies and not self._bar.notes and len(self._measures) >= self._copies:
             self._bar.notes = self._measures[-self._copies].notes
+            self._remarks[notation.NOT_READ] += 1
         self._measures.append(self._bar)
         return self._bar
 
@@ -173,6 +175,10 @@ class _Part:
             self._remarks[notation.GRACE_NOTES] += note.find('rest') is None
             return
         written, length = self._duration(note)
+        rest = note.find('rest')
+        if rest is not None and rest.get('measure') == 'yes' and 0 < self._whole < length:
+            length = self._whole  # a whole rest by its looks, in three-four time say
+            self._remarks[notation.NOT_READ] += 1
         start = self._chord if note.find('chord') is not None else self._place
         if note.find('chord') is None:
             self._chord = self._place
@@ -180,7 +186,7 @@ class _Part:
             self._written += written
             self._exact.setdefault(self._written, self._place)
         self._bar.length = max(self._bar.length, start + length)
-        if note.find('rest') is not None:
+        if rest is not None:
             return
         if note.find('cue') is not None:
             self._remarks[notation.CUE_NOTES] += 1
@@ -239,6 +245,9 @@ class _Part:
             self._read_key(key)
         for time in attributes.iterfind('time'):
             self._bar.metre = _metre(time) or self._bar.metre
+            beats = [beats.text or '' for beats in time.iterfind('beats')]
+            self._remarks[notation.NOT_READ] += len(beats) > 1 or '+' in ''.join(beats)
+            self._whole = Fraction(4 * self._bar.metre[0], self._bar.metre[1] or 1) if self._bar.metre else self._whole
         for sign in attributes.iterfind('measure-style/measure-repeat'):
             self._copies = int(number(sign) or 1) if sign.get('type') == 'start' else 0
 
@@ -262,7 +271,9 @@ class _Part:
             qpm = next((pace for mark in direction.iter('metronome') if (pace := _metronome(mark))), None)
             self._remarks[notation.TEMPOS] += qpm is not None
         if qpm and qpm > 0:
-            self._bar.tempos.append((self._place, qpm))
+            later = _offset(direction, sound) / self._divisions
+            self._remarks[notation.TEMPOS] += later != 0 or direction.tag == 'sound'
+            self._bar.tempos.append((max(self._place + later, Fraction(0)), qpm))
         marks = [mark.tag for dynamics in direction.iterfind('direction-type/dynamics') for mark in dynamics]
         self._velocity = next((notation.VELOCITIES[m] for m in marks if m in notation.VELOCITIES), self._velocity)
         if sound is not None and sound.get('dynamics'):
@@ -318,6 +329,15 @@ def _velocity(percent: str, otherwise: int) -> int:
     """Loudness is written in per cent of MIDI's velocity 90."""
     value = _finite(percent)
     return otherwise if value is None else min(round(value * 90 / 100), 127)
+
+
+def _offset(direction: Element, sound: Element | None) -> Fraction:
+    """How much later than where it stands in the file a direction sounds, in divisions."""
+    of_sound = None if sound is None else sound.find('offset')
+    offset = direction.find('offset') if of_sound is None else of_sound
+    if offset is None or (of_sound is None and offset.get('sound') != 'yes'):  # it is only printed there
+        return Fraction(0)
+    return number(offset) or Fraction(0)
 
 
 def _metronome(mark: Element) -> Fraction | None:

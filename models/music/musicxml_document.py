@@ -19,6 +19,7 @@ _ENCODING = re.compile(rb'^\s*<\?xml[^>]*?encoding\s*=\s*["\']([A-Za-z0-9._-]+)[
 DAMAGE = (ElementTree.ParseError, zipfile.BadZipFile, zlib.error, EOFError, ValueError)
 # Endings of scores in a container that does not say where its score is.
 _SCORES = ('.xml', '.musicxml')
+_NO_SCORES = ('META-INF/', '__MACOSX/')  # the latter's are of files' icons
 
 
 class Parts:
@@ -35,9 +36,11 @@ class Parts:
         self.listed = {part.get('id', ''): part for part in root.iterfind('part-list/score-part')}
         self.measures: dict[str, list[Element]] = {}
         if root.tag == 'score-timewise':
-            for measure in root.iterfind('measure'):
+            for number, measure in enumerate(root.iterfind('measure')):
                 for part in measure.iterfind('part'):
-                    self.measures.setdefault(part.get('id', ''), []).append(part)
+                    before = self.measures.setdefault(part.get('id', ''), [])
+                    before += [Element('part') for _ in range(number - len(before))]  # in which it is not written
+                    before.append(part)
         else:
             for part in root.iterfind('part'):
                 self.measures.setdefault(part.get('id', ''), []).extend(part.iterfind('measure'))
@@ -70,7 +73,7 @@ def _unpacked(content: bytes) -> bytes:
         if 'META-INF/container.xml' in names:
             files = _root(archive.read('META-INF/container.xml')).iter()
             listed = [file.get('full-path', '') for file in files if file.tag.rsplit('}', 1)[-1] == 'rootfile']
-        scores = [name for name in names if name.lower().endswith(_SCORES) and not name.startswith('META-INF/')]
+        scores = [name for name in names if name.lower().endswith(_SCORES) and not name.startswith(_NO_SCORES)]
         wanted = next((name for name in [*listed, *scores] if name in names), None)
         if wanted is None:
             raise Refused(NOT_MUSICXML, 'an archive without a score')

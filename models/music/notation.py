@@ -219,7 +219,8 @@ def _tempos(played: list[_Played]) -> list[tuple[Fraction, Fraction]]:
     changes: list[tuple[Fraction, Fraction]] = []
     for p in played:
         changes.append((p.start, at_start[p.number]))
-        changes += [(p.start + place, qpm) for place, qpm in sorted(p.bar.tempos, key=lambda tempo: tempo[0])]
+        within = [(p.start + min(place, p.bar.length), qpm) for place, qpm in p.bar.tempos]
+        changes += sorted(within, key=lambda tempo: tempo[0])
     return _changing(changes) or [(Fraction(0), DEFAULT_QPM)]
 
 

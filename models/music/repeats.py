@@ -52,7 +52,7 @@ def order(marks: list[Marks]) -> list[tuple[int, int]]:
     Raises Refused if there is no end of it.
     """
     groups = _groups(marks)
-    segno = next((i for i, mark in enumerate(marks) if mark.is_segno), 0)
+    codas, segnos = _next_codas(marks), _last_segnos(marks)
     played: list[tuple[int, int]] = []
     i, begin, count, jumped = 0, 0, 1, False
     taken: set[int] = set()
@@ -76,7 +76,7 @@ def order(marks: list[Marks]) -> list[tuple[int, int]]:
             continue
         if (returns and not group) or (group and i + 1 == group.end):
             begin, count = i + 1, 1
-        coda = next((j for j in range(i + 1, len(marks)) if marks[j].is_coda), None)
+        coda = codas[i]
         if jumped and mark.is_fine:
             break
         if jumped and mark.to_coda and coda is not None:
@@ -84,11 +84,31 @@ def order(marks: list[Marks]) -> list[tuple[int, int]]:
             begin, count = i, 1
         elif mark.jump and i not in taken:
             taken.add(i)
-            i, jumped = segno if mark.jump == TO_SEGNO else 0, True
+            i, jumped = segnos[i] if mark.jump == TO_SEGNO else 0, True
             begin, count = i, 1
         else:
             i += 1
     return played
+
+
+def _next_codas(marks: list[Marks]) -> list[int | None]:
+    """For each bar the next one after it that begins with a coda."""
+    following: list[int | None] = []
+    coda = None
+    for i in reversed(range(len(marks))):
+        following.append(coda)
+        coda = i if marks[i].is_coda else coda
+    return following[::-1]
+
+
+def _last_segnos(marks: list[Marks]) -> list[int]:
+    """For each bar the last one up to it that begins with a segno, or else the first of all, or the first bar."""
+    segno = next((i for i, mark in enumerate(marks) if mark.is_segno), 0)
+    last = []
+    for i, mark in enumerate(marks):
+        segno = i if mark.is_segno else segno
+        last.append(segno)
+    return last
 
 
 @dataclasses.dataclass

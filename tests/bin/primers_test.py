@@ -256,7 +256,7 @@ def test_other_kinds_of_files_are_taken(begin: Any, tmp_path: Path) -> None:
     ran = begin(('melody_rnn', 'mono_rnn'), f'--primer_midi={tmp_path}/tunes.abc')
     assert (ran.code, ran.metre) == (0, '3/4')
     assert [note.pitch for note in ran.music.notes[:6]] == [60, 62, 64, 65, 67, 69]
-    assert 'tunes.abc holds 2 tunes: the first that can be read is taken.' in ran.said
+    assert 'tunes.abc holds 2 pieces: the first that has notes is taken.' in ran.said
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,16 @@ def test_files_that_are_no_music_are_said_with_a_remedy(
 
 def test_a_file_without_notes_is_said(begin: Any, field: Path) -> None:
     ran = begin(('piano_rnn', 'gru_nade'), f'--primer_midi={field}/piano/prime_empty.mid')
-    assert ran.code == 1 and 'prime_empty.mid: there are no notes in it.' in ran.said
+    assert ran.code == 1 and 'prime_empty.mid: no note is struck.' in ran.said
+    file = 'unclosed_and_overlapping/all_never_closed.mid'
+    ran = begin(('melody_rnn', 'mono_rnn'), f'--primer_midi={field / file}')
+    assert ran.code == 1 and 'all_never_closed.mid: no note has a length' in ran.said
+
+
+def test_a_tune_without_notes_is_passed_over(begin: Any, tmp_path: Path) -> None:
+    (tmp_path / 'book.abc').write_text('X:1\nK:C\n\nX:2\nL:1/4\nK:C\nCDEF|\n')
+    ran = begin(('melody_rnn', 'mono_rnn'), f'--primer_midi={tmp_path}/book.abc')
+    assert ran.code == 0 and 'book.abc holds 2 pieces' in ran.said
 
 
 def test_how_to_keep_notes_needs_notes(begin: Any) -> None:

@@ -1,5 +1,7 @@
 """Tunes are read as they sound, each by itself."""
 
+import time
+
 import hypothesis
 import hypothesis.strategies as st
 import pytest
@@ -269,3 +271,78 @@ def test_a_melody_that_is_written_is_read(melody):
 def test_nothing_that_is_written_stops_the_reader(body, with_header):
     for tune in abc_tunes.read(((HEAD if with_header else '') + body).encode()):
         assert (tune.music is None) != (tune.error is None)
+
+
+def test_a_metre_in_the_music_leaves_the_unit_of_lengths():
+    assert lengths('C8|\nM:4/4\nC16|[M:2/4]C8|', 'X:1\nM:2/4\nK:C\n') == [2, 4, 2]
+
+
+def test_a_tempo_of_another_voice_holds_for_all():
+    music = read('V:1\nC4|C4|\nV:2\nE4|[Q:1/4=60]E4|')
+    assert music.tempos == [(0, 120), (2, 60)]
+
+
+def test_a_name_of_a_voice_is_no_clef():
+    head = 'X:1\nL:1/4\nV:1 name="Snare, perc" clef=treble\nV:2 nm=tenor-8 clef="bass"\nK:C\n'
+    assert [i.is_drum for i in read('[V:1]C\n[V:2]C', head).instruments] == [False, False]
+    assert pitches('[V:1]z\n[V:2]C', head) == [60]
+
+
+def test_tags_of_a_web_page_are_no_music():
+    assert pitches('CDEF|\n</pre>') == [60, 62, 64, 65]
+
+
+@pytest.mark.parametrize(
+    'book',
+    [
+        '[' * 50_000,
+        '[A' * 30_000,
+        '{' * 100_000,
+        '[V:' * 30_000,
+        'X:1\n' + 'some words here\n\n' * 20_000,
+        '%%begintext\n' * 20_000,
+        'A!segno!|B!D.S.!|' * 2000,
+    ],
+    ids=['brackets', 'chords', 'grace notes', 'voices', 'text', 'blocks of text', 'jumps'],
+)
+def test_no_line_takes_long(book):
+    """Ten seconds and more before, quadratic in its length."""
+    before = time.process_time()
+    abc_tunes.read((book if book.startswith('X:') else HEAD + book).encode())
+    assert time.process_time() - before < 6  # seconds
+
+
+def test_symbols_mean_what_the_tune_says():
+    head = HEAD.replace('K:C', 'U:S=!fermata!\nU: n = !D.C.!\nK:C')
+    assert pitches('C4|SD4|E4!D.S.!|', head) == [60, 62, 64, 60, 62, 64]  # S is no segno
+    assert pitches('C4!fine!|D4n|', head) == [60, 62, 60]
+
+
+def test_drums_are_those_of_the_map():
+    head = 'X:1\nL:1/4\n%%MIDI drummap ^g 42\n%%MIDI drummap C, 36\nK:C clef=perc\n'
+    assert pitches('^g C, C g', head) == [42, 36, 60, 42]  # the sharp holds through the bar
+
+
+@pytest.mark.parametrize(
+    'body, head',
+    [
+        ('A>>B', HEAD),
+        ('C$D|nE', HEAD),
+        ('P:A\nC4|', HEAD),
+        ('C', HEAD.replace('K:C', 'K:C octave=-1')),
+        ('C', HEAD.replace('K:C', 'K:C clef=perc')),
+        ('C', HEAD.replace('K:C', 'Q:Allegro\nK:C')),
+        ('^CC', HEAD.replace('K:C', 'I:propagate-accidentals not\nK:C')),
+        ('C', '\ufeff' + HEAD),
+    ],
+)
+def test_what_magenta_does_not_read_is_remarked_on(body, head):
+    """It leaves these tunes out, or reads other notes."""
+    assert any(remark.differs for remark in read(body, head).remarks)
+
+
+@pytest.mark.parametrize(
+    'key, pitch', [('g', 66), ('e minor', 66), ('d mix', 66), ('bb', 65), ('bass', 65), ('clef=alto', 65)]
+)
+def test_keys_in_small_letters(key, pitch):
+    assert pitches('F', f'X:1\nL:1/4\nK:{key}\n') == [pitch]

@@ -167,6 +167,7 @@ def test_smpte_time_does_not_depend_on_the_tempo(frames, ticks, seconds):
         (midi(PLAYED, resolution=0x10000 - 25 * 256), DAMAGED, 'a frame 0 ticks'),
         (b'MThd\x00\x00\x00\x02\x00\x00' + chunk(PLAYED), DAMAGED, 'header has 2 bytes'),
         (midi(5 * b'\xff' + b'\x7f' + PLAYED), DAMAGED, 'delta time'),
+        (midi(100_000 * b'\xff' + b'\x7f' + PLAYED), DAMAGED, 'delta time'),  # more digits than Python writes
         (midi(b'\x00\x90\x90\x90' * 10 + PLAYED), DAMAGED, '10 events are broken'),
         (midi(b'\xff\xff\xff\x7f\xb0\x00\x00' * 4200 + PLAYED), 'longer than a day', 'tick 1,127'),
     ],
@@ -180,3 +181,10 @@ def test_refusals_are_true_of_the_file(content, reason, detail):
 def test_damages_in_words():
     assert midi_walk.damages(midi_walk.read(SONG[:-1])) == '1 track cut short, read up to there'
     assert not midi_walk.damages(midi_walk.read(b'junk' + SONG))
+
+
+def test_escaped_bytes_are_no_damage():
+    """After F7 there may be any bytes (Standard MIDI Files 1.0): a song's start here."""
+    events = midi_walk.read(midi(b'\x00\xf7\x01\xfa' + PLAYED + END))
+    assert [remark.what for remark in events.remarks] == ['escaped messages passed over']
+    assert not midi_walk.damages(events)

@@ -400,3 +400,59 @@ def test_a_melody_that_is_written_is_read(melody):
             written += note(name, length, '|<tie type="start"/>' if goes_on else '')
         measures.append((FOUR if not measures else '') + written)
     assert notes(read(*measures)) == sounding(melody)
+
+
+def test_a_tempo_sounds_at_its_offset():
+    direction = (
+        '<direction><direction-type><words>Presto</words></direction-type>{}<sound tempo="60">{}</sound></direction>'
+    )
+    for after, within in [('<offset sound="yes">8</offset>', ''), ('', '<offset>8</offset>')]:
+        music = read(FOUR + direction.format(after, within) + note('C4', 8) + note('D4', 8), note('E4', 16))
+        assert notes(music) == [(0, 1, 60), (1, 3, 62), (3, 7, 64)]
+        assert notation.TEMPOS in noticed(music)
+    printed = read(FOUR + direction.format('<offset>8</offset>', '') + note('C4', 16))
+    assert printed.tempos == [(0, 60)]
+    for offset, tempos in [(-8, [(0, 60)]), (99, [(0, 120), (2, 60)])]:  # not beyond the bar
+        music = read(FOUR + direction.format('', f'<offset>{offset}</offset>') + note('C4', 16), note('D4', 16))
+        assert music.tempos == tempos
+
+
+def test_a_whole_rest_is_a_bar_of_its_metre():
+    three = FOUR.replace('<beats>4', '<beats>3')
+    rest = '<note><rest measure="yes"/><duration>16</duration><type>whole</type></note>'
+    backup = '<backup><duration>16</duration></backup>'
+    music = read(three + rest + backup + note('E4', 12), rest, note('C4', 12))
+    assert notes(music) == [(0, 1.5, 64), (3, 4.5, 60)]
+    assert music.metres == [(0, 3, 4)]
+
+
+def test_a_score_that_was_packed_by_hand_on_a_mac():
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, 'w') as archive:
+        archive.writestr('__MACOSX/._score.xml', b'\0\5\x16\7')
+        archive.writestr('score.xml', score(FOUR + note()))
+    assert notes(musicxml.read(file.getvalue())) == [(0, 0.5, 60)]
+
+
+def test_a_part_that_is_not_written_in_a_timewise_measure_rests():
+    first, second = FOUR + note('C4', 16), FOUR + note('E4', 16)
+    music = musicxml.read(
+        '<score-timewise><part-list/>'
+        f'<measure number="1"><part id="A">{first}</part></measure>'
+        f'<measure number="2"><part id="A">{first}</part><part id="B">{second}</part></measure>'
+        '</score-timewise>'.encode()
+    )
+    assert sorted(notes(music)) == [(0, 2, 60), (2, 4, 60), (2, 4, 64)]
+
+
+@pytest.mark.parametrize(
+    'measures',
+    [
+        ['<sound tempo="60"/>' + FOUR + note('C4', 16)],
+        [FOUR.replace('<beats>4', '<beats>2+2') + note('C4', 16)],
+        [FOUR + note('C4', 16), '', note('C4', 16)],
+    ],
+    ids=['tempo', 'metre', 'empty measure'],
+)
+def test_what_magenta_does_not_read_is_remarked_on(measures):
+    assert any(remark.differs for remark in read(*measures).remarks)

@@ -50,6 +50,7 @@ def marks(bar):
         ('. F . D', '0 1 2 3 0 1'),
         ('. F .', '0 1 2'),
         ('. S .G .', '0 1 2 1 2 3'),
+        ('S .G S .G', '0 1 0 1 2 3 2 3'),  # to the segno of the same piece
         ('. S T . G C .', '0 1 2 3 4 1 2 5 6'),
         ('(. .) F .D', '0 1 0 1 2 3 0 1 2'),  # no repeats after a jump
         ('(. 1) 2 .D', '0 1 0 2 3 0 2 3'),  # and the last ending
