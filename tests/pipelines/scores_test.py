@@ -247,3 +247,25 @@ def test_neither_note_seq_nor_protobuf_is_loaded_for_scores():
     """
     done = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize(
+    'book',
+    [
+        '[' * 50_000,
+        '[A' * 30_000,
+        '{' * 100_000,
+        '[V:' * 30_000,
+        'X:1\n' + 'some words here\n\n' * 20_000,
+        '%%begintext\n' * 20_000,
+        'A!segno!|B!D.S.!|' * 2000,
+    ],
+    ids=['brackets', 'chords', 'grace notes', 'voices', 'text', 'blocks of text', 'jumps'],
+)
+def test_long_lines_stay_within_the_limits(book, tmp_path):
+    """Half a minute and more before, quadratic in their length."""
+    path = tmp_path / 'long.abc'
+    path.write_text(book if book.startswith('X:') else 'X:1\nL:1/4\nK:C\n' + book)
+    with Parser(Limits()) as parser:
+        answers = parser.parse_file(path)
+    assert not [a for a in answers if isinstance(a, LeftOut) and a.reason == parsing.TOO_LONG]

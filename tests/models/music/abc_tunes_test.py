@@ -1,7 +1,5 @@
 """Tunes are read as they sound, each by itself."""
 
-import time
-
 import hypothesis
 import hypothesis.strategies as st
 import pytest
@@ -290,26 +288,6 @@ def test_a_name_of_a_voice_is_no_clef():
 
 def test_tags_of_a_web_page_are_no_music():
     assert pitches('CDEF|\n</pre>') == [60, 62, 64, 65]
-
-
-@pytest.mark.parametrize(
-    'book',
-    [
-        '[' * 50_000,
-        '[A' * 30_000,
-        '{' * 100_000,
-        '[V:' * 30_000,
-        'X:1\n' + 'some words here\n\n' * 20_000,
-        '%%begintext\n' * 20_000,
-        'A!segno!|B!D.S.!|' * 2000,
-    ],
-    ids=['brackets', 'chords', 'grace notes', 'voices', 'text', 'blocks of text', 'jumps'],
-)
-def test_no_line_takes_long(book):
-    """Ten seconds and more before, quadratic in its length."""
-    before = time.process_time()
-    abc_tunes.read((book if book.startswith('X:') else HEAD + book).encode())
-    assert time.process_time() - before < 6  # seconds
 
 
 def test_symbols_mean_what_the_tune_says():
