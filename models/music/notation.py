@@ -26,7 +26,7 @@ DEFAULT_VELOCITY = VELOCITIES['mf']
 RESOLUTION = 220  # ticks per quarter, as note-seq says of scores; times are not rounded to it
 
 # Words of remarks.
-REPEATS = 'repeats and jumps played out'
+REPEATS = 'pieces with repeats or jumps, played out'
 TIES = 'tied notes joined'
 GRACE_NOTES = 'grace notes left out'
 CUE_NOTES = 'cue notes left out'

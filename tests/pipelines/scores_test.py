@@ -215,7 +215,7 @@ def test_tunes_that_are_left_out_are_named_in_the_manifest(tmp_path):
     [left_out] = manifest['left_out']
     assert left_out['reason'] == parsing.NOT_UNDERSTOOD
     assert left_out['detail'].startswith('tune 2 "The Bad": text among the notes')
-    assert manifest['remarks'][0]['remarks'] == {'repeats and jumps played out': 1}
+    assert manifest['remarks'][0]['remarks'] == {'pieces with repeats or jumps, played out': 1}
 
 
 def test_damaged_scores(parser, tmp_path):
