@@ -41,13 +41,13 @@ class Bundle:
 
 
 def write(path: str | pathlib.Path, bundle: Bundle) -> None:
-    """Writes a bundle, whole or not at all."""
+    """Writes a bundle, whole or not at all. Raises SolferinoError if something else than a bundle has the name."""
     proto = generator_pb2.GeneratorBundle()
     proto.generator_details.id = bundle.generator_id
     proto.generator_details.description = bundle.generator_description
     proto.bundle_details.description = bundle.description
     proto.checkpoint_file.append(tensors.dump(bundle.weights, bundle.settings))
-    files.atomic_write(str(path), proto.SerializeToString(deterministic=True))
+    files.atomic_write(str(path), proto.SerializeToString(deterministic=True), KIND)
 
 
 def read(path: str | pathlib.Path) -> Bundle:
@@ -73,6 +73,17 @@ def read(path: str | pathlib.Path) -> Bundle:
         proto.bundle_details.description,
         by_magenta=bool(proto.metagraph_file),
     )
+
+
+def _is_bundle(path: str) -> bool:
+    try:
+        proto = generator_pb2.GeneratorBundle.FromString(pathlib.Path(path).read_bytes())
+    except message.DecodeError:
+        return False
+    return bool(proto.checkpoint_file and proto.generator_details.id)
+
+
+KIND = files.Kind('a bundle', _is_bundle)
 
 
 def _ours(proto: Any, path: pathlib.Path) -> tuple[Weights, dict[str, Any]]:

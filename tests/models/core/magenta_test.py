@@ -202,8 +202,8 @@ def test_convert_bundle(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     before = bundle.read_bytes()
     (tmp_path / 'link.mag').symlink_to(bundle)
     for target, says in (
-        (bundle, 'is the bundle to read itself'),
-        (tmp_path / 'link.mag', 'is the bundle to read itself'),
+        (bundle, 'is read here'),
+        (tmp_path / 'link.mag', 'is read here'),
         (tmp_path, 'is a folder'),
         (bundle / 'x.mag', 'cannot be written'),
     ):
