@@ -51,7 +51,11 @@ def write(path: str | pathlib.Path, bundle: Bundle) -> None:
 
 
 def read(path: str | pathlib.Path) -> Bundle:
-    """Reads a bundle. Raises SolferinoError that names the file if it is missing, damaged or something else."""
+    """Reads a bundle.
+
+    Raises SolferinoError that names the file if it is missing, damaged, something else, or has weights that are not
+    finite.
+    """
     path = pathlib.Path(path).expanduser()
     if not path.is_file():
         raise SolferinoError(f'There is no bundle {path}.')
@@ -88,9 +92,11 @@ KIND = files.Kind('a bundle', _is_bundle)
 
 def _ours(proto: Any, path: pathlib.Path) -> tuple[Weights, dict[str, Any]]:
     try:
-        return tensors.parse(proto.checkpoint_file[0])
+        weights, settings = tensors.parse(proto.checkpoint_file[0])
+        tensors.require_finite(weights)
     except ValueError as error:
         raise SolferinoError(f'{path}: the model in this bundle {error}.') from None
+    return weights, settings
 
 
 def _magenta(proto: Any, path: pathlib.Path) -> tuple[Weights, dict[str, Any]]:

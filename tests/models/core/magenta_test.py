@@ -76,6 +76,14 @@ def test_a_run_directory_gives_magentas_logits(root: Path, run: Path) -> None:
     assert network == {name: array.shape for name, array in model.weights.items()}
 
 
+def test_weights_that_are_not_finite_are_refused(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    variables = dict(tf_checkpoint.read(str(run / 'train' / STEP)))
+    variables['fully_connected/biases'] = variables['fully_connected/biases'] * np.nan
+    monkeypatch.setattr(tf_checkpoint, 'read', lambda _: variables)
+    with pytest.raises(SolferinoError, match=r'cannot be used: it holds weights that are not .*: logits/bias\.'):
+        load(run)
+
+
 @pytest.mark.parametrize('name', ['', 'train', *(f'train/{STEP}{end}' for end in ('', '.index', '.meta'))])
 def test_every_name_of_it_is_understood(run: Path, name: str) -> None:
     assert load(run / name).source == str(run / 'train' / STEP)
