@@ -70,8 +70,11 @@ class Request:
     eval_frequency: int = 0
 
 
-def train(family: Family, request: Request) -> None:
+def train(family: Family, request: Request) -> int | None:
     """Starts a training run, or goes on with the one in the run directory.
+
+    Returns:
+      The number of the signal by which the user stopped it; None if it has reached its end.
 
     Raises:
       SolferinoError: something in the request, the files or the run directory must be mended; or training diverged.
@@ -85,14 +88,15 @@ def train(family: Family, request: Request) -> None:
     step = checkpoint.step if checkpoint else 0
     if 0 < request.num_steps <= step:
         print(f'{run.path} is already trained to step {step}. A larger --num_training_steps goes on from there.')
-        found = None
+        found = stopped_by = None
         if request.eval_examples and family.spec.listening and not _has_temperature(run):
             with interrupts.graceful() as stop:  # which it was when it last looked for one
                 found = _recommend(family, run, _held_out(family, run, request.eval_examples, request), None, stop)
+            stopped_by = stop.number
         if found:
             print(found.describe())
         print(f'Next: {_next(family, run)}')
-        return
+        return stopped_by
     dataset = data.load(family, run.config, request.examples)
     held_out = _held_out(family, run, request.eval_examples, request) if request.eval_examples else None
     with status.claim(run.path, request.num_steps, held_out is not None) as entry, interrupts.graceful() as stop:
@@ -101,6 +105,7 @@ def train(family: Family, request: Request) -> None:
             run_dir.write(run, spec)
         run_dir.warn_of_other_examples(run, dataset.describe())
         _train(_Session(family, run, request, dataset, held_out, checkpoint), entry, stop)
+    return stop.number
 
 
 def evaluate_once(family: Family, request: Request) -> None:

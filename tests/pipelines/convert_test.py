@@ -309,16 +309,20 @@ def test_a_killed_run_leaves_the_old_output_and_nothing_of_its_workers(slow_run,
     assert not os.path.exists(alive)
 
 
-@pytest.mark.parametrize('ctrl_c', [True, False])
-def test_an_interrupted_run_ends_soon(slow_run, tmp_path, ctrl_c):
+@pytest.mark.parametrize(
+    ('end', 'code', 'says'),
+    [
+        (lambda process, _: os.killpg(process.pid, signal.SIGINT), 130, '\nInterrupted.\n'),
+        (lambda process, _: process.send_signal(signal.SIGTERM), 143, '\nTerminated.\n'),
+        (lambda _, workers: os.kill(workers[0], signal.SIGKILL), 1, 'A worker process was ended'),
+    ],
+)
+def test_an_interrupted_run_ends_soon(slow_run, tmp_path, end, code, says):
     process, workers = slow_run
-    if ctrl_c:
-        os.killpg(process.pid, signal.SIGINT)
-    else:
-        os.kill(workers[0], signal.SIGKILL)
+    end(process, workers)
     _, errors = process.communicate(timeout=30)
-    assert errors.strip() == 'Interrupted.' if ctrl_c else 'A worker process was ended' in errors
-    assert process.returncode == (130 if ctrl_c else 1)
+    assert says in errors
+    assert process.returncode == code
     assert sorted(os.listdir(tmp_path)) == ['out.tfrecord', 'songs']
     assert (tmp_path / 'out.tfrecord').read_bytes() == OLD
 
