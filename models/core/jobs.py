@@ -84,6 +84,7 @@ def train(family: Family, request: Request) -> int | None:
     request = _with_preset(spec, request, paths)
     run = run_dir.choose(spec, request.run_dir, request.given, request.seed, paths, request.warm_start)
     status.require_free(run.path)
+    there = checkpoints.paths(run.train_dir)
     checkpoint = checkpoints.latest(run.train_dir)
     step = checkpoint.step if checkpoint else 0
     if 0 < request.num_steps <= step:
@@ -100,6 +101,11 @@ def train(family: Family, request: Request) -> int | None:
     dataset = data.load(family, run.config, request.examples)
     held_out = _held_out(family, run, request.eval_examples, request) if request.eval_examples else None
     with status.claim(run.path, request.num_steps, held_out is not None) as entry, interrupts.graceful() as stop:
+        if checkpoints.paths(run.train_dir) != there:  # before it was ours
+            raise SolferinoError(
+                f'Another training run was at work in {run.path} meanwhile. Give the same command again to go on from '
+                'its last checkpoint, or choose another --run_dir.'
+            )
         if checkpoint is None:
             run = dataclasses.replace(run, dataset=dataset.describe(), generator=request.generator)
             run_dir.write(run, spec)
