@@ -20,11 +20,14 @@ import math
 import os
 import re
 import shutil
+import signal
 import sys
 import textwrap
+import threading
 import typing
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
 from absl import flags
@@ -63,7 +66,6 @@ _BOUNDS = {
 }
 _EMPTY = 'is empty. Give a value, or leave it out; a shell puts nothing for a variable that it does not know.'
 _REQUIRED = 'must have a value other than None'  # absl's words about a required flag
-_INTERRUPTED = 130  # the shell's code for a process that Ctrl-C ended
 
 
 def run(
@@ -76,6 +78,8 @@ def run(
 ) -> None:
     """Parses the command line and calls `main(flag_values)`; exits with code 1 and a message where the user erred.
 
+    A command that Ctrl-C or SIGTERM stops clears away what it has half written, and exits with 130 or 143.
+
     Args:
       doc: what the command does; help begins with it.
       define: adds the command's flags to the FlagValues that it is given.
@@ -85,20 +89,52 @@ def run(
       arguments: what the command takes beside flags, such as ('input.mag', 'output.mag'): each is required, and `main`
         is called with their values, `main(flag_values, *values)`.
     """
+    received: list[int] = []
     try:
-        _run(doc, define, main, sys.argv if argv is None else argv, beam, arguments)
-        sys.stdout.flush()
+        with _sigterm_as_ctrl_c(received):
+            _run(doc, define, main, sys.argv if argv is None else argv, beam, arguments)
+            sys.stdout.flush()
     except SolferinoError as error:
         _fail(str(error))
     except KeyboardInterrupt:
-        print('\nInterrupted.', file=sys.stderr)
-        sys.exit(_INTERRUPTED)
+        print('\nTerminated.' if received else '\nInterrupted.', file=sys.stderr)
+        stopped_by(received[0] if received else signal.SIGINT)
     except BrokenPipeError:
         if not _reader_has_left():
             raise
         # Python flushes stdout once more when it ends; there that would print an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+
+
+def stopped_by(number: int) -> NoReturn:
+    """Exits as a command that a signal of this number stopped: what `&&` joins to it does not begin."""
+    sys.exit(128 + number)  # the shell's code for a process that the signal itself ended
+
+
+@contextlib.contextmanager
+def _sigterm_as_ctrl_c(received: list[int]) -> Iterator[None]:
+    """Within the block the first SIGTERM does what Ctrl-C does, and is put into `received`; the second ends at once.
+
+    Elsewhere than in the main thread nothing changes, nor where the parent process had SIGTERM ignored.
+    """
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        received.append(number)
+        on_ctrl_c = signal.getsignal(signal.SIGINT)
+        if callable(on_ctrl_c):  # a pipeline has one of its own, which ends its workers first
+            on_ctrl_c(signal.SIGINT, frame)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def define_option_flags(flag_values: flags.FlagValues, options: Any) -> None:

@@ -214,7 +214,7 @@ def _given_options(fv: flags.FlagValues, spec: FamilySpec) -> dict[str, Any]:
 
 def _draw(model: 'Model', music: dict[Path, Any], primer: Any, options: GenerateOptions) -> Path:
     """Draws all of the music in one picture beside the files, the parts that were given marked; returns its path."""
-    from solferino.models.core.files import atomic_write
+    from solferino.models.core.files import PNG, atomic_write
     from solferino.models.music import contact_sheet, page  # they import matplotlib
 
     names = {path: path.stem.rpartition('_') for path in music}  # the call, and the number of the output
@@ -228,20 +228,20 @@ def _draw(model: 'Model', music: dict[Path, Any], primer: Any, options: Generate
         items = [contact_sheet.Item(music[path], names[path][2], marks[path]) for path in music]
         figure = contact_sheet.draw(items, title, model.config.steps_per_quarter or 4)
     picture = next(iter(music)).with_name(f'{title}.png')
-    atomic_write(str(picture), page.to_png(figure))
+    atomic_write(str(picture), page.to_png(figure), PNG)
     return picture
 
 
 def _plot(model: 'Model', plots: list[str], music: dict[Path, Any], options: GenerateOptions) -> Iterator[Path]:
     """Writes the pictures of `music` that the flags `plots` ask for beside each MIDI file; yields their paths."""
     for name in plots:
-        from solferino.models.core.files import atomic_write
+        from solferino.models.core.files import PNG, atomic_write
         from solferino.models.music.page import to_png  # imports matplotlib
 
         for path, sequence in music.items():
             for part, figure in model.family.plot(name, model.weights, model.config, sequence, options).items():
                 picture = path.with_name(f'{path.stem}_{part}.png')
-                atomic_write(str(picture), to_png(figure))
+                atomic_write(str(picture), to_png(figure), PNG)
                 yield picture
 
 

@@ -22,13 +22,13 @@ def define(flag_values: flags.FlagValues) -> None:
 def main(flag_values: flags.FlagValues, source: str, target: str) -> None:
     """Writes the bundle."""
     from solferino.models import loading  # note-seq takes a second
+    from solferino.models.core import files
 
     output = Path(target).expanduser()
     if output.is_dir():
         raise SolferinoError(f'{target} is a folder. Name a file, such as {output / Path(source).name}.')
     model = loading.load_bundle(source, flag_values.config)
-    if output.exists() and output.samefile(Path(source).expanduser()):
-        raise SolferinoError(f'{target} is the bundle to read itself. Name another file to write.')
+    files.require_apart([str(output)], [model.source])
     try:
         model.save_bundle(output)
     except OSError as error:

@@ -97,11 +97,11 @@ def _music(paths: dict[Path, Path]) -> Iterator[tuple[Path, Path, Any]]:
 
 
 def _write(flag: str, path: Path, figure: Any) -> None:
-    from solferino.models.core.files import atomic_write
+    from solferino.models.core.files import PNG, atomic_write
     from solferino.models.music.page import to_png
 
     try:
-        atomic_write(str(path), to_png(figure))
+        atomic_write(str(path), to_png(figure), PNG)
     except OSError as error:
         folder = path.parent if flag == 'output_dir' else path
         raise SolferinoError(f'--{flag}={folder}: cannot be written: {error.strerror}.') from None

@@ -39,7 +39,7 @@ def main(flag_values: flags.FlagValues) -> None:
     styles = [style(name.strip()) for name in flag_values.styles or style_names()]
     from note_seq import midi_io  # only now, as it takes a second
 
-    from solferino.models.core.files import atomic_write
+    from solferino.models.core.files import MIDI, atomic_write
     from solferino.models.music.groove_songs import song
 
     folder = Path(flag_values.output_dir).expanduser()
@@ -53,7 +53,7 @@ def main(flag_values: flags.FlagValues) -> None:
         midi = io.BytesIO()
         midi_io.note_sequence_to_pretty_midi(sequence).write(midi)
         try:
-            atomic_write(str(folder / f'{chosen.name}_{counts[chosen]:0{digits}}.mid'), midi.getvalue())
+            atomic_write(str(folder / f'{chosen.name}_{counts[chosen]:0{digits}}.mid'), midi.getvalue(), MIDI)
         except OSError as error:
             raise SolferinoError(f'--output_dir={folder}: cannot be written: {error.strerror}.') from None
         seconds += sequence.total_time

@@ -1,6 +1,7 @@
 """The training command of every family: `<family>_train`."""
 
 import os
+from collections.abc import Callable
 
 from absl import flags
 
@@ -10,6 +11,7 @@ from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import FamilySpec
 from solferino.models import registry
 from solferino.models.core import jobs, settings
+from solferino.models.core.family import Family
 from solferino.models.core.warm_start import WarmStart
 
 # The seeds of a model's matrices are a little above that of the model, and TensorFlow's are below 2**63.
@@ -22,7 +24,8 @@ def run(spec: FamilySpec) -> None:
         f'Trains a {spec.name} model on the examples that {spec.name}_create_dataset wrote, and evaluates it.\n\n'
         f'    {spec.name}_train --sequence_example_file=data/training_{spec.records}.tfrecord \\\n'
         f'        --eval_file=data/eval_{spec.records}.tfrecord --run_dir=run --num_training_steps=1000\n\n'
-        'Ctrl-C saves a checkpoint; the same command goes on from there. `tensorboard --logdir=run` shows the curves.'
+        'Ctrl-C saves a checkpoint and exits with 130; the same command goes on from there. '
+        '`tensorboard --logdir=run` shows the curves.'
     )
     command.run(doc, lambda flag_values: define(flag_values, spec), lambda flag_values: main(flag_values, spec))
 
@@ -99,7 +102,7 @@ def _define_preset(fv: flags.FlagValues, spec: FamilySpec) -> None:
 
 def main(fv: flags.FlagValues, spec: FamilySpec) -> None:
     """Trains or evaluates."""
-    jobs_but_training = {
+    jobs_but_training: dict[str, Callable[[Family, jobs.Request], int | None]] = {
         'eval': jobs.evaluate,
         'eval_once': jobs.evaluate_once,
         'find_temperature': jobs.find_temperature,
@@ -131,7 +134,9 @@ def main(fv: flags.FlagValues, spec: FamilySpec) -> None:
         eval_frequency=fv.eval_frequency,
     )
     job = jobs_but_training[asked[0]] if asked else jobs.train
-    job(registry.get(spec.name), request)
+    signal_number = job(registry.get(spec.name), request)
+    if signal_number:
+        command.stopped_by(signal_number)
 
 
 def _warm_start(path: str, config: str | None, spec: FamilySpec) -> WarmStart:

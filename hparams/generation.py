@@ -10,6 +10,8 @@ from solferino.hparams.spec import option
 
 # The value of a flag, or of an argument in Python, that the model itself fills in.
 AUTO = 'auto'
+# Tempos that a flag may ask for: MIDI holds microseconds a quarter in three bytes, and these are told exactly enough.
+SLOWEST_QPM, FASTEST_QPM = 4.0, 6000.0
 DEFAULT_QPM = 120.0  # where neither a flag nor a primer says one
 Options = TypeVar('Options', bound='GenerateOptions')
 _INSTEAD_OF_STEPS = ('num_bars', 'seconds')
@@ -43,7 +45,11 @@ class GenerateOptions:
         'found to make music most like the music held out.',
         auto=True,
     )
-    qpm: float | None = option(None, 'Tempo in quarters a minute (120 if not given); a primer MIDI brings its own.')
+    qpm: float | None = option(
+        None,
+        f'Tempo in quarters a minute, from {SLOWEST_QPM:g} to {FASTEST_QPM:g} (120 if not given); a primer MIDI brings '
+        'its own.',
+    )
     exclude_primer: bool = option(False, 'Leave the primer out of the files.')
     accents: bool = option(
         False, 'Play the first beat of each bar loudest, then the other beats, then what is between them, instead of '
@@ -62,8 +68,8 @@ class GenerateOptions:
             raise ValueError(f'--seconds={self.seconds} must be above 0.')
         if not 0 < self.temperature < float('inf'):
             raise ValueError(f'--temperature={self.temperature} must be above 0.')
-        if self.qpm is not None and not 0 < self.qpm < float('inf'):
-            raise ValueError(f'--qpm={self.qpm} must be above 0.')
+        if self.qpm is not None and not SLOWEST_QPM <= self.qpm <= FASTEST_QPM:
+            raise ValueError(f'--qpm={self.qpm:g} must be from {SLOWEST_QPM:g} to {FASTEST_QPM:g} quarters a minute.')
 
     @property
     def length(self) -> str:

@@ -117,8 +117,8 @@ class PianoGeneration(GenerateOptions):
     num_steps: int = option(200, 'Length of each output in frames, the primer included.')
     qpm: float | None = option(
         None,
-        'Tempo in quarters a minute (120 if not given); a primer MIDI brings its own. Where frames are parts of a '
-        'second, it says where bars and beats are and not how fast the music is: see --frames_per_second.',
+        'Tempo in quarters a minute, from 4 to 6000 (120 if not given); a primer MIDI brings its own. Where frames are '
+        'parts of a second, it says where bars and beats are and not how fast the music is: see --frames_per_second.',
     )
     top_k: int = option(0, 'Choose among this many likeliest frames (gru_nade: next keys of a frame); 0 for all.')
     random_frames: int = option(0, 'Begin each output with this many frames that the model knows, 50 for example.')

@@ -134,7 +134,7 @@ class Model:
         return self.family.log_likelihood(self.weights, self.config, sequence)
 
     def save_bundle(self, path: str | pathlib.Path, description: str = '') -> None:
-        """Writes the model as one `.mag` file."""
+        """Writes the model as one `.mag` file; raises SolferinoError if something else than a bundle has the name."""
         record = settings.record_of(self.family.spec, self.config)
         if self.recommended_temperature is not None:
             record[temperature.KEY] = self.recommended_temperature

@@ -8,7 +8,8 @@ import os
 from collections.abc import Iterator, Mapping
 
 from solferino.hparams.errors import SolferinoError
-from solferino.models.core import records
+from solferino.models.core import files, records
+from solferino.models.music import piece
 from solferino.pipelines import parsing, report, work, writing
 from solferino.pipelines.parsing import Converted, LeftOut, Limits, Parser, Request
 from solferino.pipelines.reading import Source
@@ -68,7 +69,11 @@ def convert(job: Job) -> str:
     manifest = manifest_path(output)
     _check_folder(root)
     with Staging(output) as staging:
-        outputs = [staging.output(path) for path in (*records.shard_paths(output), manifest)]
+        outputs = records.shard_paths(output)
+        files.require_apart([*outputs, manifest], _inputs(job, root))
+        for path in outputs:
+            staging.output(path, _NOTES_KIND)
+        described = staging.output(manifest, _MANIFEST_KIND)
         done = _run(job, root, staging)
         tallies, table = done.tallies, _table(done.tallies)
         if not _totals(tallies)[_FILES]:
@@ -82,7 +87,7 @@ def convert(job: Job) -> str:
             'without_notes': writing.merge(staging, done.runs.get(_SILENCES, [])),
             'left_out': writing.merge(staging, done.runs.get(_LEFT_OUT, [])),
         }
-        _write_manifest(outputs[-1], job, tallies, lists)
+        _write_manifest(described, job, tallies, lists)
         staging.commit()
     if _left_out(tallies):
         listed = 'What was left out is listed in'
@@ -136,6 +141,25 @@ def _place_of_folder(entry: os.DirEntry[bytes]) -> tuple[int, int] | None:
             status = entry.stat()
             return status.st_dev, status.st_ino
     return None
+
+
+def _inputs(job: Job, root: str) -> Iterator[bytes]:
+    """The files that will be read."""
+    kinds = parsing.MAGENTA_KINDS if job.magenta_reading else parsing.KINDS
+    return (
+        os.path.join(os.fsencode(root), name) for name, reason in find(root, job.recursive, kinds=kinds) if not reason
+    )
+
+
+def _is_note_sequence(data: bytes) -> bool:
+    try:
+        return bool(piece.read(data).id)
+    except ValueError:
+        return False
+
+
+_NOTES_KIND = records.kind('a TFRecord file of NoteSequences', _is_note_sequence)
+_MANIFEST_KIND = files.json_about('a manifest of converted music', 'input_dir')
 
 
 def _check_folder(root: str) -> None:

@@ -12,7 +12,7 @@ from solferino.hparams.errors import SolferinoError
 from solferino.hparams.reasons import NO_NOTES
 from solferino.hparams.spec import Config
 from solferino.models import registry
-from solferino.models.core import sequence_examples, settings
+from solferino.models.core import files, records, sequence_examples, settings
 from solferino.models.core.family import Family
 from solferino.models.music import piece
 from solferino.models.music.piece import Piece
@@ -74,7 +74,12 @@ def create(job: Job) -> str:
     source = Source(job.input)
     folder = os.path.abspath(os.path.expanduser(job.output_dir))
     outputs = {side: os.path.join(folder, f'{side}_{family.spec.records}.tfrecord') for side in _EXAMPLES}
+    sidecar = settings.sidecar_path(outputs[split.TRAINING])
+    files.require_apart([*outputs.values(), sidecar], records.expand(job.input))
     with Staging(outputs[split.TRAINING]) as staging:
+        for path in outputs.values():
+            staging.output(path, _EXAMPLES_KIND)
+        description = staging.output(sidecar, _SIDECAR_KIND)
         made = work.run(_MakeExamples(job), source, staging, 'NoteSequences', job.beam_args, job.num_workers)
         tallies = made.tallies
         done = {name: tallies.get(name, report.Tally()).count for name in _DONE}
@@ -89,8 +94,7 @@ def create(job: Job) -> str:
         for side, path in outputs.items():
             writing.assemble(staging, made.runs.get(side, []), path)
         config, learned = family.learn(job.config, traits[split.TRAINING], traits[split.EVAL])
-        sidecar = settings.sidecar_path(outputs[split.TRAINING])
-        with open(staging.output(sidecar), 'w', encoding='utf-8') as file:
+        with open(description, 'w', encoding='utf-8') as file:
             json.dump(_sidecar(family, config, job, {**done, **learned}, left_out), file, indent=1)
         staging.commit()
     if job.eval_ratio and not done[_EXAMPLES[split.EVAL]]:
@@ -149,6 +153,18 @@ class _MakeExamples:
                 results.count(_TRAIT[side] + trait, times)
         for reason in reasons:
             results.count(reason, 1, name)
+
+
+def _is_example(data: bytes) -> bool:
+    try:
+        sequence_examples.parse(data)
+    except ValueError:
+        return False
+    return True
+
+
+_EXAMPLES_KIND = records.kind('a TFRecord file of examples', _is_example)
+_SIDECAR_KIND = files.json_about('the description of a dataset', 'family')
 
 
 def _read(data: bytes, pattern: str) -> Piece:

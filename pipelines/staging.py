@@ -56,13 +56,18 @@ class Staging:
         """Returns the path of a file in the temporary folder that is no output."""
         return os.path.join(self.folder, name)
 
-    def output(self, path: str) -> str:
-        """Returns where to write the file that will be `path`. Raises SolferinoError for a folder or a device."""
+    def output(self, path: str, kind: files.Kind | None = None) -> str:
+        """Returns where to write the file that will be `path`.
+
+        Raises SolferinoError for a folder or a device, and with a `kind` as `files.require_replaceable` does.
+        """
         path = os.path.abspath(path)
         if not files.may_be_replaced(path):
             raise SolferinoError(
                 f'{path} is {"a folder" if os.path.isdir(path) else "a device"}. Name a file to write.'
             )
+        if kind:
+            files.require_replaceable(path, kind)
         return self._temporary.setdefault(path, self.path(f'output-{len(self._temporary)}'))
 
     def commit(self) -> None:

@@ -41,17 +41,21 @@ class Bundle:
 
 
 def write(path: str | pathlib.Path, bundle: Bundle) -> None:
-    """Writes a bundle, whole or not at all."""
+    """Writes a bundle, whole or not at all. Raises SolferinoError if something else than a bundle has the name."""
     proto = generator_pb2.GeneratorBundle()
     proto.generator_details.id = bundle.generator_id
     proto.generator_details.description = bundle.generator_description
     proto.bundle_details.description = bundle.description
     proto.checkpoint_file.append(tensors.dump(bundle.weights, bundle.settings))
-    files.atomic_write(str(path), proto.SerializeToString(deterministic=True))
+    files.atomic_write(str(path), proto.SerializeToString(deterministic=True), KIND)
 
 
 def read(path: str | pathlib.Path) -> Bundle:
-    """Reads a bundle. Raises SolferinoError that names the file if it is missing, damaged or something else."""
+    """Reads a bundle.
+
+    Raises SolferinoError that names the file if it is missing, damaged, something else, or has weights that are not
+    finite.
+    """
     path = pathlib.Path(path).expanduser()
     if not path.is_file():
         raise SolferinoError(f'There is no bundle {path}.')
@@ -75,11 +79,24 @@ def read(path: str | pathlib.Path) -> Bundle:
     )
 
 
+def _is_bundle(path: str) -> bool:
+    try:
+        proto = generator_pb2.GeneratorBundle.FromString(pathlib.Path(path).read_bytes())
+    except message.DecodeError:
+        return False
+    return bool(proto.checkpoint_file and proto.generator_details.id)
+
+
+KIND = files.Kind('a bundle', _is_bundle)
+
+
 def _ours(proto: Any, path: pathlib.Path) -> tuple[Weights, dict[str, Any]]:
     try:
-        return tensors.parse(proto.checkpoint_file[0])
+        weights, settings = tensors.parse(proto.checkpoint_file[0])
+        tensors.require_finite(weights)
     except ValueError as error:
         raise SolferinoError(f'{path}: the model in this bundle {error}.') from None
+    return weights, settings
 
 
 def _magenta(proto: Any, path: pathlib.Path) -> tuple[Weights, dict[str, Any]]:

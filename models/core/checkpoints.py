@@ -111,23 +111,33 @@ def amend(path: str, metadata: Mapping[str, Any]) -> None:
 
 
 def load(path: str) -> Checkpoint:
-    """Reads a checkpoint. Raises SolferinoError, naming it, if it is missing, damaged or not a checkpoint."""
+    """Reads a checkpoint.
+
+    Raises SolferinoError, naming it, if it is missing, damaged, no checkpoint, or has weights that are not finite.
+    """
     try:
         with open(path, 'rb') as file:
             arrays, metadata = tensors.parse(file.read())
+        groups = _groups(arrays)
+        tensors.require_finite(groups['weights'])
     except OSError as error:
         raise SolferinoError(f'Checkpoint {path} cannot be read: {error.strerror}.') from error
     except ValueError as error:
         raise SolferinoError(f'Checkpoint {path} {error}. Name another one, or delete it.') from error
-    groups: dict[str, dict[str, np.ndarray]] = {'weights': {}, 'optimizer': {}}
-    for name, array in arrays.items():
-        group, _, rest = name.partition('/')
-        groups.get(group, {})[rest] = array
     step = metadata.pop('step', None)
     if not groups['weights'] or not isinstance(step, int):
         raise SolferinoError(f'{path} is no checkpoint: it holds no weights or no step.')
     eval_loss, eval_set = metadata.pop('eval_loss', None), metadata.pop('eval_set', None)
     return Checkpoint(step, groups['weights'], groups['optimizer'], metadata, eval_loss, eval_set, path)
+
+
+def _groups(arrays: Mapping[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
+    """{'weights/x': a, 'optimizer/y': b} -> {'weights': {'x': a}, 'optimizer': {'y': b}}"""
+    groups: dict[str, dict[str, np.ndarray]] = {'weights': {}, 'optimizer': {}}
+    for name, array in arrays.items():
+        group, _, rest = name.partition('/')
+        groups.get(group, {})[rest] = array
+    return groups
 
 
 def paths(directory: str, kind: str = MODEL) -> dict[int, str]:

@@ -11,10 +11,17 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stop:
-    """Whether the user wants the program to stop, and after what it will, in words for people."""
+    """Whether the user wants the program to stop, and after what it will, in words for people.
+
+    Attributes:
+      wanted: also the value when it is called.
+      number: of the signal that came; None if none did.
+      after: what is finished first.
+    """
 
     def __init__(self) -> None:
         self.wanted = False
+        self.number: int | None = None
         self.after = 'this step'
 
     def __call__(self) -> bool:
@@ -39,7 +46,7 @@ def graceful() -> Iterator[Stop]:
             signal.signal(number, handler)
 
     def handle(number: int, frame: FrameType | None) -> None:
-        stop.wanted = True
+        stop.wanted, stop.number = True, number
         put_back()
         # print and logging may be at work when the signal comes
         os.write(2, f'\nStopping after {stop.after}. Once more stops at once.\n'.encode())

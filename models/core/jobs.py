@@ -70,8 +70,11 @@ class Request:
     eval_frequency: int = 0
 
 
-def train(family: Family, request: Request) -> None:
+def train(family: Family, request: Request) -> int | None:
     """Starts a training run, or goes on with the one in the run directory.
+
+    Returns:
+      The number of the signal by which the user stopped it; None if it has reached its end.
 
     Raises:
       SolferinoError: something in the request, the files or the run directory must be mended; or training diverged.
@@ -81,26 +84,34 @@ def train(family: Family, request: Request) -> None:
     request = _with_preset(spec, request, paths)
     run = run_dir.choose(spec, request.run_dir, request.given, request.seed, paths, request.warm_start)
     status.require_free(run.path)
+    there = checkpoints.paths(run.train_dir)
     checkpoint = checkpoints.latest(run.train_dir)
     step = checkpoint.step if checkpoint else 0
     if 0 < request.num_steps <= step:
         print(f'{run.path} is already trained to step {step}. A larger --num_training_steps goes on from there.')
-        found = None
+        found = stopped_by = None
         if request.eval_examples and family.spec.listening and not _has_temperature(run):
             with interrupts.graceful() as stop:  # which it was when it last looked for one
                 found = _recommend(family, run, _held_out(family, run, request.eval_examples, request), None, stop)
+            stopped_by = stop.number
         if found:
             print(found.describe())
         print(f'Next: {_next(family, run)}')
-        return
+        return stopped_by
     dataset = data.load(family, run.config, request.examples)
     held_out = _held_out(family, run, request.eval_examples, request) if request.eval_examples else None
     with status.claim(run.path, request.num_steps, held_out is not None) as entry, interrupts.graceful() as stop:
+        if checkpoints.paths(run.train_dir) != there:  # before it was ours
+            raise SolferinoError(
+                f'Another training run was at work in {run.path} meanwhile. Give the same command again to go on from '
+                'its last checkpoint, or choose another --run_dir.'
+            )
         if checkpoint is None:
             run = dataclasses.replace(run, dataset=dataset.describe(), generator=request.generator)
             run_dir.write(run, spec)
         run_dir.warn_of_other_examples(run, dataset.describe())
         _train(_Session(family, run, request, dataset, held_out, checkpoint), entry, stop)
+    return stop.number
 
 
 def evaluate_once(family: Family, request: Request) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from solferino.hparams.errors import SolferinoError
-from solferino.models.core import checkpoints, tf_checkpoint, tf_table
+from solferino.models.core import checkpoints, tensors, tf_checkpoint, tf_table
 from solferino.models.core.tf_proto import blob, blobs, number, text
 
 _CELL = 'rnn/multi_rnn_cell/cell_{}/'
@@ -49,7 +49,8 @@ def convert(variables: Mapping[str, np.ndarray], metagraph: bytes) -> Trained:
     """Returns the model of a checkpoint's variables and its serialized MetaGraphDef.
 
     Raises:
-      ValueError: it is another model, or the two do not belong together; the message begins with "it".
+      ValueError: it is another model, its weights are not finite, or the two do not belong together; the message
+        begins with "it".
     """
     try:
         weights = _weights(variables)
@@ -57,6 +58,10 @@ def convert(variables: Mapping[str, np.ndarray], metagraph: bytes) -> Trained:
         raise ValueError(f'it is of another kind of model: it has no variable {error.args[0]}') from None
     except (IndexError, ValueError):
         raise ValueError('it is of another kind of model: its variables have other shapes') from None
+    try:
+        tensors.require_finite(weights)
+    except ValueError as error:
+        raise ValueError(f'it {error}') from None
     layers = sum(name.endswith('/recurrent_kernel') for name in weights)
     units = [len(weights[f'lstm_{i}/recurrent_kernel']) for i in range(layers)]
     hparams = {

@@ -6,6 +6,7 @@ sorted. note-seq, with pretty_midi and mido below it, writes everything else, an
 """
 
 import io
+import math
 import struct
 
 import numpy as np
@@ -15,6 +16,7 @@ from solferino.models.music import piece
 
 _TICKS_PER_QUARTER = 220  # where the sequence does not say
 _QPM = 120.0
+_MOST_MICROSECONDS = (1 << 24) - 1  # a quarter: a tempo has three bytes
 _DRUM_CHANNEL = 9
 _VOICE = ['instrument', 'program', 'is_drum']
 _LONGEST_DELTA = 5  # bytes of seven bits each
@@ -23,8 +25,17 @@ _END_OF_TRACK = b'\x01\xff\x2f\x00'  # a tick after the last event
 
 def midi_bytes(sequence: music_pb2.NoteSequence) -> bytes:
     """Returns a MIDI file of the unquantized `sequence`. Raises ValueError if its numbers are out of MIDI's range."""
+    for tempo in sequence.tempos:
+        _require_tempo(tempo.qpm, 6e7 / tempo.qpm if tempo.qpm > 0 else math.inf)
     notes = piece.of(sequence).notes
     return _of_one_voice(sequence, notes) if _has_one_voice(sequence, notes) else _of_anything(sequence)
+
+
+def _require_tempo(qpm: float, microseconds: float) -> None:
+    """Raises ValueError for a tempo, `microseconds` a quarter, that MIDI cannot hold: it would be another one there."""
+    if not 1 <= microseconds <= _MOST_MICROSECONDS:
+        fast = 'fast' if qpm > _QPM else 'slow'
+        raise ValueError(f'{qpm:g} quarters a minute are too {fast}: MIDI knows tempos from 3.58 to 60,000,000')
 
 
 def _has_one_voice(sequence: music_pb2.NoteSequence, notes: np.ndarray) -> bool:
@@ -56,8 +67,7 @@ def _of_one_voice(sequence: music_pb2.NoteSequence, notes: np.ndarray) -> bytes:
     metre = sequence.time_signatures[0] if sequence.time_signatures else None
     numerator, denominator = (metre.numerator, metre.denominator) if metre else (4, 4)
     tempo = int(6e7 / (60 / (seconds_per_tick * resolution)))  # microseconds a quarter
-    if tempo >= 1 << 24:
-        raise ValueError(f'{qpm:g} quarters a minute are too slow')
+    _require_tempo(qpm, tempo)
     metre_event = bytes([numerator, denominator.bit_length() - 1, 24, 8])  # MIDI clocks a beat, 32nds a quarter
     tracks = [b'\0\xff\x51\x03' + tempo.to_bytes(3, 'big') + b'\0\xff\x58\x04' + metre_event]
     number, program, is_drum = notes[_VOICE][0] if len(notes) else (0, 0, False)

@@ -9,7 +9,7 @@ from pathlib import Path
 from note_seq.protobuf import music_pb2
 
 from solferino.hparams.errors import SolferinoError
-from solferino.models.core.files import atomic_write
+from solferino.models.core.files import MIDI, atomic_write
 from solferino.models.core.midi_bytes import midi_bytes
 
 
@@ -17,11 +17,12 @@ def write(sequence: music_pb2.NoteSequence, path: str | os.PathLike[str]) -> Non
     """Writes a sequence as the MIDI file `path`, whole or not at all; a missing folder is made.
 
     Raises:
-      SolferinoError: the file cannot be written, or the music is nothing that MIDI can tell.
+      SolferinoError: the file cannot be written, something else than MIDI has its name, or the music is nothing that
+        MIDI can tell.
     """
     path = Path(path).expanduser()
     try:
-        atomic_write(str(path), midi_bytes(sequence))
+        atomic_write(str(path), midi_bytes(sequence), MIDI)
     except ValueError as error:
         raise SolferinoError(f'{path}: the music cannot be written as MIDI: {error}.') from error
     except OSError as error:

@@ -12,13 +12,13 @@ import glob
 import os
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, Any, NamedTuple, Self
 
 import google_crc32c
 
 from solferino.hparams.errors import SolferinoError
-from solferino.models.core.files import atomic_open
+from solferino.models.core.files import Kind, atomic_open
 
 _LENGTH = struct.Struct('<Q')
 _CRC = struct.Struct('<I')
@@ -183,6 +183,18 @@ def _damaged(path: str, number: int, offset: int, problem: str) -> SolferinoErro
     if not offset:
         return SolferinoError(f'{path} is not a TFRecord file, or its first record is damaged: {problem}.')
     return SolferinoError(f'{path}: record {number} (at byte {offset}) is damaged: {problem}. Write the file again.')
+
+
+def kind(name: str, fits: Callable[[bytes], bool]) -> Kind:
+    """The kind of TFRecord file whose first record `fits`."""
+
+    def first_fits(path: str) -> bool:
+        try:
+            return fits(next(read(path)))
+        except SolferinoError:  # no TFRecord file, or a damaged one
+            return False
+
+    return Kind(name, first_fits)
 
 
 def frame(data: bytes) -> bytes:

@@ -5,6 +5,7 @@ know that it must not start.
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import socket
@@ -101,7 +102,7 @@ class Status:
 
 @contextlib.contextmanager
 def claim(run_dir: str, total: int, evaluates: bool) -> Iterator[Status]:
-    """Enters this process as the trainer of a run directory.
+    """Enters this process as the trainer of a run directory; of several that try at once, one does.
 
     Args:
       run_dir: made if missing.
@@ -111,9 +112,10 @@ def claim(run_dir: str, total: int, evaluates: bool) -> Iterator[Status]:
     Raises:
       SolferinoError: another trainer is at work there, or the directory cannot be written.
     """
-    require_free(run_dir)
     try:
-        status = Status(run_dir, total, evaluates)
+        with _one_at_a_time(os.path.dirname(status_path(run_dir))):
+            require_free(run_dir)
+            status = Status(run_dir, total, evaluates)
     except OSError as error:
         raise SolferinoError(f'--run_dir={run_dir} cannot be written: {error.strerror}.') from error
     thread = threading.Thread(target=status.beat, name='heartbeat', daemon=True)
@@ -126,6 +128,22 @@ def claim(run_dir: str, total: int, evaluates: bool) -> Iterator[Status]:
         # A run that ends in any other way than by an error has said so.
         with contextlib.suppress(OSError):
             status.update(state=FAILED if status.state == TRAINING else status.state)
+
+
+@contextlib.contextmanager
+def _one_at_a_time(folder: str) -> Iterator[None]:
+    """Lets one process after the other into the block; makes the folder, which is what is locked.
+
+    The system unlocks it when a process ends in any way. Where the file system knows no locks, there are none.
+    """
+    os.makedirs(folder, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _alive(record: dict[str, Any]) -> bool:

@@ -63,6 +63,16 @@ def parse(data: bytes) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         raise ValueError('is damaged: its header cannot be read') from None
 
 
+def require_finite(weights: Mapping[str, np.ndarray]) -> None:
+    """Raises ValueError, with a message that continues "the file ...", for weights that are NaN or infinite.
+
+    They turn all that a model computes into NaN, of which generation makes notes all the same.
+    """
+    for name, array in weights.items():
+        if not np.isfinite(array).all():
+            raise ValueError(f'holds weights that are not finite numbers: {name}')
+
+
 def _array(entry: Mapping[str, Any]) -> np.ndarray:
     name = entry['dtype']
     if name in _NUMPY:

@@ -2,8 +2,11 @@
 
 import dataclasses
 import logging
+import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from absl import flags
@@ -11,6 +14,7 @@ from absl import flags
 from solferino.bin import command
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import option
+from solferino.models.core import files
 
 DOC = """Counts notes.
 
@@ -177,6 +181,29 @@ def test_a_broken_pipe_of_another_kind_propagates():
 def test_ctrl_c_exits_with_130(capsys):
     assert run('--input=x', main=fail(KeyboardInterrupt())) == 130
     assert capsys.readouterr().err == '\nInterrupted.\n'
+
+
+def test_sigterm_ends_as_ctrl_c_does_and_exits_with_143(capsys, tmp_path):
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+
+    def main(_):
+        with files.atomic_open(str(tmp_path / 'half')) as file:
+            file.write('half')
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(10)
+
+    assert run('--input=x', main=main) == 143
+    assert capsys.readouterr().err == '\nTerminated.\n'
+    assert not list(tmp_path.iterdir())
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
+
+
+def test_sigterm_stays_ignored_where_it_was():
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        assert run('--input=x', main=lambda _: os.kill(os.getpid(), signal.SIGTERM)) == 0
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_a_reader_that_leaves_is_no_error():

@@ -101,6 +101,16 @@ def test_files_of_a_run_lie_in_it_and_tell_the_step(
     assert f'Using {run_dir}/train/{used}.\n' in capsys.readouterr().out
 
 
+@pytest.mark.parametrize('qpm', ['1e8', '6001', '3.9', '0', '-120'])
+@pytest.mark.parametrize('family', [_DRUMS, _PIANO, _RBM])
+def test_a_tempo_that_no_player_keeps_is_refused(
+    bundle: Path, capsys: pytest.CaptureFixture[str], family: Any, qpm: str
+) -> None:
+    assert _run(family, f'--bundle_file={bundle}', f'--qpm={qpm}') == 1
+    assert f'--qpm={float(qpm):g} must be from 4 to 6000 quarters a minute.' in capsys.readouterr().err
+    assert _names(bundle.parent) == [bundle.name]
+
+
 def test_what_cannot_be_is_said(run_dir: Path, bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (run_dir / 'run.json').write_text('{}')
     for flags, says in (

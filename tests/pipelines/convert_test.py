@@ -38,6 +38,9 @@ def sequences(pattern):
     return by_id
 
 
+OLD = records.frame(music_pb2.NoteSequence(id='old').SerializeToString())  # an output of an earlier run
+
+
 def manifest(path):
     return json.loads(Path(path).read_text('utf-8'))
 
@@ -237,7 +240,7 @@ def test_where_nothing_is_converted_the_details_are_printed(tmp_path):
 
 
 def test_a_failure_keeps_the_old_output(songs, tmp_path, monkeypatch):
-    (tmp_path / 'out.tfrecord').write_text('old')
+    (tmp_path / 'out.tfrecord').write_bytes(OLD)
 
     def fail(*_):
         raise SolferinoError('disk full')
@@ -245,7 +248,7 @@ def test_a_failure_keeps_the_old_output(songs, tmp_path, monkeypatch):
     monkeypatch.setattr(convert, '_write_manifest', fail)
     with pytest.raises(SolferinoError, match='disk full'):
         convert.convert(Job(str(songs), str(tmp_path / 'out.tfrecord')))
-    assert (tmp_path / 'out.tfrecord').read_text() == 'old'
+    assert (tmp_path / 'out.tfrecord').read_bytes() == OLD
     assert sorted(os.listdir(tmp_path)) == ['out.tfrecord', 'songs']
 
 
@@ -275,7 +278,7 @@ def wait_for(condition, seconds=30):
 @pytest.fixture
 def slow_run(songs, tmp_path):
     """A run with two workers, each busy with a file that takes minutes; its output exists already."""
-    (tmp_path / 'out.tfrecord').write_text('old')
+    (tmp_path / 'out.tfrecord').write_bytes(OLD)
     for i in range(2):
         (songs / f'slow{i}.mid').write_bytes(midi(b'\x00\x90\x3c\x50' * 4_000_000))
     flags = [f'--input_dir={songs}', f'--output_file={tmp_path}/out.tfrecord', '--num_workers=2']
@@ -301,23 +304,27 @@ def test_a_killed_run_leaves_the_old_output_and_nothing_of_its_workers(slow_run,
     assert os.path.exists(alive)
     process.send_signal(number)
     process.wait()
-    assert (tmp_path / 'out.tfrecord').read_text() == 'old'
+    assert (tmp_path / 'out.tfrecord').read_bytes() == OLD
     wait_for(lambda: not any(is_running(pid) for pid in workers))
     assert not os.path.exists(alive)
 
 
-@pytest.mark.parametrize('ctrl_c', [True, False])
-def test_an_interrupted_run_ends_soon(slow_run, tmp_path, ctrl_c):
+@pytest.mark.parametrize(
+    ('end', 'code', 'says'),
+    [
+        (lambda process, _: os.killpg(process.pid, signal.SIGINT), 130, '\nInterrupted.\n'),
+        (lambda process, _: process.send_signal(signal.SIGTERM), 143, '\nTerminated.\n'),
+        (lambda _, workers: os.kill(workers[0], signal.SIGKILL), 1, 'A worker process was ended'),
+    ],
+)
+def test_an_interrupted_run_ends_soon(slow_run, tmp_path, end, code, says):
     process, workers = slow_run
-    if ctrl_c:
-        os.killpg(process.pid, signal.SIGINT)
-    else:
-        os.kill(workers[0], signal.SIGKILL)
+    end(process, workers)
     _, errors = process.communicate(timeout=30)
-    assert errors.strip() == 'Interrupted.' if ctrl_c else 'A worker process was ended' in errors
-    assert process.returncode == (130 if ctrl_c else 1)
+    assert says in errors
+    assert process.returncode == code
     assert sorted(os.listdir(tmp_path)) == ['out.tfrecord', 'songs']
-    assert (tmp_path / 'out.tfrecord').read_text() == 'old'
+    assert (tmp_path / 'out.tfrecord').read_bytes() == OLD
 
 
 def test_find(songs):

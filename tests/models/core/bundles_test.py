@@ -1,5 +1,6 @@
 """Bundles come back as they were saved; anything else is refused with the file's name."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,16 @@ def test_the_file_is_a_generator_bundle(tmp_path: Path) -> None:
     proto = generator_pb2.GeneratorBundle.FromString((tmp_path / 'x.mag').read_bytes())
     assert proto.generator_details.description == 'My drums.'
     assert not proto.metagraph_file
+
+
+@pytest.mark.parametrize('value', [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path, value: float) -> None:
+    weights = {'logits/kernel': np.array([[1, value]], np.float32)}
+    bundles.write(tmp_path / 'x.mag', dataclasses.replace(BUNDLE, weights=weights))
+    with pytest.raises(
+        SolferinoError, match=r'x\.mag: the model in this bundle holds weights that .*: logits/kernel\.'
+    ):
+        bundles.read(tmp_path / 'x.mag')
 
 
 def _empty() -> bytes:

@@ -48,6 +48,18 @@ def test_a_truncated_newest_one_is_skipped_with_a_warning(tmp_path, caplog):
     assert newest in caplog.text
 
 
+def test_one_with_weights_that_are_not_finite_is_named_and_skipped(tmp_path, caplog):
+    save(tmp_path, 1)
+    broken = checkpoint(2)
+    broken.weights['lstm_0/kernel'][0, 0] = np.nan
+    path = checkpoints.save(str(tmp_path), broken)
+    with pytest.raises(SolferinoError, match=f'{path} holds weights that are not finite numbers: lstm_0/kernel. Name'):
+        checkpoints.load(path)
+    assert checkpoints.latest(str(tmp_path)).step == 1
+    odd = dataclasses.replace(checkpoint(3), optimizer={'0000': np.array(np.inf, np.float32)})
+    assert checkpoints.load(checkpoints.save(str(tmp_path), odd)).step == 3, 'generation needs no optimizer'
+
+
 def test_no_readable_one_is_an_error_and_not_a_new_start(tmp_path):
     for path in save(tmp_path, 1, 2):
         Path(path).write_bytes(b'')

@@ -14,5 +14,5 @@ def test_a_signal_is_answered_with_what_is_true(after: str | None, capfd: pytest
         if after:
             stop.after = after
         os.kill(os.getpid(), signal.SIGINT)
-        assert stop.wanted
+        assert stop.wanted and stop.number == signal.SIGINT
     assert capfd.readouterr().err == f'\nStopping after {after or "this step"}. Once more stops at once.\n'

@@ -76,6 +76,14 @@ def test_a_run_directory_gives_magentas_logits(root: Path, run: Path) -> None:
     assert network == {name: array.shape for name, array in model.weights.items()}
 
 
+def test_weights_that_are_not_finite_are_refused(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    variables = dict(tf_checkpoint.read(str(run / 'train' / STEP)))
+    variables['fully_connected/biases'] = variables['fully_connected/biases'] * np.nan
+    monkeypatch.setattr(tf_checkpoint, 'read', lambda _: variables)
+    with pytest.raises(SolferinoError, match=r'cannot be used: it holds weights that are not .*: logits/bias\.'):
+        load(run)
+
+
 @pytest.mark.parametrize('name', ['', 'train', *(f'train/{STEP}{end}' for end in ('', '.index', '.meta'))])
 def test_every_name_of_it_is_understood(run: Path, name: str) -> None:
     assert load(run / name).source == str(run / 'train' / STEP)
@@ -202,8 +210,8 @@ def test_convert_bundle(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     before = bundle.read_bytes()
     (tmp_path / 'link.mag').symlink_to(bundle)
     for target, says in (
-        (bundle, 'is the bundle to read itself'),
-        (tmp_path / 'link.mag', 'is the bundle to read itself'),
+        (bundle, 'is read here'),
+        (tmp_path / 'link.mag', 'is read here'),
         (tmp_path, 'is a folder'),
         (bundle / 'x.mag', 'cannot be written'),
     ):

@@ -114,6 +114,23 @@ def test_what_midi_does_not_have(wrong: tuple) -> None:
         midi_bytes(_sequence([wrong]))
 
 
+@pytest.mark.parametrize('qpm', [3.5, 1e8, 6.1e7, 1e300, float('inf'), float('nan'), -120.0])
+@pytest.mark.parametrize('others', [0, 1])
+def test_a_tempo_that_midi_cannot_hold_is_refused(qpm: float, others: int) -> None:
+    sequence = _sequence([(0, 1, 60, 80)], qpm)
+    for number in range(others):  # a change of tempo, which note-seq writes
+        sequence.tempos.add(qpm=90, time=number + 1.0)
+    with pytest.raises(ValueError, match=r'MIDI knows tempos from 3\.58 to 60,000,000'):
+        midi_bytes(sequence)
+
+
+@pytest.mark.parametrize('qpm', [3.58, 4, 6000, 5.9e7])
+def test_the_extremes_are_written_as_they_are(qpm: float) -> None:
+    file = mido.MidiFile(file=io.BytesIO(midi_bytes(_sequence([], qpm))))
+    (tempo,) = (message.tempo for message in file.tracks[0] if message.type == 'set_tempo')
+    assert abs(tempo - 6e7 / qpm) <= 1
+
+
 def test_too_slow_for_midi(tmp_path: Path) -> None:
     with pytest.raises(SolferinoError, match='3 quarters a minute'):
         midi_files.write_all([_sequence([], qpm=3)], tmp_path, 'slow')

@@ -1,5 +1,6 @@
 """A run directory belongs to one run, and to one trainer at a time."""
 
+import contextlib
 import dataclasses
 import json
 import logging
@@ -111,6 +112,44 @@ def test_who_counts_as_training(tmp_path):
     assert not status.is_training(run)
     record(tmp_path, pid=os.getpid())
     assert not status.is_training(run), 'a container that starts again gives the same number'
+
+
+_CLAIM = """
+import sys
+from solferino.hparams.errors import SolferinoError
+from solferino.models.core import status
+
+for line in sys.stdin:  # a folder; all processes are told at once
+    try:
+        with status.claim(line.strip(), 10, evaluates=False):
+            print('claimed', flush=True)
+            sys.stdin.readline()
+    except SolferinoError:
+        print('refused', flush=True)
+        sys.stdin.readline()
+"""
+
+
+def test_of_two_trainers_that_begin_at_once_one_claims(tmp_path):
+    """Without the lock both claimed in about a tenth of the tries."""
+    with contextlib.ExitStack() as stack:
+        trainers = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, '-c', _CLAIM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+                )
+            )
+            for _ in range(2)
+        ]
+        for trial in range(60):
+            for line in (f'{tmp_path}/{trial}\n', '\n'):
+                for trainer in trainers:
+                    trainer.stdin.write(line)
+                if line != '\n':
+                    answers = sorted(trainer.stdout.readline().strip() for trainer in trainers)
+                    assert answers == ['claimed', 'refused'], trial
+        for trainer in trainers:
+            trainer.stdin.close()
 
 
 def test_a_claim_says_how_the_run_ended(tmp_path):

@@ -38,6 +38,16 @@ def test_a_changed_number_is_noticed():
         tensors.parse(bytes(data))
 
 
+@pytest.mark.parametrize('dtype', [np.float16, np.float32, np.float64, ml_dtypes.bfloat16])
+@pytest.mark.parametrize('value', [np.nan, np.inf, -np.inf])
+def test_weights_are_finite(dtype, value):
+    tensors.require_finite(ARRAYS)
+    array = np.ones((2, 3), dtype)
+    array[1, 2] = value
+    with pytest.raises(ValueError, match='holds weights that are not finite numbers: odd'):
+        tensors.require_finite(ARRAYS | {'odd': array})
+
+
 def test_foreign_safetensors_are_refused():
     from safetensors.numpy import save
 

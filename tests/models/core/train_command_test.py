@@ -53,7 +53,7 @@ def test_a_signal_saves_and_ends_and_the_next_run_goes_on(tmp_path, start, flags
     wait_for_step(run, 1)
     process.send_signal(number)
     out, err = process.communicate(timeout=_PATIENCE_S)
-    assert process.returncode == 0, err
+    assert process.returncode == 128 + number, err
     assert 'The same command goes on from there' in out
     stopped = checkpoints.latest(str(run / 'train'))
     assert f'model.ckpt-{stopped.step}.safetensors' in out
@@ -82,7 +82,7 @@ def test_a_second_trainer_is_refused_and_the_evaluation_job_ends_with_the_first(
     assert job.poll() is None
     trainer.send_signal(signal.SIGTERM)
     out, err = trainer.communicate(timeout=_PATIENCE_S)
-    assert trainer.returncode == 0, err
+    assert trainer.returncode == 128 + signal.SIGTERM, err
     last = checkpoints.latest(str(run / 'train'))
     out, err = job.communicate(timeout=_PATIENCE_S)
     assert job.returncode == 0, err

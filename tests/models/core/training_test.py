@@ -133,6 +133,24 @@ def test_a_stopped_run_tells_its_last_evaluation_beside_the_step_evaluated(
     assert f'ckpt-{stop_at}.safetensors on the' not in said
 
 
+def test_a_run_that_another_trainer_has_begun_meanwhile_is_left_to_it(tmp_path, examples, monkeypatch):
+    load = data.load
+
+    def load_slowly(*arguments):
+        monkeypatch.setattr(data, 'load', load)
+        jobs.train(FAMILY, request(tmp_path, examples, num_steps=3))
+        return load(*arguments)
+
+    monkeypatch.setattr(data, 'load', load_slowly)
+    with pytest.raises(
+        SolferinoError, match=r'Another training run was at work in .* meanwhile. Give the same command'
+    ):
+        jobs.train(FAMILY, request(tmp_path, examples, num_steps=5))
+    assert final(tmp_path).step == 3
+    jobs.train(FAMILY, request(tmp_path, examples, num_steps=5))
+    assert final(tmp_path).step == 5
+
+
 def test_padding_is_said_and_does_not_count_as_events(tmp_path, caplog):
     path = toy_family.write(tmp_path / 'train.tfrecord', 7)
     dataset = data.load(FAMILY, SPEC.configs['small'], path)

@@ -1,0 +1,176 @@
+"""No command writes over what it reads, or over a file of another kind."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from note_seq import midi_io
+
+from solferino.bin import (
+    convert_dir_to_note_sequences,
+    drums_rnn_create_dataset,
+    drums_rnn_generate,
+    solferino_convert_bundle,
+    solferino_draw,
+    solferino_inspect,
+    solferino_write_grooves,
+)
+from solferino.hparams.drums_rnn import SPEC
+from solferino.models.core import bundles, checkpoints, records, run_dir, settings
+from solferino.models.music.groove_library import style
+from solferino.models.music.groove_songs import song
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder, the working one, with music, NoteSequences, a dataset, a run, a bundle and a text, all small."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'music').mkdir()
+    music = song(style('rock'))
+    midi_io.note_sequence_to_midi_file(music, 'music/a.mid')
+    music.id = 'a'
+    for path, data in (('music/notes.mid', music.SerializeToString()), ('notes.tfrecord', music.SerializeToString())):
+        with records.Writer(path) as writer:
+            writer.write(data)
+    run = run_dir.Run('run', SPEC.config('one_drum'), 0)
+    record, weights = settings.record_of(SPEC, run.config), {'x': np.zeros(2, np.float32)}
+    run_dir.write(run, SPEC)
+    checkpoints.save('run/train', checkpoints.Checkpoint(3, weights, {}, record))
+    bundles.write('theirs.mag', bundles.Bundle(record, weights, 'one_drum', ''))
+    (tmp_path / 'thesis.txt').write_text('Years of work.')
+    return tmp_path
+
+
+def _run(module: Any, *arguments: str) -> int:
+    before, sys.argv = sys.argv, [module.__name__, *arguments]
+    try:
+        module.console_entry_point()
+    except SystemExit as stop:
+        return int(str(stop.code or 0))
+    finally:
+        sys.argv = before
+    return 0
+
+
+_CONVERT = (convert_dir_to_note_sequences, '--input_dir=music')
+_EXAMPLES = (drums_rnn_create_dataset, '--config=one_drum', '--eval_ratio=0')
+_SAVE = (drums_rnn_generate, '--run_dir=run', '--save_generator_bundle')
+_DRAW = (solferino_draw, '--input=music/a.mid')
+_TRAINING = 'data/training_drum_tracks.tfrecord'
+
+
+def _link(make: Callable[[str, str], None], old: str, new: str) -> Callable[[], None]:
+    def prepare() -> None:
+        os.makedirs(os.path.dirname(new) or '.', exist_ok=True)
+        make(os.path.abspath(old), new)
+
+    return prepare
+
+
+def _copy(old: str, new: str) -> Callable[[], None]:
+    return _link(lambda source, target: Path(target).write_bytes(Path(source).read_bytes()) and None, old, new)
+
+
+def _nothing() -> None:
+    pass
+
+
+@pytest.mark.parametrize(
+    ('prepare', 'called', 'says'),
+    [
+        (_nothing, (*_CONVERT, '--output_file=music/a.mid'), 'music/a.mid is read here'),
+        (_nothing, (*_CONVERT, '--output_file=music/notes.mid'), 'music/notes.mid is read here'),
+        (_link(os.symlink, 'music/a.mid', 'out'), (*_CONVERT, '--output_file=out'), 'out is read here'),
+        (_link(os.link, 'music/a.mid', 'out'), (*_CONVERT, '--output_file=out'), 'out is read here'),
+        (_nothing, (*_CONVERT, '--output_file=thesis.txt'), 'is not a TFRecord file of NoteSequences'),
+        (_nothing, (*_CONVERT, '--output_file=theirs.mag'), 'is not a TFRecord file of NoteSequences'),
+        (
+            _copy('thesis.txt', 'out-00001-of-00002'),
+            (*_CONVERT, '--output_file=out@2'),
+            'is not a TFRecord file of NoteSequences',
+        ),
+        (
+            _copy('run/run.json', 'out.manifest.json'),
+            (*_CONVERT, '--output_file=out.tfrecord'),
+            'is not a manifest of converted music',
+        ),
+        (
+            _copy('notes.tfrecord', _TRAINING),
+            (*_EXAMPLES, f'--input={_TRAINING}', '--output_dir=data'),
+            f'{_TRAINING} is read here',
+        ),
+        (
+            _link(os.symlink, 'notes.tfrecord', _TRAINING),
+            (*_EXAMPLES, '--input=notes.tfrecord', '--output_dir=data'),
+            f'{_TRAINING} is read here',
+        ),
+        (
+            _copy('notes.tfrecord', 'data/eval_drum_tracks.tfrecord'),
+            (*_EXAMPLES, '--input=notes.tfrecord', '--output_dir=data'),
+            'is not a TFRecord file of examples',
+        ),
+        (
+            _copy('thesis.txt', 'data/drum_tracks.json'),
+            (*_EXAMPLES, '--input=notes.tfrecord', '--output_dir=data'),
+            'is not the description of a dataset',
+        ),
+        (_nothing, (*_SAVE, '--bundle_file=run/run.json'), 'run/run.json is there already and is not a bundle'),
+        (_nothing, (*_SAVE, '--bundle_file=run/train/model.ckpt-3.safetensors'), 'is not a bundle'),
+        (_nothing, (*_SAVE, '--bundle_file=music/a.mid'), 'is not a bundle'),
+        (_nothing, (*_SAVE, '--bundle_file=notes.tfrecord'), 'is not a bundle'),
+        (_nothing, (*_SAVE, '--bundle_file=thesis.txt'), 'is not a bundle'),
+        (_nothing, (solferino_convert_bundle, 'theirs.mag', './theirs.mag'), 'theirs.mag is read here'),
+        (
+            _link(os.symlink, 'theirs.mag', 'ours.mag'),
+            (solferino_convert_bundle, 'theirs.mag', 'ours.mag'),
+            'ours.mag is read here',
+        ),
+        (_nothing, (solferino_convert_bundle, 'theirs.mag', 'music/a.mid'), 'is not a bundle'),
+        (_copy('thesis.txt', 'all.png'), (*_DRAW, '--contact_sheet=all.png'), 'all.png is there already and is not a'),
+        (_copy('thesis.txt', 'out/a.png'), (*_DRAW, '--output_dir=out'), 'out/a.png is there already and is not a'),
+        (_copy('music/a.mid', 'b.png'), (solferino_draw, '--input=b.png', '--output_dir=.'), 'is not a PNG picture'),
+        (_copy('run/run.json', 'x.png'), (solferino_inspect, 'music/a.mid', '--plot=x.png'), 'is not a PNG picture'),
+        (
+            _copy('thesis.txt', 'out/rock_01.mid'),
+            (solferino_write_grooves, '--output_dir=out', '--styles=rock', '--num_files=1'),
+            'out/rock_01.mid is there already and is not a MIDI file',
+        ),
+    ],
+)
+def test_what_would_be_destroyed_stays(
+    place: Path,
+    capsys: pytest.CaptureFixture[str],
+    prepare: Callable[[], None],
+    called: tuple[Any, ...],
+    says: str,
+) -> None:
+    def contents() -> dict[str, bytes]:
+        return {str(path): path.read_bytes() for path in place.rglob('*') if path.is_file()}
+
+    prepare()
+    before = contents()
+    assert _run(*called) == 1
+    error = capsys.readouterr().err
+    assert says in error and ('Name another' in error or 'remove' in error)
+    assert contents() == before
+
+
+@pytest.mark.parametrize(
+    'called',
+    [
+        (*_CONVERT, '--output_file=out.tfrecord'),
+        (*_EXAMPLES, '--input=notes.tfrecord', '--output_dir=data'),
+        (*_SAVE, '--bundle_file=ours.mag'),
+        (solferino_convert_bundle, 'theirs.mag', 'ours.mag'),
+        (*_DRAW, '--contact_sheet=all.png', '--output_dir=out'),
+        (solferino_write_grooves, '--output_dir=out', '--styles=rock', '--num_files=1'),
+    ],
+)
+@pytest.mark.usefixtures('place')
+def test_an_older_output_is_replaced(called: tuple[Any, ...]) -> None:
+    assert _run(*called) == 0
+    assert _run(*called) == 0
