@@ -183,12 +183,13 @@ def markdown(results: dict[str, Any]) -> str:
     for config in SETTINGS:
         for side in SIDES:
             runs = _runs(results, config, side)
-            for i, stage in enumerate(runs[0] if runs else []):
-                losses = [run[i]['test'] for run in runs]
+            for i, stage in enumerate(max(runs, key=len, default=[])):
+                there = [run for run in runs if len(run) > i]  # the others have not gone so far
+                losses = [run[i]['test'] for run in there]
                 spread = statistics.stdev(losses) if len(losses) > 1 else 0
-                seconds = statistics.mean(times(run)[i] for run in runs)
+                seconds = statistics.mean(times(run)[i] for run in there)
                 rows.append(
-                    [config, side, str(len(runs)), f'{stage["steps"]:.0f}', f'{seconds:.0f}']
+                    [config, side, str(len(there)), f'{stage["steps"]:.0f}', f'{seconds:.0f}']
                     + [f'{value:.3f}' for value in (statistics.mean(losses), min(losses), max(losses), spread)]
                 )
     header = ('config', 'side', 'runs', 'steps', 'seconds', 'mean loss', 'least', 'most', 'standard deviation')
@@ -201,7 +202,7 @@ def _at_equal_times(results: dict[str, Any]) -> str:
     for config in SETTINGS:
         theirs = _runs(results, config, MAGENTA)
         for side in SIDES[1:] if theirs else ():
-            for i, stage in enumerate(theirs[0]):
+            for i, stage in enumerate(min(theirs, key=len)):
                 limit = statistics.mean(times(run)[i] for run in theirs)
                 mean = statistics.mean(run[i]['test'] for run in theirs)
                 best = [_best(run, limit) for run in _runs(results, config, side)]
@@ -240,7 +241,7 @@ def draw(path: Path, results: dict[str, Any]) -> None:
 
 
 def _means(runs: Iterable[Any]) -> tuple[list[float], list[float]]:
-    stages = list(zip(*runs, strict=True))
+    stages = list(zip(*runs, strict=False))  # those that all have reached
     return [of[0]['steps'] for of in stages], [statistics.mean(s['test'] for s in of) for of in stages]
 
 

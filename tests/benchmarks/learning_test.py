@@ -30,6 +30,15 @@ def test_sides_are_compared_at_equal_steps_and_at_equal_times() -> None:
     assert '| drum_kit | Solferino | 120 | 3.000 (100 steps) | 1.700 | -43% |' in equal_times
 
 
+def test_a_run_that_went_further_does_not_stand_for_the_others() -> None:
+    results = {'drum_kit-Solferino-0': _run([3, 2, 1], 5, 0.25), 'drum_kit-Solferino-1': _run([3, 2], 5, 0.25)}
+    results['drum_kit-Solferino-1'][1]['seconds'] += 1  # two stages of one length tell no rate
+    results['drum_kit-Solferino-1'][0]['steps'] = 50
+    text = learning.markdown(results)
+    assert '| drum_kit | Solferino | 2 | 200 |' in text
+    assert '| drum_kit | Solferino | 1 | 400 |' in text
+
+
 def test_what_was_not_there_in_time_is_not_compared() -> None:
     results = {'drum_kit-Magenta-0': _run([3, 2, 1], 1, 0.01), 'drum_kit-Solferino-0': _run([3, 2, 1], 50, 1)}
     assert 'Solferino' not in learning.markdown(results).split('\n\n')[1]
