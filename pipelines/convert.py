@@ -61,6 +61,11 @@ class Job:
     beam_args: tuple[str, ...] = ()
     magenta_reading: bool = False
 
+    @property
+    def kinds(self) -> Mapping[str, str]:
+        """The endings of the files that are opened."""
+        return parsing.MAGENTA_KINDS if self.magenta_reading else parsing.KINDS
+
 
 def convert(job: Job) -> str:
     """Converts a folder and says in a table what was done. Raises SolferinoError if there is nothing to convert."""
@@ -145,10 +150,8 @@ def _place_of_folder(entry: os.DirEntry[bytes]) -> tuple[int, int] | None:
 
 def _inputs(job: Job, root: str) -> Iterator[bytes]:
     """The files that will be read."""
-    kinds = parsing.MAGENTA_KINDS if job.magenta_reading else parsing.KINDS
-    return (
-        os.path.join(os.fsencode(root), name) for name, reason in find(root, job.recursive, kinds=kinds) if not reason
-    )
+    found = find(root, job.recursive, kinds=job.kinds)
+    return (os.path.join(os.fsencode(root), name) for name, reason in found if not reason)
 
 
 def _is_note_sequence(data: bytes) -> bool:
@@ -174,8 +177,7 @@ def _run(job: Job, root: str, staging: Staging) -> work.Done:
     """Reads the files."""
     listing = staging.path('files.tfrecord')
     with records.Writer(listing) as writer:
-        kinds = parsing.MAGENTA_KINDS if job.magenta_reading else parsing.KINDS
-        for name, reason in find(root, job.recursive, os.path.basename(staging.folder), kinds):
+        for name, reason in find(root, job.recursive, os.path.basename(staging.folder), job.kinds):
             writer.write(name + b'\0' + reason.encode())
     task = _ReadFiles(os.fsencode(root), job.limits, job.magenta_reading)
     return work.run(task, Source(listing), staging, 'files', job.beam_args, job.num_workers)

@@ -155,15 +155,7 @@ class _MakeExamples:
             results.count(reason, 1, name)
 
 
-def _is_example(data: bytes) -> bool:
-    try:
-        sequence_examples.parse(data)
-    except ValueError:
-        return False
-    return True
-
-
-_EXAMPLES_KIND = records.kind('a TFRecord file of examples', _is_example)
+_EXAMPLES_KIND = records.kind('a TFRecord file of examples', sequence_examples.is_example)
 _SIDECAR_KIND = files.json_about('the description of a dataset', 'family')
 
 

@@ -31,12 +31,22 @@ def shared() -> Path:
     Tests that use it are skipped where it is missing, except in CI: what CI does not run, nobody runs.
     """
     folder = ROOT.parent / 'shared'
-    if not (folder / 'golden').is_dir():
-        missing = 'the folder ../shared, with golden/ and data/ in it, is not beside the project'
+    _require(folder / 'golden', 'the folder ../shared, with golden/ and data/ in it, is not beside the project')
+    return folder
+
+
+@pytest.fixture(scope='session')
+def field(shared: Path) -> Path:
+    """The folder of small files as people have them, one feature each."""
+    _require(shared / 'field', 'the folder ../shared/field is not beside the project')
+    return shared / 'field'
+
+
+def _require(folder: Path, missing: str) -> None:
+    if not folder.is_dir():
         if os.environ.get('CI') == 'true':
             pytest.fail(missing, pytrace=False)
         pytest.skip(missing)
-    return folder
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -78,6 +78,15 @@ def parse(data: bytes) -> dict[str, np.ndarray] | DenseExample:
     }
 
 
+def is_example(data: bytes) -> bool:
+    """Whether `parse` can read a record."""
+    try:
+        parse(data)
+    except ValueError:
+        return False
+    return True
+
+
 def _parse_dense(inputs: Any, labels: Any) -> DenseExample:
     rows = [step.float_list.value for step in inputs]
     if len({len(row) for row in rows}) > 1:

@@ -119,7 +119,7 @@ def _inspect_tfrecord(path: str, paths: list[str]) -> Finding:
     data = next(records.read(filled[0]))
     if trained.is_event(data):
         return trained.inspect_events(path)
-    if _is_example(data):
+    if sequence_examples.is_example(data):
         return datasets.inspect_records(path, filled)
     if music.is_note_sequence(data):
         return music.inspect_records(path, filled)
@@ -127,14 +127,6 @@ def _inspect_tfrecord(path: str, paths: list[str]) -> Finding:
         f'{path} is a TFRecord file, but its records are neither NoteSequences nor SequenceExamples: the first begins '
         f'with the bytes {data[:8].hex(" ") or "of nothing"}.'
     )
-
-
-def _is_example(data: bytes) -> bool:
-    try:
-        sequence_examples.parse(data)
-    except ValueError:
-        return False
-    return True
 
 
 def _inspect_json(path: str) -> Finding:

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -49,10 +50,10 @@ def _weights(train_dir: str, step: int) -> tuple[dict[str, np.ndarray], dict[str
     return dict(checkpoint.weights), {key: checkpoint.metadata['hparams'][key] for key in shape}
 
 
-def _loss(test_step: object, dataset: data.Dataset) -> float:
+def _loss(test_step: Any, dataset: data.Dataset) -> float:
     meter = monitor.Meter()
     for indices in data.evaluation_order(dataset, 64, np.arange(len(dataset))):
-        meter.add(test_step(dataset.batch(indices)))  # type: ignore[operator]
+        meter.add(test_step(dataset.batch(indices)))
     return meter.means()['loss']
 
 

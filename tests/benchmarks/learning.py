@@ -38,7 +38,6 @@ from solferino.models import registry
 
 MAGENTA, SAME, QUICK, PRESET = 'Magenta', 'Solferino', 'Solferino, quick', 'Solferino, preset'
 SIDES = (MAGENTA, SAME, QUICK, PRESET)
-_MOST_SEEDS = 100
 _COLORS = {MAGENTA: 'C1', SAME: 'C0', QUICK: 'C2', PRESET: 'C3'}
 
 

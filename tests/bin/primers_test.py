@@ -98,15 +98,6 @@ def begin(
     return run
 
 
-@pytest.fixture(scope='session')
-def field(shared: Path) -> Path:
-    """The folder of files as people have them."""
-    folder = shared / 'field'
-    if not folder.is_dir():
-        pytest.skip('the folder ../shared/field is not beside the project')
-    return folder
-
-
 @pytest.mark.parametrize('place', _CONFIGS, ids=lambda place: place[1])
 @pytest.mark.parametrize('file, metre, qpm', [('three_four', '3/4', 150), ('six_eight', '6/8', 60)])
 def test_the_metre_and_the_tempo_are_kept(

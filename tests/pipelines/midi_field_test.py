@@ -19,14 +19,6 @@ def parsers():
         yield {False: ours, True: magenta}
 
 
-@pytest.fixture(scope='module')
-def field(shared):
-    folder = shared / 'field'
-    if not folder.is_dir():
-        pytest.skip('the folder ../shared/field is not there')
-    return folder
-
-
 def tempos(music):
     return [round(tempo.qpm) for tempo in music.tempos]
 

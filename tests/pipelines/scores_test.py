@@ -99,15 +99,6 @@ def parser():
         yield parser
 
 
-@pytest.fixture
-def field(shared):
-    """The folder of small files, one feature each."""
-    folder = shared / 'field'
-    if not folder.is_dir():
-        pytest.skip('the folder ../shared/field is not beside the project')
-    return folder
-
-
 def read(parser, path):
     [answer] = parser.parse_file(path)
     assert isinstance(answer, Converted)
