@@ -286,9 +286,9 @@ def slow_run(songs, tmp_path):
     process = subprocess.Popen(script, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
     def workers():
-        started = [
-            pid for pid in descendants(process.pid) if b'pipelines.workers' in Path(f'/proc/{pid}/cmdline').read_bytes()
-        ]
+        # An argument of its own: the shell that becomes the worker has it within a line.
+        name = b'\0solferino.pipelines.workers\0'
+        started = [pid for pid in descendants(process.pid) if name in Path(f'/proc/{pid}/cmdline').read_bytes()]
         return started if list(tmp_path.glob('.out.*/progress')) and len(started) == 2 else []
 
     wait_for(workers)
