@@ -1,7 +1,7 @@
 """Evaluates checkpoints of a training, ours or Magenta's, in one way: what learning.py calls for each run.
 
-learned.py FAMILY CONFIG RUN_DIR VALIDATION TEST STEP... prints a JSON list of the two losses of each step, in nats, the
-means over all events without dropout.
+learned.py FAMILY CONFIG RUN_DIR FILES STEP... prints a JSON list: for each step and each of the files, which stand with
+commas, the sum of the losses of all events in nats, without dropout, and the number of the events.
 """
 
 import dataclasses
@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from solferino.models import registry
-from solferino.models.core import checkpoints, data, magenta, monitor, runtime
+from solferino.models.core import checkpoints, data, magenta, runtime
 
 
 def main() -> None:
     """Prints the losses."""
-    name, config_name, run_dir, *files = sys.argv[1:6]
-    steps = [int(step) for step in sys.argv[6:]]
+    name, config_name, run_dir, files = sys.argv[1:5]
+    steps = [int(step) for step in sys.argv[5:]]
     runtime.set_up()
     from solferino.models.core.steps import compiled
 
@@ -29,7 +29,7 @@ def main() -> None:
     weights, hparams = zip(*(_weights(os.path.join(run_dir, 'train'), step) for step in steps), strict=True)
     plain = {'averaging': 0.0} | hparams[0]  # what is stored are the weights that generate
     config = dataclasses.replace(config, hparams=dataclasses.replace(config.hparams, **plain))
-    datasets = [data.load(family, config, file) for file in files]
+    datasets = [data.load(family, config, file) for file in files.split(',')]
     model = family.model(config, 0)
     test_step = compiled(model.test_step, family, config)
     losses = []
@@ -50,11 +50,10 @@ def _weights(train_dir: str, step: int) -> tuple[dict[str, np.ndarray], dict[str
     return dict(checkpoint.weights), {key: checkpoint.metadata['hparams'][key] for key in shape}
 
 
-def _loss(test_step: Any, dataset: data.Dataset) -> float:
-    meter = monitor.Meter()
-    for indices in data.evaluation_order(dataset, 64, np.arange(len(dataset))):
-        meter.add(test_step(dataset.batch(indices)))
-    return meter.means()['loss']
+def _loss(test_step: Any, dataset: data.Dataset) -> tuple[float, float]:
+    batches = data.evaluation_order(dataset, 64, np.arange(len(dataset)))
+    losses = np.array([test_step(dataset.batch(indices))['loss'] for indices in batches], np.float64)
+    return tuple(losses.sum(axis=0).tolist())
 
 
 if __name__ == '__main__':

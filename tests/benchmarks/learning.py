@@ -5,10 +5,11 @@
 Both train on the same examples with the same hyperparameters, each with several seeds (Magenta draws its own), by the
 commands that users type, in stages: to 100 steps, then on to 200, and so on. Each run has a core to itself. The
 weights of each stage are evaluated by one program, without dropout, on music that no side of the training knows:
-presets.py says how it is split. `quick` is Magenta's hyperparameters and QUICK_START; `preset` is --preset=two_minutes,
-which has a smaller network and a higher, falling learning rate. bench/learning.md, .json and .png tell all that has
-been measured so far; what is there is not measured again, and runs go on if more steps are asked for. Seconds are those
-that a core was busy.
+presets.py says how it is split. Hyperparameters were chosen on its second side; where a checkpoint is chosen, it is by
+one part of the third side, and the other part tells its loss: each part once. `quick` is Magenta's hyperparameters and
+QUICK_START; `preset` is --preset=two_minutes, which has a smaller network and a higher, falling learning rate.
+bench/learning.md, .json and .png tell all that has been measured so far; what is there is not measured again, and runs
+go on if more steps are asked for. Seconds are those that a core was busy.
 
 Where Magenta cannot be beside this machine's commands, `--sides=` names those to measure.
 """
@@ -22,12 +23,13 @@ import queue
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import measure
+import numpy as np
 import presets
 import report
 from matplotlib.figure import Figure
@@ -110,9 +112,13 @@ def main() -> None:
         report.write(path, results, markdown(results))
 
     with ThreadPoolExecutor(args.jobs) as pool:
-        list(pool.map(measured, [run for run in runs if len(results.get(run.name, [])) < len(run.stages(args.steps))]))
+        list(pool.map(measured, [run for run in runs if not _is_measured(results.get(run.name, []), run, args)]))
     draw(path.with_suffix('.png'), results)
     print(markdown(results))
+
+
+def _is_measured(stages: Sequence[Mapping[str, Any]], run: Run, args: Any) -> bool:
+    return len(stages) >= len(run.stages(args.steps)) and all('parts' in stage for stage in stages)
 
 
 def _arguments() -> argparse.Namespace:
@@ -133,15 +139,18 @@ def _arguments() -> argparse.Namespace:
 
 
 def _files(setting: Setting, args: Any) -> dict[str, Path]:
-    """The examples by side; those that Magenta reads are 'dense'."""
+    """The examples by side and part; those that Magenta reads are 'dense'."""
     where = setting.family, setting.config
     work = args.work / 'presets'
-    files = {side: presets.examples(*where, side, args.data, work) for side in presets.SIDES}
+    sides = 'training', 'validation', *presets.TEST_PARTS
+    files = {side: presets.examples(*where, side, args.data, work) for side in sides}
     return files | {'dense': presets.examples(*where, 'training', args.data, work, 'dense')}
 
 
-def train(run: Run, files: dict[str, Path], args: Any, done: Sequence[dict[str, float]]) -> list[dict[str, float]]:
-    """Trains in stages, and returns for each its steps, seconds, and losses on the validation and the test part.
+def train(run: Run, files: dict[str, Path], args: Any, done: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Trains in stages, and returns for each its steps, seconds, and its losses on the second and on the third side.
+
+    'parts' are the sum of the losses and the number of events of each part of the third side.
 
     Those that are `done` are not repeated.
     """
@@ -158,11 +167,21 @@ def train(run: Run, files: dict[str, Path], args: Any, done: Sequence[dict[str, 
             num_training_steps=steps - before if run.side == MAGENTA else steps, **mine,
         )  # fmt: skip
         stages.append({'steps': steps, 'seconds': used.processor_seconds})
-    words = [setting.family, setting.config, folder, files['validation'], files['test'], *ends]
+    known = ','.join(str(files[side]) for side in ('validation', *presets.TEST_PARTS))
+    words = [setting.family, setting.config, folder, known, *ends]
     script = [sys.executable, Path(__file__).parent / 'learned.py']
     found = subprocess.run([*map(str, [*script, *words])], stdout=subprocess.PIPE, check=True)
     losses = json.loads(found.stdout.splitlines()[-1])
-    return [stage | {'validation': v, 'test': t} for stage, (v, t) in zip(stages, losses, strict=True)]
+    return [
+        stage | {'validation': total / count, 'test': _mean(parts), 'parts': parts}
+        for stage, ((total, count), *parts) in zip(stages, losses, strict=True)
+    ]
+
+
+def _mean(parts: Sequence[tuple[float, float]]) -> float:
+    """The mean loss of several parts, of their sums and counts."""
+    total, count = np.sum(parts, axis=0)
+    return float(total / count)
 
 
 def times(stages: Sequence[dict[str, float]]) -> list[float]:
@@ -196,7 +215,10 @@ def markdown(results: dict[str, Any]) -> str:
 
 
 def _at_equal_times(results: dict[str, Any]) -> str:
-    """Of ours the weights with the lowest validation loss, of those that are there when Magenta has made its steps."""
+    """Of ours the weights that one part of the third side prefers, and their loss on the other part.
+
+    They are of those that are there when Magenta has made its steps. Both parts choose once.
+    """
     rows = []
     for config in SETTINGS:
         theirs = _runs(results, config, MAGENTA)
@@ -204,17 +226,20 @@ def _at_equal_times(results: dict[str, Any]) -> str:
             for i, stage in enumerate(min(theirs, key=len)):
                 limit = statistics.mean(times(run)[i] for run in theirs)
                 mean = statistics.mean(run[i]['test'] for run in theirs)
-                best = [_best(run, limit) for run in _runs(results, config, side)]
+                best = [_chosen(run, limit) for run in _runs(results, config, side)]
                 if best and None not in best:
-                    ours = statistics.mean(stage['test'] for stage in best if stage)
+                    ours = statistics.mean(loss for loss in best if loss is not None)
                     row = [config, side, f'{limit:.0f}', f'{mean:.3f} ({stage["steps"]:.0f} steps)', f'{ours:.3f}']
                     rows.append([*row, f'{ours / mean - 1:+.0%}'])
     return report.table(('config', 'side', 'seconds', "Magenta's mean loss", 'mean loss', ''), rows)
 
 
-def _best(stages: Sequence[dict[str, float]], seconds: float) -> dict[str, float] | None:
-    there = [stage for stage, time in zip(stages, times(stages), strict=True) if time <= seconds]
-    return min(there, key=lambda stage: stage['validation'], default=None)
+def _chosen(stages: Sequence[dict[str, Any]], seconds: float) -> float | None:
+    """The loss on each part of the stage that the other part prefers, as one mean; None if no stage was in time."""
+    there = [stage['parts'] for stage, time in zip(stages, times(stages), strict=True) if time <= seconds]
+    if not there:
+        return None
+    return _mean([min(there, key=lambda parts, by=1 - part: parts[by][0])[part] for part in (0, 1)])
 
 
 def _runs(results: dict[str, Any], config: str, side: str) -> list[Any]:

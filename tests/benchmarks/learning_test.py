@@ -11,7 +11,7 @@ def _run(losses: list[float], start: float, rate: float) -> list[dict[str, float
     ends = [100 * 2**i for i in range(len(losses))]
     made = [ends[0], *(b - a for a, b in itertools.pairwise(ends))]
     return [
-        {'steps': end, 'seconds': start + rate * steps, 'validation': loss, 'test': loss}
+        {'steps': end, 'seconds': start + rate * steps, 'test': loss, 'parts': [[30 * loss, 30], [10 * loss, 10]]}
         for end, steps, loss in zip(ends, made, losses, strict=True)
     ]
 
@@ -37,6 +37,14 @@ def test_a_run_that_went_further_does_not_stand_for_the_others() -> None:
     text = learning.markdown(results)
     assert '| drum_kit | Solferino | 2 | 200 |' in text
     assert '| drum_kit | Solferino | 1 | 400 |' in text
+
+
+def test_a_part_of_the_music_does_not_choose_the_weights_that_it_judges() -> None:
+    results = {'drum_kit-Magenta-0': _run([3, 3, 3], 20, 1.0), 'drum_kit-Solferino-0': _run([3, 2, 1], 5, 0.25)}
+    early, middle, late = results['drum_kit-Solferino-0']
+    early['parts'], middle['parts'], late['parts'] = [[30, 30], [15, 10]], [[33, 30], [9, 10]], [[90, 30], [30, 10]]
+    # The first part prefers the early weights, of which the second says 1.5; the second the later ones: 1.1.
+    assert f'{(33 + 15) / 40:.3f} | -60% |' in learning.markdown(results).split('\n\n')[1]
 
 
 def test_what_was_not_there_in_time_is_not_compared() -> None:

@@ -19,7 +19,7 @@ def test_no_two_sides_share_a_drummer_composer_or_work(family: str, shared: Path
         sides.setdefault(of(path), set()).add(side)
     assert all(len(found) == 1 for found in sides.values())
     shares = Counter(files.values())
-    assert shares['training'] > shares['validation'] > 0 and shares['test'] > 0
+    assert shares['training'] > shares['validation'] > 0 and all(shares[part] > 0 for part in presets.TEST_PARTS)
 
 
 def test_the_table_of_results() -> None:
