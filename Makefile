@@ -1,6 +1,7 @@
 # make setup   create .venv from requirements.lock and install the project in it (repeating it costs nothing)
 # make test    the same if it is missing, then the tests
 # make test-cpus   those that must hold on any CPU, as if on several; QUICK=1 on two
+# make fuzz    damaged files and odd flags for SECONDS=600, and a table of what came of them; ONLY=midi,abc some kinds
 # make demo    the same if it is missing, then the whole road: grooves, dataset, training, new drum tracks
 # make lint    style, format and types
 # make bench   the benchmarks, on DATA=<folder with drums/groove and melodies>; REFERENCE=<environment of Magenta 2.1.4>
@@ -20,7 +21,7 @@ export PYTHON TENSORFLOW VENV REFERENCE
 # Commands that call one another find those of the environment first.
 IN_VENV := PATH="$(abspath $(VENV))/bin:$$PATH"
 
-.PHONY: setup test test-cpus demo lint bench benchmark-pianoroll lock clean
+.PHONY: setup test test-cpus fuzz demo lint bench benchmark-pianoroll lock clean
 
 setup:
 	@bin/setup.sh
@@ -30,6 +31,9 @@ test: setup
 
 test-cpus: setup
 	$(VENV)/bin/python tests/cpus.py $(if $(QUICK),--quick)
+
+fuzz: setup
+	$(VENV)/bin/python -W ignore tests/fuzz/fuzz.py $(if $(SECONDS),--seconds="$(SECONDS)") $(if $(ONLY),--only="$(ONLY)")
 
 demo: setup
 	@$(IN_VENV) bin/demo.sh
