@@ -239,14 +239,15 @@ def _beside_models(made: SmallFiles) -> list[Files]:
         family, run = CONFIGS[config][0], made.run(config)
         examples = f'--sequence_example_file={made.examples(config)}'
         brief = ('--num_outputs=1', *short(config))
-        readers: dict[str, Reader] = {
-            'inspect file': _INSPECT,
-            'inspect': typed('solferino_inspect', '{folder}'),
-            'generate': typed(f'{family}_generate', '--run_dir={folder}', '--output_dir={out}', *brief),
-            'train': typed(f'{family}_train', '--run_dir={folder}', '--num_training_steps=9', examples),
-            'eval_once': typed(f'{family}_train', '--run_dir={folder}', '--eval_once', examples),
-        }
-        for path in sorted(run.glob('*.json')):
+        for path in (run / 'run.json', run / 'train/status.json'):
+            place = '{folder}' if path.parent == run else '{run}'
+            readers: dict[str, Reader] = {
+                'inspect file': _INSPECT,
+                'inspect': typed('solferino_inspect', place),
+                'generate': typed(f'{family}_generate', f'--run_dir={place}', '--output_dir={out}', *brief),
+                'train': typed(f'{family}_train', f'--run_dir={place}', '--num_training_steps=9', examples),
+                'eval_once': typed(f'{family}_train', f'--run_dir={place}', '--eval_once', examples),
+            }
             found.append(Files(f'{path.name} of {config}', [path], mutations.json_text, readers, around=run))
     events = sorted(made.run(made.configs[0]).rglob('events.out.tfevents*'))[:1]
     found.append(Files('events', events, mutations.records_of(mutations.proto_of), {'inspect': _INSPECT}))
