@@ -5,7 +5,7 @@ Train `drum_kit` on the drums of a folder of MIDI files:
     drums_rnn_create_dataset --input=notes.tfrecord --output_dir=data
     drums_rnn_train --sequence_example_file=data/training_drum_tracks.tfrecord --run_dir=run --num_training_steps=1000
 
-Cost and scores to expect are in BENCHMARKS.md.
+Cost and scores to expect are in docs/benchmarks.
 """
 
 import dataclasses

@@ -5,7 +5,7 @@ Train `attention_rnn` on the melodies of a folder of MIDI files:
     melody_rnn_create_dataset --config=attention_rnn --input=notes.tfrecord --output_dir=data
     melody_rnn_train --sequence_example_file=data/training_melodies.tfrecord --run_dir=run --num_training_steps=1000
 
-Cost and scores to expect are in BENCHMARKS.md.
+Cost and scores to expect are in docs/benchmarks.
 """
 
 import dataclasses

@@ -6,7 +6,7 @@ piano music of a folder of MIDI files:
     piano_rnn_create_dataset --input=notes.tfrecord --output_dir=data
     piano_rnn_train --sequence_example_file=data/training_frames.tfrecord --run_dir=run --num_training_steps=2000
 
-Cost and scores to expect are in BENCHMARKS.md.
+Cost and scores to expect are in docs/benchmarks.
 """
 
 import dataclasses

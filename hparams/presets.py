@@ -1,7 +1,7 @@
 """`--preset`: settings that make good music in a given time, chosen by measuring.
 
 A config's own hyperparameters are Magenta's, made for hours on large collections. A preset is for some hundred files
-and two cores. What it says to expect was measured on music that training had not seen, see BENCHMARKS.md.
+and two cores. What it says to expect was measured on music that training had not seen, see docs/benchmarks.
 """
 
 import dataclasses

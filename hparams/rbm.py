@@ -5,7 +5,7 @@ Train `chords` on the music of a folder of MIDI files:
     rbm_create_dataset --config=chords --input=notes.tfrecord --output_dir=data
     rbm_train --sequence_example_file=data/training_note_states.tfrecord --run_dir=run --num_training_steps=3000
 
-Cost and scores to expect are in BENCHMARKS.md.
+Cost and scores to expect are in docs/benchmarks.
 """
 
 import dataclasses

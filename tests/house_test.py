@@ -9,7 +9,7 @@ PYTHON = sorted(
 )
 TEXTS = PYTHON + sorted(
     p
-    for p in [*ROOT.glob('*'), *ROOT.glob('bin/*.sh'), *ROOT.glob('.ci/*')]
+    for p in [*ROOT.glob('*'), *ROOT.glob('docs/**/*.md'), *ROOT.glob('bin/*.sh'), *ROOT.glob('.ci/*')]
     if p.is_file() and p.suffix != '.pyc' and p.name != '.git'  # which is a file in a worktree
 )
 # A home folder, a mounted checkout, or an index address: they hold on one machine only.
@@ -24,3 +24,10 @@ def test_files_are_short():
 def test_no_file_knows_the_machine_it_was_written_on():
     found = {str(path.relative_to(ROOT)): MACHINE.findall(path.read_text(errors='replace')) for path in TEXTS}
     assert not {path: places for path, places in found.items() if places}
+
+
+def test_links_between_texts_lead_somewhere():
+    texts = [*ROOT.glob('*.md'), *ROOT.glob('docs/**/*.md')]
+    links = [(p, link) for p in texts for link in re.findall(r'\]\(([^)#\s]+)\)', p.read_text()) if '://' not in link]
+    assert len(links) > 20
+    assert not [f'{path.relative_to(ROOT)}: {link}' for path, link in links if not (path.parent / link).exists()]

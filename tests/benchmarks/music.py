@@ -5,7 +5,7 @@
 Each name=folder is a folder of generated MIDI files. They and the data are cut into stretches of as many bars as the
 middle one of the outputs has, as most measures depend on how long music is. In brackets is how far a mean is from that
 of the data, in percent. `distance` is the mean of `measures.distances`, which tell also whether the stretches differ
-among themselves as those of the data do. bench/music/<title>.md, .json and .png are for BENCHMARKS.md.
+among themselves as those of the data do. bench/music/<title>.md, .json and .png are for docs/benchmarks.
 
 Instead of --notes, --examples=data/eval_frames.tfrecord takes music as a model sees it: in piano rolls of
 several frames a second, notes that are repeated may be one, and there is no tempo.
