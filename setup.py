@@ -45,7 +45,7 @@ setup(
     packages=['solferino.' + p for p in packages],
     # Only the children are mapped: `solferino` itself is a namespace package.
     package_dir={'solferino.' + folder: folder for folder in FOLDERS},
-    package_data={'solferino.models': ['**/*.txt', '**/*.js']},
+    package_data={'solferino.models': ['**/*.txt', '**/*.js'], 'solferino.hparams': ['recipes/*.flags']},
     entry_points={'console_scripts': [f'{name}=solferino.bin.{name}:console_entry_point' for name in COMMANDS]},
     # The set that is known to work together is pinned in requirements.lock; these are the ranges that may work.
     install_requires=[

@@ -74,8 +74,9 @@ def test_the_wheel_holds_every_module(wheel):
 
 
 def test_the_wheel_holds_every_text(wheel):
-    shipped = {name.removeprefix('solferino/') for name in wheel.namelist() if name.endswith('.txt')}
-    texts = {str(p.relative_to(ROOT)) for p in (ROOT / 'models').rglob('*.txt')}
+    shipped = {name.removeprefix('solferino/') for name in wheel.namelist() if name.endswith(('.txt', '.flags'))}
+    found = [*(ROOT / 'models').rglob('*.txt'), *(ROOT / 'hparams').rglob('*.flags')]
+    texts = {str(p.relative_to(ROOT)) for p in found}
     assert texts == {name for name in shipped if '.dist-info/' not in name}
     assert any(name.startswith('models/music/grooves/') for name in texts)
 

@@ -34,28 +34,34 @@ TOLERANCE = 1e-4
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """What is trained.
+    """What is trained, by the recipe of this name in hparams/recipes.
 
     Attributes:
       music: 'groove', real performances, 'melodies', real songs (both in --data), or 'styles', songs of the styles
         that the project carries.
       family, config: the model.
-      hparams: that differ from the config's.
-      steps: of training.
-      eval_frequency: steps from evaluation to evaluation.
+      steps: of training, if not those of the recipe.
     """
 
     music: str
     family: str
     config: str
-    hparams: str
-    steps: int
-    eval_frequency: int
+    steps: int | None = None
 
     @property
     def name(self) -> str:
         """'styles-drum_kit'"""
         return f'{self.music}-{self.config}'
+
+    @property
+    def recipe(self) -> Path:
+        """Its flags for training."""
+        return ROOT / f'hparams/recipes/{self.name}.flags'
+
+    def flag(self, name: str) -> str:
+        """The value of one of them."""
+        lines = self.recipe.read_text().splitlines()
+        return next(line.partition('=')[2] for line in lines if line.startswith(f'--{name}='))
 
     @property
     def title(self) -> str:
@@ -70,20 +76,13 @@ MUSIC = {
     'styles': 'songs of the carried styles',
     'melodies': 'voices of songs and hymns',
 }
-# Without attention, which pays with longer training than two cores are asked for here.
-_GROOVE_KIT = 'batch_size=8,rnn_layer_sizes=[256],attn_length=0,learning_rate=0.005'
-_STYLES_KIT = (
-    'batch_size=16,rnn_layer_sizes=[128],attn_length=0,dropout_keep_prob=0.9,learning_rate=0.01'  # as the demo
-)
-_ONE = 'batch_size=8,rnn_layer_sizes=[128],learning_rate=0.005'
-_MELODY = 'batch_size=16,rnn_layer_sizes=[128],learning_rate=0.005,dropout_keep_prob=0.7'
 EXPERIMENTS = (
-    Experiment('groove', 'drums_rnn', 'drum_kit', _GROOVE_KIT, 1200, 50),
-    Experiment('groove', 'drums_rnn', 'one_drum', _ONE, 600, 50),
-    Experiment('styles', 'drums_rnn', 'drum_kit', _STYLES_KIT, 1000, 50),
-    Experiment('styles', 'drums_rnn', 'one_drum', _ONE, 600, 50),
+    Experiment('groove', 'drums_rnn', 'drum_kit'),
+    Experiment('groove', 'drums_rnn', 'one_drum'),
+    Experiment('styles', 'drums_rnn', 'drum_kit'),
+    Experiment('styles', 'drums_rnn', 'one_drum'),
     *(
-        Experiment('melodies', 'melody_rnn', config, _MELODY, 1200, 100)
+        Experiment('melodies', 'melody_rnn', config)
         for config in ('basic_rnn', 'mono_rnn', 'lookback_rnn', 'attention_rnn')
     ),
 )
@@ -118,7 +117,7 @@ class Result:
             f'**{self.trained:.3f}**',
             f'{self.unigram - self.trained:.3f} ({1 - self.trained / self.unigram:.0%})',
             f'{self.markov - self.trained:.3f} ({1 - self.trained / self.markov:.0%})',
-            f'{self.best_step} of {e.steps}',
+            f'{self.best_step} of {e.steps or e.flag("num_training_steps")}',
             f'{self.at_the_end:.3f}',
             f'{self.seconds / 60:.1f} min',
         ]
@@ -153,7 +152,7 @@ def main() -> None:
     machine = report.machine()  # before the load is our own
     for experiment in chosen:
         if args.steps:
-            experiment = dataclasses.replace(experiment, steps=args.steps, eval_frequency=max(1, args.steps // 4))
+            experiment = dataclasses.replace(experiment, steps=args.steps)
         results.append(run(experiment, args.data, args.work, args.curves))
         report.write(args.work / 'quality', [dataclasses.asdict(r) for r in results], markdown(results, machine))
     print(markdown(results, machine))
@@ -173,17 +172,18 @@ def run(experiment: Experiment, folder: Path, work: Path, pictures: Path) -> Res
         eval_ratio=EVAL_RATIO,
         seed=0,
     )
+    shorter = {}
+    if experiment.steps:
+        shorter = {'num_training_steps': experiment.steps, 'eval_frequency': max(1, experiment.steps // 4)}
     usage = OURS.run(
         f'{experiment.family}_train',
-        config=experiment.config,
-        hparams=experiment.hparams,
+        flagfile=experiment.recipe,
         sequence_example_file=examples / f'training_{family.spec.records}.tfrecord',
         eval_file=examples / f'eval_{family.spec.records}.tfrecord',
         run_dir=run_dir,
-        num_training_steps=experiment.steps,
-        eval_frequency=experiment.eval_frequency,
         summary_frequency=10,
         seed=0,
+        **shorter,
     )
     training, held_out = (
         [example['events'] for example in data.load(family, config, str(path)).examples]
@@ -221,7 +221,7 @@ def run(experiment: Experiment, folder: Path, work: Path, pictures: Path) -> Res
 
 def markdown(results: Sequence[Result], machine: str) -> str:
     """The results as a page."""
-    settings_used = [f'- {r.experiment.name}: `{r.experiment.hparams}`' for r in results]
+    settings_used = [f'- {r.experiment.name}: `{r.experiment.flag("hparams")}`' for r in results]
     return '\n'.join(
         [
             'Loss on held-out files in nats per step; lower is better.',
