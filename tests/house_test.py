@@ -1,7 +1,14 @@
 """House rules that no linter knows."""
 
+import functools
+import importlib
 import re
 from pathlib import Path
+from unittest import mock
+
+from absl import flags as absl_flags
+
+from solferino.bin import command
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = sorted(
@@ -31,3 +38,27 @@ def test_links_between_texts_lead_somewhere():
     links = [(p, link) for p in texts for link in re.findall(r'\]\(([^)#\s]+)\)', p.read_text()) if '://' not in link]
     assert len(links) > 20
     assert not [f'{path.relative_to(ROOT)}: {link}' for path, link in links if not (path.parent / link).exists()]
+
+
+def test_commands_in_texts_have_only_flags_that_there_are():
+    commands = {p.stem for p in (ROOT / 'bin').glob('*.py') if '\ndef console_entry_point' in p.read_text()}
+    texts = [*ROOT.glob('*.md'), *ROOT.glob('docs/**/*.md'), *ROOT.glob('hparams/recipes/*.flags')]
+    typed = re.compile(rf'\b({"|".join(sorted(commands))})((?:[ \n]+(?:--[a-z][^\s`]*|"[^"\n]*"|[\w./]+\.mag\b))+)')
+    found = [(path, *match) for path in texts for match in typed.findall(path.read_text())]
+    assert len(found) > 30
+    wrong = [
+        f'{path.relative_to(ROOT)}: {name} --{flag}'
+        for path, name, arguments in found
+        for flag in re.findall(r'--(?:no)?([a-z]\w*)', re.sub(r'"[^"]*"', '', arguments))
+        if flag not in _flags(name) and f'no{flag}' not in _flags(name)
+    ]
+    assert not wrong
+
+
+@functools.cache
+def _flags(name):
+    """The flags of a command, some of those that all have or that Beam has, and the one that is wrong on purpose."""
+    values = absl_flags.FlagValues()
+    with mock.patch.object(command, 'run', lambda doc, define, *_, **__: define(values)):
+        importlib.import_module(f'solferino.bin.{name}').console_entry_point()
+    return {*values, 'help', 'flagfile', 'log', 'runner', 'no_such_flag'}
