@@ -107,6 +107,9 @@ def main() -> None:
         os.sched_setaffinity(0, {core})  # of this thread, and of the commands that it starts
         try:
             results[run.name] = train(run, files[run.setting.config], args, results.get(run.name, []))
+        except measure.Failed as error:  # a training that diverges costs the others nothing
+            print(error, flush=True)
+            return
         finally:
             cores.put(core)
         report.write(path, results, markdown(results))
