@@ -1,5 +1,6 @@
 """A trained model to play with from Python.
 
+import os
 from solferino.models import load
 
 model = load('drums.mag')
@@ -156,7 +157,7 @@ def load(path: str | pathlib.Path, config: str | None = None, checkpoint: str | 
     Raises:
       SolferinoError: there is no model at `path`, or it is damaged or of something else; the message names the file.
     """
-    path = pathlib.Path(path).expanduser()
+    path = pathlib.Path(os.path.expanduser(path))
     if path.suffix == '.mag' or (path.is_file() and path.suffix != checkpoints.SUFFIX and not magenta.find(str(path))):
         if checkpoint:
             raise SolferinoError(f'--checkpoint={checkpoint}: {path} is one model, and no run directory.')
