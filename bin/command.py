@@ -35,7 +35,7 @@ from absl import flags
 from absl import logging as absl_logging
 from absl.logging import converter
 
-from solferino.hparams import generation, system_errors
+from solferino.hparams import bounds, generation, system_errors
 from solferino.hparams.errors import SolferinoError
 
 Options = TypeVar('Options')
@@ -231,7 +231,7 @@ def _run(
             unknown = flag_values(argv, known_only=True)[1:]
         except flags.IllegalFlagValueError as error:
             raise SolferinoError(_explain(str(error), flag_values)) from None
-        _require_finite(flag_values)
+        _require_possible(flag_values)
         _require_filled(flag_values)
         _set_up_logging(flag_values.log)
         values = _take_arguments(unknown, arguments, flag_values) if arguments else []
@@ -286,12 +286,19 @@ def _explain(message: str, flag_values: flags.FlagValues) -> str:
     return message.removeprefix('flag ')
 
 
-def _require_finite(flag_values: flags.FlagValues) -> None:
-    """Raises SolferinoError for nan, which absl takes to be within all bounds, and infinities, which nothing needs."""
+def _require_possible(flag_values: flags.FlagValues) -> None:
+    """Raises SolferinoError for numbers that are too high (`hparams/bounds.py`), infinities, and nan.
+
+    absl takes nan to be within all bounds.
+    """
     for name in flag_values:
         value = flag_values[name].value
         if isinstance(value, float) and not math.isfinite(value):
             raise SolferinoError(f'--{name}={value} is not a finite number.')
+        try:
+            bounds.require(name, value)
+        except ValueError as error:
+            raise SolferinoError(f'--{error}') from None
 
 
 def _require_filled(flag_values: flags.FlagValues) -> None:
@@ -370,6 +377,8 @@ def _help_text(program: str, doc: str, flag_values: flags.FlagValues, arguments:
             continue  # the short name of a flag that has both
         shown = f'--[no]{name}' if flag.boolean else f'--{name}'
         kind, help_text = _describe(flag)
+        if name in bounds.AT_MOST:
+            help_text = f'{help_text.rstrip()} At most {bounds.shown(bounds.AT_MOST[name])}.'
         rows += ['', f'  {shown} ({kind}; {_default(flag)})', _wrap(help_text, width, ' ' * 6)]
     rows += [
         '',

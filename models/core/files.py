@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any, NamedTuple
@@ -93,6 +94,14 @@ def atomic_write(path: str, content: str | bytes, kind: Kind | None = None) -> N
 def may_be_replaced(path: str) -> bool:
     """Whether a new file may take the name: nothing has it, or an ordinary file, or a link to one."""
     return os.path.isfile(path) or not os.path.exists(path)
+
+
+def require_regular(path: str) -> None:
+    """Raises SolferinoError for a pipe or a device, which may have no end, and OSError if nothing is there."""
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode):
+        what = 'a folder' if stat.S_ISDIR(mode) else 'a pipe' if stat.S_ISFIFO(mode) else 'a socket or a device'
+        raise SolferinoError(f'{path} is {what}, not a regular file. Name a file on a disk.')
 
 
 def require_replaceable(path: str, kind: Kind) -> None:
