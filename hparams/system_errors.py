@@ -53,11 +53,25 @@ def sentence(error: BaseException) -> str | None:
     """
     if isinstance(error, MemoryError):
         return f'{_NO_MEMORY}{f" ({error})" if str(error) else ""}. {_LESS}'
+    if isinstance(error, UnicodeEncodeError):
+        return _of_text(error)
     if isinstance(error, OSError):
         return _of_os_error(error)
     if any(cls.__module__.startswith('tensorflow.') for cls in type(error).__mro__):
         return _of_tensorflow(str(getattr(error, 'message', error)))
     return None
+
+
+def _of_text(error: UnicodeEncodeError) -> str | None:
+    """Python has surrogates for the bytes of a name that are no text; libraries write UTF-8 and refuse these."""
+    found = error.object[error.start : error.end]
+    if not all('\udc80' <= letter <= '\udcff' for letter in found):
+        return None
+    name = error.object.encode('utf-8', 'surrogateescape').decode('utf-8', 'backslashreplace')
+    return (
+        f'{name!r} is not in UTF-8, or the terminal is not (LC_ALL=C.UTF-8 makes it so). Rename the file or folder, or '
+        'write that text otherwise.'
+    )
 
 
 def _of_os_error(error: OSError) -> str | None:

@@ -62,3 +62,12 @@ def test_tensorflow_tells_of_files_in_its_own_errors():
 @pytest.mark.parametrize('error', [ValueError('x'), KeyError('x'), OSError('x'), OSError(9999, 'x')])
 def test_faults_of_ours_stay_what_they_are(error):
     assert system_errors.sentence(error) is None
+
+
+def test_names_that_are_no_text():
+    with pytest.raises(UnicodeEncodeError) as error:
+        os.fsdecode(b'dir/caf\xe9.mid').encode()
+    assert system_errors.sentence(error.value).startswith(r"'dir/caf\\xe9.mid' is not in UTF-8")
+    with pytest.raises(UnicodeEncodeError) as error:
+        'é'.encode('ascii')  # which no user can mend
+    assert system_errors.sentence(error.value) is None
