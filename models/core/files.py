@@ -59,13 +59,13 @@ def atomic_open(path: str, mode: str = 'w', buffering: int = -1, kind: Kind | No
         require_replaceable(path, kind)
     folder, name = os.path.split(os.path.abspath(path))
     os.makedirs(folder, exist_ok=True)
-    with _named(path):
+    with named(path):
         handle, temporary = tempfile.mkstemp(prefix=f'.{name}.', suffix='.tmp', dir=folder)
     try:
         text: dict[str, Any] = {} if 'b' in mode else {'encoding': 'utf-8', 'errors': 'backslashreplace'}
-        with _named(path, temporary), open(handle, mode, buffering, **text) as file:
+        with named(path, temporary), open(handle, mode, buffering, **text) as file:
             yield file
-        with _named(path):
+        with named(path):
             os.chmod(temporary, 0o666 & ~_umask())  # mkstemp's files are the owner's alone
             os.replace(temporary, path)
     except BaseException:
@@ -75,7 +75,7 @@ def atomic_open(path: str, mode: str = 'w', buffering: int = -1, kind: Kind | No
 
 
 @contextlib.contextmanager
-def _named(path: str, temporary: str = '') -> Iterator[None]:
+def named(path: str, temporary: str = '') -> Iterator[None]:
     """Names `path` in an OSError that names no file, as writing does, or, with `temporary`, that file; else in any."""
     try:
         yield
