@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 
 _ELSEWHERE = 'Make room there, or name another place.'
 # What to do, by the number of the error.
@@ -36,6 +37,7 @@ _ADVICE = {
     errno.ENOSYS: 'Its file system does not allow that. Name another place.',
     errno.EOPNOTSUPP: 'Its file system does not allow that. Name another place.',
 }
+_NODES = re.compile(r'\{\{.*?\}\} ?| \[Op:.*?\].*')  # what TensorFlow tells of its graph
 _NO_MEMORY = 'There is not enough memory for that'
 _LESS = 'Ask for less at a time: fewer outputs, shorter ones, smaller batches, a smaller network.'
 
@@ -92,7 +94,7 @@ def _of_nameless(error: OSError) -> str:
 
 
 def _of_tensorflow(message: str) -> str | None:
-    first = message.split('\n')[0]
+    first = _NODES.sub('', message.split('\n')[0])
     if 'OOM when allocating' in message or 'failed to allocate memory' in message.lower():
         return f'{_NO_MEMORY} ({first}). {_LESS}'
     for number, then in _ADVICE.items():

@@ -80,9 +80,9 @@ def named(path: str, temporary: str = '') -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if not temporary or error.filename in (None, temporary):
-            error.filename, error.filename2 = path, None
-        raise
+        if error.errno is None or (temporary and error.filename not in (None, temporary)):
+            raise
+        raise OSError(error.errno, error.strerror, path) from error
 
 
 def atomic_write(path: str, content: str | bytes, kind: Kind | None = None) -> None:

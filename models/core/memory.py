@@ -31,8 +31,12 @@ def require(needed: float, what: str, remedy: str) -> None:
     left = available()
     if left is not None and needed > left:
         raise SolferinoError(
-            f'{what} needs about {needed / _GB:,.3g} GB of memory, and {left / _GB:,.3g} GB are free. {remedy}'
+            f'{what} needs about {_gigabytes(needed)} of memory, and {_gigabytes(left)} are free. {remedy}'
         )
+
+
+def _gigabytes(size: float) -> str:
+    return f'{size / _GB:,.0f} GB' if size >= 10 * _GB else f'{size / _GB:.3g} GB'
 
 
 def _of_machine() -> int | None:

@@ -50,7 +50,9 @@ def test_memory():
 
 def test_tensorflow_tells_of_files_in_its_own_errors():
     tf = pytest.importorskip('tensorflow')
-    full = tf.errors.ResourceExhaustedError(None, None, 'out/part-0.tempstate1; No space left on device')
+    full = tf.errors.ResourceExhaustedError(
+        None, None, '{{function_node __wrapped}} out/part-0.tempstate1; No space left on device [Op:SaveV2]'
+    )
     assert system_errors.sentence(full) == (
         'out/part-0.tempstate1; No space left on device. Make room there, or name another place.'
     )
