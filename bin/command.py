@@ -15,6 +15,7 @@ import dataclasses
 import difflib
 import importlib.util
 import inspect
+import io
 import logging
 import math
 import os
@@ -34,7 +35,7 @@ from absl import flags
 from absl import logging as absl_logging
 from absl.logging import converter
 
-from solferino.hparams import generation
+from solferino.hparams import bounds, generation, system_errors
 from solferino.hparams.errors import SolferinoError
 
 Options = TypeVar('Options')
@@ -78,7 +79,8 @@ def run(
 ) -> None:
     """Parses the command line and calls `main(flag_values)`; exits with code 1 and a message where the user erred.
 
-    A command that Ctrl-C or SIGTERM stops clears away what it has half written, and exits with 130 or 143.
+    A command that Ctrl-C or SIGTERM stops clears away what it has half written, and exits with 130 or 143. What the
+    system refuses, such as to write to a full disk, is said in a sentence too; --log=DEBUG shows where it was.
 
     Args:
       doc: what the command does; help begins with it.
@@ -90,6 +92,7 @@ def run(
         is called with their values, `main(flag_values, *values)`.
     """
     received: list[int] = []
+    _open_standard_streams()
     try:
         with _sigterm_as_ctrl_c(received):
             _run(doc, define, main, sys.argv if argv is None else argv, beam, arguments)
@@ -99,12 +102,18 @@ def run(
     except KeyboardInterrupt:
         print('\nTerminated.' if received else '\nInterrupted.', file=sys.stderr)
         stopped_by(received[0] if received else signal.SIGINT)
-    except BrokenPipeError:
-        if not _reader_has_left():
+    except Exception as error:
+        refused = _stdout_refusal() if isinstance(error, OSError) and error.filename is None else None
+        if refused:
+            # Python flushes stdout once more when it ends; there that would print an error.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(refused, BrokenPipeError):  # as in `command | head`
+            sys.exit(1)
+        message = f'The output cannot be written: {refused.strerror}.' if refused else system_errors.sentence(error)
+        if message is None:
             raise
-        # Python flushes stdout once more when it ends; there that would print an error.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        logging.debug('', exc_info=True)
+        _fail(message)
 
 
 def stopped_by(number: int) -> NoReturn:
@@ -222,7 +231,7 @@ def _run(
             unknown = flag_values(argv, known_only=True)[1:]
         except flags.IllegalFlagValueError as error:
             raise SolferinoError(_explain(str(error), flag_values)) from None
-        _require_finite(flag_values)
+        _require_possible(flag_values)
         _require_filled(flag_values)
         _set_up_logging(flag_values.log)
         values = _take_arguments(unknown, arguments, flag_values) if arguments else []
@@ -277,12 +286,19 @@ def _explain(message: str, flag_values: flags.FlagValues) -> str:
     return message.removeprefix('flag ')
 
 
-def _require_finite(flag_values: flags.FlagValues) -> None:
-    """Raises SolferinoError for nan, which absl takes to be within all bounds, and infinities, which nothing needs."""
+def _require_possible(flag_values: flags.FlagValues) -> None:
+    """Raises SolferinoError for numbers that are too high (`hparams/bounds.py`), infinities, and nan.
+
+    absl takes nan to be within all bounds.
+    """
     for name in flag_values:
         value = flag_values[name].value
         if isinstance(value, float) and not math.isfinite(value):
             raise SolferinoError(f'--{name}={value} is not a finite number.')
+        try:
+            bounds.require(name, value)
+        except ValueError as error:
+            raise SolferinoError(f'--{error}') from None
 
 
 def _require_filled(flag_values: flags.FlagValues) -> None:
@@ -361,6 +377,8 @@ def _help_text(program: str, doc: str, flag_values: flags.FlagValues, arguments:
             continue  # the short name of a flag that has both
         shown = f'--[no]{name}' if flag.boolean else f'--{name}'
         kind, help_text = _describe(flag)
+        if name in bounds.AT_MOST:
+            help_text = f'{help_text.rstrip()} At most {bounds.shown(bounds.AT_MOST[name])}.'
         rows += ['', f'  {shown} ({kind}; {_default(flag)})', _wrap(help_text, width, ' ' * 6)]
     rows += [
         '',
@@ -412,15 +430,33 @@ def _is_required(validators: Iterable[Any]) -> bool:
     return any(_REQUIRED in validator.message for validator in validators)
 
 
-def _reader_has_left() -> bool:
-    """Whether it is our own output that broke, as in `command | head`, and not another pipe."""
+def _open_standard_streams() -> None:
+    """Opens those that the caller closed, so that no file gets their numbers, and lets all print names of any kind.
+
+    Names of files may be bytes that are no text, and a terminal may know ASCII alone: these are printed as \\xNN.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # it gets the lowest number that is free, which is this one
+    for number, name in ((1, 'stdout'), (2, 'stderr')):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, 'w', closefd=False))
+        elif isinstance(getattr(sys, name), io.TextIOWrapper):  # and not what a test has put there
+            getattr(sys, name).reconfigure(errors='backslashreplace')
+
+
+def _stdout_refusal() -> OSError | None:
+    """What the system says of our own output if it is that which cannot be written, and not another file."""
     try:
         print(flush=True)
-    except BrokenPipeError:
-        return True
-    return False
+    except OSError as error:
+        return error
+    return None
 
 
 def _fail(message: str) -> NoReturn:
-    print(f'error: {message}', file=sys.stderr)
+    with contextlib.suppress(OSError):  # the exit code says it, if nothing else can
+        print(f'error: {message}', file=sys.stderr)
     sys.exit(1)

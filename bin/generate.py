@@ -1,6 +1,7 @@
 """The generate command of every family: `<family>_generate`."""
 
 import dataclasses
+import os
 import secrets
 import time
 from collections.abc import Iterator
@@ -146,7 +147,7 @@ def _save_bundle(model: 'Model', fv: flags.FlagValues) -> None:
     )
     if not fv['bundle_description'].present:
         logging.info('The bundle has no description; --bundle_description="..." gives it one.')
-    path = Path(fv.bundle_file).expanduser()
+    path = Path(os.path.expanduser(fv.bundle_file))
     named.save_bundle(path, fv.bundle_description)
     print(f'Saved {model.source} as the bundle {path}.')
 
@@ -198,7 +199,7 @@ def _generate(model: 'Model', fv: flags.FlagValues, spec: FamilySpec) -> None:
 def _output_dir(model: 'Model', fv: flags.FlagValues) -> Path:
     """The folder for the files: the one that is named, or `generated` in the run directory or beside the bundle."""
     if fv.output_dir:
-        return Path(fv.output_dir).expanduser()
+        return Path(os.path.expanduser(fv.output_dir))
     folder = Path(model.source).parent
     return (folder.parent if folder.name == 'train' else folder) / 'generated'
 
@@ -268,7 +269,7 @@ def _read_music(flag: str, fv: flags.FlagValues) -> Any:
 
     path = str(fv[flag].value)
     with parsing.Parser(parsing.Limits(), fv.magenta_reading) as parser:
-        answers = parser.parse_file(Path(path).expanduser())
+        answers = parser.parse_file(Path(os.path.expanduser(path)))
     music = [answer for answer in answers if isinstance(answer, parsing.Converted)]
     if not music:
         reason, detail = next((a.reason, a.detail) for a in answers if isinstance(a, parsing.LeftOut))

@@ -3,6 +3,7 @@
 solferino_convert_bundle magenta.mag solferino.mag
 """
 
+import os
 from pathlib import Path
 
 from absl import flags
@@ -24,7 +25,7 @@ def main(flag_values: flags.FlagValues, source: str, target: str) -> None:
     from solferino.models import loading  # note-seq takes a second
     from solferino.models.core import files
 
-    output = Path(target).expanduser()
+    output = Path(os.path.expanduser(target))
     if output.is_dir():
         raise SolferinoError(f'{target} is a folder. Name a file, such as {output / Path(source).name}.')
     model = loading.load_bundle(source, flag_values.config)

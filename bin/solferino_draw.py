@@ -55,12 +55,12 @@ def main(flag_values: flags.FlagValues) -> None:
     """Draws the pictures."""
     if not flag_values.output_dir and not flag_values.contact_sheet:
         raise SolferinoError('--output_dir or --contact_sheet is required: where to draw to.')
-    sheet = Path(flag_values.contact_sheet or '').expanduser()
+    sheet = Path(os.path.expanduser(flag_values.contact_sheet or ''))
     if flag_values.contact_sheet and sheet.suffix.lower() != '.png':
         raise SolferinoError(
             f'--contact_sheet={sheet}: a picture is a PNG file, whose name ends in .png: {sheet.with_suffix(".png")}.'
         )
-    paths = _pictures(flag_values.input, Path(flag_values.output_dir or '').expanduser())
+    paths = _pictures(flag_values.input, Path(os.path.expanduser(flag_values.output_dir or '')))
     items = []
     for picture, title, sequence in _music(paths):
         try:
@@ -146,7 +146,7 @@ def _pictures(inputs: Iterable[str], folder: Path) -> dict[Path, Path]:
     """Returns the picture's path for each MIDI file. Raises SolferinoError for no file or two of one name."""
     paths: dict[Path, Path] = {}
     for text in inputs:
-        pattern = str(Path(text.strip()).expanduser())
+        pattern = str(Path(os.path.expanduser(text.strip())))
         found = _found(pattern)
         if not found and os.path.isdir(pattern):
             raise SolferinoError(

@@ -44,7 +44,7 @@ def main(fv: flags.FlagValues) -> None:
         raise SolferinoError(
             f'Name one model to export: --bundle_file, --run_dir or --checkpoint_file (given: {named}).'
         )
-    folder = Path(fv.output_dir).expanduser()
+    folder = Path(os.path.expanduser(fv.output_dir))
     _require_empty(folder)
     from solferino.models import loading
 

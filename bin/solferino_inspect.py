@@ -8,6 +8,7 @@ It knows music (MIDI, MusicXML, ABC), TFRecord files of NoteSequences and of tra
 them, run directories and all that is in them, bundles, those of Magenta too, and what solferino_export writes.
 """
 
+import os
 from pathlib import Path
 
 from absl import flags
@@ -28,7 +29,7 @@ def define(flag_values: flags.FlagValues) -> None:
 
 def main(flag_values: flags.FlagValues, path: str) -> None:
     """Prints what is found, and draws it."""
-    picture = Path(flag_values.plot).expanduser() if flag_values.plot else None
+    picture = Path(os.path.expanduser(flag_values.plot)) if flag_values.plot else None
     if picture and picture.suffix.lower() != '.png':
         raise SolferinoError(f'--plot={picture} must be the name of a PNG file, such as {picture.with_suffix(".png")}.')
     from solferino.pipelines.inspection import charts, findings, kinds

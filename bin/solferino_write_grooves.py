@@ -8,6 +8,7 @@ Each file is a song of its style of 8 to 24 bars, with its own tempo, variations
 
 import collections
 import io
+import os
 from pathlib import Path
 
 from absl import flags
@@ -42,7 +43,7 @@ def main(flag_values: flags.FlagValues) -> None:
     from solferino.models.core.files import MIDI, atomic_write
     from solferino.models.music.groove_songs import song
 
-    folder = Path(flag_values.output_dir).expanduser()
+    folder = Path(os.path.expanduser(flag_values.output_dir))
     digits = max(2, len(str(-(-flag_values.num_files // len(styles)))))
     counts: collections.Counter[Style] = collections.Counter()
     seconds = 0.0

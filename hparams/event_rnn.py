@@ -5,6 +5,7 @@ import dataclasses
 from solferino.hparams.generation import GenerateOptions
 from solferino.hparams.spec import architecture, option
 
+_MOST_HYPOTHESES = 1000  # each has a state of the network, in attention RNNs some 64 KiB; twelve outputs go at a time
 # For presets: what leaves the first plateau in tens of steps, and evens out the last ones.
 QUICK_START = 'output_bias=frequencies,averaging=0.98'
 
@@ -78,3 +79,17 @@ class EventGeneration(GenerateOptions):
         super().__post_init__()
         self.require_at_least(0, 'top_k')
         self.require_at_least(1, 'beam_size', 'branch_factor', 'steps_per_iteration')
+        if self._hypotheses > _MOST_HYPOTHESES:
+            raise ValueError(
+                f'--beam_size={self.beam_size} with --branch_factor={self.branch_factor} makes {self._hypotheses:,} '
+                f'candidates of each output; at most {_MOST_HYPOTHESES:,} fit.'
+            )
+
+    @property
+    def bytes_of_a_step(self) -> int:
+        """See GenerateOptions."""
+        return super().bytes_of_a_step + 16 * self._hypotheses
+
+    @property
+    def _hypotheses(self) -> int:
+        return self.beam_size * self.branch_factor

@@ -5,6 +5,7 @@ import difflib
 import math
 from typing import Any, ClassVar, TypeVar
 
+from solferino.hparams import bounds
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import option
 
@@ -58,6 +59,7 @@ class GenerateOptions:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        self._require_at_most()
         self.require_at_least(self.least_num_steps, 'num_steps')
         self.require_at_least(0, 'seed')
         if not isinstance(self.temperature, (int, float)):
@@ -90,6 +92,17 @@ class GenerateOptions:
     def beginning(self) -> str:
         """What outputs without a primer begin with, in words; '' for what the family begins with by itself."""
         return ''
+
+    @property
+    def bytes_of_a_step(self) -> int:
+        """Memory for each step of each output, roughly: its random numbers and its notes."""
+        return 1000
+
+    def _require_at_most(self) -> None:
+        try:
+            bounds.require_all(self)
+        except ValueError as error:
+            raise ValueError(f'--{error}') from None
 
     def require_at_least(self, lowest: int, *names: str) -> None:
         """Raises ValueError if one of the fields is lower."""

@@ -10,6 +10,7 @@ import re
 import typing
 from typing import Any, TypeVar
 
+from solferino.hparams import bounds
 from solferino.hparams.errors import SolferinoError
 
 H = TypeVar('H')
@@ -53,6 +54,8 @@ def replace(defaults: H, values: dict[str, Any], source: str) -> H:
         kind = _field_type(defaults, name, source)
         typed[name] = _check(name, value, kind, source)
     try:
+        for name, value in typed.items():
+            bounds.require(name, value)
         return dataclasses.replace(defaults, **typed)  # type: ignore[type-var]  # H is always a dataclass
     except ValueError as error:  # raised by __post_init__, which checks ranges
         raise SolferinoError(f'{source}: {error}') from error

@@ -9,6 +9,7 @@ for sequence in model.generate(num_steps=64, num_outputs=4, temperature=1.1):
 
 import dataclasses
 import logging
+import os
 import pathlib
 from typing import Any
 
@@ -18,7 +19,7 @@ from solferino.hparams import generation, overrides
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import Config
 from solferino.models import registry
-from solferino.models.core import bundles, checkpoints, forward, lengths, magenta, settings, temperature
+from solferino.models.core import bundles, checkpoints, forward, lengths, magenta, memory, settings, temperature
 from solferino.models.core.event_family import EventFamily
 from solferino.models.core.family import Family, Weights
 from solferino.models.music import accents
@@ -87,6 +88,11 @@ class Model:
         """As `generate`, with what `options` returned."""
         if num_outputs < 1:
             raise SolferinoError(f'--num_outputs={num_outputs} must be at least 1.')
+        memory.require(
+            num_outputs * options.num_steps * options.bytes_of_a_step,
+            f'Generating --num_outputs={num_outputs} of {options.length}',
+            'Ask for less at a time.',
+        )
         made = self.family.generate(self.weights, self.config, [primer] * num_outputs, options)
         if options.accents:
             begin = 0.0
@@ -156,7 +162,7 @@ def load(path: str | pathlib.Path, config: str | None = None, checkpoint: str | 
     Raises:
       SolferinoError: there is no model at `path`, or it is damaged or of something else; the message names the file.
     """
-    path = pathlib.Path(path).expanduser()
+    path = pathlib.Path(os.path.expanduser(path))
     if path.suffix == '.mag' or (path.is_file() and path.suffix != checkpoints.SUFFIX and not magenta.find(str(path))):
         if checkpoint:
             raise SolferinoError(f'--checkpoint={checkpoint}: {path} is one model, and no run directory.')

@@ -306,7 +306,7 @@ def _write_manifest(path: str, job: Job, tallies: Mapping[str, Tally], lists: Ma
         'noticed': {what: dataclasses.asdict(tally) for what, tally in _noticed(tallies).items()},
         'left_out_by_reason': {reason: dataclasses.asdict(tally) for reason, tally in _left_out(tallies).items()},
     }
-    with open(path, 'w', encoding='utf-8') as file:
+    with files.named(path, path), open(path, 'w', encoding='utf-8', errors='backslashreplace') as file:
         file.write(json.dumps(head, indent=1, ensure_ascii=False)[:-2])
         for name, lines in lists.items():
             file.write(f',\n "{name}": [')

@@ -94,7 +94,7 @@ def create(job: Job) -> str:
         for side, path in outputs.items():
             writing.assemble(staging, made.runs.get(side, []), path)
         config, learned = family.learn(job.config, traits[split.TRAINING], traits[split.EVAL])
-        with open(description, 'w', encoding='utf-8') as file:
+        with files.named(description, description), open(description, 'w', encoding='utf-8') as file:
             json.dump(_sidecar(family, config, job, {**done, **learned}, left_out), file, indent=1)
         staging.commit()
     if job.eval_ratio and not done[_EXAMPLES[split.EVAL]]:

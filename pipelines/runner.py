@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from solferino.hparams import system_errors
 from solferino.hparams.errors import SolferinoError
 from solferino.models.core import imports
 from solferino.pipelines import workers
@@ -22,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 _THIS_MACHINE = {'', 'directrunner', 'direct', 'fnapirunner', 'switchingdirectrunner'}
 _RAISED = re.compile(r'^(?:RuntimeError: )?(?:\w+\.)*(\w+): ', re.MULTILINE)  # Beam wraps what it cannot rebuild
+_NUMBER = re.compile(r'\[Errno (\d+)\]')
 _WHERE = re.compile(r' \[while running .*', re.DOTALL)
 
 
@@ -181,5 +183,7 @@ def _readable_errors() -> Iterator[None]:
         if kind == 'SolferinoError':
             raise SolferinoError(message) from error
         if issubclass(getattr(builtins, kind, object), OSError):
-            raise SolferinoError(f'Reading or writing failed: {message}.') from error
+            number = _NUMBER.match(message)
+            advice = system_errors.advice(OSError(int(number[1]), '')) if number else ''
+            raise SolferinoError(f'Reading or writing failed: {message}. {advice}'.rstrip()) from error
         raise

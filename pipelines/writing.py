@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from solferino.models.core import records
+from solferino.models.core import files, records
 from solferino.pipelines.staging import Staging
 
 _RUN_BYTES = 16 << 20  # what a worker holds before it writes a run
@@ -94,7 +94,7 @@ def _write_run(path: str, sorted_records: Iterable[Record]) -> Run:
     """Writes a run as pickled lists of records, none much larger than a block; an empty one is the last."""
     count = size = 0
     block: list[Record] = []
-    with open(path, 'xb') as file:
+    with files.named(path, path), open(path, 'xb') as file:
         for record in sorted_records:
             if size > _BLOCK_BYTES:
                 pickle.dump(block, file)

@@ -5,6 +5,7 @@ their header, and no code. Of Magenta's, which hold a TensorFlow checkpoint and 
 """
 
 import dataclasses
+import os
 import pathlib
 from typing import Any
 
@@ -56,7 +57,7 @@ def read(path: str | pathlib.Path) -> Bundle:
     Raises SolferinoError that names the file if it is missing, damaged, something else, or has weights that are not
     finite.
     """
-    path = pathlib.Path(path).expanduser()
+    path = pathlib.Path(os.path.expanduser(path))
     if not path.is_file():
         raise SolferinoError(f'There is no bundle {path}.')
     if path.stat().st_size > MAX_BYTES:

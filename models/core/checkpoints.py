@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from solferino.hparams import system_errors
 from solferino.hparams.errors import SolferinoError
 from solferino.models.core import tensors
 from solferino.models.core.files import atomic_write
@@ -97,8 +98,8 @@ def save(directory: str, checkpoint: Checkpoint, kind: str = MODEL) -> str:
         atomic_write(path, tensors.dump(arrays, metadata))
     except OSError as error:
         raise SolferinoError(
-            f'{path} cannot be written: {error.strerror}. Make room and give the same command again; training goes on '
-            'from the checkpoint before.'
+            f'{path} cannot be written: {error.strerror}. {system_errors.advice(error)} The same command goes on from '
+            'the checkpoint before.'
         ) from error
     return path
 

@@ -93,7 +93,6 @@ class Evaluator:
             return None
         self.board.scalars(checkpoint.step, values)
         self._show(checkpoint)
-        self.board.flush()
         loss = values['loss']
         if self.train_dir and math.isfinite(loss):
             evaluated = dataclasses.replace(checkpoint, eval_loss=loss, eval_set=self.dataset.fingerprint)

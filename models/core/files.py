@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any, NamedTuple
@@ -48,8 +49,9 @@ def atomic_open(path: str, mode: str = 'w', buffering: int = -1, kind: Kind | No
     """Opens a temporary file beside `path` for writing; it takes the name `path` when the block ends without an error.
 
     After an error, Ctrl-C included, the temporary file is gone and whatever `path` was before is still there. A missing
-    folder is made. Text is UTF-8. `buffering` is that of `open`. Raises OSError as `open` does, and for what is no
-    ordinary file, such as /dev/null; with a `kind` SolferinoError as `require_replaceable` does.
+    folder is made. Text is UTF-8; what of a name is no text, of bytes that are not UTF-8, is written as JSON does.
+    `buffering` is that of `open`. Raises OSError that names `path` if it cannot be written, or is no ordinary file,
+    such as /dev/null; with a `kind` SolferinoError as `require_replaceable` does.
     """
     if not may_be_replaced(path):
         raise OSError(errno.EEXIST, 'this is not an ordinary file', path)
@@ -57,16 +59,30 @@ def atomic_open(path: str, mode: str = 'w', buffering: int = -1, kind: Kind | No
         require_replaceable(path, kind)
     folder, name = os.path.split(os.path.abspath(path))
     os.makedirs(folder, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f'.{name}.', suffix='.tmp', dir=folder)
+    with named(path):
+        handle, temporary = tempfile.mkstemp(prefix=f'.{name}.', suffix='.tmp', dir=folder)
     try:
-        with open(handle, mode, buffering, encoding=None if 'b' in mode else 'utf-8') as file:
+        text: dict[str, Any] = {} if 'b' in mode else {'encoding': 'utf-8', 'errors': 'backslashreplace'}
+        with named(path, temporary), open(handle, mode, buffering, **text) as file:
             yield file
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp's files are the owner's alone
-        os.replace(temporary, path)
+        with named(path):
+            os.chmod(temporary, 0o666 & ~_umask())  # mkstemp's files are the owner's alone
+            os.replace(temporary, path)
     except BaseException:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # it is gone, or so is the disk
             os.unlink(temporary)
         raise
+
+
+@contextlib.contextmanager
+def named(path: str, temporary: str = '') -> Iterator[None]:
+    """Names `path` in an OSError that names no file, as writing does, or, with `temporary`, that file; else in any."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or (temporary and error.filename not in (None, temporary)):
+            raise
+        raise OSError(error.errno, error.strerror, path) from error
 
 
 def atomic_write(path: str, content: str | bytes, kind: Kind | None = None) -> None:
@@ -78,6 +94,14 @@ def atomic_write(path: str, content: str | bytes, kind: Kind | None = None) -> N
 def may_be_replaced(path: str) -> bool:
     """Whether a new file may take the name: nothing has it, or an ordinary file, or a link to one."""
     return os.path.isfile(path) or not os.path.exists(path)
+
+
+def require_regular(path: str) -> None:
+    """Raises SolferinoError for a pipe or a device, which may have no end, and OSError if nothing is there."""
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode):
+        what = 'a folder' if stat.S_ISDIR(mode) else 'a pipe' if stat.S_ISFIFO(mode) else 'a socket or a device'
+        raise SolferinoError(f'{path} is {what}, not a regular file. Name a file on a disk.')
 
 
 def require_replaceable(path: str, kind: Kind) -> None:

@@ -20,7 +20,7 @@ def write(sequence: music_pb2.NoteSequence, path: str | os.PathLike[str]) -> Non
       SolferinoError: the file cannot be written, something else than MIDI has its name, or the music is nothing that
         MIDI can tell.
     """
-    path = Path(path).expanduser()
+    path = Path(os.path.expanduser(path))
     try:
         atomic_write(str(path), midi_bytes(sequence), MIDI)
     except ValueError as error:

@@ -5,6 +5,9 @@ interval since the last summary, with each batch weighted by what it holds.
 """
 
 import io
+import itertools
+import os
+import socket
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,7 +17,10 @@ from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import HistogramProto, Summary, SummaryMetadata
 from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.proto.types_pb2 import DT_STRING
-from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+from solferino.hparams import system_errors
+from solferino.hparams.errors import SolferinoError
+from solferino.models.core import records
 
 # The metric that counts what was trained on: reported as a rate, not as a mean.
 EVENTS = 'events'
@@ -26,6 +32,7 @@ DESCRIPTIONS = {
     'learning_rate': "The optimizer's learning rate.",
     'generated': 'Music that the model makes at this step, always from the same seed.',
 }
+_NUMBERS = itertools.count()  # of the files of this process
 _BINS = 30
 _LONGEST = 200  # letters of a setting, such as a vocabulary
 
@@ -51,8 +58,15 @@ class Meter:
         return {name: total / weight for name, (total, weight) in self._sums.items() if weight and name != EVENTS}
 
 
+class UnwritableError(SolferinoError):
+    """Events cannot be written; the message says why. Who trains saves what it has learned first."""
+
+
 class Board:
     """Writes TensorBoard events into a directory, in the plain form that every version of TensorBoard reads.
+
+    An event is in the file when the call that writes it returns. TensorBoard's own writer leaves that to a thread,
+    whose errors come later, with its traceback.
 
     Args:
       directory: made if missing.
@@ -62,7 +76,14 @@ class Board:
 
     def __init__(self, directory: str, step: int = 0, descriptions: Mapping[str, str] | None = None) -> None:
         self._descriptions = DESCRIPTIONS | dict(descriptions or {})  # those that are still to be written
-        self._writer = EventFileWriter(directory)
+        name = f'events.out.tfevents.{int(time.time()):010}.{socket.gethostname()}.{os.getpid()}.{next(_NUMBERS)}'
+        self._path = os.path.join(directory, name)
+        try:
+            os.makedirs(directory, exist_ok=True)
+            self._file = io.FileIO(self._path, 'x')
+        except OSError as error:
+            raise self._unwritable(error) from error
+        self._add(0, file_version='brain.Event:2')
         if step:
             self._add(step + 1, session_log=SessionLog(status=SessionLog.START))
 
@@ -70,7 +91,7 @@ class Board:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._writer.close()
+        self._file.close()
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Writes named numbers."""
@@ -103,10 +124,6 @@ class Board:
         histogram.bucket.extend(counts.tolist())
         self._add(step, summary=Summary(value=[self._value(name, histo=histogram)]))
 
-    def flush(self) -> None:
-        """Makes what was written visible."""
-        self._writer.flush()
-
     def _value(self, name: str, **content: Any) -> Summary.Value:
         """A value, with its description if it is the first of that name: TensorBoard asks no other."""
         description = self._descriptions.pop(name, '')
@@ -114,7 +131,18 @@ class Board:
         return Summary.Value(tag=name, metadata=metadata, **content)
 
     def _add(self, step: int, **content: Any) -> None:
-        self._writer.add_event(Event(wall_time=time.time(), step=step, **content))
+        frame = memoryview(records.frame(Event(wall_time=time.time(), step=step, **content).SerializeToString()))
+        try:
+            while frame:
+                frame = frame[self._file.write(frame) :]
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> UnwritableError:
+        return UnwritableError(
+            f'{self._path} cannot be written: {error.strerror}. {system_errors.advice(error)} The same command goes on '
+            'from the last checkpoint.'
+        )
 
 
 def settings_table(values: Mapping[str, Any]) -> str:

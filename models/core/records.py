@@ -17,8 +17,9 @@ from typing import IO, Any, NamedTuple, Self
 
 import google_crc32c
 
+from solferino.hparams import bounds
 from solferino.hparams.errors import SolferinoError
-from solferino.models.core.files import Kind, atomic_open
+from solferino.models.core.files import Kind, atomic_open, require_regular
 
 _LENGTH = struct.Struct('<Q')
 _CRC = struct.Struct('<I')
@@ -45,14 +46,16 @@ class Place(NamedTuple):
 def shard_paths(spec: str) -> list[str]:
     """'name@8.tfrecord' -> ['name-00000-of-00008.tfrecord', ...]; any other path -> [path].
 
-    Raises SolferinoError for zero shards.
+    Raises SolferinoError for zero shards, and for more than five digits can number.
     """
     match = _SPEC.match(spec)
     if not match:
         return [spec]
     shards = int(match['shards'])
-    if not shards:
-        raise SolferinoError(f'{spec}: the number of shards after @ must be 1 or more.')
+    if not 0 < shards <= bounds.AT_MOST['num_shards']:
+        raise SolferinoError(
+            f'{spec}: the number of shards after @ must be from 1 to {bounds.AT_MOST["num_shards"]:,}.'
+        )
     return [f'{match["stem"]}-{i:05}-of-{shards:05}{match["extension"]}' for i in range(shards)]
 
 
@@ -161,6 +164,7 @@ def read(path: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
 
 def _open(path: str) -> IO[bytes]:
     try:
+        require_regular(path)
         return open(path, 'rb', buffering=_BUFFER)
     except OSError as error:
         raise SolferinoError(f'{path} cannot be read: {error.strerror}.') from error

@@ -97,8 +97,18 @@ class Trainer:
           The evaluation with the lowest loss of those that were made now; None if there was none.
 
         Raises:
-          SolferinoError: the loss or a weight is not finite, or a checkpoint cannot be written.
+          SolferinoError: the loss or a weight is not finite, or something cannot be written. If it is a curve, a
+            checkpoint is saved first.
         """
+        try:
+            self._run()
+        except monitor.UnwritableError:
+            self._save_if_new()
+            raise
+        self.status.update(state=FINISHED if self._done() else INTERRUPTED, step=self._step)
+        return self._best
+
+    def _run(self) -> None:
         if not self._step:
             self._save()
         self._saved_at = time.monotonic()
@@ -114,12 +124,9 @@ class Trainer:
                 if self._step % self.options.summary_frequency == 0:
                     self._summarize(bar)
                 self._save_if_due()
-            if not self._saved or self._step != self._saved.step:
-                self._save()
+            self._save_if_new()
             if self._done():
                 self._evaluate()
-        self.status.update(state=FINISHED if self._done() else INTERRUPTED, step=self._step)
-        return self._best
 
     def _done(self) -> bool:
         return 0 < self.options.num_steps <= self._step
@@ -162,6 +169,10 @@ class Trainer:
                 self._evaluate()
             self._saved_at = time.monotonic()
 
+    def _save_if_new(self) -> None:
+        if not self._saved or self._step != self._saved.step:
+            self._save()
+
     def _save(self) -> None:
         self._saved = None  # its memory goes before the next one needs as much
         checkpoint = checkpoints.capture(self.model, self.metadata)
@@ -170,7 +181,6 @@ class Trainer:
                 raise self._diverged(f'The weights {name} are not finite at step {self._step}')
         checkpoints.save(self.directory, checkpoint)
         checkpoints.prune(self.directory, self.options.num_checkpoints)
-        self.board.flush()
         self.status.update(step=self._step)
         self._saved = checkpoint
 

@@ -137,6 +137,7 @@ class Paper:
 
     def text(self, left: float, top: float, words: str, **style: Any) -> None:
         """Writes words: `left` as a share of the width, `top` in inches."""
+        words = words.encode('utf-8', 'surrogateescape').decode('utf-8', 'backslashreplace')
         self.figure.text(left, 1 - top / self.height, words, parse_math=False, **style)
 
     def cells(self, left: float, top: float, colours: Sequence[Any]) -> None:

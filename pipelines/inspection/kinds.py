@@ -107,7 +107,7 @@ def _kind_of_music(head: bytes, ending: str) -> str | None:
 def _is_tfrecord(path: str) -> bool:
     try:
         next(records.index(path))
-    except SolferinoError:
+    except (SolferinoError, StopIteration):  # a file of /proc says that it is empty, and is not
         return False
     return True
 

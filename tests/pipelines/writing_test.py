@@ -166,7 +166,11 @@ def test_failures_that_the_user_can_mend(error, num_workers):
     """They come through from any process, without Beam's additions."""
     with pytest.raises(SolferinoError) as failure:
         runner.run(lambda pipeline: pipeline | beam.Create([error, error]) | beam.Map(fail), [], num_workers)
-    expected = str(MENDABLE) if error is MENDABLE else 'Reading or writing failed: [Errno 28] No space left on device.'
+    expected = (
+        str(MENDABLE)
+        if error is MENDABLE
+        else 'Reading or writing failed: [Errno 28] No space left on device. Make room there, or name another place.'
+    )
     assert str(failure.value) == expected
 
 

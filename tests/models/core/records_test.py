@@ -103,7 +103,7 @@ def test_expand(tmp_path, monkeypatch):
         ('none*.tfrecord', r"No file matches 'none\*.tfrecord'"),
         ('', 'No file is named'),
         ('.', 'is a folder'),
-        ('s@0.tfrecord', 'must be 1 or more'),
+        ('s@0.tfrecord', 'must be from 1 to 99,999'),
         ('s@3.tfrecord', '1 of the 3 shards'),
         ('s-*', '1 of the 3 shards .* s-00002-of-00003.tfrecord'),
         ('t-*', 't@1.tfrecord and t@2.tfrecord are there both'),

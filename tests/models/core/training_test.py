@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import errno
 import io
 import logging
 from pathlib import Path
@@ -14,7 +15,7 @@ from tensorboard.backend.event_processing.plugin_event_accumulator import EventA
 from toy_family import FAMILY, SPEC
 
 from solferino.hparams.errors import SolferinoError
-from solferino.models.core import checkpoints, data, interrupts, jobs, status
+from solferino.models.core import checkpoints, data, interrupts, jobs, monitor, status
 from solferino.models.core.settings import Given
 
 
@@ -373,3 +374,27 @@ def test_the_evaluation_job_gives_up_where_nothing_is(tmp_path, examples, monkey
     monkeypatch.setattr(jobs, 'POLL_S', 0.01)
     with pytest.raises(SolferinoError, match='No checkpoint appeared'):
         jobs.evaluate(FAMILY, request(tmp_path, [examples[1]]), patience_s=0.05)
+
+
+@pytest.mark.parametrize('writes', [3, 5])
+def test_a_run_whose_curves_cannot_be_written_keeps_its_steps(tmp_path, examples, monkeypatch, writes):
+    class Full(io.FileIO):
+        left = writes
+
+        def write(self, data):
+            Full.left -= 1
+            if Full.left < 0:
+                raise OSError(errno.ENOSPC, 'No space left on device')
+            return super().write(data[: 1 + len(data) // 2])  # a part, as writing may do
+
+    class FullIO:
+        FileIO, BytesIO = Full, io.BytesIO
+
+    monkeypatch.setattr(monitor, 'io', FullIO)
+    with pytest.raises(SolferinoError, match=r'events\.out\.tfevents.*No space left.*goes on from the last checkpoint'):
+        jobs.train(FAMILY, request(tmp_path, examples, num_steps=40, summary_frequency=7))
+    monkeypatch.undo()
+    step = final(tmp_path).step if final(tmp_path) else 0
+    assert step in (0, 7)
+    jobs.train(FAMILY, request(tmp_path, examples, num_steps=40))
+    assert final(tmp_path).step == 40

@@ -1,0 +1,225 @@
+"""What the system refuses to a command: a sentence, an exit code, and nothing lost or left behind."""
+
+import contextlib
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from note_seq import midi_io
+
+from solferino.bin import (
+    convert_dir_to_note_sequences,
+    drums_rnn_create_dataset,
+    drums_rnn_generate,
+    solferino_convert_bundle,
+    solferino_draw,
+    solferino_export,
+    solferino_inspect,
+    solferino_write_grooves,
+)
+from solferino.hparams.drums_rnn import SPEC
+from solferino.models import load, registry
+from solferino.models.core import bundles, checkpoints, records, run_dir, settings
+from solferino.models.core.forward import weight_shapes
+from solferino.models.music.groove_library import style
+from solferino.models.music.groove_songs import song
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder, the working one, with music, NoteSequences, a run and a bundle, all small."""
+    import numpy as np
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'music').mkdir()
+    music = song(style('rock'))
+    midi_io.note_sequence_to_midi_file(music, 'music/a.mid')
+    music.id = 'a'
+    with records.Writer('notes.tfrecord') as writer:
+        writer.write(music.SerializeToString())
+    run = run_dir.Run('run', SPEC.config('one_drum'), 0)
+    encoding = registry.get('drums_rnn').encoding(run.config)
+    shapes = weight_shapes(run.config.hparams, encoding.input_size, encoding.num_classes)
+    weights = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+    record = settings.record_of(SPEC, run.config)
+    run_dir.write(run, SPEC)
+    checkpoints.save('run/train', checkpoints.Checkpoint(3, weights, {}, record))
+    bundles.write('b.mag', bundles.Bundle(record, weights, 'one_drum', ''))
+    return tmp_path
+
+
+def _run(module: Any, *arguments: str) -> int:
+    before, sys.argv = sys.argv, [module.__name__, *arguments]
+    try:
+        module.console_entry_point()
+    except SystemExit as stop:
+        return int(str(stop.code or 0))
+    finally:
+        sys.argv = before
+    return 0
+
+
+def _tree(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob('*') if path.is_file()}
+
+
+@contextlib.contextmanager
+def _no_file_above(size: int) -> Iterator[None]:
+    """Files that grow above `size` bytes cannot be written, as on a full disk."""
+    before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+_CONVERT = (convert_dir_to_note_sequences, '--input_dir=music', '--output_file={}')
+_EXAMPLES = (
+    drums_rnn_create_dataset, '--config=one_drum', '--eval_ratio=0', '--input=notes.tfrecord', '--output_dir={}',
+)  # fmt: skip
+_BUNDLE = (drums_rnn_generate, '--run_dir=run', '--save_generator_bundle', '--bundle_file={}')
+_GENERATE = (drums_rnn_generate, '--bundle_file=b.mag', '--num_outputs=2', '--num_steps=16', '--output_dir={}')
+_DRAW = (solferino_draw, '--input=music', '--output_dir={}')
+_PLOT = (solferino_inspect, 'music/a.mid', '--plot={}.png')
+_EXPORT = (solferino_export, '--format=magentajs', '--bundle_file=b.mag', '--output_dir={}')
+_COPY = (solferino_convert_bundle, 'b.mag', '{}')
+_GROOVES = (solferino_write_grooves, '--num_files=2', '--output_dir={}')
+_ALL = [_CONVERT, _EXAMPLES, _BUNDLE, _GENERATE, _DRAW, _PLOT, _EXPORT, _COPY, _GROOVES]
+_NAMES = ['convert', 'create_dataset', 'save_bundle', 'generate', 'draw', 'plot', 'export', 'convert_bundle', 'grooves']
+every_command = pytest.mark.parametrize('called', _ALL, ids=_NAMES)
+
+
+def _to(called: tuple[Any, ...], output: str) -> tuple[Any, ...]:
+    return called[0], *(argument.format(output) for argument in called[1:])
+
+
+@every_command
+def test_a_disk_that_is_full_at_any_size(called, place, capsys):
+    before = _tree(place)
+    for size in (0, 1, 40, 300, 1000, 4000, 30_000):
+        with _no_file_above(size):
+            code = _run(*_to(called, 'out'))
+        told = capsys.readouterr().err
+        if not code:
+            return
+        assert code == 1 and 'File too large' in told and 'Traceback' not in told, told
+        made = {name for name in _tree(place) if name not in before}
+        # Of several files that each stand for themselves, those that are whole may be there.
+        assert {name: data for name, data in _tree(place).items() if name in before} == before
+        assert not made or called in (_DRAW, _GROOVES)
+    assert not _run(*_to(called, 'out'))
+
+
+@every_command
+@pytest.mark.parametrize('output', ['b.mag/x', '/proc/x', 'n' * 300, 'loop/x', 'closed/x'])
+def test_outputs_that_cannot_be(called, output, place, capfd):
+    os.symlink('loop', 'loop')
+    os.symlink('/proc/nothing', 'closed')
+    before = _tree(place)
+    assert _run(*_to(called, output)) == 1
+    told = capfd.readouterr().err
+    assert 'Traceback' not in told and 'error: ' in told
+    assert _tree(place) == before
+
+
+def _command(module: Any, *arguments: str) -> str:
+    return ' '.join([sys.executable, '-m', module.__name__, *(f"'{argument}'" for argument in arguments)])
+
+
+def _shell(line: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ['bash', '-c', line],
+        capture_output=True,
+        encoding='utf-8',
+        errors='replace',
+        env=os.environ | environment,
+        timeout=120,
+    )
+
+
+_SHORT = (solferino_inspect, 'b.mag')
+
+
+@pytest.mark.parametrize('module_and_arguments', [_SHORT, (drums_rnn_generate, '--help')], ids=['inspect', 'help'])
+def test_a_full_standard_output(module_and_arguments, place):
+    done = _shell(_command(*module_and_arguments) + ' > /dev/full')
+    assert (done.returncode, done.stderr) == (1, 'error: The output cannot be written: No space left on device.\n')
+
+
+def test_files_are_written_though_the_output_is_full(place):
+    done = _shell(_command(*_to(_GENERATE, 'out')) + ' > /dev/full')
+    assert done.returncode == 1 and len(list(Path('out').iterdir())) == 2
+
+
+@pytest.mark.parametrize('closed', ['>&-', '2>&-', '<&- >&- 2>&-', '2>/dev/full'])
+def test_closed_standard_streams(closed, place):
+    done = _shell(_command(*_to(_BUNDLE, 'new.mag')) + ' ' + closed)
+    assert done.returncode == 0, done.stderr
+    assert load('new.mag').config.name == 'one_drum'  # and nothing that was printed is in it
+
+
+def test_a_reader_that_leaves(place):
+    done = _shell(_command(*_SHORT) + ' | head -1; exit ${PIPESTATUS[0]}')
+    assert done.returncode in (0, 1) and not done.stderr
+
+
+def test_a_working_folder_that_is_gone(place):
+    done = _shell(f'mkdir gone; cd gone; rmdir ../gone; {_command(*_SHORT)}')
+    assert done.returncode == 1
+    assert 'error: The folder in which this command runs is not there any more.' in done.stderr
+
+
+@pytest.mark.parametrize('called', [_CONVERT, _EXAMPLES, _DRAW, _GENERATE], ids=['convert', 'data', 'draw', 'generate'])
+def test_names_that_are_no_text(called, place):
+    os.rename(b'music/a.mid', b'music/caf\xe9.mid')
+    out = os.fsdecode(b'out\xff')
+    done = _shell(_command(*_to(called, out)))
+    assert 'Traceback' not in done.stderr
+    assert done.returncode == 0 or 'is not in UTF-8' in done.stderr
+
+
+@pytest.mark.parametrize(
+    'environment',
+    [{'LC_ALL': 'C', 'PYTHONUTF8': '0', 'PYTHONCOERCECLOCALE': '0'}, {'HOME': '/nothing', 'TMPDIR': '/nothing'}],
+)
+def test_poor_surroundings(environment, place):
+    os.rename('music/a.mid', 'music/é.mid')
+    done = _shell(_command(*_to(_CONVERT, 'ö.tfrecord')), **environment)
+    assert 'Traceback' not in done.stderr
+    assert done.returncode == 0 or 'is not in UTF-8' in done.stderr
+
+
+@pytest.mark.parametrize('output', ['~nobody_of_this_name/x'])
+def test_the_home_of_nobody(output, place):
+    assert _run(*_to(_BUNDLE, output)) == 0
+    assert Path(output).is_file()
+
+
+@pytest.mark.parametrize(
+    'called',
+    [
+        (drums_rnn_create_dataset, '--input=pipe', '--output_dir=out'),
+        (drums_rnn_generate, '--bundle_file=b.mag', '--primer_midi=pipe', '--output_dir=out'),
+        (drums_rnn_generate, '--bundle_file=pipe', '--output_dir=out'),
+        (solferino_inspect, 'pipe'),
+        (solferino_draw, '--input=pipe', '--output_dir=out'),
+        (drums_rnn_create_dataset, '--input=/dev/zero', '--output_dir=out'),
+    ],
+)
+def test_nothing_waits_for_a_pipe(called, place, capfd):
+    os.mkfifo('pipe')
+    assert _run(*called) == 1
+    assert 'Traceback' not in capfd.readouterr().err
+
+
+def test_a_file_of_proc_can_be_inspected(place, capfd):
+    assert _run(solferino_inspect, '/proc/self/status') in (0, 1)
+    assert 'Traceback' not in capfd.readouterr().err
