@@ -173,6 +173,15 @@ def _as_flags(message: str, names: Iterable[str]) -> str:
     return re.sub(rf'(?<![-\w])({"|".join(patterns)})(?!\w)', r'--\1', message)
 
 
+def picture_path(flag: str, value: str) -> Path:
+    """Returns the path of a picture to draw. Raises SolferinoError if it is not named as a PNG file."""
+    path = Path(os.path.expanduser(value))
+    if path.suffix.lower() != '.png':
+        example = path.with_suffix('.png') if path.name else path / 'picture.png'
+        raise SolferinoError(f'--{flag}={value}: a picture is a PNG file, whose name ends in .png: {example}.')
+    return path
+
+
 def given_options(flag_values: flags.FlagValues, options: Any) -> dict[str, Any]:
     """Returns the values of those flags for fields of `options` that were given on the command line."""
     return {f.name: flag_values[f.name].value for f, _ in _options(options) if flag_values[f.name].present}

@@ -55,11 +55,7 @@ def main(flag_values: flags.FlagValues) -> None:
     """Draws the pictures."""
     if not flag_values.output_dir and not flag_values.contact_sheet:
         raise SolferinoError('--output_dir or --contact_sheet is required: where to draw to.')
-    sheet = Path(os.path.expanduser(flag_values.contact_sheet or ''))
-    if flag_values.contact_sheet and sheet.suffix.lower() != '.png':
-        raise SolferinoError(
-            f'--contact_sheet={sheet}: a picture is a PNG file, whose name ends in .png: {sheet.with_suffix(".png")}.'
-        )
+    sheet = command.picture_path('contact_sheet', flag_values.contact_sheet) if flag_values.contact_sheet else None
     paths = _pictures(flag_values.input, Path(os.path.expanduser(flag_values.output_dir or '')))
     items = []
     for picture, title, sequence in _music(paths):
@@ -73,7 +69,7 @@ def main(flag_values: flags.FlagValues) -> None:
         items.append((sequence, title))
     if not items:
         raise SolferinoError('--input: nothing was drawn; the reasons are above.')
-    if flag_values.contact_sheet:
+    if sheet:
         _write('contact_sheet', sheet, _sheet(items, sheet.stem, flag_values))
 
 

@@ -8,9 +8,6 @@ It knows music (MIDI, MusicXML, ABC), TFRecord files of NoteSequences and of tra
 them, run directories and all that is in them, bundles, those of Magenta too, and what solferino_export writes.
 """
 
-import os
-from pathlib import Path
-
 from absl import flags
 
 from solferino.bin import command
@@ -29,9 +26,7 @@ def define(flag_values: flags.FlagValues) -> None:
 
 def main(flag_values: flags.FlagValues, path: str) -> None:
     """Prints what is found, and draws it."""
-    picture = Path(os.path.expanduser(flag_values.plot)) if flag_values.plot else None
-    if picture and picture.suffix.lower() != '.png':
-        raise SolferinoError(f'--plot={picture} must be the name of a PNG file, such as {picture.with_suffix(".png")}.')
+    picture = command.picture_path('plot', flag_values.plot) if flag_values.plot else None
     from solferino.pipelines.inspection import charts, findings, kinds
 
     finding = kinds.inspect(path)

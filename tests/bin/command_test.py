@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from absl import flags
@@ -312,3 +313,12 @@ def test_arguments_that_are_no_flags(arguments, outcome, capsys):
         assert not called
     else:
         assert called == [outcome]
+
+
+@pytest.mark.parametrize(
+    'value, example', [('.', 'picture.png'), ('/', '/picture.png'), ('a/b', 'a/b.png'), ('x.jpg', 'x.png')]
+)
+def test_a_picture_is_named_as_a_png_file(value: str, example: str) -> None:
+    with pytest.raises(SolferinoError, match=rf'--plot={value}: .* {example}\.$'):
+        command.picture_path('plot', value)
+    assert command.picture_path('plot', 'a/B.PNG') == Path('a/B.PNG')

@@ -45,7 +45,7 @@ def test_mistakes(midi: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> 
     for arguments, message in (
         ([], 'FILE'),
         ([str(tmp_path / 'missing.mid')], 'No file matches'),
-        ([str(midi), f'--plot={tmp_path}/waltz.pdf'], 'must be the name of a PNG file'),
+        ([str(midi), f'--plot={tmp_path}/waltz.pdf'], 'a picture is a PNG file'),
         ([str(midi), f'--plot={midi}/waltz.png'], 'cannot be written'),
         ([str(tmp_path / 'x.json'), f'--plot={tmp_path}/x.png'], 'nothing in'),
     ):

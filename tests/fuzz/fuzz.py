@@ -37,6 +37,7 @@ from solferino.hparams.errors import SolferinoError
 
 ROOT = Path(__file__).parent.parent.parent
 SECONDS, GIGABYTE = 2.0, 2**30
+ASKED_SECONDS = 20.0  # where flags may ask for a lot
 _HANGS_S = 60  # on the wall
 _BATCH = 300  # cases of a process
 _ACCEPTED, _REFUSED = 'accepted', 'refused'
@@ -215,7 +216,7 @@ def _try(
         words = (place / 'said').read_bytes()
         if b'Traceback' in words or b'Warning:' in words:
             ended = 'prints ' + words.decode(errors='replace')[-2000:]
-        elif rng and seconds > SECONDS:
+        elif rng and seconds > (SECONDS if isinstance(subject, file_kinds.Files) else ASKED_SECONDS):
             ended = f'takes {seconds:.1f} s'
     megabytes = max(0.0, _peak() - memory) / 1e6
     return {
