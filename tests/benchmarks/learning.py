@@ -239,7 +239,7 @@ def _at_equal_times(results: dict[str, Any]) -> str:
 
 def _chosen(stages: Sequence[dict[str, Any]], seconds: float) -> float | None:
     """The loss on each part of the stage that the other part prefers, as one mean; None if no stage was in time."""
-    there = [stage['parts'] for stage, time in zip(stages, times(stages), strict=True) if time <= seconds]
+    there = [s['parts'] for s, time in zip(stages, times(stages), strict=True) if time <= seconds and s.get('parts')]
     if not there:
         return None
     return _mean([min(there, key=lambda parts, by=1 - part: parts[by][0])[part] for part in (0, 1)])
