@@ -62,6 +62,7 @@ setup(
         'threadpoolctl>=3,<4',  # fewer threads for small matrices; NumPy itself has no such switch
         'numba>=0.61,<1',  # compiles training's fused passes; a wheel, which librosa brings anyway
         'safetensors>=0.5,<1',  # weights in bundles and checkpoints, without code
+        'msgspec>=0.20,<1',  # holds stored JSON against what it must be; imports in a third of pydantic's time
         'absl-py>=2.1,<3',  # flags and logging
         'matplotlib>=3.8,<4',  # pictures of tracks
         'tqdm>=4.66,<5',  # progress bars

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from absl import flags
 
@@ -10,9 +11,11 @@ from solferino.hparams import presets
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import FamilySpec
 from solferino.models import registry
-from solferino.models.core import jobs, settings
-from solferino.models.core.family import Family
-from solferino.models.core.warm_start import WarmStart
+
+if TYPE_CHECKING:
+    from solferino.models.core.family import Family
+    from solferino.models.core.jobs import Request
+    from solferino.models.core.warm_start import WarmStart
 
 # The seeds of a model's matrices are a little above that of the model, and TensorFlow's are below 2**63.
 _HIGHEST_SEED = 2**32 - 1
@@ -102,7 +105,9 @@ def _define_preset(fv: flags.FlagValues, spec: FamilySpec) -> None:
 
 def main(fv: flags.FlagValues, spec: FamilySpec) -> None:
     """Trains or evaluates."""
-    jobs_but_training: dict[str, Callable[[Family, jobs.Request], int | None]] = {
+    from solferino.models.core import jobs, settings
+
+    jobs_but_training: dict[str, Callable[[Family, Request], int | None]] = {
         'eval': jobs.evaluate,
         'eval_once': jobs.evaluate_once,
         'find_temperature': jobs.find_temperature,
@@ -139,8 +144,9 @@ def main(fv: flags.FlagValues, spec: FamilySpec) -> None:
         command.stopped_by(signal_number)
 
 
-def _warm_start(path: str, config: str | None, spec: FamilySpec) -> WarmStart:
+def _warm_start(path: str, config: str | None, spec: FamilySpec) -> 'WarmStart':
     from solferino.models import loading  # note-seq takes a second
+    from solferino.models.core.warm_start import WarmStart
 
     model = loading.load(path, config)
     if model.family.spec.name != spec.name:

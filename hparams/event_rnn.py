@@ -6,6 +6,7 @@ from solferino.hparams.generation import GenerateOptions
 from solferino.hparams.spec import architecture, option
 
 _MOST_HYPOTHESES = 1000  # each has a state of the network, in attention RNNs some 64 KiB; twelve outputs go at a time
+_MOST_ATTENTION = 1 << 12  # steps; memory and time of every step grow with it
 # For presets: what leaves the first plateau in tens of steps, and evens out the last ones.
 QUICK_START = 'output_bias=frequencies,averaging=0.98'
 
@@ -50,8 +51,10 @@ class EventRnnHparams:
             raise ValueError('rnn_layer_sizes must name at least one layer of at least one unit, such as [64,64].')
         if not 0 < self.dropout_keep_prob <= 1:
             raise ValueError(f'dropout_keep_prob={self.dropout_keep_prob} must be above 0 and at most 1.')
-        if self.attn_length < 0:
-            raise ValueError(f'attn_length={self.attn_length} must be 0 (no attention) or more.')
+        if not 0 <= self.attn_length <= _MOST_ATTENTION:
+            raise ValueError(
+                f'attn_length={self.attn_length} must be from 0 (no attention) to {_MOST_ATTENTION} steps.'
+            )
         if self.clip_norm <= 0:
             raise ValueError(f'clip_norm={self.clip_norm} must be above 0.')
         if self.precision not in ('float32', 'bfloat16'):

@@ -4,6 +4,8 @@ import dataclasses
 
 from solferino.hparams.spec import architecture
 
+_LONGEST_LAG, _WIDEST_SPAN = 10_000, 127  # frames that generation keeps, and all keys there are
+
 
 @dataclasses.dataclass(frozen=True)
 class GruNadeHparams:
@@ -46,10 +48,12 @@ class GruNadeHparams:
             raise ValueError('rnn_layer_sizes must name at least one layer of at least one unit, such as [64,64].')
         if min(self.nade_size, self.key_size) < 1:
             raise ValueError('nade_size and key_size must be at least 1.')
-        if not self.lags or min(self.lags) < 1 or len(set(self.lags)) < len(self.lags):
+        if not self.lags or len(set(self.lags)) < len(self.lags):
             raise ValueError('lags must name at least one frame before, such as [1,2,4], and none twice.')
-        if self.span < 0:
-            raise ValueError(f'span={self.span} must be at least 0.')
+        if min(self.lags) < 1 or max(self.lags) > _LONGEST_LAG:
+            raise ValueError(f'lags must be from 1 to {_LONGEST_LAG} frames.')
+        if not 0 <= self.span <= _WIDEST_SPAN:
+            raise ValueError(f'span={self.span} must be from 0 to {_WIDEST_SPAN} keys.')
         for name in ('input_keep_prob', 'dropout_keep_prob', 'key_keep_prob'):
             if not 0 < getattr(self, name) <= 1:
                 raise ValueError(f'{name}={getattr(self, name)} must be above 0 and at most 1.')

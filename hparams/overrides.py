@@ -15,6 +15,11 @@ from solferino.hparams.errors import SolferinoError
 
 H = TypeVar('H')
 
+# What stands in a damaged file must not be taken for a size.
+_LARGEST = {int: (1 << 31) - 1, float: 1e38}
+_MOST = {int: 1000, float: 1 << 16, str: 1 << 20, bool: 1000}  # values in a list
+_SHOWN = 60  # characters of a value
+
 # name=value, where a value in square brackets may hold commas.
 _PAIR = re.compile(r'\s*(?P<name>[A-Za-z_]\w*)\s*=\s*(?P<value>\[[^\]]*\]|[^,\[\]]*)\s*(?:,|$)')
 
@@ -119,9 +124,13 @@ def _check(name: str, value: Any, kind: Any, source: str) -> Any:
     if typing.get_origin(kind) is tuple:
         if isinstance(value, (list, tuple)):
             item = typing.get_args(kind)[0]
+            if len(value) > _MOST[item]:
+                raise SolferinoError(f'{source}: {name} has {len(value)} values; it can have {_MOST[item]} at most.')
             return tuple(_check(name, v, item, source) for v in value)
-    elif kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
+    elif type(value) in (int, kind) and kind in (int, float):
+        if not -_LARGEST[kind] <= value <= _LARGEST[kind]:  # nan is neither
+            raise SolferinoError(f'{source}: {name}={_shortened(value)} must be a number up to {_LARGEST[kind]}.')
+        return kind(value)
     elif type(value) is kind:
         return value
     raise _wrong_type(name, value, kind, source)
@@ -140,7 +149,13 @@ def _wrong_type(name: str, value: Any, kind: Any, source: str) -> SolferinoError
         wanted = f'a list of {typing.get_args(kind)[0].__name__} such as [64,64]'
     else:
         wanted = {int: 'a whole number', float: 'a number', bool: 'true or false', str: 'a word'}[kind]
-    return SolferinoError(f'{source}: {name}={value} is not {wanted}.')
+    return SolferinoError(f'{source}: {name}={_shortened(value)} is not {wanted}.')
+
+
+def _shortened(value: Any) -> str:
+    """A value in a message, however long it is."""
+    text = str(value)
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + '...'
 
 
 def _example(defaults: Any) -> str:

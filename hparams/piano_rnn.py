@@ -10,6 +10,7 @@ Cost and scores to expect are in docs/benchmarks.
 """
 
 import dataclasses
+import itertools
 
 from solferino.hparams import instruments, transposition
 from solferino.hparams.generation import GenerateOptions
@@ -21,6 +22,8 @@ from solferino.hparams.spec import Config, FamilySpec, Listening, architecture, 
 # The keys of a piano, as MIDI pitches.
 LOWEST, HIGHEST = 21, 108
 EMPTY = 'e'  # the token of a frame in which nothing sounds
+_PITCHES = {str(pitch): pitch for pitch in range(LOWEST, HIGHEST + 1)}
+_MOST = 1 << 20  # frames, and sets of pitches: what no machine could hold
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,12 +48,21 @@ class PianoExtraction:
         if not 0 < self.frames_per_second <= 1000 or self.steps_per_quarter < 0:
             raise ValueError('frames_per_second must be above 0 and at most 1000, steps_per_quarter at least 0.')
         for name in ('window', 'steps_per_example', 'vocabulary_size', 'min_count'):
-            if getattr(self, name) < 1:
-                raise ValueError(f'{name}={getattr(self, name)} must be at least 1.')
+            if not 1 <= getattr(self, name) <= _MOST:
+                raise ValueError(f'{name}={getattr(self, name)} must be from 1 to {_MOST}.')
         if self.min_steps < 2:
             raise ValueError(f'min_steps={self.min_steps} must be at least 2: a first frame, and one to predict.')
         instruments.programs(self.instruments)
         transposition.semitones(self.transpose_augment)
+
+
+def _is_set(token: str) -> bool:
+    """Whether a text is ascending pitches such as '49,68'."""
+    pitches = token.split(',')
+    if not all(pitch in _PITCHES for pitch in pitches):
+        return False
+    numbers = [_PITCHES[pitch] for pitch in pitches]
+    return all(low < high for low, high in itertools.pairwise(numbers))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +74,15 @@ class Vocabulary:
     """
 
     tokens: tuple[str, ...] = (EMPTY,)
+
+    def __post_init__(self) -> None:
+        if EMPTY not in self.tokens:
+            raise ValueError(f'tokens lack {EMPTY!r}, silence.')
+        if len(set(self.tokens)) < len(self.tokens):
+            raise ValueError('tokens name a set of pitches twice.')
+        wrong = next((token for token in self.tokens if token != EMPTY and not _is_set(token)), None)
+        if wrong is not None:
+            raise ValueError(f'tokens name {wrong[:20]!r}, which is no set of pitches from {LOWEST} to {HIGHEST}.')
 
 
 @dataclasses.dataclass(frozen=True)

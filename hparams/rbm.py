@@ -23,7 +23,7 @@ from solferino.hparams.reasons import (
     REMEDIES,
     TOO_MANY_STEPS,
 )
-from solferino.hparams.rnn_rbm import RnnRbmHparams
+from solferino.hparams.rnn_rbm import MOST, MOST_GIBBS_STEPS, RnnRbmHparams
 from solferino.hparams.spec import Config, FamilySpec, Listening, architecture, midi_option, option
 
 
@@ -64,9 +64,15 @@ class RbmHparams:
     sparsity_cost: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ('batch_size', 'num_timesteps', 'hidden_units', 'cd_steps', 'chains'):
-            if getattr(self, name) < 1:
-                raise ValueError(f'{name}={getattr(self, name)} must be at least 1.')
+        for name, most in (
+            ('batch_size', MOST),
+            ('num_timesteps', MOST),
+            ('hidden_units', MOST),
+            ('cd_steps', MOST_GIBBS_STEPS),
+            ('chains', MOST),
+        ):
+            if not 1 <= getattr(self, name) <= most:
+                raise ValueError(f'{name}={getattr(self, name)} must be from 1 to {most}.')
         if self.learning_rate <= 0:
             raise ValueError(f'learning_rate={self.learning_rate} must be above 0.')
         if self.optimizer not in ('momentum', 'adam'):
@@ -113,8 +119,8 @@ class RbmExtraction:
             )
         if self.hop < 0:
             raise ValueError(f'hop={self.hop} must be 0 or more.')
-        if self.example_windows < 1:
-            raise ValueError(f'example_windows={self.example_windows} must be at least 1.')
+        if not 1 <= self.example_windows <= MOST:
+            raise ValueError(f'example_windows={self.example_windows} must be from 1 to {MOST}.')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,10 +129,20 @@ class RbmLearned:
 
     means: tuple[float, ...] = ()
 
+    def __post_init__(self) -> None:
+        if not all(0 < mean < 1 for mean in self.means):
+            raise ValueError('means must be above 0 and below 1.')
+
 
 @dataclasses.dataclass(frozen=True)
 class RbmConfig(Config):
     """A config of rbm."""
+
+    def __post_init__(self) -> None:
+        options, means = self.extraction, self.learned.means
+        cells = (options.highest_pitch - options.lowest_pitch + 1) * (1 + options.articulation)
+        if means and len(means) != cells:
+            raise ValueError(f'there are {len(means)} means for the {cells} cells of a step.')
 
     def for_evaluation(self) -> 'RbmConfig':
         """See Config: without windows that overlap."""

@@ -5,6 +5,10 @@ from collections.abc import Callable
 BAD_METRE = 'metre does not exist'
 NEGATIVE_TIME = 'notes before time zero'
 BAD_TIME = 'notes at no time that there is'
+BAD_TEMPO = 'tempo that there is not'
+BAD_PITCH = 'pitch or velocity that there is not'
+BAD_PEDAL = 'damaged control changes'
+TOO_LONG = 'more than a million seconds or quarters'
 ODD_METRE = 'bar is not a whole number of steps'
 NO_NOTES = 'music without notes'
 NO_DRUMS = 'no drum notes on channel 10'
@@ -30,6 +34,10 @@ REMEDIES = {
     BAD_METRE: 'Mend the time signature in a notation program.',
     NO_NOTES: 'The manifest of convert_dir_to_note_sequences says why.',
     NEGATIVE_TIME: 'Mend the file in a sequencer.',
+    BAD_TEMPO: 'Tempos go from 0.1 to 60,000,000 quarters a minute.',
+    BAD_PITCH: 'They go from 0 to 127: make the NoteSequences again.',
+    BAD_PEDAL: 'Make the NoteSequences again.',
+    TOO_LONG: 'Cut it in a sequencer, or delete the note that is days behind the others.',
     BAD_TIME: 'Times must be finite numbers: make the NoteSequences again.',
 }
 

@@ -4,6 +4,9 @@ import dataclasses
 
 from solferino.hparams.spec import architecture
 
+# What no machine could hold, or wait for.
+MOST, MOST_GIBBS_STEPS = 1 << 20, 10_000
+
 
 @dataclasses.dataclass(frozen=True)
 class RnnRbmHparams:
@@ -39,12 +42,16 @@ class RnnRbmHparams:
     ais_chains: int = 2
 
     def __post_init__(self) -> None:
-        for name in ('batch_size', 'hidden_units', 'rnn_units', 'cd_steps'):
-            if getattr(self, name) < 1:
-                raise ValueError(f'{name}={getattr(self, name)} must be at least 1.')
-        for name, least in (('ais_steps', 100), ('ais_chains', 2)):
-            if getattr(self, name) < least:
-                raise ValueError(f'{name}={getattr(self, name)} must be at least {least}.')
+        for name, least, most in (
+            ('batch_size', 1, MOST),
+            ('hidden_units', 1, MOST),
+            ('rnn_units', 1, MOST),
+            ('cd_steps', 1, MOST_GIBBS_STEPS),
+            ('ais_steps', 100, 1_000_000),
+            ('ais_chains', 2, 10_000),
+        ):
+            if not least <= getattr(self, name) <= most:
+                raise ValueError(f'{name}={getattr(self, name)} must be from {least} to {most}.')
         if self.num_timesteps != 1:
             raise ValueError(f'num_timesteps={self.num_timesteps} must be 1.')
         if self.cell not in ('tanh', 'gru'):

@@ -23,6 +23,7 @@ from solferino.models.core import bundles, checkpoints, forward, lengths, magent
 from solferino.models.core.event_family import EventFamily
 from solferino.models.core.family import Family, Weights
 from solferino.models.music import accents
+from solferino.models.music import piece as pieces
 
 _log = logging.getLogger(__name__)
 
@@ -81,6 +82,7 @@ class Model:
         chosen = generation.replace(self.family.spec.generation, **options)
         for music in (primer, *lengths.music_in(chosen)):
             if isinstance(music, music_pb2.NoteSequence):
+                pieces.require(music)
                 self._tell(music)
         return lengths.in_steps(self.family, self.config, primer, chosen)
 
@@ -137,6 +139,8 @@ class Model:
 
         An event sequence is scored as it stands, trailing silence included.
         """
+        if isinstance(sequence, music_pb2.NoteSequence):
+            pieces.require(sequence)
         return self.family.log_likelihood(self.weights, self.config, sequence)
 
     def save_bundle(self, path: str | pathlib.Path, description: str = '') -> None:
@@ -176,7 +180,7 @@ def load_bundle(path: str | pathlib.Path, config: str | None = None) -> Model:
     if bundle.by_magenta:
         family, found = _identify(bundle.settings['hparams'], bundle.weights, str(path), config or bundle.generator_id)
     else:
-        family, found = _restore(bundle.settings, str(path))
+        family, found = _restore(bundle.settings, bundle.weights, str(path))
     return Model(
         family,
         found,
@@ -202,7 +206,7 @@ def load_checkpoint(path: str | pathlib.Path, config: str | None = None, choice:
     if choice not in (None, checkpoints.NEWEST, checkpoints.BEST):
         raise SolferinoError(f'checkpoint={choice!r} must be {checkpoints.NEWEST!r} or {checkpoints.BEST!r}.')
     checkpoint = checkpoints.resolve(str(path), choice)
-    family, found = _restore(checkpoint.metadata, checkpoint.path)
+    family, found = _restore(checkpoint.metadata, checkpoint.weights, checkpoint.path)
     names = checkpoint.metadata.get('generator') or {}
     return Model(
         family,
@@ -217,11 +221,14 @@ def load_checkpoint(path: str | pathlib.Path, config: str | None = None, choice:
     )
 
 
-def _restore(record: dict[str, Any], source: str) -> tuple[Family, Config]:
+def _restore(record: dict[str, Any], weights: Weights, source: str) -> tuple[Family, Config]:
+    """Returns whose weights these are, by their record. Raises SolferinoError if they are not."""
     if not isinstance(record.get('family'), str):
         raise SolferinoError(f'{source} does not say which model it holds: it is damaged or not ours.')
     family = registry.get(record['family'])
-    return family, settings.config_of(family.spec, record, source)
+    config = settings.config_of(family.spec, record, source)
+    checkpoints.require_weights(weights, family.weight_shapes(config), source)
+    return family, config
 
 
 def _identify(hparams: dict[str, Any], weights: Weights, source: str, name: str | None) -> tuple[Family, Config]:

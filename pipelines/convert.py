@@ -6,9 +6,10 @@ import itertools
 import json
 import os
 from collections.abc import Iterator, Mapping
+from typing import TypedDict
 
 from solferino.hparams.errors import SolferinoError
-from solferino.models.core import files, records
+from solferino.models.core import files, records, schemas
 from solferino.models.music import piece
 from solferino.pipelines import parsing, report, work, writing
 from solferino.pipelines.parsing import Converted, LeftOut, Limits, Parser, Request
@@ -276,10 +277,20 @@ def _table(tallies: Mapping[str, Tally]) -> str:
 
 def _details(left_out: Iterator[bytes]) -> str:
     """What the parser said of the first files, for people who get no manifest."""
-    said = (LeftOut(**json.loads(line)) for line in left_out)
+    said = (_left_out_of(line) for line in left_out)
     shown = [f'\n{one.file}: {one.reason}: {one.detail}' for one in said if one.detail]
     more = len(shown) - _SHOWN
     return ''.join(shown[:_SHOWN]) + (f'\nand {more} more' if more > 0 else '')
+
+
+def _left_out_of(line: bytes) -> LeftOut:
+    """Raises SolferinoError for a line that another program has damaged."""
+    try:
+        record = schemas.loads(line)
+        schemas.require(record, _LeftOutLine)
+    except ValueError as error:
+        raise SolferinoError(f'What was prepared is damaged: {error}. Give the same command again.') from None
+    return LeftOut(**record)
 
 
 def _hint(root: str, job: Job) -> str:
@@ -292,6 +303,27 @@ def _hint(root: str, job: Job) -> str:
         if any(isinstance(answer, Converted) for answers in parser.parse_all(requests) for answer in answers):
             return ' There are music files in its subfolders: add --recursive.'
     return ''
+
+
+class _LeftOutLine(TypedDict):
+    """A line of the manifest's list of what was left out."""
+
+    file: str
+    reason: str
+    detail: str
+
+
+class Manifest(TypedDict, total=False):
+    """What the manifest holds, beside a list of each file."""
+
+    input_dir: str
+    output_file: str
+    recursive: bool
+    limits: dict[str, float]
+    magenta_reading: bool
+    converted: dict[str, schemas.Count] | None
+    noticed: dict[str, schemas.Tally] | None
+    left_out_by_reason: dict[str, schemas.Tally] | None
 
 
 def _write_manifest(path: str, job: Job, tallies: Mapping[str, Tally], lists: Mapping[str, Iterator[bytes]]) -> None:

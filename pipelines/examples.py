@@ -137,7 +137,8 @@ class _MakeExamples:
         side = split.side(split.key(music), job.eval_ratio, job.seed)
         config = job.config if side == split.TRAINING else job.config.for_evaluation()
         # A family would say that what it looks for is not there, and what to do, which does not help silent music.
-        reasons = [] if len(music.notes) else [NO_NOTES]
+        flaw = piece.flaw(music)
+        reasons = [flaw] if flaw else [] if len(music.notes) else [NO_NOTES]
         results.count(_SEQUENCES, 1)
         examples = self._family.examples(music, config, reasons.append) if not reasons else ()
         for number, example in enumerate(examples):

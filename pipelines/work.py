@@ -10,13 +10,17 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
-from solferino.models.core import files, records
+from solferino.hparams.errors import SolferinoError
+from solferino.models.core import files, records, schemas
 from solferino.pipelines import report, runner
 from solferino.pipelines.lean_beam import beam
 from solferino.pipelines.reading import Source, Unit
 from solferino.pipelines.report import Counts, Tally
 from solferino.pipelines.staging import Staging
 from solferino.pipelines.writing import Run, Sorter
+
+# The destination, the path and the number of records of a run, see `writing.Run`.
+_RunRecord = tuple[str, str, schemas.Count]
 
 
 class Results:
@@ -83,8 +87,7 @@ def run(
     with runner.Progress(progress, source.total, things):
         runner.run(build, beam_args, num_workers)
     runs = collections.defaultdict(list)
-    with open(bundles) as file:
-        made = json.load(file)
+    made = _read_bundles(bundles)
     for destination, *run in (run for runs_of_bundle, _ in made for run in runs_of_bundle):
         runs[destination].append(Run(*run))
     return Done(dict(runs), report.add_up(counts for _, counts in made))
@@ -118,6 +121,17 @@ class _Work(beam.DoFn):
         window = beam.transforms.window.GlobalWindow()
         made = self._sorter.finish(), self._counts.plain()
         yield beam.utils.windowed_value.WindowedValue((None, made), window.max_timestamp(), [window])
+
+
+def _read_bundles(path: str) -> Any:
+    """Returns what `_write_bundles` wrote. Raises SolferinoError if it was damaged since."""
+    try:
+        with open(path, encoding='utf-8') as file:
+            made = schemas.loads(file.read())
+        schemas.require(made, list[tuple[list[_RunRecord], dict[str, tuple[schemas.Count, list[str]]]]])
+    except ValueError as error:
+        raise SolferinoError(f'{path} is damaged: {error}. Give the same command again.') from None
+    return made
 
 
 def _write_bundles(gathered: tuple[None, Any], path: str) -> None:

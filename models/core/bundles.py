@@ -13,11 +13,17 @@ from google.protobuf import message
 from note_seq.protobuf import generator_pb2
 
 from solferino.hparams.errors import SolferinoError
-from solferino.models.core import files, magenta, tensors, tf_checkpoint
+from solferino.models.core import files, magenta, schemas, tensors, tf_checkpoint
 from solferino.models.core.family import Weights
 
 # A file above this is refused before it is read: the largest config has some 10 MB.
 MAX_BYTES = 1 << 31
+
+
+class Settings(schemas.Settings, total=False):
+    """What the header of the weights holds, in a bundle of ours."""
+
+    recommended_temperature: schemas.Temperature | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +87,8 @@ def read(path: str | pathlib.Path) -> Bundle:
 
 
 def _is_bundle(path: str) -> bool:
+    if pathlib.Path(path).stat().st_size > MAX_BYTES:
+        return False
     try:
         proto = generator_pb2.GeneratorBundle.FromString(pathlib.Path(path).read_bytes())
     except message.DecodeError:
@@ -93,7 +101,7 @@ KIND = files.Kind('a bundle', _is_bundle)
 
 def _ours(proto: Any, path: pathlib.Path) -> tuple[Weights, dict[str, Any]]:
     try:
-        weights, settings = tensors.parse(proto.checkpoint_file[0])
+        weights, settings = tensors.parse(proto.checkpoint_file[0], Settings)
         tensors.require_finite(weights)
     except ValueError as error:
         raise SolferinoError(f'{path}: the model in this bundle {error}.') from None

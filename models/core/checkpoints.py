@@ -13,13 +13,13 @@ import logging
 import os
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Required
 
 import numpy as np
 
 from solferino.hparams import system_errors
 from solferino.hparams.errors import SolferinoError
-from solferino.models.core import tensors
+from solferino.models.core import schemas, tensors
 from solferino.models.core.files import atomic_write
 
 MODEL = 'model'
@@ -27,7 +27,19 @@ BEST, NEWEST = 'best', 'newest'
 SUFFIX = '.safetensors'
 _MOST_RUNS = 5  # that a message lists
 _NAME = re.compile(r'ckpt-(\d+)' + re.escape(SUFFIX) + '$')
+_MAX_BYTES = 1 << 33  # a file above this is refused before it is read
 _log = logging.getLogger(__name__)
+
+
+class Metadata(schemas.Settings, total=False):
+    """What the header of the file holds."""
+
+    step: Required[schemas.Count]
+    seed: schemas.Seed
+    generator: dict[str, str] | None
+    eval_loss: float | None
+    eval_set: str | None
+    recommended_temperature: schemas.Temperature | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,23 +76,38 @@ def capture(model: Any, metadata: dict[str, Any]) -> Checkpoint:
 
 
 def restore(model: Any, checkpoint: Checkpoint) -> None:
-    """Puts a checkpoint into a Trainable. Raises SolferinoError if it is not of such a model."""
+    """Puts a checkpoint into a Trainable. Raises SolferinoError if it is not of such a model, or has no finite state."""
+    try:
+        tensors.require_finite(checkpoint.optimizer)
+    except ValueError as error:
+        raise SolferinoError(f'Checkpoint {checkpoint.path} {error}. Delete it to go on from the one before.') from None
     assign(model.named_weights(), checkpoint.weights, 'weights', checkpoint.path)
     assign(model.named_optimizer_state(), checkpoint.optimizer, 'optimizer', checkpoint.path)
 
 
 def assign(variables: Mapping[str, Any], stored: Mapping[str, np.ndarray], kind: str, source: str) -> None:
     """Gives a model's variables their `stored` values. Raises SolferinoError, naming `source`, if these do not fit."""
-    shapes = {name: tuple(array.shape) for name, array in stored.items()}
-    wanted = {name: tuple(v.shape) for name, v in variables.items()}
-    if shapes != wanted:
-        different = sorted(n for n in shapes.keys() | wanted.keys() if shapes.get(n) != wanted.get(n))
-        raise SolferinoError(
-            f'{source} does not fit this model: {kind} {", ".join(different[:5])} are missing or have another shape. '
-            'Was it written by another version? Train in another --run_dir.'
-        )
+    has = {name: (array.shape, str(array.dtype)) for name, array in stored.items()}
+    wanted = {name: (tuple(v.shape), str(v.dtype)) for name, v in variables.items()}
+    require_fit(has, wanted, kind, source)
     for name, variable in variables.items():
         variable.assign(stored[name])
+
+
+def require_fit(has: Mapping[str, Any], wanted: Mapping[str, Any], kind: str, source: str) -> None:
+    """Raises SolferinoError, naming `source`, if arrays' names with their shapes and types are not those `wanted`."""
+    different = sorted(n for n in has.keys() | wanted.keys() if has.get(n) != wanted.get(n))
+    if different:
+        raise SolferinoError(
+            f'{source} does not fit this model: {kind} {", ".join(different[:5])} are missing, too many, or have '
+            'another shape or type. It is damaged, or another version wrote it: name another file or --run_dir.'
+        )
+
+
+def require_weights(weights: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]], source: str) -> None:
+    """Raises SolferinoError, naming `source`, if weights do not have the names and `shapes` of a model's."""
+    has = {name: (array.shape, str(array.dtype)) for name, array in weights.items()}
+    require_fit(has, {name: (shape, 'float32') for name, shape in shapes.items()}, 'weights', source)
 
 
 def save(directory: str, checkpoint: Checkpoint, kind: str = MODEL) -> str:
@@ -118,26 +145,30 @@ def load(path: str) -> Checkpoint:
     """
     try:
         with open(path, 'rb') as file:
-            arrays, metadata = tensors.parse(file.read())
+            if os.fstat(file.fileno()).st_size > _MAX_BYTES:
+                raise ValueError('is larger than any')
+            arrays, metadata = tensors.parse(file.read(), Metadata)
         groups = _groups(arrays)
+        if not groups['weights']:
+            raise ValueError('holds no weights')
         tensors.require_finite(groups['weights'])
     except OSError as error:
         raise SolferinoError(f'Checkpoint {path} cannot be read: {error.strerror}.') from error
     except ValueError as error:
         raise SolferinoError(f'Checkpoint {path} {error}. Name another one, or delete it.') from error
-    step = metadata.pop('step', None)
-    if not groups['weights'] or not isinstance(step, int):
-        raise SolferinoError(f'{path} is no checkpoint: it holds no weights or no step.')
+    step = metadata.pop('step')
     eval_loss, eval_set = metadata.pop('eval_loss', None), metadata.pop('eval_set', None)
     return Checkpoint(step, groups['weights'], groups['optimizer'], metadata, eval_loss, eval_set, path)
 
 
 def _groups(arrays: Mapping[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
-    """{'weights/x': a, 'optimizer/y': b} -> {'weights': {'x': a}, 'optimizer': {'y': b}}"""
+    """{'weights/x': a, 'optimizer/y': b} -> {'weights': {'x': a}, 'optimizer': {'y': b}}. Raises ValueError."""
     groups: dict[str, dict[str, np.ndarray]] = {'weights': {}, 'optimizer': {}}
     for name, array in arrays.items():
         group, _, rest = name.partition('/')
-        groups.get(group, {})[rest] = array
+        if group not in groups:
+            raise ValueError(f'holds an array that no checkpoint has: {name}')
+        groups[group][rest] = array
     return groups
 
 

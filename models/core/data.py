@@ -81,7 +81,7 @@ def load(family: Family, config: Config, pattern: str, limit: int = 0) -> Datase
     crc = 0
     for where, data in _records(pattern, limit):
         try:
-            example = _parse(family, config, data)
+            example = parse(family, config, data)
             lengths.append(_length(family.encode(example, config), features))
         except (ValueError, KeyError) as error:
             raise SolferinoError(
@@ -172,12 +172,16 @@ def _records(pattern: str, limit: int) -> Iterator[tuple[str, bytes]]:
             number += 1
 
 
-def _parse(family: Family, config: Config, data: bytes) -> Example:
+def parse(family: Family, config: Config, data: bytes) -> Example:
+    """Returns the example of a record, compact or dense. Raises ValueError or KeyError if it is none of the config."""
     stored = sequence_examples.parse(data)
     if isinstance(stored, sequence_examples.DenseExample):
         example = family.from_dense(stored.inputs, stored.labels, config)
     else:
         example = stored
+        inexact = next((name for name, array in stored.items() if array.dtype.kind != 'i'), None)
+        if inexact:
+            raise ValueError(f'its {inexact} are no whole numbers')
     return {name: _narrow(array) for name, array in example.items()}
 
 

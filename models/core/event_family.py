@@ -14,7 +14,7 @@ from solferino.hparams.errors import SolferinoError
 from solferino.hparams.event_rnn import EventGeneration
 from solferino.hparams.reasons import Reject
 from solferino.hparams.spec import FamilySpec
-from solferino.models.core import event_sampling
+from solferino.models.core import event_sampling, forward
 from solferino.models.core.family import Events, Example, Family, Feature, Weights, add_metre, beat_of
 from solferino.models.core.forward import Forward
 from solferino.models.music.encodings import Encoding, to_dense
@@ -140,6 +140,11 @@ class EventFamily(Family):
         """See Family."""
         return Events(example['events'], self.encoding(config).num_events)
 
+    def weight_shapes(self, config: Any) -> Mapping[str, tuple[int, ...]]:
+        """See Family."""
+        encoding = self.encoding(config)
+        return forward.weight_shapes(config.hparams, encoding.input_size, encoding.num_classes)
+
     def model(self, config: Any, seed: int) -> Any:
         """See Family."""
         from solferino.models.core.event_rnn import EventRnn  # imports TensorFlow
@@ -176,8 +181,8 @@ class EventFamily(Family):
         track = self._primer(sequence, config, np.random.default_rng(0)).track
         if len(track) < 2:
             raise SolferinoError('A sequence of one event has no events after the first to be scored.')
-        forward, classes = self._forward(weights, config), self.classes(track, config)
-        return event_sampling.log_likelihood(forward, self.encoding(config), classes)
+        network, classes = self._forward(weights, config), self.classes(track, config)
+        return event_sampling.log_likelihood(network, self.encoding(config), classes)
 
     def export(self, weights: Weights, config: Any, format: str, folder: pathlib.Path) -> None:
         """See Family."""
@@ -216,7 +221,7 @@ class EventFamily(Family):
 
     def _sample(self, weights: Weights, config: Any, tracks: list[Any], options: EventGeneration) -> list[np.ndarray]:
         """Returns the event classes that follow each of `tracks`; those of one length are sampled in one batch."""
-        forward, encoding = self._forward(weights, config), self.encoding(config)
+        network, encoding = self._forward(weights, config), self.encoding(config)
         sampled: list[np.ndarray] = [np.empty(0)] * len(tracks)
         shapes = [(track.start_step, len(track)) for track in tracks]
         for shape in sorted(set(shapes)):
@@ -224,7 +229,7 @@ class EventFamily(Family):
             start_step, length = shape
             primers = np.stack([self.classes(tracks[k], config) for k in rows])
             total = options.num_steps - start_step
-            events = event_sampling.sample(forward, encoding, primers, total, options, rows)
+            events = event_sampling.sample(network, encoding, primers, total, options, rows)
             for k, row in zip(rows, events, strict=True):
                 sampled[k] = row[length:]
         return sampled

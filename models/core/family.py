@@ -127,6 +127,10 @@ class Family(abc.ABC):
         return None
 
     @abc.abstractmethod
+    def weight_shapes(self, config: Any) -> Mapping[str, tuple[int, ...]]:
+        """The shapes of a model's weights, all of them float32, by name."""
+
+    @abc.abstractmethod
     def model(self, config: Any, seed: int) -> Any:
         """Returns a new `solferino.models.core.trainable.Trainable` (this imports TensorFlow)."""
 

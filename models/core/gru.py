@@ -1,8 +1,22 @@
 """A step of the gated recurrent unit in NumPy, in which no row depends on those beside it, see `rows.py`."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from solferino.models.core.rows import times
+
+
+def weight_shapes(layer_sizes: Sequence[int], inputs: int) -> dict[str, tuple[int, ...]]:
+    """The shapes of the weights of layers on top of each other, 'gru_0/kernel' the first; see `advance`."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for i, (size, units) in enumerate(zip((inputs, *layer_sizes), layer_sizes, strict=False)):
+        shapes |= {
+            f'gru_{i}/kernel': (size, 3 * units),
+            f'gru_{i}/recurrent_kernel': (units, 3 * units),
+            f'gru_{i}/bias': (2, 3 * units),
+        }
+    return shapes
 
 
 def advance(

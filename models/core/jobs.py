@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import itertools
 import logging
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 # The evaluation job gives up when there is neither a checkpoint nor a training run for this long.
 PATIENCE_S = 300.0
+_MOST_WEIGHTS = 1 << 28  # 1 GB; training holds four times as many, and a bundle has 2 GB at most
 POLL_S = 2.0
 _log = logging.getLogger(__name__)
 
@@ -98,6 +100,7 @@ def train(family: Family, request: Request) -> int | None:
             print(found.describe())
         print(f'Next: {_next(family, run)}')
         return stopped_by
+    _require_size(family, run)
     dataset = data.load(family, run.config, request.examples)
     held_out = _held_out(family, run, request.eval_examples, request) if request.eval_examples else None
     with status.claim(run.path, request.num_steps, held_out is not None) as entry, interrupts.graceful() as stop:
@@ -112,6 +115,16 @@ def train(family: Family, request: Request) -> int | None:
         run_dir.warn_of_other_examples(run, dataset.describe())
         _train(_Session(family, run, request, dataset, held_out, checkpoint), entry, stop)
     return stop.number
+
+
+def _require_size(family: Family, run: Run) -> None:
+    """Raises SolferinoError if a model of a run's hyperparameters could not be saved as a bundle."""
+    size = sum(math.prod(shape) for shape in family.weight_shapes(run.config).values())
+    if size > _MOST_WEIGHTS:
+        raise SolferinoError(
+            f'The hyperparameters of {run.path} ask for {size:.3g} weights; a model can have {_MOST_WEIGHTS:.3g}. '
+            'Choose smaller sizes in --hparams.'
+        )
 
 
 def evaluate_once(family: Family, request: Request) -> None:
@@ -135,6 +148,7 @@ def find_temperature(family: Family, request: Request) -> None:
     checkpoint = checkpoints.choose(run.train_dir)
     if checkpoint is None:
         raise SolferinoError(f'There is no checkpoint in {run.train_dir} yet. Train first.')
+    checkpoints.require_weights(checkpoint.weights, family.weight_shapes(run.config), checkpoint.path)
     held_out = _held_out(family, run, request.eval_examples or request.examples, request)
     from solferino.models.core import temperature  # note-seq takes a second
 
@@ -258,7 +272,8 @@ def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> No
     if found:
         print(found.describe())
     best = checkpoints.best(run.train_dir)
-    told = f' (held-out loss {checkpoints.load(best).eval_loss:.4f})' if best else ''
+    loss = checkpoints.load(best).eval_loss if best else None
+    told = '' if loss is None else f' (held-out loss {loss:.4f})'
     print(f'Newest checkpoint: {kept[max(kept)]}' + (f'\nBest checkpoint: {best}{told}' if best else ''))
     if entry.state == status.INTERRUPTED:
         print('Stopped. The same command goes on from there.')

@@ -11,16 +11,35 @@ import logging
 import os
 import platform
 import time
-from typing import Any
+from typing import Any, TypedDict
 
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import Config, FamilySpec
-from solferino.models.core import checkpoints, magenta, settings
+from solferino.models.core import checkpoints, magenta, schemas, settings
 from solferino.models.core.files import atomic_write
 from solferino.models.core.warm_start import WarmStart
 
 DEFAULT_SEED = 0
 _log = logging.getLogger(__name__)
+
+
+class Examples(TypedDict, total=False):
+    """What a run says of its dataset, see `data.Dataset.describe`."""
+
+    path: str
+    examples: schemas.Count
+    fingerprint: str
+
+
+class Record(schemas.Settings, total=False):
+    """What the file holds."""
+
+    seed: schemas.Seed
+    dataset: Examples | None
+    generator: dict[str, str] | None
+    warm_start: dict[str, str] | None
+    created: str | None
+    versions: dict[str, str | None] | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,19 +87,16 @@ def read(run_dir: str, spec: FamilySpec) -> Run | None:
     path = run_path(run_dir)
     if os.path.exists(run_dir) and not os.path.isdir(run_dir):
         raise SolferinoError(f'--run_dir={run_dir} is a file. Name a directory.')
-    record = settings.read_json(path)
+    record = settings.read_json(path, Record)
     if record is None:
         if checkpoints.paths(os.path.join(run_dir, 'train')):
             raise SolferinoError(f'{run_dir} has checkpoints but no run.json. Name a complete or a new --run_dir.')
         return None
-    seed = record.get('seed', DEFAULT_SEED)
-    if not isinstance(seed, int):
-        raise SolferinoError(f'{path} is damaged: its seed is {seed!r}. Name another --run_dir.')
     config = settings.config_of(spec, record, path)
     return Run(
         run_dir,
         config,
-        seed,
+        record.get('seed', DEFAULT_SEED),
         record.get('dataset') or {},
         record.get('generator') or {},
         record.get('warm_start') or {},

@@ -10,6 +10,7 @@ and types as tensorflow/core/example/{feature,example}.proto, hence the same byt
 
 import dataclasses
 import functools
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
 
 _SHAPE = '/shape'
+_MAX_RANK, _MAX_SIZE = 8, 1 << 31  # of an array, and along a dimension
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,10 +74,18 @@ def parse(data: bytes) -> dict[str, np.ndarray] | DenseExample:
         raise ValueError('it is a SequenceExample without features')
     shapes = {name: tuple(f.int64_list.value) for name, f in features.items() if name.endswith(_SHAPE)}
     return {
-        name: _array(feature).reshape(shapes.get(name + _SHAPE, (-1,)))
+        name: _shaped(_array(feature), shapes.get(name + _SHAPE))
         for name, feature in features.items()
         if not name.endswith(_SHAPE)
     }
+
+
+def _shaped(array: np.ndarray, shape: tuple[int, ...] | None) -> np.ndarray:
+    if shape is None:
+        return array
+    if len(shape) > _MAX_RANK or not all(0 <= size <= _MAX_SIZE for size in shape) or math.prod(shape) != len(array):
+        raise ValueError(f'it holds an array that has another size than its shape, {list(shape[:_MAX_RANK])}')
+    return array.reshape(shape)
 
 
 def is_example(data: bytes) -> bool:

@@ -5,7 +5,6 @@ an error and never wins silently.
 """
 
 import dataclasses
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -14,8 +13,23 @@ from typing import Any
 from solferino.hparams import overrides
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import Config, FamilySpec
+from solferino.models.core import schemas
 
 _SHARD = re.compile(r'-\d{5,}-of-\d{5,}$')
+_MAX_JSON_BYTES = 1 << 28  # the manifest of a million files has half of it
+
+
+class Sidecar(schemas.Settings, total=False):
+    """What create_dataset says of a dataset."""
+
+    steps_per_quarter: float
+    encoding: dict[str, Any]
+    format: str
+    seed: int
+    eval_ratio: float
+    input: str
+    counts: dict[str, float]
+    left_out: dict[str, schemas.Tally]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,12 +72,15 @@ def config_of(spec: FamilySpec, record: Mapping[str, Any], source: str) -> Confi
     if not isinstance(name, str) or name not in spec.configs:
         raise SolferinoError(f'{source} has the config {name!r}. {spec.name} has only: {", ".join(spec.configs)}.')
     config = spec.configs[name]
-    return dataclasses.replace(
-        config,
-        hparams=overrides.replace(config.hparams, _values(record, 'hparams', source), source),
-        extraction=overrides.replace(config.extraction, _values(record, 'extraction', source), source),
-        learned=config.learned and overrides.replace(config.learned, _values(record, 'learned', source), source),
-    )
+    parts = {
+        part: overrides.replace(getattr(config, part), _values(record, part, source), source)
+        for part in ('hparams', 'extraction', 'learned')
+        if getattr(config, part) is not None
+    }
+    try:
+        return dataclasses.replace(config, **parts)
+    except ValueError as error:  # raised by __post_init__, which checks whether they fit each other
+        raise SolferinoError(f'{source}: {error}') from error
 
 
 def choose(spec: FamilySpec, given: Given) -> Config:
@@ -165,20 +182,43 @@ def _values(record: Mapping[str, Any], key: str, source: str) -> dict[str, Any]:
     return values
 
 
-def read_json(path: str) -> dict[str, Any] | None:
-    """Returns the JSON object in `path`, None if there is no such file. Raises SolferinoError if it is no such file."""
+def read_json(path: str, schema: Any = dict[str, Any]) -> Any:
+    """Returns the JSON object in `path`, None if there is no such file.
+
+    Args:
+      path: of the file.
+      schema: what it must be, see `schemas.require`.
+
+    Raises:
+      SolferinoError: it holds something else; the message says where.
+    """
     try:
         with open(path, encoding='utf-8') as file:
-            value = json.load(file)
+            text = file.read(_MAX_JSON_BYTES + 1)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise SolferinoError(f'{path} cannot be read: {error.strerror}.') from error
+    except ValueError:  # not in UTF-8
+        text = ''
+    if len(text) > _MAX_JSON_BYTES:
+        raise SolferinoError(f'{path} is not ours: it is larger than any ({len(text)} bytes and more).')
+    try:
+        value = schemas.loads(text)
     except ValueError:
         value = None
     if not isinstance(value, dict):
         raise SolferinoError(f'{path} is damaged or not ours: it holds no JSON object. Put it right or delete it.')
+    require(value, schema, path)
     return value
+
+
+def require(value: Any, schema: Any, source: str) -> None:
+    """Raises SolferinoError, naming `source`, if a JSON value is not what `schema` declares."""
+    try:
+        schemas.require(value, schema)
+    except ValueError as error:
+        raise SolferinoError(f'{source} is damaged or not ours: {error}. Put it right or delete it.') from None
 
 
 def sidecar_path(path: str) -> str:
@@ -201,7 +241,7 @@ def dataset_config(spec: FamilySpec, paths: list[str]) -> tuple[Config, str] | N
     """
     found = None
     for sidecar in sorted({sidecar_path(path) for path in paths}):
-        record = read_json(sidecar)
+        record = read_json(sidecar, Sidecar)
         if record is None:
             continue
         config = config_of(spec, record, sidecar)

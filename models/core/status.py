@@ -12,11 +12,11 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypedDict
 
 from solferino.hparams.errors import SolferinoError
+from solferino.models.core import schemas, settings
 from solferino.models.core.files import atomic_write
-from solferino.models.core.settings import read_json
 
 TRAINING = 'training'
 FINISHED = 'finished'
@@ -28,26 +28,43 @@ BEAT_S = 10.0
 SILENCE_S = 120.0
 
 
+class Record(TypedDict, total=False):
+    """What the file holds."""
+
+    state: str
+    step: schemas.Count
+    total: schemas.Count
+    evaluates: bool
+    pid: schemas.Pid
+    host: str
+    heartbeat: schemas.Time  # seconds since 1970
+
+
 def status_path(run_dir: str) -> str:
     """Where the status of a run directory is."""
     return os.path.join(run_dir, 'train', 'status.json')
 
 
+def read(run_dir: str) -> dict[str, Any] | None:
+    """Returns what the status of a run directory says, None if there is none. Raises SolferinoError."""
+    return settings.read_json(status_path(run_dir), Record)
+
+
 def is_training(run_dir: str) -> bool:
     """Whether a trainer is at work there: False before the first one, and after a crash."""
-    record = read_json(status_path(run_dir))
+    record = read(run_dir)
     return record is not None and _alive(record)
 
 
 def keeps_best(run_dir: str) -> bool:
     """Whether the trainer evaluates by itself and so keeps the best checkpoint."""
-    record = read_json(status_path(run_dir))
+    record = read(run_dir)
     return record is not None and bool(record.get('evaluates'))
 
 
 def require_free(run_dir: str) -> None:
     """Raises SolferinoError if a trainer is at work in the run directory."""
-    record = read_json(status_path(run_dir))
+    record = read(run_dir)
     if record is not None and _alive(record):
         raise SolferinoError(
             f'Another training run is at work in {run_dir} (process {record.get("pid")} on {record.get("host")}, at '

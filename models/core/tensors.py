@@ -12,8 +12,11 @@ import numpy as np
 import safetensors
 from safetensors.numpy import save
 
+from solferino.models.core import schemas
+
 _METADATA = 'solferino'
 _CHECKSUM = 'crc32'
+_MAX_RANK, _MAX_SIZE = 8, 1 << 31  # of an array, and along a dimension
 
 # safetensors' names of the types that NumPy has by itself; the others come from ml_dtypes.
 _NUMPY = {
@@ -41,26 +44,33 @@ def dump(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> bytes
     return save(arrays, metadata=header)
 
 
-def parse(data: bytes) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def parse(data: bytes, schema: Any = dict[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Returns the arrays and the metadata of `dump`.
 
-    Raises ValueError, with a message that continues "the file ...", if `data` is not from `dump` or is damaged.
+    Args:
+      data: the file.
+      schema: what the metadata must be, see `schemas.require`.
+
+    Raises:
+      ValueError: it is not from `dump` or is damaged; the message continues "the file ...".
     """
     try:
         entries = safetensors.deserialize(data)
     except safetensors.SafetensorError:
         raise ValueError('is not a safetensors file or is cut short') from None
     # The library has checked this header: 8 bytes of length, then JSON.
-    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], 'little')]).get('__metadata__') or {}
+    header = schemas.loads(data[8 : 8 + int.from_bytes(data[:8], 'little')]).get('__metadata__') or {}
     if _METADATA not in header:
         raise ValueError('was not written by Solferino')
     arrays = {name: _array(entry) for name, entry in entries}
     if header.get(_CHECKSUM) != str(_checksum(arrays)):
         raise ValueError('is damaged: its contents do not match its checksum')
     try:
-        return arrays, json.loads(header[_METADATA])
-    except ValueError:
-        raise ValueError('is damaged: its header cannot be read') from None
+        metadata = schemas.loads(header[_METADATA])
+        schemas.require(metadata, schema)
+    except ValueError as error:
+        raise ValueError(f'is damaged: its settings cannot be used ({error})') from None
+    return arrays, metadata
 
 
 def require_finite(weights: Mapping[str, np.ndarray]) -> None:
@@ -83,7 +93,10 @@ def _array(entry: Mapping[str, Any]) -> np.ndarray:
         dtype = np.dtype(getattr(ml_dtypes, _ML_DTYPES[name]))
     else:
         raise ValueError(f'holds numbers of type {name}, which this version does not know')
-    return np.frombuffer(entry['data'], dtype).reshape(entry['shape']).copy()
+    shape = entry['shape']  # whose product is the number of values, as the library has checked; it may be 0
+    if len(shape) > _MAX_RANK or max(shape, default=0) > _MAX_SIZE:
+        raise ValueError(f'holds an array of a shape that there is not: {shape}')
+    return np.frombuffer(entry['data'], dtype).reshape(shape).copy()
 
 
 def _checksum(arrays: Mapping[str, np.ndarray]) -> int:

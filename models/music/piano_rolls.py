@@ -187,6 +187,8 @@ def sustained(piece: Piece) -> np.ndarray:
     notes = piece.notes.copy()
     keys = (~notes['is_drum']).nonzero()[0]
     pedal = piece.pedal
+    if not np.isfinite(pedal['time']).all():
+        raise ValueError('the sustain pedal moves at no time that there is')
     if not len(keys) or not (len(pedal) or (notes['end'] < notes['start']).any()):
         return notes
     last = max(notes['start'][keys].max(), notes['end'][keys].max(), pedal['time'].max(initial=-np.inf))

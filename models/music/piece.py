@@ -16,6 +16,9 @@ from typing import Any
 import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
 
+from solferino.hparams.errors import SolferinoError
+from solferino.hparams.reasons import BAD_PEDAL, BAD_PITCH, BAD_TEMPO, BAD_TIME, REMEDIES, TOO_LONG
+
 # start, end: seconds.
 NOTE = np.dtype(
     [
@@ -54,6 +57,11 @@ _CONTROL_FIELDS = {
 }
 _END_OF_NUMBERS = 1 << 29  # of fields
 _MAX_TAG, _MAX_VARINT = 5, 10  # bytes
+# What a piece may be: see `flaw`.
+_SLOWEST, _FASTEST = 0.1, 6e7  # quarters a minute; MIDI's fastest tempo is a microsecond a quarter
+_USUAL_QPM = 120.0  # where none is given
+_HIGHEST = 127  # pitch or velocity
+_LONGEST = 1e6  # seconds, and quarters
 _DAMAGED = 'a note or control change of it is damaged'
 _MAX_RUNS = 16  # of messages of one size; where sizes change more often they are sorted by size first
 
@@ -102,7 +110,7 @@ class Piece:
 
     @functools.cached_property
     def pedal(self) -> np.ndarray:
-        """What the sustain pedal does: CONTROL [changes], in the order of the file. Raises ValueError."""
+        """What the sustain pedal does: CONTROL [changes], in the order of the file. Raises ValueError if damaged."""
         messages = _message_class('Controls').FromString(self._data).control_changes[:]
         controls = _table(messages, CONTROL, _CONTROL_FIELDS)
         return controls[controls['number'] == _SUSTAIN]
@@ -129,6 +137,46 @@ def read(data: bytes) -> Piece:
 def of(sequence: Any) -> Piece:
     """Returns a NoteSequence proto as arrays."""
     return read(sequence.SerializeToString())
+
+
+def flaw(piece: Piece) -> str | None:
+    """Returns why no music can be made of a piece, one of `hparams.reasons`; None if nothing is wrong with it.
+
+    What depends on the grid, such as a metre that does not exist, is told by `sections`.
+    """
+    notes = piece.notes
+    changes = np.array([metre.time for metre in piece.metres] + [tempo.time for tempo in piece.tempos])
+    instants = np.concatenate([notes['start'], notes['end'], changes, [piece.total_time]])
+    if not np.isfinite(instants).all():
+        return BAD_TIME
+    if not all(_SLOWEST <= tempo.qpm <= _FASTEST for tempo in piece.tempos):
+        return BAD_TEMPO
+    for values in (notes['pitch'], notes['velocity']):
+        if values.min(initial=0) < 0 or values.max(initial=0) > _HIGHEST:
+            return BAD_PITCH
+    if np.abs(instants).max() > _LONGEST or _quarters(piece, float(instants.max())) > _LONGEST:
+        return TOO_LONG
+    return None
+
+
+def require(sequence: Any, name: str = '') -> None:
+    """Raises SolferinoError, naming the music, if a NoteSequence has a flaw."""
+    piece = of(sequence)
+    reason = flaw(piece)
+    if not reason and not np.isfinite(piece.pedal['time']).all():
+        reason = BAD_PEDAL
+    if reason:
+        name = name or sequence.filename or 'The music'
+        raise SolferinoError(f'{name} cannot be used: {reason}. {REMEDIES[reason]}')
+
+
+def _quarters(piece: Piece, end: float) -> float:
+    """How many there are up to an instant, or more."""
+    tempos = sorted(piece.tempos, key=lambda tempo: tempo.time)
+    times = np.array([*(max(tempo.time, 0.0) for tempo in tempos), end])
+    rates = np.array([tempo.qpm for tempo in tempos]) / 60
+    before = times[0] * _USUAL_QPM / 60
+    return float(before + (np.diff(np.minimum(times, end)) * rates).sum())
 
 
 def _table(messages: list[bytes], dtype: np.dtype, fields: dict[int, str]) -> np.ndarray:

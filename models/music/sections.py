@@ -21,6 +21,7 @@ Change = TypeVar('Change', Metre, Tempo)
 # What holds before a file says something else.
 _FIRST_METRE, _FIRST_TEMPO = Metre(0.0, 4, 4), Tempo(0.0, 120.0)
 _MAX_STEP = 2.0**62  # int64 ends beyond it
+_MOST_BEATS = 1000  # of a bar; MIDI holds 255
 _AT_ONCE = 1e-6  # seconds; what rounding may cost
 _NEARLY = 0.01  # seconds; what rounding to ticks may cost
 
@@ -242,7 +243,7 @@ def _quantize(
     piece: Piece, rows: np.ndarray, start: float, end: float, metre: Metre, tempo: Tempo, steps_per_quarter: int
 ) -> Section:
     """Quantizes rows of a piece's notes that begin between two instants. Raises _RejectedError."""
-    if metre.numerator < 1 or metre.denominator < 1 or metre.denominator & (metre.denominator - 1):
+    if not 1 <= metre.numerator <= _MOST_BEATS or metre.denominator < 1 or metre.denominator & (metre.denominator - 1):
         raise _RejectedError(BAD_METRE, f'there is no metre {metre.name}')
     steps_per_second = steps_per_quarter * tempo.qpm / 60.0
     seconds = np.stack([piece.notes['start'][rows], np.minimum(piece.notes['end'][rows], end)]) - start

@@ -9,6 +9,7 @@ import numpy as np
 from solferino.hparams import instruments, transposition, words
 from solferino.hparams.piano_rnn import HIGHEST, LOWEST, PianoConfig, PianoExtraction
 from solferino.hparams.reasons import (
+    BAD_PEDAL,
     BAD_TIME,
     FRAMES_TOO_SHORT,
     NEGATIVE_TIME,
@@ -53,7 +54,11 @@ def music(piece: Piece, settings: PianoExtraction, reject: Reject) -> Iterator[n
 
     By time they are those of the whole piece, by metre those of each section of one tempo and metre.
     """
-    chosen = choose(piece, settings)
+    try:
+        chosen = choose(piece, settings)
+    except ValueError:
+        reject(BAD_PEDAL)
+        return
     if not len(chosen.notes):
         reject(NO_INSTRUMENT)
         return

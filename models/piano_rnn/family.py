@@ -24,8 +24,8 @@ from solferino.models.piano_rnn import frames as frame_tools
 
 DEFAULT_QPM = 120.0
 _DEFAULT_PITCH = 60
-# What a network says: features(config), encode(example, config), events(example, config) and model(config, seed) as in
-# Family;
+# What a network says: features(config), encode(example, config), events(example, config), weight_shapes(config) and
+# model(config, seed) as in Family;
 # sample(weights, config, primers bool [steps, KEYS], length, options) -> bool [primers, length, KEYS];
 # log_likelihood(weights, config, frames bool [steps, KEYS]) -> float;
 # export(weights, config, folder), which writes a SavedModel;
@@ -100,6 +100,10 @@ class PianoRnn(Family):
     def events(self, example: Example, config: PianoConfig) -> Events:
         """See Family."""
         return _network(config).events(example, config)
+
+    def weight_shapes(self, config: PianoConfig) -> Mapping[str, tuple[int, ...]]:
+        """See Family."""
+        return _network(config).weight_shapes(config)
 
     def model(self, config: PianoConfig, seed: int) -> Any:
         """See Family."""

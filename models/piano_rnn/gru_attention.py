@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from solferino.hparams.piano_rnn import PianoConfig, PianoGeneration
-from solferino.models.core import event_sampling
+from solferino.models.core import event_sampling, gru
 from solferino.models.core.family import Events, Example, Feature, Weights
 from solferino.models.core.forward import log_softmax
 from solferino.models.core.processors import num_cores
@@ -43,6 +43,20 @@ def events(example: Example, config: PianoConfig) -> Events:
     """See Family: the places in the vocabulary from the frame before the first to predict."""
     places = encode(example, config)['tokens'][config.extraction.window - 1 :]
     return Events(places, len(lookup.of(config.learned)))
+
+
+def weight_shapes(config: PianoConfig) -> Mapping[str, tuple[int, ...]]:
+    """See Family: those that `forward.py` lists."""
+    sizes, tokens = config.hparams, len(config.learned.tokens)
+    inputs, attention = sizes.embedding_size, sizes.attention_size
+    shapes = gru.weight_shapes(sizes.rnn_layer_sizes, inputs)
+    shapes |= {'embedding/kernel': (tokens, inputs), 'embedding/key_kernel': (frame_tools.KEYS, inputs)}
+    for i, units in enumerate(sizes.rnn_layer_sizes[:-1]):
+        shapes |= {f'attention_{i}/{name}_kernel': (units, attention) for name in ('query', 'key')}
+        shapes |= {f'attention_{i}/{name}': (attention,) for name in ('bias', 'score')}
+    last = sizes.rnn_layer_sizes[-1]
+    shapes |= {'logits/kernel': (last, tokens), 'logits/bias': (tokens,)}
+    return shapes | {'logits/key_kernel': (last, frame_tools.KEYS), 'logits/key_bias': (frame_tools.KEYS,)}
 
 
 def model(config: PianoConfig, seed: int) -> Any:

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from solferino.hparams.piano_rnn import PianoConfig, PianoGeneration
+from solferino.models.core import gru
 from solferino.models.core.family import Events, Example, Feature, Weights
 from solferino.models.piano_rnn import frames as frame_tools
-from solferino.models.piano_rnn import nade_sampling
+from solferino.models.piano_rnn import key_network, nade_sampling
 from solferino.models.piano_rnn.nade import Nade
 
 
@@ -38,6 +39,23 @@ def events(example: Example, config: PianoConfig) -> Events:
     if not context:
         frames = np.pad(frames, [(1, 0), (0, 0)])
     return Events(frames[max(0, context - 1) :], 2)
+
+
+def weight_shapes(config: PianoConfig) -> Mapping[str, tuple[int, ...]]:
+    """See Family: those that `nade.py` lists."""
+    sizes, keys = config.hparams, frame_tools.KEYS
+    size, hidden, channels = sum(sizes.rnn_layer_sizes), sizes.nade_size, sizes.key_size
+    parts = key_network.shapes(keys, channels, len(sizes.lags), sizes.span)
+    return gru.weight_shapes(sizes.rnn_layer_sizes, keys + 1) | {
+        'nade/hidden_kernel': (size, hidden),
+        'nade/hidden_bias': (hidden,),
+        'nade/below': (keys, hidden),
+        'nade/above': (hidden, keys),
+        'nade/key_kernel': (size, keys),
+        'nade/key_bias': (keys,),
+        'nade/given_kernel': (hidden, channels),
+        **{f'keys/{name}': shape for name, shape in parts.items()},
+    }
 
 
 def model(config: PianoConfig, seed: int) -> Any:

@@ -82,6 +82,10 @@ class RbmFamily(Family):
             raise ValueError(f'its {len(matrix)} steps are no windows of {config.hparams.num_timesteps}')
         return {'visible': matrix.reshape(-1, _visible_units(config))}
 
+    def weight_shapes(self, config: RbmConfig) -> Mapping[str, tuple[int, ...]]:
+        """See Family."""
+        return networks.of(config).weight_shapes(config.hparams, _visible_units(config))
+
     def model(self, config: RbmConfig, seed: int) -> Any:
         """See Family."""
         return networks.of(config).model(config.hparams, base_bias(config), seed)

@@ -13,7 +13,7 @@ import numpy as np
 from solferino.hparams.rbm import RbmConfig, RbmGeneration, RbmHparams
 from solferino.hparams.rnn_rbm import RnnRbmHparams
 from solferino.models.core.family import Weights
-from solferino.models.rbm import ais, equations, generating, rnn_generating
+from solferino.models.rbm import ais, equations, generating, recurrence, rnn_generating
 from solferino.models.rbm.generating import Given
 from solferino.models.rbm.gibbs import Machine
 from solferino.models.rbm.note_states import NoteStates
@@ -28,6 +28,10 @@ class Network(abc.ABC):
     """
 
     keeps_primer: bool
+
+    @abc.abstractmethod
+    def weight_shapes(self, hparams: Any, visible: int) -> dict[str, tuple[int, ...]]:
+        """The shapes of the weights by name, of a machine of so many visible units."""
 
     @abc.abstractmethod
     def model(self, hparams: Any, visible_bias: np.ndarray, seed: int) -> Any:
@@ -79,6 +83,11 @@ class Windows(Network):
 
     keeps_primer = False
 
+    def weight_shapes(self, hparams: RbmHparams, visible: int) -> dict[str, tuple[int, ...]]:
+        """See Network."""
+        hidden = hparams.hidden_units
+        return {'weights': (visible, hidden), 'visible_bias': (visible,), 'hidden_bias': (hidden,)}
+
     def model(self, hparams: RbmHparams, visible_bias: np.ndarray, seed: int) -> Any:
         """See Network."""
         from solferino.models.rbm.network import Rbm  # imports TensorFlow
@@ -117,6 +126,10 @@ class Frames(Network):
 
     keeps_primer = True
 
+    def weight_shapes(self, hparams: RnnRbmHparams, visible: int) -> dict[str, tuple[int, ...]]:
+        """See Network."""
+        return recurrence.weight_shapes(hparams.cell, visible, hparams.hidden_units, hparams.rnn_units)
+
     def model(self, hparams: RnnRbmHparams, visible_bias: np.ndarray, seed: int) -> Any:
         """See Network."""
         from solferino.models.rbm.rnn_rbm import RnnRbm  # imports TensorFlow
@@ -136,13 +149,13 @@ class Frames(Network):
         options: RbmGeneration,
     ) -> np.ndarray:
         """See Network."""
-        recurrence = Recurrence(weights, config.hparams.cell)
-        return rnn_generating.generate(recurrence, NoteStates.of(config.extraction), primers, clamped, options)
+        network = Recurrence(weights, config.hparams.cell)
+        return rnn_generating.generate(network, NoteStates.of(config.extraction), primers, clamped, options)
 
     def machines(self, weights: Weights, config: RbmConfig, matrix: np.ndarray) -> tuple[np.ndarray, Machine]:
         """See Network."""
-        recurrence = Recurrence(weights, config.hparams.cell)
-        return matrix, Machine(recurrence.weights, *recurrence.all_biases(matrix))
+        network = Recurrence(weights, config.hparams.cell)
+        return matrix, Machine(network.weights, *network.all_biases(matrix))
 
     def log_partition(self, machine: Machine, visible_bias: np.ndarray, hparams: RnnRbmHparams) -> np.ndarray:
         """See Network."""

@@ -12,7 +12,7 @@ import numpy as np
 from solferino.hparams.rbm import RbmExtraction
 from solferino.hparams.reasons import EMPTY_WINDOW, PART_OF_WINDOW, Reject
 from solferino.models.core.family import Example
-from solferino.models.music.piano_rolls import PianoRoll
+from solferino.models.music.piano_rolls import MAX_STEPS, PianoRoll
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,8 +67,10 @@ class NoteStates:
     def unpack(self, example: Example) -> np.ndarray:
         """Returns the matrix uint8 [steps, width] of a stored example. Raises ValueError if it cannot be one."""
         ones, steps = example.get('ones'), example.get('steps')
-        if ones is None or steps is None or ones.ndim != 1 or steps.shape != (1,) or steps[0] < 1:
+        if ones is None or steps is None or ones.ndim != 1 or steps.shape != (1,) or not steps[0] >= 1:
             raise ValueError('it does not hold a note-state matrix')
+        if steps[0] > MAX_STEPS:
+            raise ValueError(f'its matrix has {steps[0]} steps; at most {MAX_STEPS} can be held')
         cells = int(steps[0]) * self.width
         if len(ones) and not 0 <= ones.min() <= ones.max() < cells:
             raise ValueError(f'its ones are not in a matrix of {steps[0]} steps and {self.width} cells a step')

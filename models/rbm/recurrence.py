@@ -38,6 +38,21 @@ def gru_cell(frames: np.ndarray, state: np.ndarray, weights: Mapping[str, np.nda
 CELLS: Mapping[str, Callable[..., np.ndarray]] = {'tanh': tanh_cell, 'gru': gru_cell}
 
 
+def weight_shapes(cell: str, visible: int, hidden: int, units: int) -> dict[str, tuple[int, ...]]:
+    """The shapes of the weights listed above, by name."""
+    gates, bias = {'tanh': (1, (units,)), 'gru': (3, (2, 3 * units))}[cell]
+    return {
+        'weights': (visible, hidden),
+        'visible_bias': (visible,),
+        'hidden_bias': (hidden,),
+        'state_to_visible': (units, visible),
+        'state_to_hidden': (units, hidden),
+        CELL_WEIGHTS + 'kernel': (visible, gates * units),
+        CELL_WEIGHTS + 'recurrent_kernel': (units, gates * units),
+        CELL_WEIGHTS + 'bias': bias,
+    }
+
+
 class Recurrence:
     """The recurrent network of a set of weights; R rows are sequences side by side.
 

@@ -3,7 +3,7 @@
 import array
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from solferino.models import registry
 from solferino.models.core import records, sequence_examples, settings
 from solferino.models.core.family import Example, Family
 from solferino.models.core.sequence_examples import DenseExample
+from solferino.pipelines import convert
 from solferino.pipelines.inspection.findings import Chart, Finding, binned, shares, spread
 from solferino.pipelines.inspection.music import Music
 
@@ -79,12 +80,14 @@ def inspect_records(path: str, paths: Iterable[str]) -> Finding:
 
 def inspect_sidecar(path: str, record: dict[str, Any]) -> Finding:
     """What the description of a dataset says."""
+    settings.require(record, settings.Sidecar, path)
     config_of(record, path)  # it must be one that can be used
     return Finding(path, 'description of a dataset', _of_sidecar(record))
 
 
 def inspect_manifest(path: str, record: dict[str, Any]) -> Finding:
-    """What was converted to NoteSequences and what was not."""
+    """What was converted to NoteSequences and what was not. Raises SolferinoError for a damaged one."""
+    settings.require(record, convert.Manifest, path)
     left_out = {reason: _count(tally) for reason, tally in (record.get('left_out_by_reason') or {}).items()}
     facts = {
         'input_dir': record.get('input_dir'),
@@ -121,7 +124,7 @@ def _examples(paths: Iterable[str]) -> Iterator[tuple[str, int, Example | DenseE
 def _sidecar(path: str, finding: Finding) -> dict[str, Any]:
     sidecar = settings.sidecar_path(path)
     try:
-        return settings.read_json(sidecar) or {}
+        return settings.read_json(sidecar, settings.Sidecar) or {}
     except SolferinoError as error:
         finding.warnings.append(str(error))
         return {}
@@ -138,8 +141,8 @@ def _of_sidecar(record: dict[str, Any]) -> dict[str, Any]:
     return facts | lists | {'made': counts, 'left out': left_out}
 
 
-def _count(tally: Any) -> int:
-    return tally.get('count', 0) if isinstance(tally, dict) else 0
+def _count(tally: Mapping[str, Any]) -> int:
+    return tally.get('count', 0)
 
 
 def _fitting(examples: list[Example | DenseExample]) -> list[tuple[Family, Config]]:

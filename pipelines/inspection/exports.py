@@ -1,12 +1,11 @@
 """What solferino_export writes: folders for web pages and for TensorFlow, and pictures."""
 
-import json
 import os
 import struct
-from typing import Any
+from typing import Any, TypedDict
 
 from solferino.hparams.errors import SolferinoError
-from solferino.models.core import settings
+from solferino.models.core import schemas, settings
 from solferino.pipelines.inspection.findings import Finding
 
 PNG = b'\x89PNG'
@@ -14,6 +13,41 @@ PNG = b'\x89PNG'
 _WEB = ('config.json', 'weights_manifest.json')
 _TENSORFLOW = ('saved_model.pb', 'model.json')
 _INSIDE = ('variables', 'assets')  # folders of a SavedModel
+_MAX_MANIFEST = 1 << 24  # characters
+
+
+class _WebConverter(TypedDict, total=False):
+    type: str
+
+
+class _WebConfig(TypedDict, total=False):
+    """config.json, see `magentajs`."""
+
+    type: str
+    dataConverter: _WebConverter | None
+    attentionLength: schemas.Count
+
+
+class _WebArray(TypedDict):
+    name: str
+    shape: list[schemas.Count]
+    dtype: str
+
+
+class _WebGroup(TypedDict):
+    """Of weights_manifest.json."""
+
+    weights: list[_WebArray]
+
+
+class _Model(TypedDict, total=False):
+    """model.json, see `saved_model`."""
+
+    family: str
+    config: str
+    description: str
+    steps_per_quarter: float
+    usage: list[str] | str
 
 
 def find(path: str) -> Finding | None:
@@ -36,17 +70,19 @@ def inspect_png(path: str, head: bytes) -> Finding:
 
 
 def _inspect_web(folder: str) -> Finding:
-    config = settings.read_json(os.path.join(folder, _WEB[0])) or {}
+    config = settings.read_json(os.path.join(folder, _WEB[0]), _WebConfig) or {}
     path = os.path.join(folder, _WEB[1])
     try:
         with open(path, encoding='utf-8') as file:
-            weights = [entry for group in json.load(file) for entry in group['weights']]
-    except (OSError, ValueError, TypeError, KeyError) as error:
+            groups = schemas.loads(file.read(_MAX_MANIFEST))
+        schemas.require(groups, list[_WebGroup])
+    except (OSError, ValueError) as error:
         raise SolferinoError(f'{path} is damaged: it holds no list of weights. Export the model again.') from error
+    weights = [entry for group in groups for entry in group['weights']]
     converter = config.get('dataConverter') or {}
     facts = {
         'model': config.get('type'),
-        'events': converter.get('type') if isinstance(converter, dict) else None,
+        'events': converter.get('type'),
         'attention over steps': config.get('attentionLength'),
         'arrays': len(weights),
         **_sizes(folder),
@@ -55,7 +91,7 @@ def _inspect_web(folder: str) -> Finding:
 
 
 def _inspect_tensorflow(folder: str) -> Finding:
-    record = settings.read_json(os.path.join(folder, _TENSORFLOW[1])) or {}
+    record = settings.read_json(os.path.join(folder, _TENSORFLOW[1]), _Model) or {}
     known = ('family', 'config', 'description', 'steps_per_quarter', 'usage')
     facts = {name: record.get(name) for name in known} | _sizes(folder)
     return Finding(folder, 'exported model for TensorFlow: a SavedModel (solferino_export)', facts)

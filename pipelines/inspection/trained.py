@@ -59,7 +59,7 @@ def inspect_run(path: str, record: dict[str, Any]) -> Finding:
         'examples': run.dataset.get('examples'),
         'dataset': run.dataset.get('path'),
         'created': record.get('created'),
-        'state': _state(path, settings.read_json(status.status_path(path))),
+        'state': _state(path, status.read(path)),
         'checkpoints at step': list(found) or 'none',
         'versions': {k: v for k, v in (record.get('versions') or {}).items() if v},
     }
@@ -67,7 +67,8 @@ def inspect_run(path: str, record: dict[str, Any]) -> Finding:
     try:
         if best:
             kept = checkpoints.load(best)
-            finding.facts['best checkpoint'] = f'{os.path.basename(best)}, evaluation loss {kept.eval_loss:.4g}'
+            loss = 'unknown' if kept.eval_loss is None else f'{kept.eval_loss:.4g}'
+            finding.facts['best checkpoint'] = f'{os.path.basename(best)}, evaluation loss {loss}'
         if found:
             newest = loading.load_checkpoint(path)
             finding.facts['weights'] = weights(newest.weights)
@@ -77,14 +78,14 @@ def inspect_run(path: str, record: dict[str, Any]) -> Finding:
 
 
 def inspect_status(path: str, record: dict[str, Any]) -> Finding:
-    """What the trainer of a run says of itself."""
+    """What the trainer of a run says of itself. Raises SolferinoError for a damaged file."""
+    settings.require(record, status.Record, path)
     heartbeat = record.get('heartbeat')
-    heard = isinstance(heartbeat, (int, float)) and math.isfinite(heartbeat)
     facts = {
         'state': _state(os.path.dirname(os.path.dirname(path)), record),
         'keeps the best checkpoint': bool(record.get('evaluates')),
         'process': f'{record.get("pid")} on {record.get("host")}',
-        'last heard of': time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(heartbeat)) if heard else None,
+        'last heard of': time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(heartbeat)) if heartbeat else None,
     }
     return Finding(path, 'status of a training run', facts)
 

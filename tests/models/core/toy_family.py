@@ -88,6 +88,9 @@ class ToyFamily:
     def events(self, example: Example, config: Any) -> Events:
         return Events(example['events'], config.classes)
 
+    def weight_shapes(self, config: Any) -> Mapping[str, tuple[int, ...]]:
+        return {'embedding': (config.classes, config.hparams.units), 'kernel': (config.hparams.units, config.classes)}
+
     def model(self, config: Any, seed: int) -> Any:
         from toy_model import Toy
 

@@ -1,0 +1,78 @@
+"""JSON that was stored, held against what it must be before anything is done with it.
+
+The module that owns a file declares what is in it, as a TypedDict; msgspec compares. What a declaration does not name
+is let through: a later version may have written it. Numbers have ranges, since Python's whole numbers have none.
+"""
+
+import functools
+import json
+from typing import Annotated, Any, TypedDict
+
+import msgspec
+
+_MAX_DEPTH = 32  # of lists and objects within each other; ours have five
+
+# Counts of things, steps, bytes.
+Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
+# A model's matrices have seeds a little above it, and TensorFlow's are below 2**63.
+Seed = Annotated[int, msgspec.Meta(ge=0, le=1 << 62)]
+# Of a process.
+Pid = Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)]
+# Seconds since 1970, up to the year 9999.
+Time = Annotated[float, msgspec.Meta(ge=0, le=253_000_000_000)]
+Temperature = Annotated[float, msgspec.Meta(gt=0, le=1e6)]
+
+
+class Tally(TypedDict, total=False):
+    """How often something was, and where; see `pipelines.report`."""
+
+    count: Count
+    examples: list[str]
+
+
+class Settings(TypedDict, total=False):
+    """A config with its values; see `settings.record_of`."""
+
+    family: str
+    config: str
+    hparams: dict[str, Any]
+    extraction: dict[str, Any]
+    learned: dict[str, Any]
+
+
+def loads(text: str | bytes) -> Any:
+    """Returns the value of a JSON text. Raises ValueError if it is none, or lists lie too deep in each other."""
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise ValueError('too many lists lie in each other') from None
+    layer = [value]
+    for _ in range(_MAX_DEPTH):
+        layer = [inner for outer in layer for inner in _inner(outer)]
+        if not layer:
+            return value
+    raise ValueError('too many lists lie in each other')
+
+
+def require(value: Any, schema: Any) -> None:
+    """Raises ValueError if a value of `loads` is not what `schema`, a type, declares; it says what is where."""
+    try:
+        msgspec.convert(value, schema)
+    except msgspec.ValidationError as error:
+        raise ValueError(_in_words(str(error))) from None
+
+
+def _inner(value: Any) -> Any:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+@functools.cache
+def _in_words(text: str) -> str:
+    """'Expected `int`, got `str` - at `$.seed`' -> 'seed: expected int, got str'"""
+    problem, _, place = text.partition(' - at ')
+    problem = problem.replace('`', '')
+    place = place.strip('`').removeprefix('$').removeprefix('.')
+    problem = problem[:1].lower() + problem[1:]
+    return f'{place}: {problem}' if place else problem
