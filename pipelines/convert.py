@@ -321,7 +321,7 @@ class Manifest(TypedDict, total=False):
     recursive: bool
     limits: dict[str, float]
     magenta_reading: bool
-    converted: dict[str, schemas.Count] | None
+    converted: dict[str, float] | None
     noticed: dict[str, schemas.Tally] | None
     left_out_by_reason: dict[str, schemas.Tally] | None
 

@@ -76,7 +76,7 @@ def capture(model: Any, metadata: dict[str, Any]) -> Checkpoint:
 
 
 def restore(model: Any, checkpoint: Checkpoint) -> None:
-    """Puts a checkpoint into a Trainable. Raises SolferinoError if it is not of such a model, or has no finite state."""
+    """Puts a checkpoint into a Trainable. Raises SolferinoError if it is of another model or not finite."""
     try:
         tensors.require_finite(checkpoint.optimizer)
     except ValueError as error:

@@ -179,9 +179,7 @@ def parse(family: Family, config: Config, data: bytes) -> Example:
         example = family.from_dense(stored.inputs, stored.labels, config)
     else:
         example = stored
-        inexact = next((name for name, array in stored.items() if array.dtype.kind != 'i'), None)
-        if inexact:
-            raise ValueError(f'its {inexact} are no whole numbers')
+        sequence_examples.require_whole(stored)
     return {name: _narrow(array) for name, array in example.items()}
 
 

@@ -88,6 +88,13 @@ def _shaped(array: np.ndarray, shape: tuple[int, ...] | None) -> np.ndarray:
     return array.reshape(shape)
 
 
+def require_whole(example: Mapping[str, np.ndarray]) -> None:
+    """Raises ValueError if a compact example holds other numbers than whole ones: none of a family does."""
+    for name, array in example.items():
+        if array.dtype.kind != 'i':
+            raise ValueError(f'its {name} are no whole numbers')
+
+
 def is_example(data: bytes) -> bool:
     """Whether `parse` can read a record."""
     try:

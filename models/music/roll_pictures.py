@@ -42,6 +42,7 @@ _OTHERS = ('#c9c4cb', '#8d8492', '#5c5560')
 _DRUMS = ('#c9c4cb', '#6d6471', INK)
 _BLACK_KEYS, _BLACK_TINT = {1, 3, 6, 8, 10}, '#f4eff3'
 _OCTAVE = 12
+_HIGHEST = 127  # pitch
 _STRIP = 5  # the rows that drums take, below the lowest pitch
 _DRUM_LANES = 10
 
@@ -120,6 +121,7 @@ def read(sequence: music_pb2.NoteSequence, shortest: float, marks: Marks = NO_MA
     """Returns what is to be drawn of a sequence; no note is shorter than `shortest` quarters."""
     time = timeline.read(sequence)
     seen = np.nan_to_num(time.starts, nan=np.inf) < time.bars[-1].end
+    seen &= [0 <= note.pitch <= _HIGHEST for note in sequence.notes]
     drawn = [(note, time.starts[k], time.ends[k], k in marks.kept) for k, note in enumerate(sequence.notes) if seen[k]]
     counts = Counter(note.instrument for note, *_ in drawn if not note.is_drum)
     ranks = [instrument for instrument, _ in counts.most_common()]

@@ -116,9 +116,12 @@ def _examples(paths: Iterable[str]) -> Iterator[tuple[str, int, Example | DenseE
     for path in paths:
         for number, data in enumerate(records.read(path)):
             try:
-                yield path, number, sequence_examples.parse(data)
+                example = sequence_examples.parse(data)
+                if not isinstance(example, DenseExample):
+                    sequence_examples.require_whole(example)
             except ValueError as error:
                 raise SolferinoError(f'{path}: record {number} is no example: {error}.') from None
+            yield path, number, example
 
 
 def _sidecar(path: str, finding: Finding) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from solferino.pipelines import parsing
 from solferino.pipelines.inspection.findings import Chart, Finding, binned, shares, spread
 
 _OCTAVE = 12
+_HIGHEST = 127  # pitch
 _MOST_ROWS = 37  # pitches that text shows one by one
 _FASTEST = 1000  # quarters a minute; what is above is damage
 
@@ -27,6 +28,7 @@ class Music:
 
     def __init__(self) -> None:
         self.sequences = self.notes = self.silent = 0
+        self.odd = 0  # notes at pitches that there are not
         self.seconds = array.array('d')
         self.pitches: Counter[int] = Counter()
         self.drums: Counter[int] = Counter()  # by pitch
@@ -41,11 +43,13 @@ class Music:
         self.notes += len(sequence.notes)
         self.silent += not sequence.notes
         self.seconds.append(sequence.total_time if math.isfinite(sequence.total_time) else 0.0)
-        self.pitches.update(note.pitch for note in sequence.notes if not note.is_drum)
-        self.drums.update(note.pitch for note in sequence.notes if note.is_drum)
+        there = [note for note in sequence.notes if 0 <= note.pitch <= _HIGHEST]
+        self.odd += len(sequence.notes) - len(there)
+        self.pitches.update(note.pitch for note in there if not note.is_drum)
+        self.drums.update(note.pitch for note in there if note.is_drum)
         metres = {f'{metre.numerator}/{metre.denominator}' for metre in sequence.time_signatures}
         self.metres.update(metres or {'none given'})
-        tempos = {round(min(tempo.qpm, _FASTEST)) for tempo in sequence.tempos if math.isfinite(tempo.qpm)}
+        tempos = {round(max(0.0, min(tempo.qpm, _FASTEST))) for tempo in sequence.tempos if math.isfinite(tempo.qpm)}
         self.tempos.update(tempos or {120})
         self.instruments[len({note.instrument for note in sequence.notes})] += 1
         kind = sequence.id.split('/')
@@ -57,6 +61,7 @@ class Music:
         return {
             'without notes': self.silent or None,
             'notes': f'{self.notes:,}' + (f', {self.drums.total():,} of them drums' if self.drums.total() else ''),
+            'notes at pitches beyond 0 to 127': self.odd or None,
             'length': spread(self.seconds, 'seconds'),
             'metres': shares(self.metres, one),
             'tempos': spread(sorted(self.tempos.elements()), 'quarters a minute'),
