@@ -8,7 +8,7 @@ BAD_TIME = 'notes at no time that there is'
 BAD_TEMPO = 'tempo that there is not'
 BAD_PITCH = 'pitch or velocity that there is not'
 BAD_PEDAL = 'damaged control changes'
-TOO_LONG = 'more than a million seconds or quarters'
+TOO_LONG = 'more than 100,000 seconds or quarters'
 ODD_METRE = 'bar is not a whole number of steps'
 NO_NOTES = 'music without notes'
 NO_DRUMS = 'no drum notes on channel 10'
@@ -37,7 +37,7 @@ REMEDIES = {
     BAD_TEMPO: 'Tempos go from 0.1 to 60,000,000 quarters a minute.',
     BAD_PITCH: 'They go from 0 to 127: make the NoteSequences again.',
     BAD_PEDAL: 'Make the NoteSequences again.',
-    TOO_LONG: 'Cut it in a sequencer, or delete the note that is days behind the others.',
+    TOO_LONG: 'Cut it in a sequencer, or delete the note that is hours behind the others.',
     BAD_TIME: 'Times must be finite numbers: make the NoteSequences again.',
 }
 

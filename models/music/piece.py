@@ -61,7 +61,7 @@ _MAX_TAG, _MAX_VARINT = 5, 10  # bytes
 _SLOWEST, _FASTEST = 0.1, 6e7  # quarters a minute; MIDI's fastest tempo is a microsecond a quarter
 _USUAL_QPM = 120.0  # where none is given
 _HIGHEST = 127  # pitch or velocity
-_LONGEST = 1e6  # seconds, and quarters
+_LONGEST = 1e5  # seconds, and quarters
 _DAMAGED = 'a note or control change of it is damaged'
 _MAX_RUNS = 16  # of messages of one size; where sizes change more often they are sorted by size first
 

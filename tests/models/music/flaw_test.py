@@ -47,7 +47,7 @@ def test_quarters_are_counted_in_the_tempos_that_hold() -> None:
     sequence = _song(end_time=1000)
     sequence.tempos[0].qpm = 6e7  # a million quarters a second
     assert piece.flaw(piece.of(sequence)) == reasons.TOO_LONG
-    sequence.tempos.add(time=0.5, qpm=120)
+    sequence.tempos.add(time=0.05, qpm=120)
     assert piece.flaw(piece.of(sequence)) is None
 
 
