@@ -311,11 +311,16 @@ def _require_possible(flag_values: flags.FlagValues) -> None:
 
 
 def _require_filled(flag_values: flags.FlagValues) -> None:
-    """Raises SolferinoError for a text that is empty, unless it is so by default: '--input_dir=' is no folder."""
+    """Raises SolferinoError for a text that no name can be, such as an empty one: '--input_dir=' is no folder.
+
+    It is let through where it is the default.
+    """
     for name in flag_values:
         flag = flag_values[name]
         if flag.present and flag.default != '' and flag.value in ('', []):
             raise SolferinoError(f'--{name}= {_EMPTY}')
+        if '\0' in ''.join(map(str, flag.value if isinstance(flag.value, list) else [flag.value])):  # of a --flagfile
+            raise SolferinoError(f'--{name} has a byte of value 0 in it, which no name has.')
 
 
 def _set_up_logging(name: str) -> None:

@@ -16,7 +16,18 @@ from typing import TYPE_CHECKING
 from solferino.hparams import presets, words
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import FamilySpec
-from solferino.models.core import checkpoints, data, foresight, interrupts, records, run_dir, runtime, settings, status
+from solferino.models.core import (
+    checkpoints,
+    data,
+    foresight,
+    interrupts,
+    memory,
+    records,
+    run_dir,
+    runtime,
+    settings,
+    status,
+)
 from solferino.models.core.checkpoints import Checkpoint
 from solferino.models.core.data import Dataset
 from solferino.models.core.family import Family
@@ -33,6 +44,7 @@ if TYPE_CHECKING:
 # The evaluation job gives up when there is neither a checkpoint nor a training run for this long.
 PATIENCE_S = 300.0
 _MOST_WEIGHTS = 1 << 28  # 1 GB; training holds four times as many, and a bundle has 2 GB at most
+_BYTES_A_WEIGHT = 20  # in training: itself, its gradient, the two means of Adam, and a copy to be saved
 POLL_S = 2.0
 _log = logging.getLogger(__name__)
 
@@ -118,13 +130,15 @@ def train(family: Family, request: Request) -> int | None:
 
 
 def _require_size(family: Family, run: Run) -> None:
-    """Raises SolferinoError if a model of a run's hyperparameters could not be saved as a bundle."""
+    """Raises SolferinoError if a model of a run's hyperparameters is too large for a bundle, or for this machine."""
     size = sum(math.prod(shape) for shape in family.weight_shapes(run.config).values())
     if size > _MOST_WEIGHTS:
         raise SolferinoError(
             f'The hyperparameters of {run.path} ask for {size:.3g} weights; a model can have {_MOST_WEIGHTS:.3g}. '
             'Choose smaller sizes in --hparams.'
         )
+    needed = _BYTES_A_WEIGHT * size
+    memory.require(needed, f'Training a network of {size:,} weights', 'Choose smaller sizes in --hparams.')
 
 
 def evaluate_once(family: Family, request: Request) -> None:

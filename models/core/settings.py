@@ -13,7 +13,7 @@ from typing import Any
 from solferino.hparams import overrides
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import Config, FamilySpec
-from solferino.models.core import schemas
+from solferino.models.core import files, schemas
 
 _SHARD = re.compile(r'-\d{5,}-of-\d{5,}$')
 _MAX_JSON_BYTES = 1 << 28  # the manifest of a million files has half of it
@@ -193,6 +193,7 @@ def read_json(path: str, schema: Any = dict[str, Any]) -> Any:
       SolferinoError: it holds something else; the message says where.
     """
     try:
+        files.require_regular(path)
         with open(path, encoding='utf-8') as file:
             text = file.read(_MAX_JSON_BYTES + 1)
     except FileNotFoundError:

@@ -117,8 +117,6 @@ def _examples(paths: Iterable[str]) -> Iterator[tuple[str, int, Example | DenseE
         for number, data in enumerate(records.read(path)):
             try:
                 example = sequence_examples.parse(data)
-                if not isinstance(example, DenseExample):
-                    sequence_examples.require_whole(example)
             except ValueError as error:
                 raise SolferinoError(f'{path}: record {number} is no example: {error}.') from None
             yield path, number, example
@@ -163,6 +161,7 @@ def _fits(example: Example | DenseExample, family: Family, config: Config) -> bo
         if isinstance(example, DenseExample):
             family.from_dense(example.inputs, example.labels, config)
         else:
+            sequence_examples.require_whole(example)
             family.encode(example, config)
     except (ValueError, KeyError):
         return False
@@ -190,9 +189,15 @@ def _choose(
 
 def _note_charts(paths: list[str], family: Family, config: Config) -> list[Chart]:
     music = Music()
-    for _, _, stored in itertools.islice(_examples(paths), _COUNTED):
-        if isinstance(stored, DenseExample):
-            stored = family.from_dense(stored.inputs, stored.labels, config)
+    for path, number, stored in itertools.islice(_examples(paths), _COUNTED):
+        try:
+            if isinstance(stored, DenseExample):
+                stored = family.from_dense(stored.inputs, stored.labels, config)
+            else:
+                sequence_examples.require_whole(stored)
+                family.encode(stored, config)  # which finds what else is wrong with it
+        except (ValueError, KeyError):
+            raise SolferinoError(f'{path} is damaged: record {number} is no example for {config.name}.') from None
         music.add(family.to_sequence(stored, config))
     part = f' of the first {_COUNTED:,} examples' if music.sequences == _COUNTED else ''
     return [Chart(chart.title + part, chart.bars, chart.rows) for chart in music.note_charts()]

@@ -192,6 +192,7 @@ def _scalars(path: str) -> dict[str, Curve]:
 
 
 def _events(path: str) -> Iterator[Any]:
+    from google.protobuf.message import DecodeError
     from tensorboard.compat.proto.event_pb2 import Event
 
     names = [path] if os.path.isfile(path) else _as_written(glob.glob(os.path.join(glob.escape(path), EVENTS + '*')))
@@ -199,7 +200,7 @@ def _events(path: str) -> Iterator[Any]:
         try:
             for data in records.read(name):
                 yield Event.FromString(data)
-        except SolferinoError:  # a run that still writes, or was killed, leaves half a record at the end
+        except (SolferinoError, DecodeError):  # a run that still writes, or was killed, leaves half a record at the end
             continue
 
 

@@ -322,3 +322,14 @@ def test_a_picture_is_named_as_a_png_file(value: str, example: str) -> None:
     with pytest.raises(SolferinoError, match=rf'--plot={value}: .* {example}\.$'):
         command.picture_path('plot', value)
     assert command.picture_path('plot', 'a/B.PNG') == Path('a/B.PNG')
+
+
+@pytest.mark.parametrize('name', ['name', 'names'])
+def test_a_byte_of_zero_that_a_flag_file_may_hold_is_in_no_name(name: str, capsys: pytest.CaptureFixture) -> None:
+    def define(values: flags.FlagValues) -> None:
+        flags.DEFINE_string('name', '', '', flag_values=values)
+        flags.DEFINE_list('names', [], '', flag_values=values)
+
+    with pytest.raises(SystemExit):
+        command.run('', define, lambda _: None, ['do', f'--{name}=a\0b'])
+    assert f'--{name} has a byte of value 0' in capsys.readouterr().err

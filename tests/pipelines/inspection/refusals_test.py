@@ -1,12 +1,15 @@
 """inspect: empty, damaged and other files are refused with what they look like."""
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from note_seq.protobuf import music_pb2
 
 from solferino.hparams.errors import SolferinoError
-from solferino.models.core import records
+from solferino.models import registry
+from solferino.models.core import monitor, records, sequence_examples, settings
 from solferino.pipelines.inspection import kinds
 
 
@@ -57,3 +60,24 @@ def test_other_places_are_refused(tmp_path: Path) -> None:
         kinds.inspect(str(tmp_path / 'missing.mid'))
     with pytest.raises(SolferinoError, match='no regular file'):
         kinds.inspect('/dev/null')
+
+
+def test_an_event_of_classes_that_no_encoding_has_is_named(tmp_path: Path) -> None:
+    spec = registry.get('melody_rnn').spec
+    whole = np.array([60, 1, 62, 1] * 20)
+    path = tmp_path / f'training_{spec.records}.tfrecord'
+    record = settings.record_of(spec, spec.configs['mono_rnn'])
+    Path(settings.sidecar_path(str(path))).write_text(json.dumps(record | {'encoding': {}}))
+    with records.Writer(str(path)) as writer:
+        for events in (*[whole] * 10, np.where(whole == 62, 1 << 28, whole)):
+            writer.write(sequence_examples.serialize({'events': events}))
+    with pytest.raises(SolferinoError, match='is damaged: record 10 is no example for mono_rnn'):
+        kinds.inspect(str(path))
+
+
+def test_an_event_file_is_read_as_far_as_it_can_be(tmp_path: Path) -> None:
+    with monitor.Board(str(tmp_path)) as board:
+        board.scalars(3, {'loss': 1.5})
+    [path] = tmp_path.iterdir()
+    path.write_bytes(path.read_bytes() + records.frame(b'\xff\xff'))
+    assert kinds.inspect(str(path)).curves == {'loss': {'': ([3], [1.5])}}
