@@ -121,7 +121,7 @@ def read(sequence: music_pb2.NoteSequence, shortest: float, marks: Marks = NO_MA
     """Returns what is to be drawn of a sequence; no note is shorter than `shortest` quarters."""
     time = timeline.read(sequence)
     seen = np.nan_to_num(time.starts, nan=np.inf) < time.bars[-1].end
-    seen &= [0 <= note.pitch <= _HIGHEST for note in sequence.notes]
+    seen &= np.array([0 <= note.pitch <= _HIGHEST for note in sequence.notes], bool)
     drawn = [(note, time.starts[k], time.ends[k], k in marks.kept) for k, note in enumerate(sequence.notes) if seen[k]]
     counts = Counter(note.instrument for note, *_ in drawn if not note.is_drum)
     ranks = [instrument for instrument, _ in counts.most_common()]

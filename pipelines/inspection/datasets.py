@@ -42,7 +42,7 @@ class _Shape:
             self.steps.append(max((len(a) for a in example.values() if a.ndim), default=1))
             self.forms['compact, holding ' + ', '.join(sorted(example))] += 1
             numbers = example.get('events', np.zeros(0))
-        if numbers.size:
+        if numbers.size and numbers.dtype.kind == 'i':
             self.low, self.high = min(self.low, int(numbers.min())), max(self.high, int(numbers.max()))
 
 
@@ -117,8 +117,6 @@ def _examples(paths: Iterable[str]) -> Iterator[tuple[str, int, Example | DenseE
         for number, data in enumerate(records.read(path)):
             try:
                 example = sequence_examples.parse(data)
-                if not isinstance(example, DenseExample):
-                    sequence_examples.require_whole(example)
             except ValueError as error:
                 raise SolferinoError(f'{path}: record {number} is no example: {error}.') from None
             yield path, number, example
@@ -163,6 +161,7 @@ def _fits(example: Example | DenseExample, family: Family, config: Config) -> bo
         if isinstance(example, DenseExample):
             family.from_dense(example.inputs, example.labels, config)
         else:
+            sequence_examples.require_whole(example)
             family.encode(example, config)
     except (ValueError, KeyError):
         return False
@@ -190,7 +189,9 @@ def _choose(
 
 def _note_charts(paths: list[str], family: Family, config: Config) -> list[Chart]:
     music = Music()
-    for _, _, stored in itertools.islice(_examples(paths), _COUNTED):
+    for path, number, stored in itertools.islice(_examples(paths), _COUNTED):
+        if not _fits(stored, family, config):
+            raise SolferinoError(f'{path}: record {number} is no example for --config={config.name}, as others are.')
         if isinstance(stored, DenseExample):
             stored = family.from_dense(stored.inputs, stored.labels, config)
         music.add(family.to_sequence(stored, config))

@@ -49,7 +49,7 @@ def test_the_status_of_a_run(tmp_path: Path) -> None:
     for fact in ('state finished, step 100 of 100', 'keeps the best checkpoint true', 'last heard of 20'):
         assert fact in out
     path = tmp_path / 'train/status.json'
-    record = json.loads(path.read_text()) | {'state': status.TRAINING, 'pid': 'x', 'heartbeat': None}
+    record = json.loads(path.read_text()) | {'state': status.TRAINING, 'pid': 1 << 30, 'heartbeat': 0}
     path.write_text(json.dumps(record))
     assert 'stopped without a word' in told(path)
 
