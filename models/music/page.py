@@ -206,7 +206,7 @@ class Page(Paper):
             yield self.axes(LABEL_WIDTH, top, (bars[-1].end - bars[0].start) * self._unit, self._system), bars
 
 
-_MOST_BEATS = 32  # of a bar that are drawn
+_MOST_BEATS = 32  # of a bar; where there are more, none is drawn
 CELL = 0.12  # a square of a legend
 
 
@@ -232,7 +232,8 @@ def draw_bars(
             axes.axvline(primer_end, color=PRIMER_EDGE, lw=0.9, zorder=2)
     free_from = 0  # the first bar whose number is not in the way of the metre's name
     for bar in bars:
-        for beat in range(min(math.ceil((bar.end - bar.start) / bar.metre.beat - 1e-6), _MOST_BEATS)):
+        beats = math.ceil((bar.end - bar.start) / bar.metre.beat - 1e-6)
+        for beat in range(beats if beats <= _MOST_BEATS else 0):
             left = bar.start + beat * bar.metre.beat
             if beat % 2 == 0 and tint_beats:
                 axes.axvspan(left, min(left + bar.metre.beat, bar.end), color=BEAT_TINT, lw=0, zorder=0.5)

@@ -42,7 +42,7 @@ class _Shape:
             self.steps.append(max((len(a) for a in example.values() if a.ndim), default=1))
             self.forms['compact, holding ' + ', '.join(sorted(example))] += 1
             numbers = example.get('events', np.zeros(0))
-        if numbers.size:
+        if numbers.size and numbers.dtype.kind == 'i':
             self.low, self.high = min(self.low, int(numbers.min())), max(self.high, int(numbers.max()))
 
 
@@ -190,14 +190,10 @@ def _choose(
 def _note_charts(paths: list[str], family: Family, config: Config) -> list[Chart]:
     music = Music()
     for path, number, stored in itertools.islice(_examples(paths), _COUNTED):
-        try:
-            if isinstance(stored, DenseExample):
-                stored = family.from_dense(stored.inputs, stored.labels, config)
-            else:
-                sequence_examples.require_whole(stored)
-                family.encode(stored, config)  # which finds what else is wrong with it
-        except (ValueError, KeyError):
-            raise SolferinoError(f'{path} is damaged: record {number} is no example for {config.name}.') from None
+        if not _fits(stored, family, config):
+            raise SolferinoError(f'{path}: record {number} is no example for --config={config.name}, as others are.')
+        if isinstance(stored, DenseExample):
+            stored = family.from_dense(stored.inputs, stored.labels, config)
         music.add(family.to_sequence(stored, config))
     part = f' of the first {_COUNTED:,} examples' if music.sequences == _COUNTED else ''
     return [Chart(chart.title + part, chart.bars, chart.rows) for chart in music.note_charts()]

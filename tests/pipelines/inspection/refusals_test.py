@@ -71,7 +71,7 @@ def test_an_event_of_classes_that_no_encoding_has_is_named(tmp_path: Path) -> No
     with records.Writer(str(path)) as writer:
         for events in (*[whole] * 10, np.where(whole == 62, 1 << 28, whole)):
             writer.write(sequence_examples.serialize({'events': events}))
-    with pytest.raises(SolferinoError, match='is damaged: record 10 is no example for mono_rnn'):
+    with pytest.raises(SolferinoError, match='record 10 is no example for --config=mono_rnn'):
         kinds.inspect(str(path))
 
 
