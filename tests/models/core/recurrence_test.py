@@ -285,3 +285,40 @@ def test_dropout_is_a_function_of_the_seed_alone(monkeypatch: pytest.MonkeyPatch
         np.testing.assert_allclose((mask == masks[0]).mean(), 0.5, atol=0.02)
     for axis in range(3):  # and so are neighbours
         np.testing.assert_allclose(np.diff(masks[0], axis=axis).mean(), 0.5, atol=0.02)
+
+
+@pytest.mark.parametrize('length', [1, 32])
+@pytest.mark.parametrize('steps, batch', [(1, 1), (5, 1), (6, 3)])
+@pytest.mark.parametrize('units', [1, 2, 3, 4, 5, 7])
+def test_layers_of_few_units(monkeypatch: pytest.MonkeyPatch, units: int, steps: int, batch: int, length: int) -> None:
+    monkeypatch.setitem(globals(), 'UNITS', units)
+    test_attention(steps, batch, length)
+    test_lstm(steps, batch, compiled=False)
+    test_gru_is_that_of_keras(steps, batch, compiled=False)
+
+
+@pytest.mark.parametrize('units', [1, 2, 3, 4, 5, 7, 16])
+def test_outputs_that_are_attended_to_fade(units: int) -> None:
+    """A tenth or more of such layers had outputs that grew without end, to NaN before a step was trained."""
+    from solferino.models.core.recurrent_layers import AttentionLstm
+
+    rng = np.random.default_rng(units)
+    track = (tf.constant(rng.integers(0, 8, (600, 1, 1)), tf.int32), tf.zeros([600, 1, 0]))
+    for seed in range(12):
+        layer = AttentionLstm(units, 2, 'float32', iter(range(100 * seed, 100 * seed + 20)))
+        layer.build((None, None, 8))
+        with tf.GradientTape() as tape:
+            outputs = layer(track)
+            loss = tf.reduce_mean(outputs**2)
+        assert np.abs(outputs).max() < 50, seed
+        for name, gradient in zip(layer.named, tape.gradient(loss, list(layer.named.values())), strict=True):
+            assert np.isfinite(tf.convert_to_tensor(gradient)).all(), (seed, name)
+
+
+def test_the_weights_of_large_layers_begin_as_magentas_do() -> None:
+    from solferino.models.core.recurrent_layers import AttentionLstm, glorot
+
+    layer = AttentionLstm(128, 2, 'float32', iter(range(20)))
+    layer.build((None, None, 8))
+    # It is the seventh that a seed is taken for.
+    np.testing.assert_array_equal(layer.named['output_kernel'], glorot(256, 128, 6)((256, 128)))
