@@ -68,7 +68,7 @@ def _variables(weights: Weights) -> dict[str, np.ndarray]:
         theirs[-1, 2 * units : 3 * units] -= 1
         cell = f'rnn/multi_rnn_cell/cell_{layer}/basic_lstm_cell/'
         variables |= {cell + 'kernel': theirs[:-1], cell + 'bias': theirs[-1]}
-    return variables | {name: value for name, value in weights.items() if name.startswith('attention/')}
+    return variables | {name: value for name, value in sorted(weights.items()) if name.startswith('attention/')}
 
 
 def _write_weights(variables: dict[str, np.ndarray], folder: pathlib.Path) -> None:

@@ -37,11 +37,22 @@ _ML_DTYPES = {'BF16': 'bfloat16', 'F8_E4M3': 'float8_e4m3fn', 'F8_E5M2': 'float8
 
 
 def dump(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> bytes:
-    """Returns the bytes of a safetensors file with `arrays`, and `metadata` as JSON in its header."""
+    """Returns the bytes of a safetensors file with `arrays`, and `metadata` as JSON in its header.
+
+    The same arrays and metadata are the same bytes.
+    """
     # The library writes an array's memory as it lies, whatever its strides.
     arrays = {name: np.asarray(array, order='C') for name, array in arrays.items()}
     header = {_METADATA: json.dumps(metadata, sort_keys=True), _CHECKSUM: str(_checksum(arrays))}
-    return save(arrays, metadata=header)
+    return _in_order(save(arrays, metadata=header))
+
+
+def _in_order(data: bytes) -> bytes:
+    """A safetensors file with its header in alphabetical order: the library's is a different one each time."""
+    end = 8 + int.from_bytes(data[:8], 'little')
+    header = json.dumps(json.loads(data[8:end]), sort_keys=True, separators=(',', ':')).encode()
+    header += b' ' * (-len(header) % 8)  # the arrays begin at a multiple of 8
+    return len(header).to_bytes(8, 'little') + header + data[end:]
 
 
 def parse(data: bytes, schema: Any = dict[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -62,7 +73,7 @@ def parse(data: bytes, schema: Any = dict[str, Any]) -> tuple[dict[str, np.ndarr
     header = schemas.loads(data[8 : 8 + int.from_bytes(data[:8], 'little')]).get('__metadata__') or {}
     if _METADATA not in header:
         raise ValueError('was not written by Solferino')
-    arrays = {name: _array(entry) for name, entry in entries}
+    arrays = {name: _array(entry) for name, entry in sorted(entries, key=lambda entry: entry[0])}
     if header.get(_CHECKSUM) != str(_checksum(arrays)):
         raise ValueError('is damaged: its contents do not match its checksum')
     try:

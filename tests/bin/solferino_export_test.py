@@ -9,7 +9,7 @@ import pytest
 
 from solferino.bin import command, solferino_export
 from solferino.hparams import overrides
-from solferino.models import registry
+from solferino.models import load, registry
 from solferino.models.loading import Model
 
 
@@ -58,6 +58,17 @@ def test_web_files(tmp_path: Path, config: str, hparams: str, spec: dict, page: 
     assert sum((web / name).stat().st_size for name in group['paths']) == size
     assert page in (web / 'README.md').read_text()
     assert (web / 'attention.js').exists() == ('attentionLength' in written)
+
+
+@pytest.mark.parametrize('seed', range(3))
+def test_a_model_is_exported_to_the_same_bytes_whatever_its_order(tmp_path: Path, seed: int) -> None:
+    model = load(bundle(tmp_path, 'drum_kit'))
+    names = np.random.default_rng(seed).permutation(sorted(model.weights)).tolist()
+    for number, weights in enumerate([model.weights, {name: model.weights[name] for name in names}]):
+        (tmp_path / str(number)).mkdir()
+        model.family.export(weights, model.config, 'magentajs', tmp_path / str(number))
+    first, second = ({p.name: p.read_bytes() for p in (tmp_path / n).iterdir()} for n in '01')
+    assert first == second
 
 
 def test_shards_are_small(tmp_path: Path) -> None:
