@@ -80,7 +80,7 @@ def test_sizes_that_do_not_fit_the_weights_are_not_allocated(tmp_path: Path) -> 
     family, config = MODELS['one_drum']
     weights = {k: np.zeros(shape, np.float32) for k, shape in family.weight_shapes(config).items()}
     record = settings.record_of(family.spec, config)
-    record['hparams']['rnn_layer_sizes'] = [1_000_000_000]
+    record['hparams']['rnn_layer_sizes'] = [1_000_000]
     bundles.write(tmp_path / 'x.mag', Bundle(record, weights, 'id', ''))
     with pytest.raises(SolferinoError, match='does not fit this model'):
         loading.load(tmp_path / 'x.mag')
