@@ -20,6 +20,7 @@ from solferino.bin import (
     solferino_write_grooves,
 )
 from solferino.hparams.drums_rnn import SPEC
+from solferino.models import registry
 from solferino.models.core import bundles, checkpoints, records, run_dir, settings
 from solferino.models.music.groove_library import style
 from solferino.models.music.groove_songs import song
@@ -37,7 +38,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         with records.Writer(path) as writer:
             writer.write(data)
     run = run_dir.Run('run', SPEC.config('one_drum'), 0)
-    record, weights = settings.record_of(SPEC, run.config), {'x': np.zeros(2, np.float32)}
+    shapes = registry.get(SPEC.name).weight_shapes(run.config)
+    record, weights = settings.record_of(SPEC, run.config), {k: np.zeros(v, np.float32) for k, v in shapes.items()}
     run_dir.write(run, SPEC)
     checkpoints.save('run/train', checkpoints.Checkpoint(3, weights, {}, record))
     bundles.write('theirs.mag', bundles.Bundle(record, weights, 'one_drum', ''))
