@@ -40,7 +40,7 @@ def test_candidates_of_a_beam_are_bounded_together():
 def test_hyperparameters_end():
     hparams = drums_rnn.SPEC.config(None).hparams
     for text in ('batch_size=1000000000', 'rnn_layer_sizes=[8,1000000000]', f'decay_steps={10**24}'):
-        with pytest.raises(SolferinoError, match='at most|up to'):
+        with pytest.raises(SolferinoError, match=r'at most|up to'):
             overrides.parse(hparams, text)
     with pytest.raises(SolferinoError, match='at most'):
         overrides.replace(hparams, {'batch_size': 10**9}, 'run.json')
