@@ -60,6 +60,19 @@ def test_web_files(tmp_path: Path, config: str, hparams: str, spec: dict, page: 
     assert (web / 'attention.js').exists() == ('attentionLength' in written)
 
 
+@pytest.mark.parametrize('format', ['magentajs', 'savedmodel'])
+def test_the_bytes_are_the_same_each_time(tmp_path: Path, format: str) -> None:
+    path = bundle(tmp_path, 'drum_kit')
+    assert bundle(tmp_path, 'drum_kit').read_bytes() == path.read_bytes()
+    first, *others = (tmp_path / str(number) for number in range(3))
+    for folder in (first, *others):
+        assert run(f'--format={format}', f'--bundle_file={path}', f'--output_dir={folder}') == 0
+    files = [file.relative_to(first) for file in first.rglob('*') if file.is_file()]
+    assert len(files) > 3
+    for other in others:
+        assert [str(file) for file in files if (other / file).read_bytes() != (first / file).read_bytes()] == []
+
+
 def test_shards_are_small(tmp_path: Path) -> None:
     path = bundle(tmp_path, 'basic_rnn', 'rnn_layer_sizes=[600]')
     assert run('--format=magentajs', f'--bundle_file={path}', f'--output_dir={tmp_path}/web') == 0

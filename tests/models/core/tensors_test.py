@@ -53,3 +53,12 @@ def test_foreign_safetensors_are_refused():
 
     with pytest.raises(ValueError, match='not written by Solferino'):
         tensors.parse(save({'a': np.zeros(2)}))
+
+
+def test_the_bytes_are_the_same_in_every_process_and_the_order_when_read():
+    expected = tensors.dump(ARRAYS, {'step': 3, 'name': 'é'})
+    for _ in range(40):  # the library's order changes from call to call
+        assert tensors.dump(dict(reversed(ARRAYS.items())), {'name': 'é', 'step': 3}) == expected
+        assert list(tensors.parse(expected)[0]) == sorted(ARRAYS)
+    assert not (8 + int.from_bytes(expected[:8], 'little')) % 8
+
