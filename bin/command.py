@@ -248,7 +248,10 @@ def _run(
             _check_beam_arguments(unknown, flag_values)
         elif unknown:
             _refuse(unknown, flag_values)
-    main(flag_values, unknown) if beam else main(flag_values, *values)
+    from solferino.models.core import temporaries  # not for help
+
+    with temporaries.of_process():
+        main(flag_values, unknown) if beam else main(flag_values, *values)
 
 
 def _take_arguments(unknown: list[str], names: tuple[str, ...], flag_values: flags.FlagValues) -> list[str]:

@@ -1,15 +1,11 @@
 """The folder in which a run prepares its outputs, until all of them take their place at once."""
 
 import contextlib
-import fcntl
-import glob
 import os
-import shutil
-import tempfile
 from typing import Self
 
 from solferino.hparams.errors import SolferinoError
-from solferino.models.core import files
+from solferino.models.core import files, temporaries
 
 
 class Staging:
@@ -34,20 +30,16 @@ class Staging:
 
     def __enter__(self) -> Self:
         parent, name = os.path.split(self._output)
+        self._stack = contextlib.ExitStack()
         try:
             self._made = _make_folder(parent)
-            for left in glob.glob(os.path.join(glob.escape(parent), f'.{glob.escape(name)}.*.tmp')):
-                _clear_abandoned(left)
-            self.folder = tempfile.mkdtemp(prefix=f'.{name}.', suffix='.tmp', dir=parent)
+            self.folder = self._stack.enter_context(temporaries.folder(parent, name))
         except OSError as error:
             raise SolferinoError(f'{parent} cannot be written to: {error.strerror}. Name another output.') from error
-        self._lock = _lock(self.folder)
         return self
 
     def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
-        if self._lock is not None:
-            os.close(self._lock)
+        self._stack.close()
         for folder in self._made:
             with contextlib.suppress(OSError):  # it holds something: it stays, and those around it
                 os.rmdir(folder)
@@ -99,23 +91,3 @@ def _make_folder(folder: str) -> list[str]:
         with contextlib.suppress(FileExistsError):
             os.mkdir(path)
     return new
-
-
-def _lock(folder: str) -> int | None:
-    """Locks a folder as in use; the system unlocks it when this process ends. None where another process uses it."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:  # or the file system knows no locks
-        os.close(handle)
-        return None
-    return handle
-
-
-def _clear_abandoned(folder: str) -> None:
-    """Removes the temporary folder of a run that is no more."""
-    with contextlib.suppress(OSError):
-        handle = _lock(folder)
-        if handle is not None:
-            shutil.rmtree(folder, ignore_errors=True)
-            os.close(handle)

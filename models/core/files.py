@@ -4,11 +4,11 @@ import contextlib
 import errno
 import os
 import stat
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any, NamedTuple
 
 from solferino.hparams.errors import SolferinoError
+from solferino.models.core import temporaries
 
 
 class Kind(NamedTuple):
@@ -48,8 +48,9 @@ MIDI = beginning_with('a MIDI file', b'MThd')
 def atomic_open(path: str, mode: str = 'w', buffering: int = -1, kind: Kind | None = None) -> Iterator[IO[Any]]:
     """Opens a temporary file beside `path` for writing; it takes the name `path` when the block ends without an error.
 
-    After an error, Ctrl-C included, the temporary file is gone and whatever `path` was before is still there. A missing
-    folder is made. Text is UTF-8; what of a name is no text, of bytes that are not UTF-8, is written as JSON does.
+    After an error, Ctrl-C included, the temporary file is gone, and after a kill with the next one for `path`; whatever
+    `path` was before is still there. A missing folder is made. Text is UTF-8; what of a name is no text, of bytes that
+    are not UTF-8, is written as JSON does.
     `buffering` is that of `open`. Raises OSError that names `path` if it cannot be written, or is no ordinary file,
     such as /dev/null; with a `kind` SolferinoError as `require_replaceable` does.
     """
@@ -60,18 +61,21 @@ def atomic_open(path: str, mode: str = 'w', buffering: int = -1, kind: Kind | No
     folder, name = os.path.split(os.path.abspath(path))
     os.makedirs(folder, exist_ok=True)
     with named(path):
-        handle, temporary = tempfile.mkstemp(prefix=f'.{name}.', suffix='.tmp', dir=folder)
+        handle, temporary = temporaries.create(folder, name)
     try:
         text: dict[str, Any] = {} if 'b' in mode else {'encoding': 'utf-8', 'errors': 'backslashreplace'}
-        with named(path, temporary), open(handle, mode, buffering, **text) as file:
+        # The handle stays open until the file has its name: until then it says that the file is in use.
+        with named(path, temporary), open(handle, mode, buffering, closefd=False, **text) as file:
             yield file
         with named(path):
-            os.chmod(temporary, 0o666 & ~_umask())  # mkstemp's files are the owner's alone
+            os.chmod(temporary, 0o666 & ~_umask())  # temporary files are the owner's alone
             os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):  # it is gone, or so is the disk
             os.unlink(temporary)
         raise
+    finally:
+        os.close(handle)
 
 
 @contextlib.contextmanager

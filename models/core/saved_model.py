@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from absl import logging
+from tensorflow.core.protobuf import fingerprint_pb2
 
 from solferino.models.core.family import Weights
 from solferino.models.music.encodings import Encoding
@@ -155,8 +156,17 @@ def save(
     signatures = {name: function.signature() for name, function in functions.items()}
     with _quietly():
         tf.saved_model.save(exported, str(folder), signatures=signatures)
+    _name_by_contents(folder / 'fingerprint.pb')
     lines = [f'{json.dumps(name)}: {json.dumps(value)}' for name, value in description.items()]
     (folder / 'model.json').write_text('{\n' + ',\n'.join(lines) + '\n}\n', 'utf-8')
+
+
+def _name_by_contents(fingerprint: pathlib.Path) -> None:
+    """Makes the identifier that TensorFlow draws for each SavedModel, at random, one of what is in it."""
+    proto = fingerprint_pb2.FingerprintDef.FromString(fingerprint.read_bytes())
+    contents = (proto.saved_model_checksum, proto.graph_def_program_hash, proto.checkpoint_hash)
+    proto.uuid = '-'.join(map(str, contents))
+    fingerprint.write_bytes(proto.SerializeToString(deterministic=True))
 
 
 def write(

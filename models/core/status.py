@@ -5,7 +5,6 @@ know that it must not start.
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import socket
@@ -15,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any, TypedDict
 
 from solferino.hparams.errors import SolferinoError
-from solferino.models.core import schemas, settings
+from solferino.models.core import schemas, settings, temporaries
 from solferino.models.core.files import atomic_write
 
 TRAINING = 'training'
@@ -130,8 +129,11 @@ def claim(run_dir: str, total: int, evaluates: bool) -> Iterator[Status]:
       SolferinoError: another trainer is at work there, or the directory cannot be written.
     """
     try:
-        with _one_at_a_time(os.path.dirname(status_path(run_dir))):
+        folder = os.path.dirname(status_path(run_dir))
+        os.makedirs(folder, exist_ok=True)
+        with temporaries.one_at_a_time(folder):
             require_free(run_dir)
+            temporaries.clear(folder, '*')  # checkpoints that a trainer was killed in, of whatever steps
             status = Status(run_dir, total, evaluates)
     except OSError as error:
         raise SolferinoError(f'--run_dir={run_dir} cannot be written: {error.strerror}.') from error
@@ -145,22 +147,6 @@ def claim(run_dir: str, total: int, evaluates: bool) -> Iterator[Status]:
         # A run that ends in any other way than by an error has said so.
         with contextlib.suppress(OSError):
             status.update(state=FAILED if status.state == TRAINING else status.state)
-
-
-@contextlib.contextmanager
-def _one_at_a_time(folder: str) -> Iterator[None]:
-    """Lets one process after the other into the block; makes the folder, which is what is locked.
-
-    The system unlocks it when a process ends in any way. Where the file system knows no locks, there are none.
-    """
-    os.makedirs(folder, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        with contextlib.suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _alive(record: dict[str, Any]) -> bool:

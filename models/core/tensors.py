@@ -47,14 +47,6 @@ def dump(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> bytes
     return _in_order(save(arrays, metadata=header))
 
 
-def _in_order(data: bytes) -> bytes:
-    """A safetensors file with its header in alphabetical order: the library's is a different one each time."""
-    end = 8 + int.from_bytes(data[:8], 'little')
-    header = json.dumps(json.loads(data[8:end]), sort_keys=True, separators=(',', ':')).encode()
-    header += b' ' * (-len(header) % 8)  # the arrays begin at a multiple of 8
-    return len(header).to_bytes(8, 'little') + header + data[end:]
-
-
 def parse(data: bytes, schema: Any = dict[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Returns the arrays and the metadata of `dump`.
 
@@ -73,7 +65,7 @@ def parse(data: bytes, schema: Any = dict[str, Any]) -> tuple[dict[str, np.ndarr
     header = schemas.loads(data[8 : 8 + int.from_bytes(data[:8], 'little')]).get('__metadata__') or {}
     if _METADATA not in header:
         raise ValueError('was not written by Solferino')
-    arrays = {name: _array(entry) for name, entry in sorted(entries, key=lambda entry: entry[0])}
+    arrays = {name: _array(entry) for name, entry in sorted(entries)}  # the library's order changes
     if header.get(_CHECKSUM) != str(_checksum(arrays)):
         raise ValueError('is damaged: its contents do not match its checksum')
     try:
@@ -92,6 +84,14 @@ def require_finite(weights: Mapping[str, np.ndarray]) -> None:
     for name, array in weights.items():
         if not np.isfinite(array).all():
             raise ValueError(f'holds weights that are not finite numbers: {name}')
+
+
+def _in_order(data: bytes) -> bytes:
+    """The same file with its header in the order of names: the library's order changes from run to run."""
+    end = 8 + int.from_bytes(data[:8], 'little')
+    header = json.dumps(json.loads(data[8:end]), sort_keys=True, separators=(',', ':')).encode()
+    header += b' ' * (-len(header) % 8)
+    return len(header).to_bytes(8, 'little') + header + data[end:]
 
 
 def _array(entry: Mapping[str, Any]) -> np.ndarray:

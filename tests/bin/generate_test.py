@@ -217,3 +217,19 @@ def test_load_takes_the_best_checkpoint_or_the_one_that_is_named(run_dir: Path, 
     ):
         with pytest.raises(SolferinoError, match=says):
             load(path, checkpoint=choice)
+
+
+def test_the_files_of_a_killed_run_are_completed_or_gone(bundle: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = bundle.parent / 'generated'
+    folder.mkdir()
+    half, early = folder / '.writing.abcdefgh.tmp', folder / '.writing.12345678.tmp'
+    for left in (half, early):
+        left.mkdir()
+        (left / '2.mid').write_bytes(b'second')
+    (half / 'names.json').write_text('{"1.mid": "x_1.mid", "2.mid": "x_2.mid"}')
+    (folder / 'x_1.mid').write_bytes(b'first')
+    with caplog.at_level('WARNING'):
+        assert _run(_DRUMS, f'--bundle_file={bundle}', '--num_outputs=1', '--num_bars=2') == 0
+    assert _names(folder) == ['my beats_NOW_1.mid', 'x_1.mid', 'x_2.mid']
+    assert (folder / 'x_2.mid').read_bytes() == b'second'
+    assert 'x_2.mid: the files of an earlier run that was killed are complete now' in caplog.text

@@ -2,6 +2,9 @@
 
 import dataclasses
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +72,20 @@ def test_a_model_is_exported_to_the_same_bytes_whatever_its_order(tmp_path: Path
         model.family.export(weights, model.config, 'magentajs', tmp_path / str(number))
     first, second = ({p.name: p.read_bytes() for p in (tmp_path / n).iterdir()} for n in '01')
     assert first == second
+
+
+@pytest.mark.parametrize('format', ['magentajs', 'savedmodel'])
+def test_the_bytes_are_the_same_each_time(tmp_path: Path, format: str) -> None:
+    path = bundle(tmp_path, 'drum_kit')
+    assert bundle(tmp_path, 'drum_kit').read_bytes() == path.read_bytes()
+    first, other = (tmp_path / str(number) for number in range(2))
+    for number, folder in enumerate((first, other)):
+        flags = [f'--format={format}', f'--bundle_file={path}', f'--output_dir={folder}']
+        script = [sys.executable, '-m', 'solferino.bin.solferino_export', *flags]
+        subprocess.run(script, env=os.environ | {'PYTHONHASHSEED': str(number)}, check=True, capture_output=True)
+    files = [file.relative_to(first) for file in first.rglob('*') if file.is_file()]
+    assert len(files) > 3
+    assert [str(file) for file in files if (other / file).read_bytes() != (first / file).read_bytes()] == []
 
 
 def test_shards_are_small(tmp_path: Path) -> None:
