@@ -48,10 +48,11 @@ MIDI = beginning_with('a MIDI file', b'MThd')
 def atomic_open(path: str, mode: str = 'w', buffering: int = -1, kind: Kind | None = None) -> Iterator[IO[Any]]:
     """Opens a temporary file beside `path` for writing; it takes the name `path` when the block ends without an error.
 
-    After an error, Ctrl-C included, the temporary file is gone, and after a kill with the next one for `path`; whatever `path` was before is still there. A missing
-    folder is made. Text is UTF-8; what of a name is no text, of bytes that are not UTF-8, is written as JSON does.
-    `buffering` is that of `open`. Raises OSError that names `path` if it cannot be written, or is no ordinary file,
-    such as /dev/null; with a `kind` SolferinoError as `require_replaceable` does.
+    After an error, Ctrl-C included, the temporary file is gone and whatever `path` was before is still there; after a
+    kill the next call for `path` clears it away. A missing folder is made. Text is UTF-8; what of a name is no text, of
+    bytes that are not UTF-8, is written as JSON does. `buffering` is that of `open`. Raises OSError that names `path`
+    if it cannot be written, or is no ordinary file, such as /dev/null; with a `kind` SolferinoError as
+    `require_replaceable` does.
     """
     if not may_be_replaced(path):
         raise OSError(errno.EEXIST, 'this is not an ordinary file', path)

@@ -14,8 +14,7 @@ from collections.abc import Iterator
 from typing import Any, TypedDict
 
 from solferino.hparams.errors import SolferinoError
-from solferino.models.core import schemas, settings
-from solferino.models.core import temporaries
+from solferino.models.core import schemas, settings, temporaries
 from solferino.models.core.files import atomic_write
 
 TRAINING = 'training'

@@ -61,4 +61,3 @@ def test_the_bytes_are_the_same_in_every_process_and_the_order_when_read():
         assert tensors.dump(dict(reversed(ARRAYS.items())), {'name': 'é', 'step': 3}) == expected
         assert list(tensors.parse(expected)[0]) == sorted(ARRAYS)
     assert not (8 + int.from_bytes(expected[:8], 'little')) % 8
-
