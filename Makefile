@@ -2,6 +2,7 @@
 # make test    the same if it is missing, then the tests
 # make test-cpus   those that must hold on any CPU, as if on several; QUICK=1 on two
 # make fuzz    damaged files and odd flags for SECONDS=600, and a table of what came of them; ONLY=midi,abc some kinds
+# make kills   commands killed at KILLS=100 moments each, and a table of the harm done; ONLY="train generate" some of them
 # make demo    the same if it is missing, then the whole road: grooves, dataset, training, new drum tracks
 # make lint    style, format and types
 # make bench   the benchmarks, on DATA=<folder with drums/groove and melodies>; REFERENCE=<environment of Magenta 2.1.4>
@@ -21,7 +22,7 @@ export PYTHON TENSORFLOW VENV REFERENCE
 # Commands that call one another find those of the environment first.
 IN_VENV := PATH="$(abspath $(VENV))/bin:$$PATH"
 
-.PHONY: setup test test-cpus fuzz demo lint bench benchmark-pianoroll lock clean
+.PHONY: setup test test-cpus fuzz kills demo lint bench benchmark-pianoroll lock clean
 
 setup:
 	@bin/setup.sh
@@ -34,6 +35,9 @@ test-cpus: setup
 
 fuzz: setup
 	$(VENV)/bin/python -W ignore tests/fuzz/fuzz.py $(if $(SECONDS),--seconds="$(SECONDS)") $(if $(ONLY),--only="$(ONLY)")
+
+kills: setup
+	$(IN_VENV) python -W ignore tests/kills/kills.py $(if $(KILLS),--kills="$(KILLS)") $(ONLY)
 
 demo: setup
 	@$(IN_VENV) bin/demo.sh

@@ -67,9 +67,14 @@ def of_process() -> Iterator[None]:
     TensorFlow and Beam put files there that they clear away only if they end well.
     """
     with contextlib.ExitStack() as stack:
-        try:
-            path = stack.enter_context(folder(tempfile.gettempdir(), 'solferino'))
-        except OSError:  # there is no such folder, or it is full: whoever needs it says so
+        path = ''
+        # `tempfile.gettempdir` would try each with a file, which a kill leaves there.
+        names = (tempfile.tempdir, *map(os.environ.get, ('TMPDIR', 'TEMP', 'TMP')), '/tmp', '/var/tmp')
+        for place in filter(None, names):
+            with contextlib.suppress(OSError):  # there is no such folder, or it is full
+                path = stack.enter_context(folder(os.path.abspath(place), 'solferino'))
+                break
+        if not path:  # whoever needs one says so
             yield
             return
         before, tempfile.tempdir = tempfile.tempdir, path
