@@ -235,6 +235,7 @@ def _run(
     if _HELP_FLAGS.intersection(argv[1:]):
         print(_help_text(Path(argv[0]).stem, doc, flag_values, arguments), flush=True)
         sys.exit(0)
+    _require_flag_files(argv)
     with _validated_at_the_end(flag_values):
         try:
             unknown = flag_values(argv, known_only=True)[1:]
@@ -252,6 +253,18 @@ def _run(
 
     with temporaries.of_process():
         main(flag_values, unknown) if beam else main(flag_values, *values)
+
+
+def _require_flag_files(argv: list[str]) -> None:
+    """Raises SolferinoError for a --flagfile that is no file, such as a pipe, which absl would read without end."""
+    for argument in argv[1:]:
+        name = re.sub('^--?flagfile=', '', argument)
+        if (
+            name != argument
+            and os.path.exists(os.path.expanduser(name))
+            and not os.path.isfile(os.path.expanduser(name))
+        ):
+            raise SolferinoError(f'{argument} is not a regular file. Name a file on a disk.')
 
 
 def _take_arguments(unknown: list[str], names: tuple[str, ...], flag_values: flags.FlagValues) -> list[str]:

@@ -333,3 +333,13 @@ def test_a_byte_of_zero_that_a_flag_file_may_hold_is_in_no_name(name: str, capsy
     with pytest.raises(SystemExit):
         command.run('', define, lambda _: None, ['do', f'--{name}=a\0b'])
     assert f'--{name} has a byte of value 0' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('kind', ['pipe', 'folder', 'device'])
+def test_a_flag_file_is_a_file(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    path = {'pipe': tmp_path / 'pipe', 'folder': tmp_path, 'device': Path('/dev/zero')}[kind]
+    if kind == 'pipe':
+        os.mkfifo(path)
+    with pytest.raises(SystemExit):
+        command.run('', lambda _: None, lambda _: None, ['do', f'--flagfile={path}'])
+    assert capsys.readouterr().err == f'error: --flagfile={path} is not a regular file. Name a file on a disk.\n'
