@@ -156,7 +156,7 @@ def test_what_is_nearest(frame: set[int], known: str, nearest: str) -> None:
 
 def test_many_frames_are_compared_in_parts() -> None:
     frames = np.random.default_rng(0).random((1200, KEYS)) < 0.04
-    known = lookup.of(Vocabulary((*dict.fromkeys(frame_tools.tokens(frames[::40])), 'e')))
+    known = lookup.of(Vocabulary(tuple(dict.fromkeys([*frame_tools.tokens(frames[::40]), 'e']))))
     assert known.nearest(frames).tolist() == [int(known.nearest(frame[None])[0]) for frame in frames]
 
 

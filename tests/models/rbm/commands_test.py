@@ -15,13 +15,9 @@ CONFIG = SPEC.configs['frame']
 
 def _generate(tmp_path: Path, bias: float, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Five outputs of a step of a model in which one key sounds with the probability sigmoid(bias), and no other."""
-    visible_bias = np.full(88, -100, np.float32)
-    visible_bias[40] = bias
-    weights = {
-        'weights': np.zeros((88, 1), np.float32),
-        'visible_bias': visible_bias,
-        'hidden_bias': np.zeros(1, np.float32),
-    }
+    weights = {name: np.zeros(shape, np.float32) for name, shape in FAMILY.weight_shapes(CONFIG).items()}
+    weights['visible_bias'][:] = -100
+    weights['visible_bias'][40] = bias
     Model(FAMILY, CONFIG, weights, 'here', 'frame', 'Tiny.').save_bundle(tmp_path / 'tiny.mag')
     out = tmp_path / 'out'
     arguments = (
