@@ -17,6 +17,7 @@ from absl import flags
 
 from solferino.bin import command
 from solferino.hparams.errors import SolferinoError
+from solferino.models.core import temporaries
 from solferino.pipelines.staging import Staging
 
 _SOURCES = ('bundle_file', 'run_dir', 'checkpoint_file')
@@ -45,6 +46,7 @@ def main(fv: flags.FlagValues) -> None:
             f'Name one model to export: --bundle_file, --run_dir or --checkpoint_file (given: {named}).'
         )
     folder = Path(os.path.expanduser(fv.output_dir))
+    temporaries.clear(str(folder.absolute().parent), folder.name)  # of a run that was killed when all was written
     _require_empty(folder)
     from solferino.models import loading
 

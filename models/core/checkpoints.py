@@ -218,12 +218,18 @@ def keep_best(directory: str, checkpoint: Checkpoint) -> str | None:
             _log.warning('%s', error)
         else:
             if before.eval_set == checkpoint.eval_set and not _below(checkpoint.eval_loss, before.eval_loss):
+                _remove_others(directory, old)
                 return None
     path = save(directory, checkpoint, BEST)
-    for other in paths(directory, BEST).values():
-        if other != path:
-            _remove(other)
+    _remove_others(directory, path)
     return path
+
+
+def _remove_others(directory: str, kept: str) -> None:
+    """Removes all best checkpoints but one; of a run that was killed there are two."""
+    for path in paths(directory, BEST).values():
+        if path != kept:
+            _remove(path)
 
 
 def prune(directory: str, keep: int) -> None:

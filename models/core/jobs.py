@@ -27,6 +27,7 @@ from solferino.models.core import (
     runtime,
     settings,
     status,
+    temporaries,
 )
 from solferino.models.core.checkpoints import Checkpoint
 from solferino.models.core.data import Dataset
@@ -98,10 +99,12 @@ def train(family: Family, request: Request) -> int | None:
     request = _with_preset(spec, request, paths)
     run = run_dir.choose(spec, request.run_dir, request.given, request.seed, paths, request.warm_start)
     status.require_free(run.path)
+    killed = status.was_killed(run.path)
+    temporaries.clear(run.train_dir, '*')  # half a checkpoint of a killed run, of whatever step
     there = checkpoints.paths(run.train_dir)
     checkpoint = checkpoints.latest(run.train_dir)
     step = checkpoint.step if checkpoint else 0
-    if 0 < request.num_steps <= step:
+    if 0 < request.num_steps <= step and not killed:
         print(f'{run.path} is already trained to step {step}. A larger --num_training_steps goes on from there.')
         found = stopped_by = None
         if request.eval_examples and family.spec.listening and not _has_temperature(run):
@@ -125,7 +128,7 @@ def train(family: Family, request: Request) -> int | None:
             run = dataclasses.replace(run, dataset=dataset.describe(), generator=request.generator)
             run_dir.write(run, spec)
         run_dir.warn_of_other_examples(run, dataset.describe())
-        _train(_Session(family, run, request, dataset, held_out, checkpoint), entry, stop)
+        _train(_Session(family, run, request, dataset, held_out, checkpoint, killed), entry, stop)
     return stop.number
 
 
@@ -232,6 +235,7 @@ class _Session:
     dataset: Dataset
     held_out: Dataset | None
     checkpoint: Checkpoint | None
+    killed: bool  # when it had saved that
 
 
 def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> None:
@@ -271,6 +275,7 @@ def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> No
             status=entry,
             evaluator=evaluator,
             stop=stop,
+            killed=session.checkpoint if session.killed else None,
         )
         evaluated = trainer.run()
         found = None
@@ -350,7 +355,8 @@ def _keep_temperature(run: Run, checkpoint: Checkpoint, found: 'Recommendation')
     """Writes it into every file that holds these weights."""
     from solferino.models.core import temperature
 
-    for kind in (checkpoints.BEST, checkpoints.MODEL):
+    # The best comes last: where that has one, a killed run has written them all.
+    for kind in (checkpoints.MODEL, checkpoints.BEST):
         path = checkpoints.paths(run.train_dir, kind).get(checkpoint.step)
         if path:
             checkpoints.amend(path, {temperature.KEY: found.temperature})

@@ -55,6 +55,12 @@ def is_training(run_dir: str) -> bool:
     return record is not None and _alive(record)
 
 
+def was_killed(run_dir: str) -> bool:
+    """Whether the last trainer there ended in the middle of its work, without a word."""
+    record = read(run_dir)
+    return record is not None and record.get('state') == TRAINING and not _alive(record)
+
+
 def keeps_best(run_dir: str) -> bool:
     """Whether the trainer evaluates by itself and so keeps the best checkpoint."""
     record = read(run_dir)
@@ -133,7 +139,6 @@ def claim(run_dir: str, total: int, evaluates: bool) -> Iterator[Status]:
         os.makedirs(folder, exist_ok=True)
         with temporaries.one_at_a_time(folder):
             require_free(run_dir)
-            temporaries.clear(folder, '*')  # checkpoints that a trainer was killed in, of whatever steps
             status = Status(run_dir, total, evaluates)
     except OSError as error:
         raise SolferinoError(f'--run_dir={run_dir} cannot be written: {error.strerror}.') from error

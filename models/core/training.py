@@ -69,6 +69,7 @@ class Trainer:
       status: this run's entry.
       evaluator: evaluates on held-out examples; None for no evaluation.
       stop: whether the user wants to end.
+      killed: the checkpoint from which to go on, if the run was killed then and may not have evaluated it.
     """
 
     model: Trainable
@@ -81,12 +82,13 @@ class Trainer:
     status: Status
     evaluator: Evaluator | None
     stop: Callable[[], bool]
+    killed: Checkpoint | None = None
 
     def __post_init__(self) -> None:
         self._step = int(self.model.optimizer.iterations.numpy())
         self._saved: Checkpoint | None = None
         self._saved_at = time.monotonic()
-        self._evaluated = self._step
+        self._evaluated: int | None = self._step
         self._best: Evaluation | None = None
         self._start_interval()
 
@@ -111,6 +113,11 @@ class Trainer:
     def _run(self) -> None:
         if not self._step:
             self._save()
+        elif self.killed:
+            checkpoints.prune(self.directory, self.options.num_checkpoints)
+            self._saved, self._evaluated = self.killed, None
+            if not self.options.eval_frequency or self._evaluation_due():
+                self._evaluate()
         self._saved_at = time.monotonic()
         with self._progress() as bar, concurrent.futures.ThreadPoolExecutor(1) as ahead:
             next_batch = ahead.submit(self.batches.batch, self._step)
@@ -160,12 +167,15 @@ class Trainer:
             _log.info('Step %d: loss %.4f, %s events/s', self._step, values['loss'], f'{speed:,.0f}')
         self._start_interval()
 
-    def _save_if_due(self) -> None:
+    def _evaluation_due(self) -> bool:
         frequency = self.options.eval_frequency
-        evaluate = bool(self.evaluator and frequency and self._step % frequency == 0)
+        return bool(self.evaluator and frequency and self._step % frequency == 0)
+
+    def _save_if_due(self) -> None:
+        evaluate = self._evaluation_due()
         if evaluate or time.monotonic() - self._saved_at >= self.options.checkpoint_seconds:
             self._save()
-            if evaluate or not frequency:
+            if evaluate or not self.options.eval_frequency:
                 self._evaluate()
             self._saved_at = time.monotonic()
 

@@ -88,6 +88,15 @@ def test_the_bytes_are_the_same_each_time(tmp_path: Path, format: str) -> None:
     assert [str(file) for file in files if (other / file).read_bytes() != (first / file).read_bytes()] == []
 
 
+def test_what_a_run_left_that_was_killed_at_its_end_goes_too(tmp_path: Path) -> None:
+    left = tmp_path / '.web.abcdefgh.tmp'
+    for folder in (left, tmp_path / 'web'):
+        folder.mkdir()
+        (folder / 'README.md').write_text('')
+    assert run('--format=magentajs', '--bundle_file=x.mag', f'--output_dir={tmp_path}/web') == 1
+    assert os.listdir(tmp_path) == ['web']
+
+
 def test_shards_are_small(tmp_path: Path) -> None:
     path = bundle(tmp_path, 'basic_rnn', 'rnn_layer_sizes=[600]')
     assert run('--format=magentajs', f'--bundle_file={path}', f'--output_dir={tmp_path}/web') == 0

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import errno
 import io
+import json
 import logging
 from pathlib import Path
 
@@ -195,6 +196,35 @@ def test_fewer_examples_than_a_batch(tmp_path):
     path = toy_family.write(tmp_path / 'few.tfrecord', 2)
     jobs.train(FAMILY, jobs.Request(str(tmp_path / 'run'), examples=path, num_steps=3))
     assert final(tmp_path / 'run').step == 3
+
+
+def test_what_a_kill_left_undone_after_a_checkpoint_is_done(tmp_path, examples):
+    """Killed when the last checkpoint was saved: not yet evaluated, and the best of before still there."""
+    values = {'eval_examples': examples[1], 'eval_frequency': 20, 'num_checkpoints': 2}
+    jobs.train(FAMILY, request(tmp_path, examples, num_steps=60, **values))
+    train = tmp_path / 'train'
+    whole = {path.name: path.read_bytes() for path in train.glob('*.safetensors')}
+    (best,) = (name for name in whole if name.startswith('best'))
+    assert best == 'best.ckpt-60.safetensors'
+    last = checkpoints.load(str(train / best))
+    (train / best).unlink()
+    checkpoints.save(str(train), dataclasses.replace(last, step=40, eval_loss=last.eval_loss + 1), checkpoints.BEST)
+    checkpoints.save(str(train), dataclasses.replace(last, step=20))
+    (train / '.model.ckpt-60.safetensors.abcdefgh.tmp').write_bytes(b'half')
+    record = json.loads((train / 'status.json').read_text())
+    (train / 'status.json').write_text(json.dumps(record | {'state': status.TRAINING, 'heartbeat': 1}))
+    jobs.train(FAMILY, request(tmp_path, examples, num_steps=60, **values))
+    assert {path.name: path.read_bytes() for path in train.glob('*.safetensors')} == whole
+    assert not list(train.glob('.*'))
+    assert not status.was_killed(str(tmp_path))
+
+
+def test_a_best_checkpoint_that_a_kill_left_beside_the_new_one_goes(tmp_path):
+    checkpoint = checkpoints.Checkpoint(4, {'x': np.zeros(2, np.float32)}, {}, {}, 1.5)
+    for step in (2, 4):
+        checkpoints.save(str(tmp_path), dataclasses.replace(checkpoint, step=step), checkpoints.BEST)
+    assert checkpoints.keep_best(str(tmp_path), checkpoint) is None
+    assert list(checkpoints.paths(str(tmp_path), checkpoints.BEST)) == [4]
 
 
 def test_dense_examples_train_to_the_same_weights(tmp_path, examples):
