@@ -258,12 +258,9 @@ def _run(
 def _require_flag_files(argv: list[str]) -> None:
     """Raises SolferinoError for a --flagfile that is no file, such as a pipe, which absl would read without end."""
     for argument in argv[1:]:
-        name = re.sub('^--?flagfile=', '', argument)
-        if (
-            name != argument
-            and os.path.exists(os.path.expanduser(name))
-            and not os.path.isfile(os.path.expanduser(name))
-        ):
+        given = re.match(r'--?flagfile=(.*)', argument, re.DOTALL)
+        path = os.path.expanduser(given[1]) if given else ''
+        if os.path.exists(path) and not os.path.isfile(path):
             raise SolferinoError(f'{argument} is not a regular file. Name a file on a disk.')
 
 

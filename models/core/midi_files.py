@@ -10,7 +10,7 @@ from pathlib import Path
 from note_seq.protobuf import music_pb2
 
 from solferino.hparams.errors import SolferinoError
-from solferino.models.core import temporaries
+from solferino.models.core import schemas, temporaries
 from solferino.models.core.files import MIDI, atomic_write
 from solferino.models.core.midi_bytes import midi_bytes
 
@@ -74,9 +74,12 @@ def _give_names(temporary: str) -> list[Path]:
     """Moves the files of a temporary folder out of it, to the names that they are to have; returns these."""
     folder = Path(temporary)
     try:
-        names = json.loads((folder / _NAMES).read_text('utf-8'))
+        names = schemas.loads((folder / _NAMES).read_text('utf-8'))
+        schemas.require(names, dict[str, str])
     except (FileNotFoundError, ValueError):  # ValueError: a crash of the machine cut it short
         return []
+    if not all(Path(name).name == name for pair in names.items() for name in pair):
+        return []  # it is not ours: all of ours stay beside each other
     paths = {folder / file: folder.parent / name for file, name in names.items()}
     moved = [file for file, path in paths.items() if file.exists() and not path.exists()]
     for file in moved:

@@ -18,6 +18,8 @@ from solferino.models.core import attention_lstm, recurrent_ops
 from solferino.models.core.recurrence import AttentionParameters, GruParameters, Inputs, LstmParameters
 from solferino.models.core.recurrent_ops import BFLOAT16, FLOAT32
 
+_MOST_KEPT = 0.95  # of what an attention layer put out, from step to step
+
 
 class Lstm(keras.layers.Layer):
     """The layer without attention.
@@ -185,9 +187,6 @@ def _fading(initializer: Any) -> Any:
         return tf.constant(kernel)
 
     return draw
-
-
-_MOST_KEPT = 0.95  # of an output, from step to step
 
 
 def _num_rows(input_shape: tuple[int | None, ...]) -> int:

@@ -233,3 +233,16 @@ def test_the_files_of_a_killed_run_are_completed_or_gone(bundle: Path, caplog: p
     assert _names(folder) == ['my beats_NOW_1.mid', 'x_1.mid', 'x_2.mid']
     assert (folder / 'x_2.mid').read_bytes() == b'second'
     assert 'x_2.mid: the files of an earlier run that was killed are complete now' in caplog.text
+
+
+@pytest.mark.parametrize('names', ['[]', '{"1.mid": 1}', '{"1.mid": "../x.mid"}', '{"../../kept": "x.mid"}', '{'])
+def test_names_that_a_killed_run_did_not_write_are_not_followed(bundle: Path, names: str) -> None:
+    folder = bundle.parent / 'generated'
+    left = folder / '.writing.abcdefgh.tmp'
+    left.mkdir(parents=True)
+    (left / '1.mid').write_bytes(b'first')
+    (left / 'names.json').write_text(names)
+    (bundle.parent / 'kept').write_text('')
+    assert _run(_DRUMS, f'--bundle_file={bundle}', '--num_outputs=1', '--num_bars=2') == 0
+    assert _names(folder) == ['my beats_NOW_1.mid']
+    assert (bundle.parent / 'kept').exists() and not (bundle.parent / 'x.mid').exists()

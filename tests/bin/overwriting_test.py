@@ -1,14 +1,13 @@
 """No command writes over what it reads, or over a file of another kind."""
 
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from note_seq import midi_io
 
 from solferino.bin import (
     convert_dir_to_note_sequences,
@@ -19,35 +18,19 @@ from solferino.bin import (
     solferino_inspect,
     solferino_write_grooves,
 )
-from solferino.hparams.drums_rnn import SPEC
-from solferino.models import registry
-from solferino.models.core import bundles, checkpoints, records, run_dir, settings
-from solferino.models.music.groove_library import style
-from solferino.models.music.groove_songs import song
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder, the working one, with music, NoteSequences, a dataset, a run, a bundle and a text, all small."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / 'music').mkdir()
-    music = song(style('rock'))
-    midi_io.note_sequence_to_midi_file(music, 'music/a.mid')
-    music.id = 'a'
-    for path, data in (('music/notes.mid', music.SerializeToString()), ('notes.tfrecord', music.SerializeToString())):
-        with records.Writer(path) as writer:
-            writer.write(data)
-    run = run_dir.Run('run', SPEC.config('one_drum'), 0)
-    shapes = registry.get(SPEC.name).weight_shapes(run.config)
-    record, weights = settings.record_of(SPEC, run.config), {k: np.zeros(v, np.float32) for k, v in shapes.items()}
-    run_dir.write(run, SPEC)
-    checkpoints.save('run/train', checkpoints.Checkpoint(3, weights, {}, record))
-    bundles.write('theirs.mag', bundles.Bundle(record, weights, 'one_drum', ''))
-    (tmp_path / 'thesis.txt').write_text('Years of work.')
-    return tmp_path
+def place(place: Path) -> Path:
+    """The folder of all tests of commands, and in it NoteSequences that are called MIDI, and a text."""
+    shutil.copy('notes.tfrecord', 'music/notes.mid')
+    shutil.move('b.mag', 'theirs.mag')
+    (place / 'thesis.txt').write_text('Years of work.')
+    return place
 
 
-def _run(module: Any, *arguments: str) -> int:
+def run(module: Any, *arguments: str) -> int:
+    """Types a command; returns its exit code."""
     before, sys.argv = sys.argv, [module.__name__, *arguments]
     try:
         module.console_entry_point()
@@ -155,7 +138,7 @@ def test_what_would_be_destroyed_stays(
 
     prepare()
     before = contents()
-    assert _run(*called) == 1
+    assert run(*called) == 1
     error = capsys.readouterr().err
     assert says in error and ('Name another' in error or 'remove' in error)
     assert contents() == before
@@ -174,5 +157,5 @@ def test_what_would_be_destroyed_stays(
 )
 @pytest.mark.usefixtures('place')
 def test_an_older_output_is_replaced(called: tuple[Any, ...]) -> None:
-    assert _run(*called) == 0
-    assert _run(*called) == 0
+    assert run(*called) == 0
+    assert run(*called) == 0

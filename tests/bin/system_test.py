@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from note_seq import midi_io
 
 from solferino.bin import (
     convert_dir_to_note_sequences,
@@ -23,46 +22,8 @@ from solferino.bin import (
     solferino_inspect,
     solferino_write_grooves,
 )
-from solferino.hparams.drums_rnn import SPEC
-from solferino.models import load, registry
-from solferino.models.core import bundles, checkpoints, records, run_dir, settings
-from solferino.models.core.forward import weight_shapes
-from solferino.models.music.groove_library import style
-from solferino.models.music.groove_songs import song
-
-
-@pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder, the working one, with music, NoteSequences, a run and a bundle, all small."""
-    import numpy as np
-
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / 'music').mkdir()
-    music = song(style('rock'))
-    midi_io.note_sequence_to_midi_file(music, 'music/a.mid')
-    music.id = 'a'
-    with records.Writer('notes.tfrecord') as writer:
-        writer.write(music.SerializeToString())
-    run = run_dir.Run('run', SPEC.config('one_drum'), 0)
-    encoding = registry.get('drums_rnn').encoding(run.config)
-    shapes = weight_shapes(run.config.hparams, encoding.input_size, encoding.num_classes)
-    weights = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
-    record = settings.record_of(SPEC, run.config)
-    run_dir.write(run, SPEC)
-    checkpoints.save('run/train', checkpoints.Checkpoint(3, weights, {}, record))
-    bundles.write('b.mag', bundles.Bundle(record, weights, 'one_drum', ''))
-    return tmp_path
-
-
-def _run(module: Any, *arguments: str) -> int:
-    before, sys.argv = sys.argv, [module.__name__, *arguments]
-    try:
-        module.console_entry_point()
-    except SystemExit as stop:
-        return int(str(stop.code or 0))
-    finally:
-        sys.argv = before
-    return 0
+from solferino.models import load
+from tests.bin.overwriting_test import run
 
 
 def _tree(folder: Path) -> dict[str, bytes]:
@@ -106,7 +67,7 @@ def test_a_disk_that_is_full_at_any_size(called, place, capsys):
     before = _tree(place)
     for size in (0, 1, 40, 300, 1000, 4000, 30_000):
         with _no_file_above(size):
-            code = _run(*_to(called, 'out'))
+            code = run(*_to(called, 'out'))
         told = capsys.readouterr().err
         if not code:
             return
@@ -115,7 +76,7 @@ def test_a_disk_that_is_full_at_any_size(called, place, capsys):
         # Of several files that each stand for themselves, those that are whole may be there.
         assert {name: data for name, data in _tree(place).items() if name in before} == before
         assert not made or called in (_DRAW, _GROOVES)
-    assert not _run(*_to(called, 'out'))
+    assert not run(*_to(called, 'out'))
 
 
 @every_command
@@ -124,7 +85,7 @@ def test_outputs_that_cannot_be(called, output, place, capfd):
     os.symlink('loop', 'loop')
     os.symlink('/proc/nothing', 'closed')
     before = _tree(place)
-    assert _run(*_to(called, output)) == 1
+    assert run(*_to(called, output)) == 1
     told = capfd.readouterr().err
     assert 'Traceback' not in told and 'error: ' in told
     assert _tree(place) == before
@@ -199,7 +160,7 @@ def test_poor_surroundings(environment, place):
 
 @pytest.mark.parametrize('output', ['~nobody_of_this_name/x'])
 def test_the_home_of_nobody(output, place):
-    assert _run(*_to(_BUNDLE, output)) == 0
+    assert run(*_to(_BUNDLE, output)) == 0
     assert Path(output).is_file()
 
 
@@ -216,10 +177,10 @@ def test_the_home_of_nobody(output, place):
 )
 def test_nothing_waits_for_a_pipe(called, place, capfd):
     os.mkfifo('pipe')
-    assert _run(*called) == 1
+    assert run(*called) == 1
     assert 'Traceback' not in capfd.readouterr().err
 
 
 def test_a_file_of_proc_can_be_inspected(place, capfd):
-    assert _run(solferino_inspect, '/proc/self/status') in (0, 1)
+    assert run(solferino_inspect, '/proc/self/status') in (0, 1)
     assert 'Traceback' not in capfd.readouterr().err
