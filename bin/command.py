@@ -249,7 +249,7 @@ def _run(
             _check_beam_arguments(unknown, flag_values)
         elif unknown:
             _refuse(unknown, flag_values)
-    from solferino.models.core import temporaries  # not for help
+    from solferino.models.core.storage import temporaries  # not for help
 
     with temporaries.of_process():
         main(flag_values, unknown) if beam else main(flag_values, *values)

@@ -68,7 +68,7 @@ def define(values: flags.FlagValues) -> None:
 
 def main(values: flags.FlagValues, beam_args: list[str]) -> None:
     """Converts, and prints the table."""
-    from solferino.models.core import records
+    from solferino.models.core.storage import records
     from solferino.pipelines import convert, parsing
 
     limits = parsing.Limits(values.max_file_mb, values.max_file_memory_mb, values.max_file_seconds)

@@ -153,7 +153,7 @@ def _save_bundle(model: 'Model', fv: flags.FlagValues) -> None:
 
 
 def _generate(model: 'Model', fv: flags.FlagValues, spec: FamilySpec) -> None:
-    from solferino.models.core import midi_files
+    from solferino.models.core.generation import midi_files
 
     primer = _primer(model, fv, spec)
     given = _given_options(fv, spec)
@@ -215,8 +215,8 @@ def _given_options(fv: flags.FlagValues, spec: FamilySpec) -> dict[str, Any]:
 
 def _draw(model: 'Model', music: dict[Path, Any], primer: Any, options: GenerateOptions) -> Path:
     """Draws all of the music in one picture beside the files, the parts that were given marked; returns its path."""
-    from solferino.models.core.files import PNG, atomic_write
-    from solferino.models.music import contact_sheet, page  # they import matplotlib
+    from solferino.models.core.storage.files import PNG, atomic_write
+    from solferino.models.music.pictures import contact_sheet, page  # they import matplotlib
 
     names = {path: path.stem.rpartition('_') for path in music}  # the call, and the number of the output
     title = next(iter(names.values()))[0]
@@ -236,8 +236,8 @@ def _draw(model: 'Model', music: dict[Path, Any], primer: Any, options: Generate
 def _plot(model: 'Model', plots: list[str], music: dict[Path, Any], options: GenerateOptions) -> Iterator[Path]:
     """Writes the pictures of `music` that the flags `plots` ask for beside each MIDI file; yields their paths."""
     for name in plots:
-        from solferino.models.core.files import PNG, atomic_write
-        from solferino.models.music.page import to_png  # imports matplotlib
+        from solferino.models.core.storage.files import PNG, atomic_write
+        from solferino.models.music.pictures.page import to_png  # imports matplotlib
 
         for path, sequence in music.items():
             for part, figure in model.family.plot(name, model.weights, model.config, sequence, options).items():

@@ -118,8 +118,8 @@ install() {
 # Python keeps what it compiles, unless it is told not to. What cannot be imported is told by whoever needs it.
 imports() {
     case $1 in
-    training) modules='solferino.models.core.jobs solferino.models.core.event_rnn solferino.models.core.monitor
-        solferino.models.piano_rnn.attention_model solferino.models.piano_rnn.nade_model solferino.models.rbm.networks' ;;
+    training) modules='solferino.models.core.training.jobs solferino.models.core.events.event_rnn solferino.models.core.training.monitor
+        solferino.models.piano_rnn.attention.attention_model solferino.models.piano_rnn.nade.nade_model solferino.models.rbm.networks' ;;
     others) modules='apache_beam note_seq pytest matplotlib.pyplot numba solferino.pipelines.runner
         solferino.pipelines.convert solferino.models.loading' ;;
     esac

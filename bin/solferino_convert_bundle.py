@@ -23,7 +23,7 @@ def define(flag_values: flags.FlagValues) -> None:
 def main(flag_values: flags.FlagValues, source: str, target: str) -> None:
     """Writes the bundle."""
     from solferino.models import loading  # note-seq takes a second
-    from solferino.models.core import files
+    from solferino.models.core.storage import files
 
     output = Path(os.path.expanduser(target))
     if output.is_dir():

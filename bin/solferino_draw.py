@@ -93,8 +93,8 @@ def _music(paths: dict[Path, Path]) -> Iterator[tuple[Path, Path, Any]]:
 
 
 def _write(flag: str, path: Path, figure: Any) -> None:
-    from solferino.models.core.files import PNG, atomic_write
-    from solferino.models.music.page import to_png
+    from solferino.models.core.storage.files import PNG, atomic_write
+    from solferino.models.music.pictures.page import to_png
 
     try:
         atomic_write(str(path), to_png(figure), PNG)
@@ -121,17 +121,17 @@ def _style(sequence: Any, flag_values: flags.FlagValues) -> str:
 
 def _draw(sequence: Any, title: Path, style: str, flag_values: flags.FlagValues) -> Any:
     """Returns a figure."""
-    from solferino.models.music import pictures, roll_pictures
+    from solferino.models.music.pictures import roll_pictures, track_pictures
 
     if style == 'drums':
         every = flag_values.ignore_is_drum
-        return pictures.draw_drums(sequence, flag_values.steps_per_quarter, title.name, every)
+        return track_pictures.draw_drums(sequence, flag_values.steps_per_quarter, title.name, every)
     return roll_pictures.draw_notes(sequence, flag_values.steps_per_quarter, title.name)
 
 
 def _sheet(music: Sequence[tuple[Any, Path]], title: str, flag_values: flags.FlagValues) -> Any:
     """Returns a figure of all of the music."""
-    from solferino.models.music import contact_sheet
+    from solferino.models.music.pictures import contact_sheet
 
     items = [contact_sheet.Item(sequence, path.stem) for sequence, path in music]
     style, every = str(flag_values['as'].value), flag_values.ignore_is_drum

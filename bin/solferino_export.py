@@ -17,7 +17,7 @@ from absl import flags
 
 from solferino.bin import command
 from solferino.hparams.errors import SolferinoError
-from solferino.models.core import temporaries
+from solferino.models.core.storage import temporaries
 from solferino.pipelines.staging import Staging
 
 _SOURCES = ('bundle_file', 'run_dir', 'checkpoint_file')
@@ -51,7 +51,7 @@ def main(fv: flags.FlagValues) -> None:
     from solferino.models import loading
 
     if fv.format == 'savedmodel':
-        from solferino.models.core import runtime
+        from solferino.models.core.training import runtime
 
         runtime.set_up()  # imports TensorFlow quietly
     path = str(fv[given[0]].value)

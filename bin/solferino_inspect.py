@@ -36,8 +36,8 @@ def main(flag_values: flags.FlagValues, path: str) -> None:
     figure = charts.draw(finding)
     if figure is None:
         raise SolferinoError(f'--plot={picture}: there is nothing in {path} to be drawn.')
-    from solferino.models.core.files import PNG, atomic_write
-    from solferino.models.music.page import to_png
+    from solferino.models.core.storage.files import PNG, atomic_write
+    from solferino.models.music.pictures.page import to_png
 
     try:
         atomic_write(str(picture), to_png(figure), PNG)

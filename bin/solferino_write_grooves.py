@@ -16,8 +16,8 @@ from absl import flags
 from solferino.bin import command
 from solferino.hparams import words
 from solferino.hparams.errors import SolferinoError
-from solferino.models.music.groove_library import style, style_names
-from solferino.models.music.groove_text import Style
+from solferino.models.music.grooves.groove_library import style, style_names
+from solferino.models.music.grooves.groove_text import Style
 
 
 def define(flag_values: flags.FlagValues) -> None:
@@ -40,8 +40,8 @@ def main(flag_values: flags.FlagValues) -> None:
     styles = [style(name.strip()) for name in flag_values.styles or style_names()]
     from note_seq import midi_io  # only now, as it takes a second
 
-    from solferino.models.core.files import MIDI, atomic_write
-    from solferino.models.music.groove_songs import song
+    from solferino.models.core.storage.files import MIDI, atomic_write
+    from solferino.models.music.grooves.groove_songs import song
 
     folder = Path(os.path.expanduser(flag_values.output_dir))
     digits = max(2, len(str(-(-flag_values.num_files // len(styles)))))

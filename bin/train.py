@@ -14,7 +14,7 @@ from solferino.models import registry
 
 if TYPE_CHECKING:
     from solferino.models.core.family import Family
-    from solferino.models.core.jobs import Request
+    from solferino.models.core.training.jobs import Request
     from solferino.models.core.warm_start import WarmStart
 
 # The seeds of a model's matrices are a little above that of the model, and TensorFlow's are below 2**63.
@@ -105,7 +105,8 @@ def _define_preset(fv: flags.FlagValues, spec: FamilySpec) -> None:
 
 def main(fv: flags.FlagValues, spec: FamilySpec) -> None:
     """Trains or evaluates."""
-    from solferino.models.core import jobs, settings
+    from solferino.models.core import settings
+    from solferino.models.core.training import jobs
 
     jobs_but_training: dict[str, Callable[[Family, Request], int | None]] = {
         'eval': jobs.evaluate,

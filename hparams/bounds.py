@@ -1,7 +1,7 @@
 """The highest values of numbers that users give: above them memory, time or file names end before the music begins.
 
 They hold for flags, for options of generating in Python and for what `--hparams` names. What a machine can hold is
-smaller still for most: `models/core/memory.py` looks at that.
+smaller still for most: `models/core/cpu/memory.py` looks at that.
 """
 
 import dataclasses

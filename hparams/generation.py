@@ -24,7 +24,8 @@ class GenerateOptions:
 
     A family ignores none of these silently: it raises SolferinoError for one that it cannot follow.
 
-    The length is given in steps, bars or seconds, one of them; families are told it in steps (`models.core.lengths`).
+    The length is given in steps, bars or seconds, one of them; families are told it in steps
+    (`models.core.generation.lengths`).
 
     Attributes:
       seed: makes the outputs repeat.

@@ -9,7 +9,7 @@ _LONGEST_LAG, _WIDEST_SPAN = 10_000, 127  # frames that generation keeps, and al
 
 @dataclasses.dataclass(frozen=True)
 class GruNadeHparams:
-    """See `models/piano_rnn/nade.py` for the equations.
+    """See `models/piano_rnn/nade/nade.py` for the equations.
 
     Attributes:
       batch_size: pieces in a batch.

@@ -96,7 +96,7 @@ class PianoConfig(Config):
 
 @dataclasses.dataclass(frozen=True)
 class GruAttentionHparams:
-    """See `models/piano_rnn/forward.py` for the equations.
+    """See `models/piano_rnn/attention/attention_forward.py` for the equations.
 
     Attributes:
       batch_size: examples in a batch, each of `steps_per_example` windows.

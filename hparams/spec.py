@@ -44,7 +44,7 @@ class Listening:
     """How the music of a family's models is held beside music that they were not trained on, after training.
 
     Attributes:
-      measures: names of `models.music.measures.Measures`, those that matter to the family; others are not looked at.
+      measures: names of `models.music.pieces.measures.Measures`: those that matter to the family.
       num_bars: of four quarters, how many to generate at each temperature: as many as take seconds.
     """
 

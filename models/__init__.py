@@ -23,7 +23,7 @@ def load(path: Any, config: str | None = None, checkpoint: str | None = None) ->
 
 
 def write_midi(sequence: Any, path: Any) -> None:
-    """Writes a NoteSequence as a MIDI file. See `solferino.models.core.midi_files.write`."""
-    from solferino.models.core import midi_files
+    """Writes a NoteSequence as a MIDI file. See `solferino.models.core.generation.midi_files.write`."""
+    from solferino.models.core.generation import midi_files
 
     midi_files.write(sequence, path)

@@ -19,11 +19,18 @@ from solferino.hparams import generation, overrides
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import Config
 from solferino.models import registry
-from solferino.models.core import bundles, checkpoints, forward, lengths, magenta, memory, settings, temperature
-from solferino.models.core.event_family import EventFamily
+from solferino.models.core import settings
+from solferino.models.core.cpu import memory
+from solferino.models.core.events import event_forward
+from solferino.models.core.events.event_family import EventFamily
 from solferino.models.core.family import Family, Weights
-from solferino.models.music import accents
-from solferino.models.music import piece as pieces
+from solferino.models.core.generation import lengths
+from solferino.models.core.magenta import magenta_models
+from solferino.models.core.runs import bundles
+from solferino.models.core.storage import checkpoints
+from solferino.models.core.training import temperature
+from solferino.models.music.pieces import accents
+from solferino.models.music.pieces import piece as pieces
 
 _log = logging.getLogger(__name__)
 
@@ -167,7 +174,9 @@ def load(path: str | pathlib.Path, config: str | None = None, checkpoint: str | 
       SolferinoError: there is no model at `path`, or it is damaged or of something else; the message names the file.
     """
     path = pathlib.Path(os.path.expanduser(path))
-    if path.suffix == '.mag' or (path.is_file() and path.suffix != checkpoints.SUFFIX and not magenta.find(str(path))):
+    if path.suffix == '.mag' or (
+        path.is_file() and path.suffix != checkpoints.SUFFIX and not magenta_models.find(str(path))
+    ):
         if checkpoint:
             raise SolferinoError(f'--checkpoint={checkpoint}: {path} is one model, and no run directory.')
         return load_bundle(path, config)
@@ -195,13 +204,13 @@ def load_bundle(path: str | pathlib.Path, config: str | None = None) -> Model:
 
 def load_checkpoint(path: str | pathlib.Path, config: str | None = None, choice: str | None = None) -> Model:
     """Loads a checkpoint file, or one of a run directory by `choice`. See `load`."""
-    prefix = magenta.find(str(path))
+    prefix = magenta_models.find(str(path))
     if prefix:
         if choice == checkpoints.BEST:
             raise SolferinoError(f'--checkpoint={choice}: {path} is a run of Magenta, which keeps none. Leave it out.')
-        trained = magenta.read(prefix)
+        trained = magenta_models.read(prefix)
         family, found = _identify(trained.hparams, trained.weights, prefix, config)
-        step = magenta.step(prefix)
+        step = magenta_models.step(prefix)
         return Model(family, found, trained.weights, prefix, found.name, found.description, step=step)
     if choice not in (None, checkpoints.NEWEST, checkpoints.BEST):
         raise SolferinoError(f'checkpoint={choice!r} must be {checkpoints.NEWEST!r} or {checkpoints.BEST!r}.')
@@ -240,7 +249,7 @@ def _identify(hparams: dict[str, Any], weights: Weights, source: str, name: str 
             for config in family.spec.configs.values():
                 config = dataclasses.replace(config, hparams=overrides.replace(config.hparams, hparams, source))
                 encoding = family.encoding(config)
-                if forward.weight_shapes(config.hparams, encoding.input_size, encoding.num_classes) == shapes:
+                if event_forward.weight_shapes(config.hparams, encoding.input_size, encoding.num_classes) == shapes:
                     fitting[config.name] = (family, config)
     if name is None and len(fitting) == 1:
         return next(iter(fitting.values()))

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import TypedDict
 
 from solferino.hparams.errors import SolferinoError
-from solferino.models.core import files, records, schemas
-from solferino.models.music import piece
+from solferino.models.core.storage import files, records, schemas
+from solferino.models.music.pieces import piece
 from solferino.pipelines import parsing, report, work, writing
 from solferino.pipelines.parsing import Converted, LeftOut, Limits, Parser, Request
 from solferino.pipelines.reading import Source

@@ -12,10 +12,11 @@ from solferino.hparams.errors import SolferinoError
 from solferino.hparams.reasons import NO_NOTES
 from solferino.hparams.spec import Config
 from solferino.models import registry
-from solferino.models.core import files, records, sequence_examples, settings
+from solferino.models.core import settings
 from solferino.models.core.family import Family
-from solferino.models.music import piece
-from solferino.models.music.piece import Piece
+from solferino.models.core.storage import files, records, sequence_examples
+from solferino.models.music.pieces import piece
+from solferino.models.music.pieces.piece import Piece
 from solferino.pipelines import parsing, report, split, work, writing
 from solferino.pipelines.reading import Source
 from solferino.pipelines.staging import Staging

@@ -19,8 +19,8 @@ import types
 from multiprocessing.connection import Connection
 from typing import Any
 
-from solferino.models.music import midi_events, midi_notes, midi_walk, note_sequence_bytes
-from solferino.models.music.remarks import Refused
+from solferino.models.music.reading import midi_events, midi_notes, midi_walk, note_sequence_bytes
+from solferino.models.music.reading.remarks import Refused
 from solferino.pipelines import parsing
 from solferino.pipelines.parsing import Converted, LeftOut, Limits, Request
 
@@ -166,7 +166,10 @@ def _read_midi_as_magenta(request: Request, content: bytes) -> Converted:
 
 def _read_musicxml(request: Request, content: bytes) -> list[Converted | LeftOut]:
     """Reads a score as it sounds."""
-    from solferino.models.music import musicxml, musicxml_document  # and the XML parser, for the first score only
+    from solferino.models.music.reading import (  # and the XML parser, for the first score only
+        musicxml,
+        musicxml_document,
+    )
 
     def left_out(reason: str, detail: str) -> list[Converted | LeftOut]:
         return [LeftOut(parsing.text(request.name), reason, ' '.join(detail.split()))]
@@ -185,7 +188,7 @@ def _read_musicxml(request: Request, content: bytes) -> list[Converted | LeftOut
 
 def _read_abc(request: Request, content: bytes) -> list[Converted | LeftOut]:
     """Reads all tunes of a book as they sound."""
-    from solferino.models.music import abc_tunes
+    from solferino.models.music.reading import abc_tunes
 
     answer: list[Converted | LeftOut] = []
     seen: collections.Counter[int] = collections.Counter()

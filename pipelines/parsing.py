@@ -17,14 +17,14 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Self
 
-from solferino.models.music.remarks import DAMAGED as DAMAGED
-from solferino.models.music.remarks import NO_TRACKS as NO_TRACKS
-from solferino.models.music.remarks import NO_TUNES as NO_TUNES
-from solferino.models.music.remarks import NOT_MIDI as NOT_MIDI
-from solferino.models.music.remarks import NOT_MUSICXML as NOT_MUSICXML
-from solferino.models.music.remarks import NOT_UNDERSTOOD as NOT_UNDERSTOOD
-from solferino.models.music.remarks import TOO_LATE as TOO_LATE
-from solferino.models.music.remarks import Remark as Remark
+from solferino.models.music.reading.remarks import DAMAGED as DAMAGED
+from solferino.models.music.reading.remarks import NO_TRACKS as NO_TRACKS
+from solferino.models.music.reading.remarks import NO_TUNES as NO_TUNES
+from solferino.models.music.reading.remarks import NOT_MIDI as NOT_MIDI
+from solferino.models.music.reading.remarks import NOT_MUSICXML as NOT_MUSICXML
+from solferino.models.music.reading.remarks import NOT_UNDERSTOOD as NOT_UNDERSTOOD
+from solferino.models.music.reading.remarks import TOO_LATE as TOO_LATE
+from solferino.models.music.reading.remarks import Remark as Remark
 
 # File name endings, in lower case, and the kind of source that each is: the <type> of an id.
 KINDS = {

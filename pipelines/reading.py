@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from solferino.models.core import records
+from solferino.models.core.storage import records
 
 # A unit of work: so many records, or bytes, are read by one worker in one go. Small, so that all workers have some.
 _UNIT_RECORDS = 32

@@ -4,8 +4,8 @@ import hashlib
 
 import numpy as np
 
-from solferino.models.music.piece import Piece
-from solferino.models.music.timeline import DEFAULT_QPM
+from solferino.models.music.pieces.piece import Piece
+from solferino.models.music.pieces.timeline import DEFAULT_QPM
 
 TRAINING, EVAL = 'training', 'eval'
 _STEPS_PER_QUARTER = 4

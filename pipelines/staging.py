@@ -5,7 +5,7 @@ import os
 from typing import Self
 
 from solferino.hparams.errors import SolferinoError
-from solferino.models.core import files, temporaries
+from solferino.models.core.storage import files, temporaries
 
 
 class Staging:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from solferino.hparams.errors import SolferinoError
-from solferino.models.core import files, records, schemas
+from solferino.models.core.storage import files, records, schemas
 from solferino.pipelines import report, runner
 from solferino.pipelines.lean_beam import beam
 from solferino.pipelines.reading import Source, Unit

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from solferino.models.core import files, records
+from solferino.models.core.storage import files, records
 from solferino.pipelines.staging import Staging
 
 _RUN_BYTES = 16 << 20  # what a worker holds before it writes a run

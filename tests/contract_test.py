@@ -16,12 +16,15 @@ from note_seq.protobuf import music_pb2
 from solferino.hparams import overrides
 from solferino.hparams.errors import SolferinoError
 from solferino.models import load, registry
-from solferino.models.core import checkpoints, data, event_sampling, records, sequence_examples, settings, temperature
+from solferino.models.core import settings
+from solferino.models.core.events import event_sampling
 from solferino.models.core.family import Family
+from solferino.models.core.storage import checkpoints, records, sequence_examples
+from solferino.models.core.training import data, temperature
 from solferino.models.loading import Model
-from solferino.models.music import measures, piece
-from solferino.models.piano_rnn import nade_sampling
-from solferino.models.rbm import fused
+from solferino.models.music.pieces import measures, piece
+from solferino.models.piano_rnn.nade import nade_sampling
+from solferino.models.rbm.chains import chain_kernels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -456,7 +459,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> dict[bytes, set[bytes]]:
 
     record(event_sampling, 1)
     record(nade_sampling, 1)
-    record(fused, 4)
+    record(chain_kernels, 4)
     return found
 
 

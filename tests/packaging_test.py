@@ -78,7 +78,7 @@ def test_the_wheel_holds_every_text(wheel):
     found = [*(ROOT / 'models').rglob('*.txt'), *(ROOT / 'hparams').rglob('*.flags')]
     texts = {str(p.relative_to(ROOT)) for p in found}
     assert texts == {name for name in shipped if '.dist-info/' not in name}
-    assert any(name.startswith('models/music/grooves/') for name in texts)
+    assert any(name.startswith('models/music/grooves/styles/') for name in texts)
 
 
 def test_every_command_of_bin_is_installed(wheel):

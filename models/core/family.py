@@ -17,10 +17,10 @@ from solferino.hparams.errors import SolferinoError
 from solferino.hparams.generation import DEFAULT_QPM
 from solferino.hparams.reasons import Reject
 from solferino.hparams.spec import Config, FamilySpec
-from solferino.models.music import piece as pieces
-from solferino.models.music import sections
-from solferino.models.music.page import NO_MARKS, Marks
-from solferino.models.music.piece import Piece
+from solferino.models.music.pictures.page import NO_MARKS, Marks
+from solferino.models.music.pieces import piece as pieces
+from solferino.models.music.pieces import sections
+from solferino.models.music.pieces.piece import Piece
 
 OTHER_INSTRUMENTS = 'of other instruments'  # what notes are that a model does not take for that reason
 _SHORT = 0.1  # seconds of silence that no one misses
@@ -132,7 +132,7 @@ class Family(abc.ABC):
 
     @abc.abstractmethod
     def model(self, config: Any, seed: int) -> Any:
-        """Returns a new `solferino.models.core.trainable.Trainable` (this imports TensorFlow)."""
+        """Returns a new `solferino.models.core.layers.trainable.Trainable` (this imports TensorFlow)."""
 
     @abc.abstractmethod
     def parse_primer(self, flag: str, text: str, config: Any) -> Any:

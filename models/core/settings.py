@@ -13,7 +13,7 @@ from typing import Any
 from solferino.hparams import overrides
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import Config, FamilySpec
-from solferino.models.core import files, schemas
+from solferino.models.core.storage import files, schemas
 
 _SHARD = re.compile(r'-\d{5,}-of-\d{5,}$')
 _MAX_JSON_BYTES = 1 << 28  # the manifest of a million files has half of it

@@ -14,12 +14,13 @@ from solferino.hparams import words
 from solferino.hparams.drums_rnn import SPEC, DrumConfig
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.reasons import NO_DRUMS, Reject
-from solferino.models.core.event_family import BrowserEvents, EventFamily
-from solferino.models.music import drums, sections
-from solferino.models.music import piece as pieces
-from solferino.models.music.encodings import EventEncoding
-from solferino.models.music.page import NO_MARKS, Marks
-from solferino.models.music.piece import Piece
+from solferino.models.core.events.event_family import EventFamily
+from solferino.models.core.export.browser_events import BrowserEvents
+from solferino.models.music.encodings.event_encodings import EventEncoding
+from solferino.models.music.pictures.page import NO_MARKS, Marks
+from solferino.models.music.pieces import drums, sections
+from solferino.models.music.pieces import piece as pieces
+from solferino.models.music.pieces.piece import Piece
 
 BASS_DRUM = 36
 _CLASSES = {'any': drums.ANY_DRUM, 'kit': drums.DRUM_KIT}
@@ -138,9 +139,9 @@ class DrumsRnn(EventFamily):
 
     def draw(self, sequence: music_pb2.NoteSequence, config: DrumConfig, marks: Marks = NO_MARKS) -> Any:
         """A grid of drums and steps."""
-        from solferino.models.music import pictures  # imports matplotlib
+        from solferino.models.music.pictures import track_pictures  # imports matplotlib
 
-        return pictures.draw_drums(sequence, config.steps_per_quarter, marks=marks)
+        return track_pictures.draw_drums(sequence, config.steps_per_quarter, marks=marks)
 
 
 def _is_pitch(value: object) -> bool:

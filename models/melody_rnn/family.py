@@ -14,12 +14,13 @@ from solferino.hparams import words
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.melody_rnn import SPEC, MelodyConfig
 from solferino.hparams.reasons import NO_MELODY, Reject
-from solferino.models.core.event_family import BrowserEvents, EventFamily
-from solferino.models.music import melodies, sections
-from solferino.models.music.encodings import Encoding, EventEncoding
-from solferino.models.music.key_encoding import KeyEncoding
-from solferino.models.music.page import NO_MARKS, Marks
-from solferino.models.music.piece import Piece
+from solferino.models.core.events.event_family import EventFamily
+from solferino.models.core.export.browser_events import BrowserEvents
+from solferino.models.music.encodings.event_encodings import Encoding, EventEncoding
+from solferino.models.music.encodings.key_encoding import KeyEncoding
+from solferino.models.music.pictures.page import NO_MARKS, Marks
+from solferino.models.music.pieces import melodies, sections
+from solferino.models.music.pieces.piece import Piece
 
 _BARS = (16, 32)  # steps of one and two bars of 4/4: how far the repeats look back
 # What an encoding tells the network beside the last event.
@@ -173,7 +174,7 @@ class MelodyRnn(EventFamily):
 
     def draw(self, sequence: music_pb2.NoteSequence, config: MelodyConfig, marks: Marks = NO_MARKS) -> Any:
         """A piano roll."""
-        from solferino.models.music import roll_pictures  # imports matplotlib
+        from solferino.models.music.pictures import roll_pictures  # imports matplotlib
 
         return roll_pictures.draw_notes(sequence, config.steps_per_quarter, marks=marks)
 

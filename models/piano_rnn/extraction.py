@@ -19,8 +19,8 @@ from solferino.hparams.reasons import (
     Reject,
 )
 from solferino.models.core.family import Example
-from solferino.models.music import piano_rolls, sections
-from solferino.models.music.piece import Piece
+from solferino.models.music.pieces import piano_rolls, sections
+from solferino.models.music.pieces.piece import Piece
 from solferino.models.piano_rnn import frames as frame_tools
 
 

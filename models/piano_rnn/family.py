@@ -14,13 +14,15 @@ from solferino.hparams.errors import SolferinoError
 from solferino.hparams.piano_rnn import HIGHEST, LOWEST, SPEC, PianoConfig, PianoGeneration
 from solferino.hparams.reasons import Reject
 from solferino.models.core.family import OTHER_INSTRUMENTS, Beat, Events, Example, Family, Feature, Weights, add_metre
-from solferino.models.music import piano_rolls, sections
-from solferino.models.music import piece as pieces
-from solferino.models.music.page import NO_MARKS, Marks
-from solferino.models.music.piano_rolls import PianoRoll
-from solferino.models.music.piece import Piece
-from solferino.models.piano_rnn import extraction, gru_attention, gru_nade, lookup, primers
+from solferino.models.music.pictures.page import NO_MARKS, Marks
+from solferino.models.music.pieces import piano_rolls, sections
+from solferino.models.music.pieces import piece as pieces
+from solferino.models.music.pieces.piano_rolls import PianoRoll
+from solferino.models.music.pieces.piece import Piece
+from solferino.models.piano_rnn import extraction, primers
 from solferino.models.piano_rnn import frames as frame_tools
+from solferino.models.piano_rnn.attention import gru_attention, lookup
+from solferino.models.piano_rnn.nade import gru_nade
 
 DEFAULT_QPM = 120.0
 _DEFAULT_PITCH = 60
@@ -205,7 +207,7 @@ class PianoRnn(Family):
 
     def draw(self, sequence: music_pb2.NoteSequence, config: PianoConfig, marks: Marks = NO_MARKS) -> Any:
         """A piano roll."""
-        from solferino.models.music import roll_pictures  # imports matplotlib
+        from solferino.models.music.pictures import roll_pictures  # imports matplotlib
 
         return roll_pictures.draw_notes(sequence, config.extraction.steps_per_quarter or 4, marks=marks)
 

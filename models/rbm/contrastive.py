@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from solferino.models.core import recurrent_ops
-from solferino.models.core.trainable import Metrics
-from solferino.models.rbm import gibbs as passes
+from solferino.models.core.layers import recurrent_ops
+from solferino.models.core.layers.trainable import Metrics
+from solferino.models.rbm.chains import gibbs as passes
 
 # Softplus that an estimate of the pseudo-likelihood takes: few while training, all or many of the units otherwise.
 TRAINING_WORK, TEST_WORK = 1 << 15, 1 << 22

@@ -13,11 +13,11 @@ from solferino.hparams.errors import SolferinoError
 from solferino.hparams.rbm import SPEC, RbmConfig, RbmExtraction, RbmGeneration, RbmLearned
 from solferino.hparams.reasons import NO_MELODY, OTHER_METRE, OUT_OF_RANGE, TOO_MANY_STEPS, Reject
 from solferino.models.core.family import Example, Family, Feature, Weights, add_metre, beat_of
-from solferino.models.music import piano_rolls, sections
-from solferino.models.music import piece as pieces
-from solferino.models.music.page import NO_MARKS, Marks
-from solferino.models.music.piano_rolls import PianoRoll
-from solferino.models.music.piece import Piece
+from solferino.models.music.pictures.page import NO_MARKS, Marks
+from solferino.models.music.pieces import piano_rolls, sections
+from solferino.models.music.pieces import piece as pieces
+from solferino.models.music.pieces.piano_rolls import PianoRoll
+from solferino.models.music.pieces.piece import Piece
 from solferino.models.rbm import networks
 from solferino.models.rbm.generating import Given
 from solferino.models.rbm.note_states import NoteStates, cut
@@ -177,7 +177,7 @@ class RbmFamily(Family):
 
     def draw(self, sequence: music_pb2.NoteSequence, config: RbmConfig, marks: Marks = NO_MARKS) -> Any:
         """A piano roll."""
-        from solferino.models.music import roll_pictures  # imports matplotlib
+        from solferino.models.music.pictures import roll_pictures  # imports matplotlib
 
         return roll_pictures.draw_notes(sequence, config.steps_per_quarter, marks=marks)
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from solferino.models.music.page import FAINT, INK, LINE
+from solferino.models.music.pictures.page import FAINT, INK, LINE
 from solferino.models.rbm.note_states import NoteStates
 
 if TYPE_CHECKING:

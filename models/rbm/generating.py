@@ -11,8 +11,8 @@ import numpy as np
 
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.rbm import RbmGeneration
-from solferino.models.rbm import gibbs
-from solferino.models.rbm.gibbs import Machine
+from solferino.models.rbm.chains import gibbs
+from solferino.models.rbm.chains.gibbs import Machine
 from solferino.models.rbm.note_states import NoteStates
 
 STEPS = 128  # of music whose length nothing says: 16 seconds

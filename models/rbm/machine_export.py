@@ -1,6 +1,6 @@
 """rbm for plain TensorFlow: the conditional probabilities that Gibbs sampling takes, and the free energy.
 
-The equations are those of `equations.py`; of rnn_rbm, with the biases of `recurrence.py`.
+The equations are those of `equations.py`; of rnn_rbm, with the biases of `rnn_rbm_recurrence.py`.
 """
 
 import pathlib
@@ -9,18 +9,18 @@ from typing import Any
 
 import tensorflow as tf
 
-from solferino.models.core import saved_model
+from solferino.models.core.export import saved_model
+from solferino.models.core.export.saved_model import Function, State
 from solferino.models.core.family import Weights
-from solferino.models.core.saved_model import Function, State
 from solferino.models.rbm.note_states import NoteStates
-from solferino.models.rbm.recurrence import CELL_WEIGHTS
+from solferino.models.rbm.rnn_rbm_recurrence import CELL_WEIGHTS
 
 
 class Machine:
     """A machine, or, if there is a `cell`, one for each frame, given the state of a recurrent network.
 
     Args:
-      weights: by name, as listed in `recurrence.py`; without a cell the first three of them.
+      weights: by name, as listed in `rnn_rbm_recurrence.py`; without a cell the first three of them.
       cell: of the recurrent network, '' for none.
     """
 

@@ -14,9 +14,10 @@ import numpy as np
 import tensorflow as tf
 
 from solferino.hparams.rbm import RbmHparams
-from solferino.models.core.running_means import RunningMeans
-from solferino.models.core.trainable import Metrics, Trainable, learning_rate
-from solferino.models.rbm import ais, contrastive
+from solferino.models.core.layers.moving_averages import RunningMeans
+from solferino.models.core.layers.trainable import Metrics, Trainable, learning_rate
+from solferino.models.rbm import contrastive
+from solferino.models.rbm.chains import ais
 from solferino.models.rbm.contrastive import Parameters
 
 _WEIGHTS = 0.01  # standard deviation of the first weights (Hinton 2010, section 8)

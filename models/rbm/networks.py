@@ -13,11 +13,12 @@ import numpy as np
 from solferino.hparams.rbm import RbmConfig, RbmGeneration, RbmHparams
 from solferino.hparams.rnn_rbm import RnnRbmHparams
 from solferino.models.core.family import Weights
-from solferino.models.rbm import ais, equations, generating, recurrence, rnn_generating
+from solferino.models.rbm import equations, generating, rnn_generating, rnn_rbm_recurrence
+from solferino.models.rbm.chains import ais
+from solferino.models.rbm.chains.gibbs import Machine
 from solferino.models.rbm.generating import Given
-from solferino.models.rbm.gibbs import Machine
 from solferino.models.rbm.note_states import NoteStates
-from solferino.models.rbm.recurrence import Recurrence
+from solferino.models.rbm.rnn_rbm_recurrence import Recurrence
 
 
 class Network(abc.ABC):
@@ -39,7 +40,7 @@ class Network(abc.ABC):
 
     @abc.abstractmethod
     def cell(self, hparams: Any) -> str:
-        """The cell of its recurrent network, one of `recurrence.CELLS`; '' if there is none."""
+        """The cell of its recurrent network, one of `rnn_rbm_recurrence.CELLS`; '' if there is none."""
 
     @abc.abstractmethod
     def generate(
@@ -128,7 +129,7 @@ class Frames(Network):
 
     def weight_shapes(self, hparams: RnnRbmHparams, visible: int) -> dict[str, tuple[int, ...]]:
         """See Network."""
-        return recurrence.weight_shapes(hparams.cell, visible, hparams.hidden_units, hparams.rnn_units)
+        return rnn_rbm_recurrence.weight_shapes(hparams.cell, visible, hparams.hidden_units, hparams.rnn_units)
 
     def model(self, hparams: RnnRbmHparams, visible_bias: np.ndarray, seed: int) -> Any:
         """See Network."""

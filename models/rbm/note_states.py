@@ -12,7 +12,7 @@ import numpy as np
 from solferino.hparams.rbm import RbmExtraction
 from solferino.hparams.reasons import EMPTY_WINDOW, PART_OF_WINDOW, Reject
 from solferino.models.core.family import Example
-from solferino.models.music.piano_rolls import MAX_STEPS, PianoRoll
+from solferino.models.music.pieces.piano_rolls import MAX_STEPS, PianoRoll
 
 
 @dataclasses.dataclass(frozen=True)

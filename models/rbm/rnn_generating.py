@@ -6,12 +6,13 @@ import numpy as np
 
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.rbm import RbmGeneration
-from solferino.models.core.event_sampling import one_thread
-from solferino.models.rbm import generating, gibbs
+from solferino.models.core.events.event_sampling import one_thread
+from solferino.models.rbm import generating
+from solferino.models.rbm.chains import gibbs
+from solferino.models.rbm.chains.gibbs import Machine
 from solferino.models.rbm.generating import STEPS, Given
-from solferino.models.rbm.gibbs import Machine
 from solferino.models.rbm.note_states import NoteStates
-from solferino.models.rbm.recurrence import Recurrence
+from solferino.models.rbm.rnn_rbm_recurrence import Recurrence
 
 
 def generate(

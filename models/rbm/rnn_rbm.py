@@ -1,4 +1,4 @@
-"""The RNN-RBM as it is trained (Boulanger-Lewandowski, Bengio, Vincent 2012; the equations are in `recurrence.py`).
+"""The RNN-RBM as it is trained (Boulanger-Lewandowski, Bengio, Vincent 2012). Its equations: `rnn_rbm_recurrence.py`.
 
 Given the frames before it, a frame has a restricted Boltzmann machine whose biases the recurrent network gives. All
 frames of a batch are rows of one Gibbs chain, which contrastive divergence begins at the data; the gradient of the
@@ -13,11 +13,12 @@ import numpy as np
 import tensorflow as tf
 
 from solferino.hparams.rnn_rbm import RnnRbmHparams
-from solferino.models.core.recurrent_layers import Gru
-from solferino.models.core.trainable import Metrics, Trainable, learning_rate
-from solferino.models.rbm import ais, contrastive
+from solferino.models.core.layers.recurrent_layers import Gru
+from solferino.models.core.layers.trainable import Metrics, Trainable, learning_rate
+from solferino.models.rbm import contrastive
+from solferino.models.rbm.chains import ais
 from solferino.models.rbm.contrastive import Parameters
-from solferino.models.rbm.recurrence import CELL_WEIGHTS
+from solferino.models.rbm.rnn_rbm_recurrence import CELL_WEIGHTS
 
 _SMALL = 0.05  # standard deviation of the first weights: from smaller ones the machine's take long to grow
 
@@ -94,7 +95,7 @@ class RnnRbm(Trainable):
         return list(self.named_weights().values())
 
     def named_weights(self) -> dict[str, Any]:
-        """The variables under the names of `recurrence.py`."""
+        """The variables under the names of `rnn_rbm_recurrence.py`."""
         return self._own | {CELL_WEIGHTS + v.name: v for v in self._recurrent.trainable_variables}
 
     def machines(self, batch: Mapping[str, tf.Tensor], training: bool = False) -> tuple[tf.Tensor, Parameters]:

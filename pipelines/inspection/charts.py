@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from solferino.models.music.page import FAINT, INK, LINE, VELOCITY_COLOURS
+from solferino.models.music.pictures.page import FAINT, INK, LINE, VELOCITY_COLOURS
 from solferino.pipelines.inspection.findings import Chart, Curve, Finding
 
 if TYPE_CHECKING:

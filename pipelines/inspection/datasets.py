@@ -11,9 +11,10 @@ import numpy as np
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import Config
 from solferino.models import registry
-from solferino.models.core import records, sequence_examples, settings
+from solferino.models.core import settings
 from solferino.models.core.family import Example, Family
-from solferino.models.core.sequence_examples import DenseExample
+from solferino.models.core.storage import records, sequence_examples
+from solferino.models.core.storage.sequence_examples import DenseExample
 from solferino.pipelines import convert
 from solferino.pipelines.inspection.findings import Chart, Finding, binned, shares, spread
 from solferino.pipelines.inspection.music import Music

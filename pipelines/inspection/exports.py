@@ -5,7 +5,8 @@ import struct
 from typing import Any, TypedDict
 
 from solferino.hparams.errors import SolferinoError
-from solferino.models.core import schemas, settings
+from solferino.models.core import settings
+from solferino.models.core.storage import schemas
 from solferino.pipelines.inspection.findings import Finding
 
 PNG = b'\x89PNG'

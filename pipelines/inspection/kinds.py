@@ -7,7 +7,9 @@ from collections import Counter
 
 from solferino.hparams import words
 from solferino.hparams.errors import SolferinoError
-from solferino.models.core import checkpoints, records, run_dir, sequence_examples, settings
+from solferino.models.core import settings
+from solferino.models.core.runs import run_dir
+from solferino.models.core.storage import checkpoints, records, sequence_examples
 from solferino.pipelines import parsing
 from solferino.pipelines.inspection import datasets, exports, music, trained
 from solferino.pipelines.inspection.findings import Finding

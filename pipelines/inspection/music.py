@@ -12,8 +12,8 @@ from note_seq.protobuf import music_pb2
 
 from solferino.hparams import words
 from solferino.hparams.errors import SolferinoError
-from solferino.models.core import records
-from solferino.models.music.drum_names import drum_height, drum_name
+from solferino.models.core.storage import records
+from solferino.models.music.pictures.drum_names import drum_height, drum_name
 from solferino.pipelines import parsing
 from solferino.pipelines.inspection.findings import Chart, Finding, binned, shares, spread
 
@@ -147,15 +147,15 @@ def _warnings(answers: list[parsing.Converted]) -> list[str]:
 
 def draw(sequence: music_pb2.NoteSequence, title: str) -> Any:
     """A drum grid of music that has nothing but drums, a piano roll of any other."""
-    from solferino.models.music import pictures, roll_pictures
+    from solferino.models.music.pictures import roll_pictures, track_pictures
 
     if sequence.notes and all(note.is_drum for note in sequence.notes):
-        return pictures.draw_drums(sequence, title=title)
+        return track_pictures.draw_drums(sequence, title=title)
     return roll_pictures.draw_notes(sequence, title=title)
 
 
 def _facts_of_one(sequence: music_pb2.NoteSequence) -> dict[str, Any]:
-    from solferino.models.music import timeline
+    from solferino.models.music.pieces import timeline
 
     return {
         'title': sequence.sequence_metadata.title,

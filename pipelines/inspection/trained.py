@@ -14,7 +14,9 @@ import numpy as np
 from solferino.hparams import overrides
 from solferino.hparams.errors import SolferinoError
 from solferino.models import loading
-from solferino.models.core import bundles, checkpoints, records, run_dir, settings, status
+from solferino.models.core import settings
+from solferino.models.core.runs import bundles, run_dir, status
+from solferino.models.core.storage import checkpoints, records
 from solferino.pipelines.inspection import datasets
 from solferino.pipelines.inspection.findings import Curve, Finding
 

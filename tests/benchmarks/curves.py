@@ -6,7 +6,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from measure import Point
 
-from solferino.models.core.baselines import Baseline
+from solferino.models.core.training.baselines import Baseline
 
 _COLOURS = ('tab:gray', 'tab:brown')
 

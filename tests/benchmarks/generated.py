@@ -24,9 +24,9 @@ import numpy as np
 import report
 
 from solferino.models import load
-from solferino.models.core import records
-from solferino.models.music import piano_rolls, piece, statistics
-from solferino.models.music.piece import Piece
+from solferino.models.core.storage import records
+from solferino.models.music.pieces import piano_rolls, piece, statistics
+from solferino.models.music.pieces.piece import Piece
 from solferino.pipelines import parsing
 
 ROOT = Path(__file__).parent.parent.parent

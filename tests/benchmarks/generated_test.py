@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from note_seq.protobuf import music_pb2
 
-from solferino.models.music import piece
+from solferino.models.music.pieces import piece
 
 NOTES = st.lists(
     st.tuples(st.integers(0, 100), st.integers(1, 40), st.integers(21, 108)).map(lambda n: (n[0] / 8, n[1] / 8, n[2])),

@@ -24,7 +24,7 @@ import report
 from matplotlib.figure import Figure
 
 from solferino.models import registry
-from solferino.models.core import sequence_examples
+from solferino.models.core.storage import sequence_examples
 
 HERE = Path(__file__).parent
 OURS = measure.Side('Solferino', Path(sys.executable).parent)

@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 
 from solferino.models import registry
-from solferino.models.core import checkpoints, data, magenta, runtime
+from solferino.models.core.magenta import magenta_models
+from solferino.models.core.storage import checkpoints
+from solferino.models.core.training import data, runtime
 
 
 def main() -> None:
@@ -22,7 +24,7 @@ def main() -> None:
     name, config_name, run_dir, files = sys.argv[1:5]
     steps = [int(step) for step in sys.argv[5:]]
     runtime.set_up()
-    from solferino.models.core.steps import compiled
+    from solferino.models.core.training.steps import compiled
 
     family = registry.get(name)
     config = family.spec.configs[config_name]
@@ -42,8 +44,8 @@ def main() -> None:
 def _weights(train_dir: str, step: int) -> tuple[dict[str, np.ndarray], dict[str, object]]:
     """The weights of a checkpoint, and the hyperparameters that tell the network's shape."""
     prefix = str(Path(train_dir) / f'model.ckpt-{step}')
-    if magenta.find(prefix):
-        trained = magenta.read(prefix)
+    if magenta_models.find(prefix):
+        trained = magenta_models.read(prefix)
         return trained.weights, trained.hparams
     checkpoint = checkpoints.load(checkpoints.paths(train_dir)[step])
     shape = ('rnn_layer_sizes', 'attn_length', 'residual_connections')

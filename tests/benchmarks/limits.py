@@ -51,7 +51,7 @@ def flop_per_event(hparams: EventRnnHparams, num_classes: int) -> int:
 
 def main() -> None:
     """Measures."""
-    from solferino.models.core import runtime
+    from solferino.models.core.training import runtime
 
     found = {NUMPY: _numpy()}
     runtime.set_up()
@@ -79,7 +79,7 @@ def _protos(path: str) -> dict[str, float]:
     """NoteSequences of the file in and out of their bytes, without any music being read from or made of them."""
     from note_seq.protobuf import music_pb2
 
-    from solferino.models.core import records
+    from solferino.models.core.storage import records
 
     def read() -> list[music_pb2.NoteSequence]:
         return [music_pb2.NoteSequence.FromString(data) for data in records.read(path)]

@@ -18,7 +18,8 @@ from note_seq.protobuf import music_pb2
 from solferino.hparams import overrides
 from solferino.hparams.spec import Config
 from solferino.models import registry
-from solferino.models.core import data, records
+from solferino.models.core.storage import records
+from solferino.models.core.training import data
 
 CONVERT = 'convert_dir_to_note_sequences'
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from tensorboard.compat.proto.event_pb2 import Event
 
-from solferino.models.core import records
+from solferino.models.core.storage import records
 
 # No command of these sizes takes so long; Magenta's training waits for ever if there is nothing to train on.
 TIMEOUT_S = 2 * 3600.0

@@ -8,7 +8,7 @@ import measure
 import pytest
 import report
 
-from solferino.models.core import monitor
+from solferino.models.core.training import monitor
 
 
 def python(code: str) -> list[str]:

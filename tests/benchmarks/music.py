@@ -23,11 +23,13 @@ from generated import midi_pieces, with_pedal
 from matplotlib.figure import Figure
 
 from solferino.models import registry
-from solferino.models.core import data, records, settings
-from solferino.models.music import measures, piece, score
-from solferino.models.music.measures import Measures
-from solferino.models.music.piece import Piece
-from solferino.models.music.score import Score
+from solferino.models.core import settings
+from solferino.models.core.storage import records
+from solferino.models.core.training import data
+from solferino.models.music.pieces import measures, piece, score
+from solferino.models.music.pieces.measures import Measures
+from solferino.models.music.pieces.piece import Piece
+from solferino.models.music.pieces.score import Score
 
 ROOT = Path(__file__).parent.parent.parent
 DATA = 'data'

@@ -9,9 +9,10 @@ import pytest
 from note_seq.protobuf import music_pb2
 
 from solferino.models import registry
-from solferino.models.core import records, sequence_examples, settings
-from solferino.models.music import measures, piece
-from solferino.models.music.piece import Piece
+from solferino.models.core import settings
+from solferino.models.core.storage import records, sequence_examples
+from solferino.models.music.pieces import measures, piece
+from solferino.models.music.pieces.piece import Piece
 
 
 def drums(num_bars: int, *pitches: int, is_drum: bool = True) -> Piece:

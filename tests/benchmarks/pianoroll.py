@@ -26,7 +26,7 @@ import report
 from pianoroll_data import DATA_SETS, TEST, TRAIN, VALID, DataSet, Unreadable
 from pianoroll_settings import SETTINGS
 
-from solferino.models.core import processors
+from solferino.models.core.cpu import cores
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -103,7 +103,7 @@ def _arguments() -> argparse.Namespace:
         parser.error(f'--only: there is no {unknown[0]}. The runs are {", ".join(CELLS)}.')
     args.only = [cell for cell in CELLS if not words or any(_means(word, cell) for word in words)]
     if args.quick and not args.seconds:
-        args.jobs = max(args.jobs, min(2, processors.num_cores()))
+        args.jobs = max(args.jobs, min(2, cores.num_cores()))
         args.seconds = max(5.0, _QUICK_SECONDS / -(-len(args.only) // args.jobs) - _BESIDES)
     return args
 

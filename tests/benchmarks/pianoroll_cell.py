@@ -18,7 +18,9 @@ import numpy as np
 from pianoroll_data import DATA_SETS, TEST, TRAIN, VALID, DataSet
 from pianoroll_settings import SETTINGS, Settings, hurried
 
-from solferino.models.core import files, processors, runtime
+from solferino.models.core.cpu import cores
+from solferino.models.core.storage import files
+from solferino.models.core.training import runtime
 
 # Steps of validation data that a rough result is content with.
 _ROUGH_STEPS = 4000
@@ -86,7 +88,7 @@ def run(model: str, data_set: DataSet, folder: Path, settings: Settings, seed: i
         'processor_seconds': time.process_time(),
         'curve': [dataclasses.asdict(v) for v in trained.curve],
         'begun': f'{begun:%Y-%m-%d %H:%M}',
-        'machine': f'{processors.num_cores()} of {os.cpu_count()} cores, {_cpu()}, {platform.system()}',
+        'machine': f'{cores.num_cores()} of {os.cpu_count()} cores, {_cpu()}, {platform.system()}',
         'load': load,
     }
 

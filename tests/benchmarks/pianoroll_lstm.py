@@ -15,8 +15,8 @@ import tensorflow as tf
 from pianoroll_data import KEYS, LOWEST
 
 from solferino.models.core.family import Example, Feature
-from solferino.models.core.recurrent_layers import Lstm
-from solferino.models.core.trainable import Metrics, Trainable, seeds
+from solferino.models.core.layers.recurrent_layers import Lstm
+from solferino.models.core.layers.trainable import Metrics, Trainable, seeds
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from pianoroll_settings import HALVING, Schedule
 
-from solferino.models.core import monitor, steps
-from solferino.models.core.data import Batches, Dataset
 from solferino.models.core.family import Example
+from solferino.models.core.training import monitor, steps
+from solferino.models.core.training.data import Batches, Dataset
 
 # Validation and test sequences are whole; so many of their steps, with padding, are evaluated at once.
 _EVALUATED_STEPS = 8192

@@ -27,7 +27,7 @@ import report
 from generated import midi_pieces
 
 from solferino.models import registry
-from solferino.models.music import measures
+from solferino.models.music.pieces import measures
 
 ROOT = Path(__file__).parent.parent.parent
 OURS = measure.Side('Solferino', Path(sys.executable).parent)

@@ -21,8 +21,10 @@ import numpy as np
 import report
 
 from solferino.models import load, registry
-from solferino.models.core import baselines, checkpoints, data, event_sampling
-from solferino.models.core.forward import Forward
+from solferino.models.core.events import event_sampling
+from solferino.models.core.events.event_forward import Forward
+from solferino.models.core.storage import checkpoints
+from solferino.models.core.training import baselines, data
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent

@@ -20,7 +20,7 @@ from typing import Any
 import report
 from note_seq.protobuf import music_pb2
 
-from solferino.models.music import abc_tunes, musicxml
+from solferino.models.music.reading import abc_tunes, musicxml
 from solferino.pipelines import note_seq_readers, parsing
 
 # Notes of each tune of a file.

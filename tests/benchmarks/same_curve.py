@@ -2,8 +2,8 @@
 
     .venv/bin/python tests/benchmarks/same_curve.py --examples=TRAINING.tfrecord [--config=drum_kit] [--steps=150]
 
-The ways: as processors do it (`recurrence.py`), in TensorFlow's own operations as GPUs do it, and as processors do it
-with `precision=bfloat16`. Dropout drops the same units in all three. Rounding makes the curves part in time: how far it
+The ways: as on a CPU (`layer_recurrence.py`), in TensorFlow's own operations as on a GPU, and as on a CPU with
+`precision=bfloat16`. Dropout drops the same units in all three. Rounding makes the curves part in time: how far it
 alone takes them is shown by TensorFlow's own with the weights moved by a ten-millionth.
 """
 
@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 
 from solferino.hparams import overrides
 from solferino.models import registry
-from solferino.models.core import data, runtime
+from solferino.models.core.training import data, runtime
 
 HERE = Path(__file__).parent
 PROCESSOR, TENSORFLOW, MOVED, BFLOAT16 = 'processor', "TensorFlow's operations", 'the same, moved by 1e-7', 'bfloat16'
@@ -51,7 +51,8 @@ def main() -> None:
 
 def _train(args: Any, way: str) -> Iterator[float]:
     """Yields the loss of each step."""
-    from solferino.models.core import recurrent_ops, steps
+    from solferino.models.core.layers import recurrent_ops
+    from solferino.models.core.training import steps
 
     family = registry.get(args.family)
     config = family.spec.configs[args.config]

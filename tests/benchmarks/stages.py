@@ -17,7 +17,7 @@ from measure import Side
 from report import PEAK, START, WHOLE
 
 from solferino.models import registry
-from solferino.models.core import data
+from solferino.models.core.training import data
 
 Numbers = dict[str, float]
 

@@ -19,7 +19,8 @@ from typing import Any
 import report
 
 from solferino.models import registry
-from solferino.models.core import data, runtime, settings
+from solferino.models.core import settings
+from solferino.models.core.training import data, runtime
 
 ROOT = Path(__file__).parent.parent.parent
 OURS, PLAIN = 'Solferino', 'plain Keras'
@@ -81,7 +82,7 @@ def _measure(name: str, path: Path, seconds: float, rounds: int) -> dict[str, An
 
 def _ours(dataset: data.Dataset) -> Train:
     """The train step as the trainer calls it, on its batches."""
-    from solferino.models.core import steps
+    from solferino.models.core.training import steps
 
     family, config = dataset.family, dataset.config
     model = family.model(config, seed=0)

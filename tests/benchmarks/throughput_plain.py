@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from solferino.models.core.data import Dataset
-from solferino.models.piano_rnn import lookup
+from solferino.models.core.training.data import Dataset
+from solferino.models.piano_rnn.attention import lookup
 
 _STEPS = 5  # of a call of model.fit, whose own cost is small beside them
 _Train = Callable[[float], int]
@@ -40,7 +40,7 @@ def gru_attention(dataset: Dataset) -> _Train:
 
 
 def attention_model(hparams: Any, keys: np.ndarray, window: int) -> keras.Model:
-    """Of int32 [N, window] the logits [N, tokens]: the equations of `piano_rnn/forward.py`; `keys` [tokens, KEYS]."""
+    """Of int32 [N, window] the logits [N, tokens]: the equations of `attention_forward.py`; `keys` [tokens, KEYS]."""
     num_tokens, num_keys = keys.shape
     sounding = keras.initializers.Constant(keys.astype(np.float32))
     inputs = keras.Input((window,), dtype='int32')

@@ -11,7 +11,7 @@ from solferino.hparams import overrides
 from solferino.hparams.piano_rnn import GruAttentionHparams
 from solferino.hparams.rbm import RbmHparams
 from solferino.models import registry
-from solferino.models.piano_rnn.forward import Forward
+from solferino.models.piano_rnn.attention.attention_forward import Forward
 
 TINY = 'embedding_size=5,rnn_layer_sizes=[4,3],attention_size=2'
 

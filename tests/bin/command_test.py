@@ -15,7 +15,7 @@ from absl import flags
 from solferino.bin import command
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import option
-from solferino.models.core import files
+from solferino.models.core.storage import files
 
 DOC = """Counts notes.
 

@@ -8,9 +8,11 @@ from note_seq import midi_io
 
 from solferino.hparams.drums_rnn import SPEC
 from solferino.models import registry
-from solferino.models.core import bundles, checkpoints, records, run_dir, settings
-from solferino.models.music.groove_library import style
-from solferino.models.music.groove_songs import song
+from solferino.models.core import settings
+from solferino.models.core.runs import bundles, run_dir
+from solferino.models.core.storage import checkpoints, records
+from solferino.models.music.grooves.groove_library import style
+from solferino.models.music.grooves.groove_songs import song
 
 
 @pytest.fixture

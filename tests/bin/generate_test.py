@@ -13,7 +13,8 @@ from solferino.bin import command, generate
 from solferino.hparams import overrides
 from solferino.hparams.errors import SolferinoError
 from solferino.models import load, registry, write_midi
-from solferino.models.core import checkpoints, settings
+from solferino.models.core import settings
+from solferino.models.core.storage import checkpoints
 from solferino.models.loading import Model
 
 _DRUMS, _PIANO, _RBM = (registry.get(name) for name in ('drums_rnn', 'piano_rnn', 'rbm'))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from note_seq import midi_io
 
-from solferino.models.music.groove_library import style
-from solferino.models.music.groove_songs import song
+from solferino.models.music.grooves.groove_library import style
+from solferino.models.music.grooves.groove_songs import song
 
 # Readers warn of the second title and of the tempo in words.
 _TUNE = 'X:{0}\nT:One\nM:4/4\nL:1/4\nQ:"Fast"\nK:C\nCDEF|GABc|\nT:Two\ncBAG|FEDC|\nCDEF|\n\n'

@@ -7,8 +7,8 @@ import pytest
 from note_seq import midi_io
 
 from solferino.bin import command, solferino_draw
-from solferino.models.music.groove_library import style
-from solferino.models.music.groove_songs import song
+from solferino.models.music.grooves.groove_library import style
+from solferino.models.music.grooves.groove_songs import song
 
 
 @pytest.fixture(scope='module')

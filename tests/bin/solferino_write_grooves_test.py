@@ -6,7 +6,7 @@ import pytest
 from note_seq import midi_io
 
 from solferino.bin import command, solferino_write_grooves
-from solferino.models.music.groove_library import style_names
+from solferino.models.music.grooves.groove_library import style_names
 
 
 def run(*arguments: str) -> int:

@@ -11,7 +11,9 @@ from solferino.bin import drums_rnn_generate, drums_rnn_train
 from solferino.hparams import overrides
 from solferino.hparams.errors import SolferinoError
 from solferino.models import load, registry
-from solferino.models.core import checkpoints, settings, temperature
+from solferino.models.core import settings
+from solferino.models.core.storage import checkpoints
+from solferino.models.core.training import temperature
 from solferino.models.loading import Model
 
 

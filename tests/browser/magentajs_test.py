@@ -22,7 +22,7 @@ from note_seq import DrumTrack, Melody
 
 from solferino.hparams import overrides
 from solferino.models import load, registry
-from solferino.models.core.forward import Forward, softmax
+from solferino.models.core.events.event_forward import Forward, softmax
 from solferino.models.loading import Model
 
 HERE = Path(__file__).parent

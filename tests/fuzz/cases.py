@@ -52,8 +52,8 @@ def typed(name: str, *arguments: str, folder: Path) -> None:
     with (
         mock.patch.object(sys, 'argv', [name, *arguments]),
         mock.patch.object(parsing, 'Parser', _Parser),
-        mock.patch('solferino.models.core.jobs._train', _make_batches),
-        mock.patch('solferino.models.core.jobs._evaluate'),
+        mock.patch('solferino.models.core.training.jobs._train', _make_batches),
+        mock.patch('solferino.models.core.training.jobs._evaluate'),
         mock.patch('solferino.pipelines.runner._runner', _in_this_process),
         mock.patch.object(command, '_fail', _refuse),
         contextlib.chdir(folder),

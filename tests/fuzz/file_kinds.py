@@ -14,9 +14,10 @@ from small_files import CONFIGS, SmallFiles
 
 from solferino.hparams.errors import SolferinoError
 from solferino.models import registry
-from solferino.models.core import records, settings
-from solferino.models.music import abc_tunes, midi_events, midi_notes, midi_walk, musicxml, musicxml_document
-from solferino.models.music.remarks import Refused
+from solferino.models.core import settings
+from solferino.models.core.storage import records
+from solferino.models.music.reading import abc_tunes, midi_events, midi_notes, midi_walk, musicxml, musicxml_document
+from solferino.models.music.reading.remarks import Refused
 from solferino.pipelines import parsing
 
 Reader = Callable[[Path, Path], object]  # takes a file, and the name of a folder for what is made of it

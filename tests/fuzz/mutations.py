@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from solferino.models.core import records, tensors
+from solferino.models.core.storage import records, tensors
 
 WHOLE_NUMBERS = (
     0,

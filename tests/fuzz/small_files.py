@@ -12,7 +12,7 @@ import numpy as np
 from note_seq.protobuf import music_pb2
 
 from solferino.models import registry
-from solferino.models.core import midi_bytes
+from solferino.models.core.generation import midi_bytes
 
 _LAYERS = 'batch_size=4,rnn_layer_sizes=[6,5]'
 # Family, config, and hyperparameters that make it tiny.

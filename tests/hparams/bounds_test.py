@@ -9,7 +9,7 @@ import pytest
 from solferino.bin import drums_rnn_generate, drums_rnn_train, solferino_write_grooves
 from solferino.hparams import bounds, drums_rnn, generation, melody_rnn, overrides, piano_rnn, rbm
 from solferino.hparams.errors import SolferinoError
-from solferino.models.core import records
+from solferino.models.core.storage import records
 
 _SPECS = [module.SPEC for module in (drums_rnn, melody_rnn, piano_rnn, rbm)]
 

@@ -7,7 +7,7 @@ import pytest
 
 from solferino.bin import command, create_dataset, train
 from solferino.models import registry
-from solferino.models.core import checkpoints, records
+from solferino.models.core.storage import checkpoints, records
 from tests.contract_test import song
 
 RECIPES = sorted((Path(__file__).parents[2] / 'hparams/recipes').glob('*.flags'))

@@ -8,7 +8,7 @@ import pytest
 from note_seq import DrumTrack, Melody
 
 from solferino.models import load
-from solferino.models.core.forward import Forward
+from solferino.models.core.events.event_forward import Forward
 from solferino.models.loading import Model
 
 NAMES = (

@@ -7,8 +7,11 @@ import pytest
 
 from solferino.bin import command, train
 from solferino.models import load, registry
-from solferino.models.core import checkpoints, data, event_sampling, records, run_dir, sequence_examples
-from solferino.models.core.forward import Forward
+from solferino.models.core.events import event_sampling
+from solferino.models.core.events.event_forward import Forward
+from solferino.models.core.runs import run_dir
+from solferino.models.core.storage import checkpoints, records, sequence_examples
+from solferino.models.core.training import data
 
 CASES = {
     'one_drum': 'one_drum',

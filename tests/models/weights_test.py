@@ -9,8 +9,10 @@ import pytest
 
 from solferino.hparams.errors import SolferinoError
 from solferino.models import loading, registry
-from solferino.models.core import bundles, checkpoints, settings
-from solferino.models.core.bundles import Bundle
+from solferino.models.core import settings
+from solferino.models.core.runs import bundles
+from solferino.models.core.runs.bundles import Bundle
+from solferino.models.core.storage import checkpoints
 
 _SMALL: dict[str, dict[str, Any]] = {
     'one_drum': {'rnn_layer_sizes': (3,)},

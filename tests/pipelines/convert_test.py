@@ -17,7 +17,7 @@ from note_seq.protobuf import music_pb2
 
 from solferino.bin import convert_dir_to_note_sequences as command
 from solferino.hparams.errors import SolferinoError
-from solferino.models.core import records
+from solferino.models.core.storage import records
 from solferino.pipelines import convert, parsing
 from solferino.pipelines.convert import Job, find
 from solferino.pipelines.parsing import Limits

@@ -9,7 +9,7 @@ from note_seq.protobuf import music_pb2
 
 from solferino.hparams import reasons
 from solferino.models import registry
-from solferino.models.core import records
+from solferino.models.core.storage import records
 from solferino.pipelines import examples
 from solferino.pipelines.inspection import kinds
 from solferino.pipelines.report import Counts

@@ -11,7 +11,7 @@ from note_seq.protobuf import music_pb2
 from solferino.hparams.drums_rnn import SPEC
 from solferino.hparams.errors import SolferinoError
 from solferino.models import registry
-from solferino.models.core import records, sequence_examples
+from solferino.models.core.storage import records, sequence_examples
 from solferino.pipelines import examples
 
 

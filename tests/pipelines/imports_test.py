@@ -30,7 +30,9 @@ def test_what_takes_long_is_not_imported(module):
     assert (done.stdout, done.stderr) == ('set()\n', '')
 
 
-@pytest.mark.parametrize('first', ['solferino.pipelines.lean_beam', 'solferino.models.core.runtime as r; r.set_up()'])
+@pytest.mark.parametrize(
+    'first', ['solferino.pipelines.lean_beam', 'solferino.models.core.training.runtime as r; r.set_up()']
+)
 def test_it_can_be_imported_later(first):
     script = f'import {first}; import pandas, pymongo; print(pandas.Series([1]).sum())'
     done = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, check=False)

@@ -12,8 +12,8 @@ from note_seq.protobuf import music_pb2
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.melody_rnn import SPEC, MelodyExtraction
 from solferino.models import registry
-from solferino.models.core import records, sequence_examples
-from solferino.models.music import piece
+from solferino.models.core.storage import records, sequence_examples
+from solferino.models.music.pieces import piece
 from solferino.pipelines import examples
 
 CONFIGS = ['basic_rnn', 'mono_rnn', 'lookback_rnn', 'attention_rnn']

@@ -7,7 +7,8 @@ from note_seq.protobuf import music_pb2
 
 from solferino.hparams.drums_rnn import SPEC as DRUMS
 from solferino.models import registry
-from solferino.models.music import midi_sounding, piece
+from solferino.models.music.pieces import piece
+from solferino.models.music.reading import midi_sounding
 from solferino.pipelines import parsing
 from solferino.pipelines.parsing import Limits, Parser
 

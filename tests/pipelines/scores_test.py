@@ -8,7 +8,7 @@ import sys
 import pytest
 from note_seq.protobuf import music_pb2
 
-from solferino.models.music import piece
+from solferino.models.music.pieces import piece
 from solferino.pipelines import convert, parsing
 from solferino.pipelines.parsing import Converted, LeftOut, Limits, Parser, Request
 

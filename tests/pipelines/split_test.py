@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from note_seq.protobuf import music_pb2
 
-from solferino.models.music import piece
+from solferino.models.music.pieces import piece
 from solferino.pipelines import split
 
 

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from solferino.hparams.errors import SolferinoError
-from solferino.models.core import records
+from solferino.models.core.storage import records
 from solferino.pipelines import report, runner, work, writing
 from solferino.pipelines.lean_beam import beam
 from solferino.pipelines.reading import Source

@@ -12,8 +12,8 @@ import numpy as np
 from solferino.hparams.generation import GenerateOptions
 from solferino.hparams.presets import Preset
 from solferino.hparams.spec import Config, FamilySpec, architecture, option
-from solferino.models.core import records, sequence_examples
 from solferino.models.core.family import Events, Example, Feature, Weights
+from solferino.models.core.storage import records, sequence_examples
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from solferino.models.core.trainable import Metrics, Trainable
+from solferino.models.core.layers.trainable import Metrics, Trainable
 
 
 class Toy(Trainable):

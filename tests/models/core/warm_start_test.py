@@ -10,8 +10,11 @@ import toy_family
 from toy_family import FAMILY, SPEC
 
 from solferino.hparams.errors import SolferinoError
-from solferino.models.core import checkpoints, jobs, run_dir, settings
+from solferino.models.core import settings
+from solferino.models.core.runs import run_dir
 from solferino.models.core.settings import Given
+from solferino.models.core.storage import checkpoints
+from solferino.models.core.training import jobs
 from solferino.models.core.warm_start import WarmStart
 
 CONFIG = dataclasses.replace(

@@ -25,7 +25,8 @@ def names() -> str:
 
 
 @pytest.mark.parametrize(
-    'module', ['models.loading', 'models.drums_rnn', 'models.melody_rnn', 'models.music.drums', 'pipelines.examples']
+    'module',
+    ['models.loading', 'models.drums_rnn', 'models.melody_rnn', 'models.music.pieces.drums', 'pipelines.examples'],
 )
 def test_the_helpers_are_not_loaded(module: str) -> None:
     code = f'import sys, solferino.{module}\nprint(*(m for m in {ITS_NOTEBOOK_HELPERS} if m in sys.modules))'
@@ -41,7 +42,9 @@ def test_looking_at_all_modules_loads_nothing() -> None:
     assert run(code) == '\n'
 
 
-@pytest.mark.parametrize('before', ['', 'import solferino.models.loading', 'import solferino.models.music.sections'])
+@pytest.mark.parametrize(
+    'before', ['', 'import solferino.models.loading', 'import solferino.models.music.pieces.sections']
+)
 def test_the_package_is_whole_for_others(names: str, before: str) -> None:
     assert run(f'{before}\nimport note_seq\n{ALL_NAMES}') == names
 

@@ -10,7 +10,8 @@ import pytest
 from solferino.bin import piano_rnn_generate
 from solferino.hparams.piano_rnn import SPEC, GruAttentionHparams, Vocabulary
 from solferino.models.loading import Model
-from solferino.models.piano_rnn import FAMILY, attention_plot
+from solferino.models.piano_rnn import FAMILY
+from solferino.models.piano_rnn.attention import attention_plot
 
 SMALL = {'rnn_layer_sizes': (4,), 'nade_size': 3, 'key_size': 2, 'lags': (1,), 'span': 1}
 

@@ -18,8 +18,8 @@ from solferino.hparams.reasons import (
     TOO_MANY_STEPS,
 )
 from solferino.models import registry
-from solferino.models.music import piano_rolls
-from solferino.models.music import piece as pieces
+from solferino.models.music.pieces import piano_rolls
+from solferino.models.music.pieces import piece as pieces
 from solferino.models.piano_rnn import extraction
 from solferino.models.piano_rnn import frames as frame_tools
 

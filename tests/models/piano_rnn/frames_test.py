@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.piano_rnn import SPEC, Vocabulary
-from solferino.models.core import sequence_examples
-from solferino.models.piano_rnn import FAMILY, lookup
+from solferino.models.core.storage import sequence_examples
+from solferino.models.piano_rnn import FAMILY
 from solferino.models.piano_rnn import frames as frame_tools
+from solferino.models.piano_rnn.attention import lookup
 from solferino.models.piano_rnn.frames import KEYS
 
 # Few keys sound in a frame, as in music; often none.

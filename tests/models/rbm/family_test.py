@@ -8,7 +8,7 @@ from note_seq.protobuf import music_pb2
 
 from solferino.hparams.rbm import SPEC, RbmExtraction, RbmHparams
 from solferino.hparams.reasons import NO_MELODY, OTHER_METRE, OUT_OF_RANGE
-from solferino.models.music import piece
+from solferino.models.music.pieces import piece
 from solferino.models.rbm import FAMILY, equations
 from solferino.models.rbm.family import base_bias
 
@@ -109,7 +109,7 @@ def test_log_likelihood_adds_windows_up() -> None:
 
 
 def test_filters_are_drawn() -> None:
-    from solferino.models.music.page import to_png
+    from solferino.models.music.pictures.page import to_png
 
     config = dataclasses.replace(CONFIG, extraction=RbmExtraction())
     weights = {

@@ -11,11 +11,12 @@ from solferino.hparams import generation
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.rbm import SPEC, RbmConfig, RbmGeneration
 from solferino.hparams.rnn_rbm import RnnRbmHparams
-from solferino.models.music import page, piano_rolls
+from solferino.models.music.pictures import page
+from solferino.models.music.pieces import piano_rolls
 from solferino.models.rbm import FAMILY, generating
+from solferino.models.rbm.chains.gibbs import Machine
 from solferino.models.rbm.family import base_bias
 from solferino.models.rbm.generating import Given
-from solferino.models.rbm.gibbs import Machine
 from solferino.models.rbm.note_states import NoteStates
 
 LAYOUT = NoteStates(60, 4, 2)

@@ -13,7 +13,7 @@ from solferino.hparams.errors import SolferinoError
 from solferino.hparams.rbm import SPEC
 from solferino.models import registry
 from solferino.models.rbm import equations
-from solferino.models.rbm.recurrence import Recurrence
+from solferino.models.rbm.rnn_rbm_recurrence import Recurrence
 
 FAMILY = registry.get('rbm')
 

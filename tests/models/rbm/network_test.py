@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from solferino.hparams.rbm import RbmHparams
-from solferino.models.core import checkpoints
+from solferino.models.core.storage import checkpoints
 from solferino.models.rbm import contrastive, equations
 from solferino.models.rbm.network import Rbm
 

@@ -10,8 +10,8 @@ from hypothesis.extra import numpy as hnp
 
 from solferino.hparams.rbm import RbmExtraction
 from solferino.hparams.reasons import EMPTY_WINDOW, PART_OF_WINDOW
-from solferino.models.core import sequence_examples
-from solferino.models.music import piano_rolls, piece
+from solferino.models.core.storage import sequence_examples
+from solferino.models.music.pieces import piano_rolls, piece
 from solferino.models.rbm.note_states import NoteStates, cut
 
 layouts = st.builds(NoteStates, st.integers(0, 60), st.integers(1, 40), st.integers(1, 2))

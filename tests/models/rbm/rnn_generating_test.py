@@ -5,11 +5,11 @@ import pytest
 
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.rbm import RbmExtraction, RbmGeneration
-from solferino.models.core.event_sampling import one_thread
+from solferino.models.core.events.event_sampling import one_thread
 from solferino.models.rbm import rnn_generating
 from solferino.models.rbm.generating import Given
 from solferino.models.rbm.note_states import NoteStates
-from solferino.models.rbm.recurrence import Recurrence
+from solferino.models.rbm.rnn_rbm_recurrence import Recurrence
 
 _KEYS = 6
 _LAYOUT = NoteStates.of(RbmExtraction(lowest_pitch=60, highest_pitch=60 + _KEYS - 1, articulation=False))

@@ -9,10 +9,11 @@ import tensorflow as tf
 from solferino.hparams import overrides
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.rnn_rbm import RnnRbmHparams
-from solferino.models.rbm import ais, contrastive, equations, gibbs
-from solferino.models.rbm.gibbs import Machine
-from solferino.models.rbm.recurrence import CELLS, Recurrence
+from solferino.models.rbm import contrastive, equations
+from solferino.models.rbm.chains import ais, gibbs
+from solferino.models.rbm.chains.gibbs import Machine
 from solferino.models.rbm.rnn_rbm import RnnRbm
+from solferino.models.rbm.rnn_rbm_recurrence import CELLS, Recurrence
 
 _UNITS = 7
 

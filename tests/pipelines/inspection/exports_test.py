@@ -10,8 +10,10 @@ from note_seq.protobuf import music_pb2
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.melody_rnn import SPEC
 from solferino.models import registry
-from solferino.models.core import records, settings, status
-from solferino.models.music.page import to_png
+from solferino.models.core import settings
+from solferino.models.core.runs import status
+from solferino.models.core.storage import records
+from solferino.models.music.pictures.page import to_png
 from solferino.pipelines import examples
 from solferino.pipelines.inspection import kinds
 from solferino.pipelines.inspection.findings import text

@@ -14,11 +14,13 @@ from solferino.hparams.drums_rnn import SPEC as DRUMS
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.melody_rnn import SPEC as MELODIES
 from solferino.models import registry
-from solferino.models.core import checkpoints, records, run_dir, sequence_examples, settings
-from solferino.models.core.monitor import Board
-from solferino.models.music.groove_library import style
-from solferino.models.music.groove_songs import song
-from solferino.models.music.page import to_png
+from solferino.models.core import settings
+from solferino.models.core.runs import run_dir
+from solferino.models.core.storage import checkpoints, records, sequence_examples
+from solferino.models.core.training.monitor import Board
+from solferino.models.music.grooves.groove_library import style
+from solferino.models.music.grooves.groove_songs import song
+from solferino.models.music.pictures.page import to_png
 from solferino.pipelines import convert, examples, parsing
 from solferino.pipelines.inspection import charts, kinds
 from solferino.pipelines.inspection.findings import Finding, spread, text

@@ -9,7 +9,9 @@ from note_seq.protobuf import music_pb2
 
 from solferino.hparams.errors import SolferinoError
 from solferino.models import registry
-from solferino.models.core import monitor, records, sequence_examples, settings
+from solferino.models.core import settings
+from solferino.models.core.storage import records, sequence_examples
+from solferino.models.core.training import monitor
 from solferino.pipelines.inspection import kinds
 
 

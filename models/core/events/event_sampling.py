@@ -1,0 +1,171 @@
+"""Sampling from the event network, and scoring with it: many tracks at a time, a step at a time."""
+
+import contextlib
+import math
+from collections.abc import Callable, Sequence
+from concurrent import futures
+from typing import Any
+
+import numpy as np
+import threadpoolctl
+
+from solferino.hparams.event_rnn import EventGeneration
+from solferino.models.core.cpu.cores import num_cores
+from solferino.models.core.cpu.row_matmul import ROWS_AT_ONCE, arrange
+from solferino.models.core.events.event_forward import Forward, State, log_softmax
+from solferino.models.music.encodings.event_encodings import Encoding, Inputs
+
+# Rows of a batch that a core takes from the first step to the last while the caches hold their memory, in drum_kit
+# 64 KiB each; and the fewest for which a second core pays, as it reads all weights again.
+_MOST_ROWS = 132
+_FEWEST_ROWS = 36
+_TEMPERATURES = (1e-30, 1e30)  # beyond them quotients leave float32; at them the choice is the likeliest, and any
+
+
+def sample(
+    forward: Forward,
+    encoding: Encoding,
+    primers: np.ndarray,
+    length: int,
+    options: EventGeneration,
+    streams: Sequence[int],
+    threads: int | None = None,
+) -> np.ndarray:
+    """Continues event classes `primers` [tracks, steps] to `length` steps; returns [tracks, length].
+
+    With a beam, each track is `beam_size` hypotheses; every `steps_per_iteration` steps each of them branches
+    `branch_factor` ways, and the likeliest are kept; the first iteration is the shorter one if the steps do not divide.
+    A track draws its random numbers from the seed and its own number in `streams` alone, so that it does not depend on
+    how many are sampled beside it, nor on `threads`, which is as many as there are cores to be had if None.
+    """
+    threads = threads or num_cores()
+    at_once = ROWS_AT_ONCE // math.gcd(ROWS_AT_ONCE, options.beam_size)  # tracks
+    groups, where = arrange(streams, at_once)
+    slices = np.array_split(groups, _num_slices(len(groups), at_once * _width(options), threads))
+
+    def sample_slice(groups: np.ndarray) -> np.ndarray:
+        return _sample(forward, encoding, primers[groups], length, options, [streams[k] for k in groups.reshape(-1)])
+
+    return on_cores(sample_slice, slices, threads)[where]
+
+
+def log_likelihood(forward: Forward, encoding: Encoding, events: np.ndarray) -> float:
+    """Natural log of the probability of the classes `events` [steps] after the first, given the first."""
+    batch = events[None]
+    with one_thread():
+        logits, _ = forward.run(encoding.inputs(batch[:, :-1]), forward.initial_state(1))
+    labels = encoding.labels(batch)[0]
+    return float(log_softmax(logits[0].astype(np.float64))[np.arange(len(labels)), labels].sum())
+
+
+def one_thread() -> contextlib.AbstractContextManager[object]:
+    """Within this, NumPy starts no threads: they wait for one another at each product, on a busy machine for long."""
+    return threadpoolctl.threadpool_limits(1, 'blas')
+
+
+def on_cores(run: Callable[[np.ndarray], np.ndarray], parts: Sequence[np.ndarray], threads: int) -> np.ndarray:
+    """Puts together what `run` makes of each part, in so many threads that do their products alone."""
+    with one_thread():
+        if len(parts) == 1:
+            return run(parts[0])
+        pool = futures.ThreadPoolExecutor(threads)
+        try:
+            return np.concatenate(list(pool.map(run, parts)))
+        finally:
+            pool.shutdown(cancel_futures=True)  # after an error or Ctrl-C, parts that are not begun are left
+
+
+def _width(options: EventGeneration) -> int:
+    """Hypotheses of a track."""
+    return options.beam_size * options.branch_factor
+
+
+def _num_slices(groups: int, rows: int, threads: int) -> int:
+    """Into how many parts to cut groups of so many rows: as many for each thread, and as large as pays."""
+    rounds = -(-groups * rows // (threads * _MOST_ROWS))
+    slices = threads * rounds if rounds > 1 else min(threads, groups * rows // _FEWEST_ROWS)
+    return max(1, min(slices, groups))
+
+
+def _sample(
+    forward: Forward,
+    encoding: Encoding,
+    primers: np.ndarray,
+    length: int,
+    options: EventGeneration,
+    streams: Sequence[int],
+) -> np.ndarray:
+    """See `sample`; `primers` [groups, tracks, steps] of tracks that have their places in a group."""
+    groups, at_once, start = primers.shape
+    tracks = groups * at_once
+    width = _width(options)
+    draws = np.stack([np.random.default_rng([options.seed, k]).random((length - start, width)) for k in streams])
+    events = np.zeros((tracks, length), np.int32)
+    events[:, :start] = primers.reshape(tracks, start)
+    score = np.zeros(tracks)  # log-likelihood of what was sampled
+
+    # Groups that begin alike go through the network once, a track of a group for each of its places in a block of rows.
+    primers, same = np.unique(primers, axis=0, return_inverse=True)
+    begun = np.arange(len(primers) * ROWS_AT_ONCE).reshape(-1, ROWS_AT_ONCE)
+    primers = np.concatenate([primers] * (ROWS_AT_ONCE // at_once), axis=1).reshape(-1, start)
+    seen, state = encoding.start(len(primers)), forward.initial_state(len(primers))
+    for t in range(start):
+        output, seen, state = _advance(forward, encoding, primers[:, t], seen, state)
+    track_primers = begun[same.reshape(-1), :at_once].reshape(-1)
+
+    def take(rows: np.ndarray) -> None:
+        nonlocal events, score, seen, state, output
+        events, score = events[rows], score[rows]
+        seen, state, output = seen.take(rows), state.take(rows), output[rows]
+
+    seen, state, output = seen.take(track_primers), state.take(track_primers), output[track_primers]
+    if width > 1:
+        take(np.repeat(np.arange(tracks), width))
+    for t in range(start, length):
+        uniform = draws[:, t - start].reshape(-1)
+        labels, logprobs = draw(forward.logits(output), uniform, options.temperature, options.top_k)
+        events[:, t] = encoding.events_of_labels(seen, labels)
+        score += logprobs
+        if t + 1 == length:
+            break
+        ends_iteration = width > 1 and (length - t - 1) % options.steps_per_iteration == 0
+        if ends_iteration:
+            take(_best(score, tracks, options.beam_size))
+        output, seen, state = _advance(forward, encoding, events[:, t], seen, state)
+        if ends_iteration and options.branch_factor > 1:
+            take(np.repeat(np.arange(len(events)), options.branch_factor))
+    return events[_best(score, tracks, 1)] if width > 1 else events
+
+
+def _advance(forward: Forward, encoding: Encoding, events: np.ndarray, seen: Any, state: State) -> tuple[Any, ...]:
+    """Takes event classes [rows]; returns the network's output and the states of the encoding and the network."""
+    inputs, seen = encoding.advance(seen, events[:, None])
+    output, state = forward.advance(Inputs(inputs.ones[:, 0], inputs.dense[:, 0]), state)
+    return output, seen, state
+
+
+def _best(score: np.ndarray, tracks: int, keep: int) -> np.ndarray:
+    """The rows of the `keep` likeliest hypotheses of each track, likeliest first; the earlier one of equals."""
+    per_track = score.reshape(tracks, -1)
+    order = np.argsort(-per_track, axis=1, kind='stable')[:, :keep]
+    return (order + np.arange(tracks)[:, None] * per_track.shape[1]).reshape(-1)
+
+
+def draw(logits: np.ndarray, uniform: np.ndarray, temperature: float, top_k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draws a label [rows] from each of `logits` [rows, classes]; returns its log-probability beside it.
+
+    Args:
+      uniform: [rows], random numbers from 0 to 1.
+      temperature, top_k: see GenerateOptions.
+    """
+    scaled = logits - logits.max(axis=1, keepdims=True)
+    scaled /= np.float32(np.clip(temperature, *_TEMPERATURES))
+    if 0 < top_k < logits.shape[1]:
+        kth = np.partition(scaled, -top_k, axis=1)[:, -top_k, None]
+        scaled[scaled < kth] = -np.inf
+    rows = np.arange(len(scaled))
+    cumulative = np.exp(scaled).cumsum(axis=1, dtype=np.float64)
+    total = cumulative[:, -1]
+    # A class of probability 0 does not raise the sum, so that it is never the first above the draw.
+    labels = (cumulative > (uniform * total)[:, None]).argmax(axis=1).astype(np.int32)
+    return labels, scaled[rows, labels] - np.log(total)

@@ -1,0 +1,107 @@
+"""Writes generated music as MIDI files."""
+
+import json
+import logging
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from note_seq.protobuf import music_pb2
+
+from solferino.hparams.errors import SolferinoError
+from solferino.models.core.generation.midi_bytes import midi_bytes
+from solferino.models.core.storage import schemas, temporaries
+from solferino.models.core.storage.files import MIDI, atomic_write
+
+_log = logging.getLogger(__name__)
+
+
+def write(sequence: music_pb2.NoteSequence, path: str | os.PathLike[str]) -> None:
+    """Writes a sequence as the MIDI file `path`, whole or not at all; a missing folder is made.
+
+    Raises:
+      SolferinoError: the file cannot be written, something else than MIDI has its name, or the music is nothing that
+        MIDI can tell.
+    """
+    path = Path(os.path.expanduser(path))
+    try:
+        atomic_write(str(path), midi_bytes(sequence), MIDI)
+    except ValueError as error:
+        raise SolferinoError(f'{path}: the music cannot be written as MIDI: {error}.') from error
+    except OSError as error:
+        raise SolferinoError(f'{path} cannot be written: {error.strerror}.') from None
+
+
+def write_all(sequences: Sequence[music_pb2.NoteSequence], directory: Path, name: str) -> list[Path]:
+    """Writes `<name>_<date>_<time>_<n>.mid` for each sequence, n from 1; all of them or none. Returns their paths.
+
+    Files that are there already are never written over: a second call within a second waits for the next one. Of a
+    call that was killed while its files, complete, took their names, the next one for the directory gives the others
+    theirs.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        temporaries.clear(str(directory), _WRITING, _complete)
+        with temporaries.folder(str(directory), _WRITING) as temporary:
+            files = []
+            for number, sequence in enumerate(sequences, start=1):
+                files.append(Path(temporary, f'{number}.mid'))
+                files[-1].write_bytes(midi_bytes(sequence))
+            with temporaries.one_at_a_time(str(directory)):
+                paths = _new_paths(directory, name, len(sequences))
+                names = {file.name: path.name for file, path in zip(files, paths, strict=True)}
+                atomic_write(str(Path(temporary, _NAMES)), json.dumps(names))
+                try:
+                    _give_names(temporary)
+                except BaseException:  # Ctrl-C
+                    _give_names(temporary)
+                    raise
+    except ValueError as error:
+        raise SolferinoError(f'The music cannot be written as MIDI: {error}.') from error
+    except OSError as error:
+        raise SolferinoError(
+            f'--output_dir={directory}: cannot be written: {error.strerror}. Name another one.'
+        ) from None
+    return paths
+
+
+_WRITING = 'writing'
+_NAMES = 'names.json'  # that all files get which are in the folder; it is there when these are complete
+
+
+def _give_names(temporary: str) -> list[Path]:
+    """Moves the files of a temporary folder out of it, to the names that they are to have; returns these."""
+    folder = Path(temporary)
+    try:
+        names = schemas.loads((folder / _NAMES).read_text('utf-8'))
+        schemas.require(names, dict[str, str])
+    except (FileNotFoundError, ValueError):  # ValueError: a crash of the machine cut it short
+        return []
+    if not all(Path(name).name == name for pair in names.items() for name in pair):
+        return []  # it is not ours: all of ours stay beside each other
+    paths = {folder / file: folder.parent / name for file, name in names.items()}
+    moved = [file for file, path in paths.items() if file.exists() and not path.exists()]
+    for file in moved:
+        os.rename(file, paths[file])
+    return [paths[file] for file in moved]
+
+
+def _complete(temporary: str) -> None:
+    """Does what a call that was killed had left to do."""
+    if moved := _give_names(temporary):
+        _log.warning('%s: the files of an earlier run that was killed are complete now.', _listed(moved))
+
+
+def _listed(paths: Sequence[Path]) -> str:
+    return f'{paths[0]} ... {paths[-1].name}' if len(paths) > 1 else str(paths[0])
+
+
+def _new_paths(directory: Path, name: str, count: int) -> list[Path]:
+    digits = len(str(count))
+    while True:
+        stamp = time.strftime('%Y-%m-%d_%H%M%S')
+        paths = [directory / f'{name}_{stamp}_{number:0{digits}d}.mid' for number in range(1, count + 1)]
+        if not any(path.exists() for path in paths):
+            return paths
+        time.sleep(0.1)

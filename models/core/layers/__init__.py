@@ -1,0 +1,1 @@
+"""Layers and models of Keras, and the operations that they run on."""

@@ -1,0 +1,1 @@
+"""Magenta's trained models, read without TensorFlow."""

@@ -1,0 +1,1 @@
+"""Run directories and bundles: a model with its settings on disk."""

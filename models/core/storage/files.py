@@ -1,0 +1,154 @@
+"""Files that appear whole or not at all, and never in the place of something that is no older output."""
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from typing import IO, Any, NamedTuple
+
+from solferino.hparams.errors import SolferinoError
+from solferino.models.core.storage import temporaries
+
+
+class Kind(NamedTuple):
+    """A kind of file: what it is called, with its article, and whether a path holds one."""
+
+    name: str
+    fits: Callable[[str], bool]
+
+
+def beginning_with(name: str, start: bytes) -> Kind:
+    """The kind of file whose first bytes are `start`."""
+    return Kind(name, lambda path: head(path, len(start)) == start)
+
+
+def json_about(name: str, key: str) -> Kind:
+    """The kind of JSON object that has `key` among its first ones."""
+
+    def fits(path: str) -> bool:
+        start = head(path, _HEAD).lstrip()
+        return start.startswith(b'{') and f'"{key}":'.encode() in start
+
+    return Kind(name, fits)
+
+
+def head(path: str, size: int) -> bytes:
+    """Returns the first bytes of a file, at most `size`."""
+    with open(path, 'rb') as file:
+        return file.read(size)
+
+
+_HEAD = 4096
+PNG = beginning_with('a PNG picture', b'\x89PNG\r\n\x1a\n')
+MIDI = beginning_with('a MIDI file', b'MThd')
+
+
+@contextlib.contextmanager
+def atomic_open(path: str, mode: str = 'w', buffering: int = -1, kind: Kind | None = None) -> Iterator[IO[Any]]:
+    """Opens a temporary file beside `path` for writing; it takes the name `path` when the block ends without an error.
+
+    After an error, Ctrl-C included, the temporary file is gone, and after a kill with the next one for `path`; whatever
+    `path` was before is still there. A missing folder is made. Text is UTF-8; what of a name is no text, of bytes that
+    are not UTF-8, is written as JSON does.
+    `buffering` is that of `open`. Raises OSError that names `path` if it cannot be written, or is no ordinary file,
+    such as /dev/null; with a `kind` SolferinoError as `require_replaceable` does.
+    """
+    if not may_be_replaced(path):
+        raise OSError(errno.EEXIST, 'this is not an ordinary file', path)
+    if kind:
+        require_replaceable(path, kind)
+    folder, name = os.path.split(os.path.abspath(path))
+    os.makedirs(folder, exist_ok=True)
+    with named(path):
+        handle, temporary = temporaries.create(folder, name)
+    try:
+        text: dict[str, Any] = {} if 'b' in mode else {'encoding': 'utf-8', 'errors': 'backslashreplace'}
+        # The handle stays open until the file has its name: until then it says that the file is in use.
+        with named(path, temporary), open(handle, mode, buffering, closefd=False, **text) as file:
+            yield file
+        with named(path):
+            os.chmod(temporary, 0o666 & ~_umask())  # temporary files are the owner's alone
+            os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):  # it is gone, or so is the disk
+            os.unlink(temporary)
+        raise
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def named(path: str, temporary: str = '') -> Iterator[None]:
+    """Names `path` in an OSError that names no file, as writing does, or, with `temporary`, that file; else in any."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or (temporary and error.filename not in (None, temporary)):
+            raise
+        raise OSError(error.errno, error.strerror, path) from error
+
+
+def atomic_write(path: str, content: str | bytes, kind: Kind | None = None) -> None:
+    """Makes `content` (text as UTF-8) the file `path`, whole or not at all. Raises as `atomic_open`."""
+    with atomic_open(path, 'w' if isinstance(content, str) else 'wb', kind=kind) as file:
+        file.write(content)
+
+
+def may_be_replaced(path: str) -> bool:
+    """Whether a new file may take the name: nothing has it, or an ordinary file, or a link to one."""
+    return os.path.isfile(path) or not os.path.exists(path)
+
+
+def require_regular(path: str) -> None:
+    """Raises SolferinoError for a pipe or a device, which may have no end, and OSError if nothing is there."""
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode):
+        what = 'a folder' if stat.S_ISDIR(mode) else 'a pipe' if stat.S_ISFIFO(mode) else 'a socket or a device'
+        raise SolferinoError(f'{path} is {what}, not a regular file. Name a file on a disk.')
+
+
+def require_replaceable(path: str, kind: Kind) -> None:
+    """Raises SolferinoError if the file `path` is not of `kind`: one that was mistyped, and is not to be written over.
+
+    What is of that kind may be an older output, and so may what is empty.
+    """
+    if not os.path.isfile(path):
+        return
+    try:
+        fits = not os.path.getsize(path) or kind.fits(path)
+    except OSError as error:
+        raise SolferinoError(
+            f'{path} is there and cannot be read: {error.strerror}. Name another file to write.'
+        ) from error
+    if not fits:
+        raise SolferinoError(
+            f'{path} is there already and is not {kind.name}, so it is not written over. Name another file to write, '
+            'or remove that one.'
+        )
+
+
+def require_apart(outputs: Iterable[str], inputs: Iterable[str | bytes]) -> None:
+    """Raises SolferinoError if one of the `outputs` is one of the `inputs`, by whatever name or link."""
+    there = {place: path for path in outputs if (place := _place(path))}
+    for path in inputs if there else ():
+        place = _place(path)
+        if place in there:
+            raise SolferinoError(
+                f'{there[place]} is read here, and writing it would destroy it. Name another file to write.'
+            )
+
+
+def _place(path: str | bytes) -> tuple[int, int] | None:
+    """What tells a file from others however it is reached; None if there is none."""
+    with contextlib.suppress(OSError):  # a link that leads nowhere
+        status = os.stat(path)
+        return status.st_dev, status.st_ino
+    return None
+
+
+def _umask() -> int:
+    """The process's file mode mask, which can only be read by setting it."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask

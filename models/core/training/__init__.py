@@ -1,0 +1,1 @@
+"""What <family>_train does: batches, the loop, evaluation, TensorBoard."""

@@ -1,0 +1,459 @@
+"""What the training command does: train, evaluate beside a training run, or evaluate once.
+
+All that the user can get wrong is checked before TensorFlow is imported, which takes seconds.
+"""
+
+import contextlib
+import dataclasses
+import itertools
+import logging
+import math
+import os
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from solferino.hparams import presets, words
+from solferino.hparams.errors import SolferinoError
+from solferino.hparams.spec import FamilySpec
+from solferino.models.core import settings
+from solferino.models.core.cpu import memory
+from solferino.models.core.family import Family
+from solferino.models.core.runs import run_dir, status
+from solferino.models.core.runs.run_dir import Run
+from solferino.models.core.storage import checkpoints, records, temporaries
+from solferino.models.core.storage.checkpoints import Checkpoint
+from solferino.models.core.training import data, interrupts, markov_report, runtime
+from solferino.models.core.training.data import Dataset
+from solferino.models.core.warm_start import WarmStart
+
+if TYPE_CHECKING:
+    from solferino.models.core.layers.trainable import Trainable
+    from solferino.models.core.training.evaluation import Evaluator
+    from solferino.models.core.training.monitor import Board
+    from solferino.models.core.training.temperature import Recommendation
+    from solferino.models.core.training.training_loop import Evaluation
+
+# The evaluation job gives up when there is neither a checkpoint nor a training run for this long.
+PATIENCE_S = 300.0
+_MOST_WEIGHTS = 1 << 28  # 1 GB; training holds four times as many, and a bundle has 2 GB at most
+_BYTES_A_WEIGHT = 20  # in training: itself, its gradient, the two means of Adam, and a copy to be saved
+POLL_S = 2.0
+_log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What the command line asks for.
+
+    Attributes:
+      run_dir: `--run_dir`.
+      given: `--config` and `--hparams`.
+      examples: `--sequence_example_file`.
+      eval_examples: `--eval_file`; '' for none.
+      num_eval_examples: how many of the evaluation examples to use; 0 for all.
+      seed: `--seed`, None if it was not given.
+      generator: id and description for bundles, if they were given.
+      preset: name of the settings that hold where others are not given; None for none.
+      warm_start: the model that a new run begins with; None for random weights.
+      checkpoint: which one `evaluate_once` takes: checkpoints.NEWEST or checkpoints.BEST.
+      num_steps, summary_frequency, num_checkpoints, checkpoint_seconds, eval_frequency: see training_loop.Options.
+    """
+
+    run_dir: str
+    given: settings.Given = dataclasses.field(default_factory=settings.Given)
+    examples: str = ''
+    eval_examples: str = ''
+    num_eval_examples: int = 0
+    seed: int | None = None
+    generator: dict[str, str] = dataclasses.field(default_factory=dict)
+    preset: str | None = None
+    warm_start: WarmStart | None = None
+    checkpoint: str = checkpoints.NEWEST
+    num_steps: int = 0
+    summary_frequency: int = 10
+    num_checkpoints: int = 10
+    checkpoint_seconds: float = 60.0
+    eval_frequency: int = 0
+
+
+def train(family: Family, request: Request) -> int | None:
+    """Starts a training run, or goes on with the one in the run directory.
+
+    Returns:
+      The number of the signal by which the user stopped it; None if it has reached its end.
+
+    Raises:
+      SolferinoError: something in the request, the files or the run directory must be mended; or training diverged.
+    """
+    spec = family.spec
+    paths = _paths(request.examples, spec.records)
+    request = _with_preset(spec, request, paths)
+    run = run_dir.choose(spec, request.run_dir, request.given, request.seed, paths, request.warm_start)
+    status.require_free(run.path)
+    killed = status.was_killed(run.path)
+    temporaries.clear(run.train_dir, '*')  # half a checkpoint of a killed run, of whatever step
+    there = checkpoints.paths(run.train_dir)
+    checkpoint = checkpoints.latest(run.train_dir)
+    step = checkpoint.step if checkpoint else 0
+    if 0 < request.num_steps <= step and not killed:
+        print(f'{run.path} is already trained to step {step}. A larger --num_training_steps goes on from there.')
+        found = stopped_by = None
+        if request.eval_examples and family.spec.listening and not _has_temperature(run):
+            with interrupts.graceful() as stop:  # which it was when it last looked for one
+                found = _recommend(family, run, _held_out(family, run, request.eval_examples, request), None, stop)
+            stopped_by = stop.number
+        if found:
+            print(found.describe())
+        print(f'Next: {_next(family, run)}')
+        return stopped_by
+    _require_size(family, run)
+    dataset = data.load(family, run.config, request.examples)
+    held_out = _held_out(family, run, request.eval_examples, request) if request.eval_examples else None
+    with status.claim(run.path, request.num_steps, held_out is not None) as entry, interrupts.graceful() as stop:
+        if checkpoints.paths(run.train_dir) != there:  # before it was ours
+            raise SolferinoError(
+                f'Another training run was at work in {run.path} meanwhile. Give the same command again to go on from '
+                'its last checkpoint, or choose another --run_dir.'
+            )
+        if checkpoint is None:
+            run = dataclasses.replace(run, dataset=dataset.describe(), generator=request.generator)
+            run_dir.write(run, spec)
+        run_dir.warn_of_other_examples(run, dataset.describe())
+        _train(_Session(family, run, request, dataset, held_out, checkpoint, killed), entry, stop)
+    return stop.number
+
+
+def _require_size(family: Family, run: Run) -> None:
+    """Raises SolferinoError if a model of a run's hyperparameters is too large for a bundle, or for this machine."""
+    size = sum(math.prod(shape) for shape in family.weight_shapes(run.config).values())
+    if size > _MOST_WEIGHTS:
+        raise SolferinoError(
+            f'The hyperparameters of {run.path} ask for {size:.3g} weights; a model can have {_MOST_WEIGHTS:.3g}. '
+            'Choose smaller sizes in --hparams.'
+        )
+    needed = _BYTES_A_WEIGHT * size
+    memory.require(needed, f'Training a network of {size:,} weights', 'Choose smaller sizes in --hparams.')
+
+
+def evaluate_once(family: Family, request: Request) -> None:
+    """Evaluates a checkpoint, `request.checkpoint`, and prints the values. Raises SolferinoError if there is none."""
+    run = run_dir.load(request.run_dir, family.spec)
+    if not checkpoints.paths(run.train_dir):
+        raise SolferinoError(f'There is no checkpoint in {run.train_dir} yet. Train first.')
+    checkpoint = checkpoints.resolve(run.path, request.checkpoint)
+    _evaluate(family, run, request, iter([checkpoint]), once=True)
+
+
+def find_temperature(family: Family, request: Request) -> None:
+    """Finds the temperature of a trained run and writes it into its best checkpoint; the newest one without a best.
+
+    Raises:
+      SolferinoError: there is no checkpoint, it is being trained, or the examples are too few to compare with.
+    """
+    _require_held_out(family, request)
+    run = run_dir.load(request.run_dir, family.spec)
+    status.require_free(run.path)
+    checkpoint = checkpoints.choose(run.train_dir)
+    if checkpoint is None:
+        raise SolferinoError(f'There is no checkpoint in {run.train_dir} yet. Train first.')
+    checkpoints.require_weights(checkpoint.weights, family.weight_shapes(run.config), checkpoint.path)
+    held_out = _held_out(family, run, request.eval_examples or request.examples, request)
+    from solferino.models.core.training import temperature  # note-seq takes a second
+
+    found = temperature.recommend(family, run.config, checkpoint.weights, held_out.examples, run.seed)
+    if found is None:
+        raise SolferinoError(
+            f'The music of {held_out.pattern} is too little to compare with: it takes some examples of several bars. '
+            'Make the dataset with a larger --eval_ratio, or name other examples.'
+        )
+    _keep_temperature(run, checkpoint, found)
+    print(found.describe())
+    print(f'Next: {_next(family, run)}')
+
+
+def evaluate(family: Family, request: Request, patience_s: float = PATIENCE_S) -> None:
+    """Evaluates each checkpoint of a training run as it appears, until training has ended.
+
+    Raises:
+      SolferinoError: no training run began within `patience_s`, or something must be mended.
+    """
+    _require_held_out(family, request)  # what is missing is said before waiting
+    _paths(request.eval_examples or request.examples, family.spec.records)
+    run_dir.read(request.run_dir, family.spec)
+    found = follow(request.run_dir, patience_s)
+    first = next(found, None)
+    if first is None:
+        raise SolferinoError(
+            f'No checkpoint appeared in {request.run_dir} for {patience_s:.0f} seconds. Start training with the same '
+            '--run_dir.'
+        )
+    _evaluate(family, run_dir.load(request.run_dir, family.spec), request, itertools.chain([first], found), once=False)
+
+
+def follow(directory: str, patience_s: float = PATIENCE_S) -> Iterator[Checkpoint]:
+    """Yields the checkpoints of a run directory, those to come too; ends when training has and all were given."""
+    train_dir = os.path.join(directory, 'train')
+    seen = -1
+    started = time.monotonic()
+    while True:
+        # Asked before looking, so that the last checkpoint is not missed.
+        training = status.is_training(directory)
+        new = {step: path for step, path in checkpoints.paths(train_dir).items() if step > seen}
+        if not new:
+            if not training and (seen >= 0 or time.monotonic() - started > patience_s):
+                return
+            if seen < 0 and not training and time.monotonic() - started < POLL_S:
+                _log.info('Waiting for the first checkpoint in %s, up to %d seconds.', train_dir, patience_s)
+            time.sleep(POLL_S)
+        for step, path in new.items():
+            seen = step
+            try:
+                checkpoint = checkpoints.load(path)
+            except SolferinoError as error:
+                if os.path.exists(path):  # and was not deleted in favour of newer ones
+                    _log.warning('%s', error)
+                continue
+            yield checkpoint
+
+
+@dataclasses.dataclass(frozen=True)
+class _Session:
+    """A training run with all that it needs, checked and loaded."""
+
+    family: Family
+    run: Run
+    request: Request
+    dataset: Dataset
+    held_out: Dataset | None
+    checkpoint: Checkpoint | None
+    killed: bool  # when it had saved that
+
+
+def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> None:
+    runtime.set_up()
+    from solferino.models.core.training import evaluation, monitor, training_loop
+    from solferino.models.core.training.steps import compiled
+
+    family, run, held_out = session.family, session.run, session.held_out
+    model = _model(family, run, session.checkpoint)
+    if session.checkpoint is None:
+        start = session.request.warm_start
+        if start:
+            checkpoints.assign(model.named_weights(), start.weights, 'weights', start.source)
+        else:
+            model.begin(session.dataset.encoded())
+    step = session.checkpoint.step if session.checkpoint else 0
+    batches = data.Batches(session.dataset, run.config.hparams.batch_size, run.seed)
+    _announce(session, batches, step)
+    with contextlib.ExitStack() as stack:
+        board = stack.enter_context(monitor.Board(run.train_dir, step, model.descriptions))
+        board.text(step, 'hyperparameters', monitor.settings_table(run_dir.checkpoint_metadata(run, family.spec)))
+        evaluator = None
+        if held_out:
+            eval_board = stack.enter_context(monitor.Board(run.eval_dir, step, model.descriptions))
+            evaluator = evaluation.Evaluator(
+                model, held_out, eval_board, run.train_dir, run.seed, stop, session.dataset
+            )
+        names = [field.name for field in dataclasses.fields(training_loop.Options)]
+        trainer = training_loop.Trainer(
+            model=model,
+            train_step=compiled(model.train_step, family, run.config),
+            batches=batches,
+            options=training_loop.Options(**{name: getattr(session.request, name) for name in names}),
+            directory=run.train_dir,
+            metadata=run_dir.checkpoint_metadata(run, family.spec),
+            board=board,
+            status=entry,
+            evaluator=evaluator,
+            stop=stop,
+            killed=session.checkpoint if session.killed else None,
+        )
+        evaluated = trainer.run()
+        found = None
+        if held_out and evaluator and entry.state == status.FINISHED:
+            evaluated = _of_best(run, model, evaluator, evaluated)
+            found = _recommend(family, run, held_out, eval_board, stop)
+    kept = checkpoints.paths(run.train_dir)
+    if evaluated and evaluator:
+        files = kept | checkpoints.paths(run.train_dir, checkpoints.BEST)
+        name = files.get(evaluated.step, f'Step {evaluated.step}')
+        table = markov_report.score_markov(session.dataset, evaluator.dataset)
+        print(evaluation.describe(evaluator, name, evaluated.values, table))
+    if found:
+        print(found.describe())
+    best = checkpoints.best(run.train_dir)
+    loss = checkpoints.load(best).eval_loss if best else None
+    told = '' if loss is None else f' (held-out loss {loss:.4f})'
+    print(f'Newest checkpoint: {kept[max(kept)]}' + (f'\nBest checkpoint: {best}{told}' if best else ''))
+    if entry.state == status.INTERRUPTED:
+        print('Stopped. The same command goes on from there.')
+    else:
+        print(f'Next: {_next(family, run)}')
+
+
+def _of_best(
+    run: Run, model: 'Trainable', evaluator: 'Evaluator', evaluated: 'Evaluation | None'
+) -> 'Evaluation | None':
+    """The evaluation of the best checkpoint, made again if it is of an earlier call than this."""
+    from solferino.models.core.training.training_loop import Evaluation
+
+    checkpoint = checkpoints.choose(run.train_dir)
+    if checkpoint is None or (evaluated and checkpoint.step == evaluated.step):
+        return evaluated
+    checkpoints.restore(model, checkpoint)
+    values = evaluator.values()
+    return Evaluation(checkpoint.step, values) if values else evaluated
+
+
+def _recommend(
+    family: Family, run: Run, held_out: Dataset, board: 'Board | None', stop: interrupts.Stop
+) -> 'Recommendation | None':
+    """Finds a temperature when training has ended, which a failure must not spoil."""
+    if family.spec.listening is None:
+        return None
+    try:
+        from solferino.models.core.training import temperature
+
+        _log.info('Finding the temperature at which its music is most like the music held out.')
+        stop.after = 'the music of this temperature; the model is saved'
+        checkpoint = checkpoints.choose(run.train_dir)
+        found = checkpoint and temperature.recommend(
+            family, run.config, checkpoint.weights, held_out.examples, run.seed, stop
+        )
+        if stop.wanted:
+            _log.info('It was stopped. The same command goes on with it.')
+            return None
+        if not checkpoint or not found:
+            _log.info('No temperature is recommended: the music held out is too little to compare with.')
+            return None
+        _keep_temperature(run, checkpoint, found)
+        if board:
+            board.scalars(checkpoint.step, found.scalars())
+        return found
+    except Exception as error:  # the model is trained all the same
+        _log.warning('No temperature was found for %s: %r', run.path, error)
+        return None
+
+
+def _has_temperature(run: Run) -> bool:
+    from solferino.models.core.training import temperature  # note-seq takes a second
+
+    best = checkpoints.choose(run.train_dir)
+    return best is not None and temperature.of_record(best.metadata) is not None
+
+
+def _keep_temperature(run: Run, checkpoint: Checkpoint, found: 'Recommendation') -> None:
+    """Writes it into every file that holds these weights."""
+    from solferino.models.core.training import temperature
+
+    # The best comes last: where that has one, a killed run has written them all.
+    for kind in (checkpoints.MODEL, checkpoints.BEST):
+        path = checkpoints.paths(run.train_dir, kind).get(checkpoint.step)
+        if path:
+            checkpoints.amend(path, {temperature.KEY: found.temperature})
+
+
+def _next(family: Family, run: Run) -> str:
+    """The command that generates."""
+    auto = family.spec.listening and _has_temperature(run)
+    return f'{family.spec.name}_generate --run_dir={run.path}' + (' --temperature=auto' if auto else '')
+
+
+def _announce(session: _Session, batches: data.Batches, step: int) -> None:
+    began = '' if session.checkpoint else session.run.warm_start.get('path', '')
+    _log.info(
+        '%s %s%s: %s, %s an epoch, %.0f%% padding; from step %d %s.',
+        'Going on with' if session.checkpoint else 'Training',
+        session.run.path,
+        f', beginning with {began}' if began else '',
+        words.counted(len(session.dataset), 'examples'),
+        words.counted(batches.per_epoch, 'steps'),
+        100 * batches.padding(),
+        step,
+        f'to {session.request.num_steps}' if session.request.num_steps else 'until it is stopped',
+    )
+
+
+def _evaluate(family: Family, run: Run, request: Request, found: Iterator[Checkpoint], once: bool) -> None:
+    settings.keep(family.spec, request.given, run.config, run_dir.run_path(run.path))
+    _require_held_out(family, request)
+    held_out = _held_out(family, run, request.eval_examples or request.examples, request)
+    runtime.set_up()
+    from solferino.models.core.training import evaluation, monitor
+
+    model = _model(family, run, None)
+    # One evaluation of examples of any kind, such as a test set, does not choose the best checkpoint.
+    train_dir = None if once or status.keeps_best(run.path) else run.train_dir
+    table = _table(family, run, held_out)
+    with monitor.Board(run.eval_dir, descriptions=model.descriptions) as board:
+        evaluator = evaluation.Evaluator(model, held_out, board, train_dir, run.seed, is_thorough=once)
+        for checkpoint in found:
+            checkpoints.restore(model, checkpoint)
+            values = evaluator.report(checkpoint)
+            print(evaluation.describe(evaluator, checkpoint.path, values or {}, table), flush=True)
+
+
+def _table(family: Family, run: Run, held_out: Dataset) -> markov_report.MarkovScore | None:
+    """What a table of the run's training examples makes of the held-out ones; None if they are not there any more."""
+    if not run.dataset.get('path'):
+        return None
+    try:
+        training = data.load(family, run.config, run.dataset['path'])
+    except SolferinoError as error:
+        _log.info('No comparison with what usually follows what in the training examples: %s', error)
+        return None
+    if training.fingerprint != run.dataset.get('fingerprint'):
+        _log.info('No comparison with what usually follows what: %s is not what it was.', training.pattern)
+        return None
+    return markov_report.score_markov(training, held_out)
+
+
+def _model(family: Family, run: Run, checkpoint: Checkpoint | None) -> 'Trainable':
+    model = family.model(run.config, run.seed)
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    if checkpoint:
+        checkpoints.restore(model, checkpoint)
+    return model
+
+
+def _held_out(family: Family, run: Run, pattern: str, request: Request) -> Dataset:
+    of_dataset = settings.dataset_config(family.spec, _paths(pattern, family.spec.records))
+    if of_dataset:
+        run_dir.require_same_config(run.config, *of_dataset, run_dir.run_path(run.path))
+    return data.load(family, run.config, pattern, request.num_eval_examples)
+
+
+def _with_preset(spec: FamilySpec, request: Request, paths: list[str]) -> Request:
+    """Puts in what the preset says where the request says nothing."""
+    if request.preset is None:
+        return request
+    of_run, of_dataset = run_dir.read(request.run_dir, spec), settings.dataset_config(spec, paths)
+    known = of_run.config if of_run else of_dataset[0] if of_dataset else None
+    config = request.given.config or (known.name if known else spec.config(None).name)
+    preset = presets.find(spec.presets, config, request.preset)
+    return dataclasses.replace(
+        request,
+        given=settings.Given(
+            request.given.config, preset.hparams_with(request.given.hparams), f'--preset={request.preset}'
+        ),
+        num_steps=request.num_steps or preset.num_steps,
+        eval_frequency=request.eval_frequency or preset.eval_frequency,
+    )
+
+
+def _require_held_out(family: Family, request: Request) -> None:
+    if not request.eval_examples and not request.examples:
+        raise SolferinoError(
+            '--sequence_example_file is required: the examples to evaluate on, such as '
+            f'eval_{family.spec.records}.tfrecord.'
+        )
+
+
+def _paths(pattern: str, kind: str) -> list[str]:
+    if not pattern:
+        raise SolferinoError(
+            f'--sequence_example_file is required: the examples to learn from, such as training_{kind}.tfrecord.'
+        )
+    return records.expand(pattern)

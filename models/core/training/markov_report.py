@@ -1,0 +1,58 @@
+"""An evaluation in words for a musician, beside a first-order Markov model of the training examples."""
+
+import dataclasses
+from collections.abc import Mapping
+
+from solferino.models.core.metric_names import EVENT_PREDICTIONS, LOSS_OF_EVENTS
+from solferino.models.core.training import baselines
+from solferino.models.core.training.data import Dataset
+
+
+@dataclasses.dataclass(frozen=True)
+class MarkovScore:
+    """How well a first-order Markov model, a table of what usually follows what, predicts held-out music.
+
+    Attributes:
+      loss: nats an event.
+      accuracy: the share of events that are those it takes for the likeliest; None where they are sets of keys.
+    """
+
+    loss: float
+    accuracy: float | None = None
+
+
+def score_markov(training: Dataset, held_out: Dataset) -> MarkovScore | None:
+    """Fits the Markov model to the training examples and scores the others; None where a family has no such events."""
+    known, asked = ([d.family.events(e, d.config) for e in d.examples] for d in (training, held_out))
+    learned, unseen = ([events.classes for events in found if events] for found in (known, asked))
+    if not learned or not unseen or not known[0]:
+        return None
+    if learned[0].ndim > 1:
+        return MarkovScore(baselines.keys_loss(learned, unseen))
+    _, table = baselines.fit(learned, known[0].num_classes)
+    return MarkovScore(table.loss(unseen), table.accuracy(unseen))
+
+
+def sentences(values: Mapping[str, float], table: MarkovScore | None) -> list[str]:
+    """Says what the metrics of a model are worth; nothing where there is no table to hold it beside."""
+    if table is None or 'loss' not in values:
+        return []
+    said = []
+    accuracy = values.get(EVENT_PREDICTIONS, values.get('metrics/accuracy'))
+    if accuracy is not None and table.accuracy is not None:
+        said.append(
+            f'It predicts {_of_100(accuracy)} of 100 steps; a table of what usually follows what, '
+            f'{_of_100(table.accuracy)}.'
+        )
+        other = 'the table'
+    else:
+        other = 'a table of what usually follows what'
+    loss = values.get(LOSS_OF_EVENTS, values['loss'])
+    said.append(f'Its loss is {loss:.4f}, that of {other} {table.loss:.4f}; less is better.')
+    if loss >= table.loss:
+        said.append('It has not learned more than that table yet: train longer, or give it more music.')
+    return said
+
+
+def _of_100(share: float) -> int:
+    return round(100 * share)

@@ -1,0 +1,168 @@
+"""What is reported of training and evaluation: means over batches, tables, TensorBoard events.
+
+The scalars have Magenta's names: 'loss', 'metrics/perplexity', 'metrics/accuracy', ...; they are the means over the
+interval since the last summary, with each batch weighted by what it holds.
+"""
+
+import io
+import itertools
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+from tensorboard.compat.proto.summary_pb2 import HistogramProto, Summary, SummaryMetadata
+from tensorboard.compat.proto.tensor_pb2 import TensorProto
+from tensorboard.compat.proto.types_pb2 import DT_STRING
+
+from solferino.hparams import system_errors
+from solferino.hparams.errors import SolferinoError
+from solferino.models.core.storage import records
+
+# The metric that counts what was trained on: reported as a rate, not as a mean.
+EVENTS = 'events'
+# What the trainer reports beside the model's metrics.
+DESCRIPTIONS = {
+    'gradient_norm': 'The length of the gradient before it is clipped; if it leaps, lower the learning rate.',
+    'events_per_second': 'How fast training is: events learned from in a second.',
+    'global_step/sec': 'How fast training is: steps in a second.',
+    'learning_rate': "The optimizer's learning rate.",
+    'generated': 'Music that the model makes at this step, always from the same seed.',
+}
+_NUMBERS = itertools.count()  # of the files of this process
+_BINS = 30
+_LONGEST = 200  # letters of a setting, such as a vocabulary
+
+
+class Meter:
+    """Adds up the metrics of batches."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, tuple[float, float]] = {}
+
+    def add(self, metrics: Mapping[str, tuple[float, float]]) -> None:
+        """Adds (sum, weight) by name."""
+        for name, (total, weight) in metrics.items():
+            before = self._sums.get(name, (0.0, 0.0))
+            self._sums[name] = (before[0] + total, before[1] + weight)
+
+    def total(self, name: str) -> float:
+        """The sum of a metric that counts."""
+        return self._sums.get(name, (0.0, 0.0))[0]
+
+    def means(self) -> dict[str, float]:
+        """Sum / weight by name, without counts and without metrics that nothing contributed to."""
+        return {name: total / weight for name, (total, weight) in self._sums.items() if weight and name != EVENTS}
+
+
+class UnwritableError(SolferinoError):
+    """Events cannot be written; the message says why. Who trains saves what it has learned first."""
+
+
+class Board:
+    """Writes TensorBoard events into a directory, in the plain form that every version of TensorBoard reads.
+
+    An event is in the file when the call that writes it returns. TensorBoard's own writer leaves that to a thread,
+    whose errors come later, with its traceback.
+
+    Args:
+      directory: made if missing.
+      step: the step that the run goes on from; TensorBoard forgets later ones, of a run that was cut off.
+      descriptions: what the values mean, by name, beside DESCRIPTIONS.
+    """
+
+    def __init__(self, directory: str, step: int = 0, descriptions: Mapping[str, str] | None = None) -> None:
+        self._descriptions = DESCRIPTIONS | dict(descriptions or {})  # those that are still to be written
+        name = f'events.out.tfevents.{int(time.time()):010}.{socket.gethostname()}.{os.getpid()}.{next(_NUMBERS)}'
+        self._path = os.path.join(directory, name)
+        try:
+            os.makedirs(directory, exist_ok=True)
+            self._file = io.FileIO(self._path, 'x')
+        except OSError as error:
+            raise self._unwritable(error) from error
+        self._add(0, file_version='brain.Event:2')
+        if step:
+            self._add(step + 1, session_log=SessionLog(status=SessionLog.START))
+
+    def __enter__(self) -> 'Board':
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Writes named numbers."""
+        self._add(step, summary=Summary(value=[self._value(k, simple_value=v) for k, v in values.items()]))
+
+    def picture(self, step: int, name: str, figure: Any) -> None:
+        """Writes a matplotlib Figure."""
+        png = io.BytesIO()
+        figure.savefig(png, format='png')
+        width, height = (int(size) for size in figure.get_size_inches() * figure.dpi)
+        image = Summary.Image(height=height, width=width, colorspace=4, encoded_image_string=png.getvalue())
+        self._add(step, summary=Summary(value=[self._value(name, image=image)]))
+
+    def text(self, step: int, name: str, markdown: str) -> None:
+        """Writes a text, which TensorBoard shows under TEXT."""
+        metadata = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name='text'))
+        tensor = TensorProto(dtype=DT_STRING, string_val=[markdown.encode()])
+        self._add(step, summary=Summary(value=[Summary.Value(tag=name, tensor=tensor, metadata=metadata)]))
+
+    def histogram(self, step: int, name: str, values: np.ndarray) -> None:
+        """Writes the distribution of those of the numbers that are finite, if there are any."""
+        values = values[np.isfinite(values)].astype(np.float64)
+        if not values.size:
+            return
+        counts, edges = np.histogram(values, bins=_BINS)
+        histogram = HistogramProto(
+            min=values.min(), max=values.max(), num=values.size, sum=values.sum(), sum_squares=np.square(values).sum()
+        )
+        histogram.bucket_limit.extend(edges[1:].tolist())
+        histogram.bucket.extend(counts.tolist())
+        self._add(step, summary=Summary(value=[self._value(name, histo=histogram)]))
+
+    def _value(self, name: str, **content: Any) -> Summary.Value:
+        """A value, with its description if it is the first of that name: TensorBoard asks no other."""
+        description = self._descriptions.pop(name, '')
+        metadata = SummaryMetadata(summary_description=description) if description else None
+        return Summary.Value(tag=name, metadata=metadata, **content)
+
+    def _add(self, step: int, **content: Any) -> None:
+        frame = memoryview(records.frame(Event(wall_time=time.time(), step=step, **content).SerializeToString()))
+        try:
+            while frame:
+                frame = frame[self._file.write(frame) :]
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> UnwritableError:
+        return UnwritableError(
+            f'{self._path} cannot be written: {error.strerror}. {system_errors.advice(error)} The same command goes on '
+            'from the last checkpoint.'
+        )
+
+
+def settings_table(values: Mapping[str, Any]) -> str:
+    """Returns names and values, of which some may be a mapping of others, as a table of Markdown."""
+    rows = (f'| {name} | {value} |' for name, value in _flat(values))
+    return '\n'.join(['| setting | value |', '| --- | --- |', *rows])
+
+
+def _flat(values: Mapping[str, Any], prefix: str = '') -> Iterator[tuple[str, str]]:
+    """Yields ('hparams.batch_size', '64') and so on; what is long is cut."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f'{prefix}{name}.')
+        else:
+            shown = ', '.join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+            shown = shown.replace('|', r'\|')
+            yield prefix + name, shown if len(shown) <= _LONGEST else f'{shown[:_LONGEST]} ...'
+
+
+def table(title: str, values: Mapping[str, float]) -> str:
+    """Returns `values` as lines of text below a title."""
+    width = max(map(len, values), default=0)
+    return '\n'.join([title, *(f'  {name:<{width}}  {value:.4f}' for name, value in values.items())])

@@ -1,0 +1,34 @@
+"""A model's steps, compiled."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from solferino.hparams.spec import Config
+from solferino.models.core.family import Family
+from solferino.models.core.layers.trainable import Metrics
+
+# From a batch to its metrics, (sum, weight) by name.
+Step = Callable[[Mapping[str, np.ndarray]], dict[str, tuple[float, float]]]
+
+
+def compiled(method: Callable[[Mapping[str, tf.Tensor]], Metrics], family: Family, config: Config) -> Step:
+    """Compiles a Trainable's train_step or test_step, once for batches of every size and length."""
+    names: list[str] = []
+    features = family.features(config).items()
+    signature = {name: tf.TensorSpec([None, *f.shape], f.dtype, name=name) for name, f in features}
+    signature['length'] = tf.TensorSpec([None], tf.int32, name='length')
+
+    @tf.function(input_signature=[signature])
+    def run(batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        metrics = method(batch)
+        names[:] = sorted(metrics)  # when it is traced
+        # One array, so that a GPU is waited for once and not for each number.
+        return tf.stack([tf.cast(part, tf.float64) for name in names for part in metrics[name]])
+
+    def step(batch: Mapping[str, np.ndarray]) -> dict[str, tuple[float, float]]:
+        numbers = run({name: tf.constant(array) for name, array in batch.items()}).numpy().tolist()
+        return dict(zip(names, zip(numbers[::2], numbers[1::2], strict=True), strict=True))
+
+    return step

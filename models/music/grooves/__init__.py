@@ -1,0 +1,1 @@
+"""The library of drum grooves, as text and as songs."""

@@ -1,0 +1,1 @@
+"""Music files to notes, as they sound: MIDI, MusicXML, ABC."""

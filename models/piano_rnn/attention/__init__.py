@@ -1,0 +1,1 @@
+"""The network of gru_attention: GRUs and self-attention over tokens."""

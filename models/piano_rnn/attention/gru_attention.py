@@ -1,0 +1,149 @@
+"""The network of config gru_attention: the next frame as a token of the vocabulary, from a window of those before."""
+
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from solferino.hparams.piano_rnn import PianoConfig, PianoGeneration
+from solferino.models.core.cpu import gru
+from solferino.models.core.cpu.cores import num_cores
+from solferino.models.core.cpu.row_matmul import arrange
+from solferino.models.core.events import event_sampling
+from solferino.models.core.events.event_forward import log_softmax
+from solferino.models.core.family import Events, Example, Feature, Weights
+from solferino.models.piano_rnn import frames as frame_tools
+from solferino.models.piano_rnn.attention import lookup
+from solferino.models.piano_rnn.attention.attention_forward import Forward
+
+_SCORED_AT_ONCE = 48  # windows
+
+
+def features(config: PianoConfig) -> Mapping[str, Feature]:
+    """See Family: the batch of `AttentionModel`."""
+    return {'tokens': Feature((None,), 'int32'), 'unknown': Feature((None,), 'uint8')}
+
+
+def encode(example: Example, config: PianoConfig) -> Example:
+    """See Family: places in the vocabulary, a window of them before the first to predict, filled up with silence."""
+    frames, context = frame_tools.of_example(example)
+    window = config.extraction.window
+    if context > window:
+        raise ValueError(f'its first {context} frames are only seen, in windows of {window}')
+    known = lookup.of(config.learned)
+    places, unknown = known.places(frames)
+    silence = window - context
+    return {
+        'tokens': np.concatenate([np.full(silence, known.empty, np.int32), places]),
+        'unknown': np.concatenate([np.zeros(silence, np.uint8), unknown.astype(np.uint8)]),
+    }
+
+
+def events(example: Example, config: PianoConfig) -> Events:
+    """See Family: the places in the vocabulary from the frame before the first to predict."""
+    places = encode(example, config)['tokens'][config.extraction.window - 1 :]
+    return Events(places, len(lookup.of(config.learned)))
+
+
+def weight_shapes(config: PianoConfig) -> Mapping[str, tuple[int, ...]]:
+    """See Family: those that `attention_forward.py` lists."""
+    sizes, tokens = config.hparams, len(config.learned.tokens)
+    inputs, attention = sizes.embedding_size, sizes.attention_size
+    shapes = gru.weight_shapes(sizes.rnn_layer_sizes, inputs)
+    shapes |= {'embedding/kernel': (tokens, inputs), 'embedding/key_kernel': (frame_tools.KEYS, inputs)}
+    for i, units in enumerate(sizes.rnn_layer_sizes[:-1]):
+        shapes |= {f'attention_{i}/{name}_kernel': (units, attention) for name in ('query', 'key')}
+        shapes |= {f'attention_{i}/{name}': (attention,) for name in ('bias', 'score')}
+    last = sizes.rnn_layer_sizes[-1]
+    shapes |= {'logits/kernel': (last, tokens), 'logits/bias': (tokens,)}
+    return shapes | {'logits/key_kernel': (last, frame_tools.KEYS), 'logits/key_bias': (frame_tools.KEYS,)}
+
+
+def model(config: PianoConfig, seed: int) -> Any:
+    """See Family."""
+    from solferino.models.piano_rnn.attention.attention_model import AttentionModel  # imports TensorFlow
+
+    return AttentionModel(config.hparams, lookup.of(config.learned).frames, config.extraction.window, seed)
+
+
+def sample(
+    weights: Weights, config: PianoConfig, primers: Sequence[np.ndarray], length: int, options: PianoGeneration
+) -> np.ndarray:
+    """Continues primers, bool [steps, KEYS], to `length` frames; returns bool [primers, length, KEYS].
+
+    The network sees a primer's frames as the vocabulary has them; those that are returned are as they were given.
+    Output k draws its random numbers from the seed and k alone, so that it does not depend on how many are sampled
+    beside it.
+    """
+    known, window = lookup.of(config.learned), config.extraction.window
+    tokens = np.full((len(primers), window + length), known.empty, np.int32)
+    starts = np.array([len(primer) for primer in primers])
+    draws = np.zeros((len(primers), length))
+    for k, primer in enumerate(primers):
+        tokens[k, window : window + len(primer)] = known.places(primer)[0]
+        draws[k, len(primer) :] = np.random.default_rng([options.seed, k]).random(length - len(primer))
+    with event_sampling.one_thread():
+        forward = Forward(weights, known.frames)
+
+    def fill(rows: np.ndarray) -> np.ndarray:
+        return _fill(forward, tokens[rows], draws[rows], starts[rows], window, options)
+
+    groups, where = arrange(np.arange(len(primers)))
+    sampled = event_sampling.on_cores(fill, list(groups), num_cores())[where]
+    frames = known.frames[sampled[:, window:]]
+    for k, primer in enumerate(primers):
+        frames[k, : len(primer)] = primer
+    return frames
+
+
+def export(weights: Weights, config: PianoConfig, folder: pathlib.Path) -> None:
+    """Writes a SavedModel."""
+    from solferino.models.piano_rnn.attention import attention_export  # imports TensorFlow
+
+    attention_export.write(weights, config, folder)
+
+
+def log_likelihood(weights: Weights, config: PianoConfig, frames: np.ndarray) -> float:
+    """Natural log of the probability of the frames after the first, each as the known one that it is or is nearest to.
+
+    Args:
+      frames: bool [steps, KEYS].
+    """
+    known, window = lookup.of(config.learned), config.extraction.window
+    places, _ = known.places(frames)
+    padded = np.concatenate([np.full(window - 1, known.empty, np.int32), places])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, window)[:-1]
+    labels, total = places[1:], 0.0
+    with event_sampling.one_thread():
+        forward = Forward(weights, known.frames)
+        for start in range(0, len(labels), _SCORED_AT_ONCE):
+            part = slice(start, start + _SCORED_AT_ONCE)
+            scores = log_softmax(forward.logits(windows[part]).astype(np.float64))
+            total += float(scores[np.arange(len(scores)), labels[part]].sum())
+    return total
+
+
+def plot(name: str, weights: Weights, config: PianoConfig, frames: np.ndarray) -> Mapping[str, Any]:
+    """See Family: what each self-attention makes of the last window of bool [steps, KEYS]."""
+    from solferino.models.piano_rnn.attention import attention_plot  # imports matplotlib
+
+    known, window = lookup.of(config.learned), config.extraction.window
+    shown = known.places(frames[-window:])[0]
+    padded = np.concatenate([np.full(window - len(shown), known.empty, np.int32), shown])
+    layers = Forward(weights, known.frames).attention(padded[None])
+    return {
+        f'attention_{number}': attention_plot.draw(maps[0], known.frames[padded], number, len(layers))
+        for number, maps in enumerate(layers, start=1)
+    }
+
+
+def _fill(
+    forward: Forward, tokens: np.ndarray, draws: np.ndarray, starts: np.ndarray, window: int, options: PianoGeneration
+) -> np.ndarray:
+    """Samples what is to come in `tokens` [rows, window + length]; row k is known up to its frame `starts[k]`."""
+    for t in range(starts.min(), draws.shape[1]):
+        logits = forward.logits(tokens[:, t : t + window])
+        labels, _ = event_sampling.draw(logits, draws[:, t], options.temperature, options.top_k)
+        tokens[:, window + t] = np.where(t >= starts, labels, tokens[:, window + t])
+    return tokens

@@ -1,0 +1,292 @@
+"""The parts of the keys' network that are not matrix products, each one pass over a few frames; compiled by Numba.
+
+`key_network.py` says what is computed, and calls them. Frames are sparse: of 88 keys some four sound, so what a key
+sees is gathered from the keys that sound, a slab of the kernel for each, instead of being multiplied with zeros.
+
+Shapes: n frames of one piece, K keys, C channels, S the most keys that sound in a frame, Q and U the sizes of the
+tables of ranks and of durations. Arrays are contiguous along their last axis.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from solferino.models.core.cpu.layer_kernels import compile_pass
+
+_F = np.float32
+DECAYS = (0.75, 0.94, 0.985)  # per frame, of the profiles of pitch classes
+LEAST_SHARE = _F(1e-4)  # of a pitch class in a profile: less is not heard
+RANKS = 10  # keys beyond count as the last
+# A key's state is told by how many frames it has lasted, alike between two of these.
+DURATIONS = np.array([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 20, 24, 32, 48, 64, 96, 128], np.int32)
+
+
+@compile_pass
+def observe(
+    frames: Any, decays: Any, durations: Any, lasted: Any, sounding: Any, sums: Any,
+    notes: Any, counts: Any, runs: Any, profile: Any,
+) -> None:  # fmt: skip
+    """Sets down what the passes need of some frames of a piece.
+
+    Args:
+      frames: bool or uint8 [T, K].
+      decays, durations: DECAYS and DURATIONS.
+      lasted: int32 [K]; for how many frames before these each key has been as it is. Brought up to date, as are
+        sounding and sums.
+      sounding: bool [K]; which keys sound in the frame before.
+      sums: [len(decays), 12]; how much of each pitch class (key modulo 12) has sounded, the further back the less.
+      notes: int16 [T, S]; filled with the keys that sound, ascending; -1 behind them.
+      counts: int32 [T]; filled with their number.
+      runs: uint8 [T, K]; filled with the place in the table of durations of each key's state before the frame: how long
+        it has been silent, or, behind all those, how long it has sounded.
+      profile: [T, len(decays), 12]; filled with `sums` before the frame.
+    """
+    steps, keys = frames.shape
+    for t in range(steps):
+        profile[t] = sums
+        for r in range(len(decays)):
+            sums[r] *= decays[r]
+        number = 0
+        for k in range(keys):
+            place = np.searchsorted(durations, lasted[k])
+            runs[t, k] = place + (len(durations) + 1 if sounding[k] else 0)
+            now = frames[t, k] != 0
+            if now:
+                notes[t, number] = k
+                number += 1
+                for r in range(len(decays)):
+                    sums[r, k % 12] += _F(1) - decays[r]
+            lasted[k] = 1 if now != sounding[k] else lasted[k] + 1
+            sounding[k] = now
+        counts[t] = number
+        notes[t, number:] = -1
+
+
+@compile_pass
+def see(
+    first: int, notes: Any, counts: Any, runs: Any, profile: Any, given: Any, keep: Any,
+    key: Any, rank: Any, run: Any, tonal: Any, lagged: Any, lower: Any, lags: Any, z: Any,
+) -> None:  # fmt: skip
+    """Fills z [n, K, C], for the n frames from `first` on, with what each key sees, rectified and times `keep`.
+
+    Args:
+      notes, counts, runs, profile: of the whole piece, see `observe`.
+      given: [T, S + 1, C]; what is added for keys with so many sounding keys below.
+      keep: [T, C].
+      key: [K, C]; rank: [Q, Q, C]; run: [U, C]; tonal: [R, 12, C]; lagged: [lags, 2 span + 1, C]; lower: [K, C].
+      lags: int32.
+    """
+    classes = np.empty((12, z.shape[2]), np.float32)
+    for i in range(len(z)):
+        t = first + i
+        _hear(profile[t], tonal, classes)
+        _add_own(t, notes, counts, runs[t], given[t], key, rank, run, classes, z[i])
+        _add_past(t, notes, counts, lagged, lags, z[i])
+        _add_lower(notes[t, : counts[t]], lower, z[i])
+        _rectify(keep[t], z[i])
+
+
+@compile_pass
+def _hear(profile: Any, tonal: Any, classes: Any) -> None:
+    """Fills classes [12, C] with what the profile [R, 12] of the past gives to each pitch class."""
+    channels = classes.shape[1]
+    classes[:] = _F(0)
+    for r in range(len(tonal)):
+        for c in range(12):
+            share = profile[r, c]
+            if share > LEAST_SHARE:
+                for q in range(12):
+                    row, total = tonal[r, (c - q) % 12], classes[q]
+                    for j in range(channels):
+                        total[j] += share * row[j]
+
+
+@compile_pass
+def _add_own(
+    t: int, notes: Any, counts: Any, runs: Any, given: Any, key: Any, rank: Any, run: Any, classes: Any, z: Any
+) -> None:
+    """Fills z [K, C] with what depends on the key itself, and on how many sound below it."""
+    keys, channels = z.shape
+    below, before = 0, 0
+    for k in range(keys):
+        while t > 0 and before < counts[t - 1] and notes[t - 1, before] <= k:
+            before += 1
+        a, b, c, d, e = (
+            key[k],
+            given[below],
+            rank[min(below, RANKS - 1), min(before, RANKS - 1)],
+            run[runs[k]],
+            classes[k % 12],
+        )
+        total = z[k]
+        for j in range(channels):
+            total[j] = a[j] + b[j] + c[j] + d[j] + e[j]
+        if below < counts[t] and notes[t, below] == k:
+            below += 1
+
+
+@compile_pass
+def _add_past(t: int, notes: Any, counts: Any, lagged: Any, lags: Any, z: Any) -> None:
+    """Adds to z [K, C] what each key sees around itself in the frames before."""
+    keys, channels = z.shape
+    span, flat = lagged.shape[1] // 2, z.reshape(-1)
+    for place in range(len(lags)):
+        past = t - lags[place]
+        if past >= 0:
+            matrix = lagged[place].reshape(-1)
+            for s in range(counts[past]):
+                note = notes[past, s]
+                low, high = max(0, note - span), min(keys, note + span + 1)
+                total = flat[low * channels : high * channels]
+                row = matrix[(low - note + span) * channels :]
+                for j in range(len(total)):
+                    total[j] += row[j]
+
+
+@compile_pass
+def _add_lower(notes: Any, lower: Any, z: Any) -> None:
+    """Adds to z [K, C] what each key sees of the keys below it that sound in its frame."""
+    channels, flat, matrix = z.shape[1], z.reshape(-1), lower.reshape(-1)
+    for s in range(len(notes)):
+        total = flat[(notes[s] + 1) * channels :]
+        for j in range(len(total)):
+            total[j] += matrix[j]
+
+
+@compile_pass
+def _rectify(keep: Any, z: Any) -> None:
+    keys, channels = z.shape
+    for k in range(keys):
+        total = z[k]
+        for j in range(channels):
+            total[j] = max(total[j], _F(0)) * keep[j]
+
+
+@compile_pass
+def see_gradient(
+    first: int, notes: Any, counts: Any, runs: Any, profile: Any, keep: Any, lags: Any, z: Any, d_z: Any, d_given: Any,
+    d_key: Any, d_rank: Any, d_run: Any, d_tonal: Any, d_lagged: Any, d_lower: Any,
+) -> None:  # fmt: skip
+    """The gradient of `see`: from d_z [n, K, C], which is written over; all others are added to."""
+    d_classes = np.empty((12, z.shape[2]), np.float32)
+    for i in range(len(z)):
+        t = first + i
+        _rectify_gradient(keep[t], z[i], d_z[i])
+        _add_own_gradient(t, notes, counts, runs[t], d_given[t], d_key, d_rank, d_run, d_classes, d_z[i])
+        _hear_gradient(profile[t], d_classes, d_tonal)
+        _add_past_gradient(t, notes, counts, lags, d_z[i], d_lagged)
+        _add_lower_gradient(notes[t, : counts[t]], d_z[i], d_lower)
+
+
+@compile_pass
+def _rectify_gradient(keep: Any, z: Any, d_z: Any) -> None:
+    """Replaces d_z, of what `_rectify` left in z, by that of what it found."""
+    keys, channels = z.shape
+    for k in range(keys):
+        total, seen = d_z[k], z[k]
+        for j in range(channels):
+            total[j] = total[j] * keep[j] if seen[j] > _F(0) else _F(0)
+
+
+@compile_pass
+def _add_own_gradient(
+    t: int, notes: Any, counts: Any, runs: Any, d_given: Any, d_key: Any, d_rank: Any, d_run: Any, d_classes: Any,
+    d_z: Any,
+) -> None:  # fmt: skip
+    """That of `_add_own`; fills d_classes, and adds to the others."""
+    keys, channels = d_z.shape
+    d_classes[:] = _F(0)
+    below, before = 0, 0
+    for k in range(keys):
+        while t > 0 and before < counts[t - 1] and notes[t - 1, before] <= k:
+            before += 1
+        a, b, c, d, e = (
+            d_key[k],
+            d_given[below],
+            d_rank[min(below, RANKS - 1), min(before, RANKS - 1)],
+            d_run[runs[k]],
+            d_classes[k % 12],
+        )
+        total = d_z[k]
+        for j in range(channels):
+            value = total[j]
+            a[j] += value
+            b[j] += value
+            c[j] += value
+            d[j] += value
+            e[j] += value
+        if below < counts[t] and notes[t, below] == k:
+            below += 1
+
+
+@compile_pass
+def _hear_gradient(profile: Any, d_classes: Any, d_tonal: Any) -> None:
+    channels = d_classes.shape[1]
+    for r in range(len(d_tonal)):
+        for c in range(12):
+            share = profile[r, c]
+            if share > LEAST_SHARE:
+                for q in range(12):
+                    row, total = d_tonal[r, (c - q) % 12], d_classes[q]
+                    for j in range(channels):
+                        row[j] += share * total[j]
+
+
+@compile_pass
+def _add_past_gradient(t: int, notes: Any, counts: Any, lags: Any, d_z: Any, d_lagged: Any) -> None:
+    keys, channels = d_z.shape
+    span, flat = d_lagged.shape[1] // 2, d_z.reshape(-1)
+    for place in range(len(lags)):
+        past = t - lags[place]
+        if past >= 0:
+            matrix = d_lagged[place].reshape(-1)
+            for s in range(counts[past]):
+                note = notes[past, s]
+                low, high = max(0, note - span), min(keys, note + span + 1)
+                total = flat[low * channels : high * channels]
+                row = matrix[(low - note + span) * channels :]
+                for j in range(len(total)):
+                    row[j] += total[j]
+
+
+@compile_pass
+def _add_lower_gradient(notes: Any, d_z: Any, d_lower: Any) -> None:
+    channels, flat, matrix = d_z.shape[1], d_z.reshape(-1), d_lower.reshape(-1)
+    for s in range(len(notes)):
+        total = flat[(notes[s] + 1) * channels :]
+        for j in range(len(total)):
+            matrix[j] += total[j]
+
+
+@compile_pass
+def decide(first: int, y: Any, bias: Any, keep: Any, output: Any, logits: Any) -> None:
+    """Fills logits [T, K] of the n frames from `first` on: rectified y [n, K, C] + bias, times keep . output [C].
+
+    What is rectified and kept is left in y.
+    """
+    rows, keys, channels = y.shape
+    for i in range(rows):
+        mask = keep[first + i]
+        for k in range(keys):
+            row = y[i, k]
+            total = _F(0)
+            for j in range(channels):
+                row[j] = max(row[j] + bias[j], _F(0)) * mask[j]
+                total += row[j] * output[j]
+            logits[first + i, k] = total
+
+
+@compile_pass
+def decide_gradient(first: int, y: Any, keep: Any, output: Any, d_logits: Any, d_bias: Any, d_output: Any) -> None:
+    """The gradient of `decide`: y as it left it is replaced by its gradient; d_bias and d_output are added to."""
+    rows, keys, channels = y.shape
+    for i in range(rows):
+        mask = keep[first + i]
+        for k in range(keys):
+            row, d = y[i, k], d_logits[first + i, k]
+            for j in range(channels):
+                seen = row[j]
+                d_output[j] += d * seen
+                value = d * output[j] * mask[j] if seen > _F(0) else _F(0)
+                d_bias[j] += value
+                row[j] = value

@@ -1,0 +1,191 @@
+"""The network that all keys share, forwards and backwards, in NumPy: to be called from TensorFlow, and to generate.
+
+It sees a frame from the place of each key, so that what it learns of a chord or of a voice it knows in all
+transpositions (as the tied parallel networks of Johnson 2017, doi:10.1007/978-3-319-55750-2_9):
+
+    z_k = key_k + given[b] + rank[b, m] + run[r_k] + sum over past classes c of tonal[c - k] profile[c]
+          + sum over lags l and keys j that sounded l frames before of lagged[l, k - j]
+          + sum over lower keys j that sound in this frame of lower[k - j]
+    logit_k = relu(relu(z_k) . matrix + bias) . output
+
+where b keys below k sound in this frame, m keys up to k did in the last, r_k says for how long key k has been sounding
+or silent, and `given` comes from the rest of the model.
+
+Each thread takes some pieces, a few frames at a time, so that they stay in the cache of its core.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from solferino.models.core.cpu.thread_pool import in_slices
+from solferino.models.piano_rnn.nade import key_kernels
+
+_FRAMES_AT_ONCE = 8
+_DECAYS = np.array(key_kernels.DECAYS, np.float32)
+_TABLES = (_DECAYS, key_kernels.DURATIONS)
+RUNS = 2 * (len(key_kernels.DURATIONS) + 1)
+
+
+class Observed(NamedTuple):
+    """What the network needs of frames [B, T, K]; see `key_passes.observe`."""
+
+    notes: np.ndarray
+    counts: np.ndarray
+    runs: np.ndarray
+    profile: np.ndarray
+
+
+class Past(NamedTuple):
+    """What an observation of a piece's later frames must know of the earlier ones; see `key_passes.observe`."""
+
+    lasted: np.ndarray
+    sounding: np.ndarray
+    sums: np.ndarray
+
+
+class KeyParameters(NamedTuple):
+    """See the module's docstring for what they do and `shapes` for how large they are."""
+
+    key: np.ndarray
+    rank: np.ndarray
+    run: np.ndarray
+    tonal: np.ndarray
+    lagged: np.ndarray
+    lower: np.ndarray
+    matrix: np.ndarray
+    bias: np.ndarray
+    output: np.ndarray
+
+
+class Extent(NamedTuple):
+    """Which frames of each piece are predicted: from `first` to `length`, both [B]."""
+
+    first: np.ndarray
+    length: np.ndarray
+
+
+def shapes(keys: int, channels: int, lags: int, span: int) -> dict[str, tuple[int, ...]]:
+    """The shapes of the parameters by name."""
+    q, c = key_kernels.RANKS, channels
+    return {
+        'key': (keys, c),
+        'rank': (q, q, c),
+        'run': (RUNS, c),
+        'tonal': (len(_DECAYS), 12, c),
+        'lagged': (lags, 2 * span + 1, c),
+        'lower': (keys, c),  # row 0 is for the next key
+        'matrix': (c, c),
+        'bias': (c,),
+        'output': (c,),
+    }
+
+
+def observe(frames: np.ndarray) -> Observed:
+    """Of frames bool or uint8 [B, T, K], the whole pieces."""
+    batch, steps, keys = frames.shape
+    observed = unobserved(batch, steps, keys, int(np.count_nonzero(frames, axis=2).max(initial=0)))
+    for b, past in enumerate(pasts(batch, keys)):
+        key_kernels.observe(frames[b], *_TABLES, *past, *(part[b] for part in observed))
+    return observed
+
+
+def observe_next(frames: np.ndarray, past: list[Past], observed: Observed) -> None:
+    """Of the next frame of each piece, bool or uint8 [B, K]; fills the last step of `observed`."""
+    for b in range(len(frames)):
+        key_kernels.observe(frames[b, None], *_TABLES, *past[b], *(part[b, -1:] for part in observed))
+
+
+def pasts(batch: int, keys: int) -> list[Past]:
+    """Of pieces that have not begun."""
+    sums = (len(_DECAYS), 12)
+    return [Past(np.zeros(keys, np.int32), np.zeros(keys, bool), np.zeros(sums, np.float32)) for _ in range(batch)]
+
+
+def unobserved(batch: int, steps: int, keys: int, most: int) -> Observed:
+    """Room for the observation of frames in which at most so many keys sound."""
+    return Observed(
+        notes=np.full((batch, steps, most), -1, np.int16),
+        counts=np.zeros((batch, steps), np.int32),
+        runs=np.zeros((batch, steps, keys), np.uint8),
+        profile=np.zeros((batch, steps, len(_DECAYS), 12), np.float32),
+    )
+
+
+def logits(
+    o: Observed, extent: Extent, given: np.ndarray, keeps: np.ndarray, p: KeyParameters, lags: np.ndarray
+) -> np.ndarray:
+    """Returns [B, T, K], 0 for frames that are not predicted.
+
+    Args:
+      given: [B, T, S + 1, C], for as many sounding keys below.
+      keeps: [2, B, T, C]; what the channels are multiplied with after each layer.
+      lags: int32.
+    """
+    batch, steps, keys = o.runs.shape
+    result = np.zeros((batch, steps, keys), np.float32)
+
+    def run(rows: slice) -> None:
+        z, y = _work(keys, p)
+        for b, t, n in _blocks(extent, rows):
+            key_kernels.see(t, *(part[b] for part in o), given[b], keeps[0, b], *p[:6], lags, z[:n])
+            _multiply(z[:n], p.matrix, y[:n])
+            key_kernels.decide(t, y[:n], p.bias, keeps[1, b], p.output, result[b])
+
+    in_slices(batch, run)
+    return result
+
+
+def gradient(
+    d_logits: np.ndarray,
+    o: Observed,
+    extent: Extent,
+    given: np.ndarray,
+    keeps: np.ndarray,
+    p: KeyParameters,
+    lags: np.ndarray,
+) -> tuple[np.ndarray, KeyParameters]:
+    """The gradients of `given` and of the parameters in `logits`, whose inner values are computed again."""
+    batch, _, keys = o.runs.shape
+    d_given = np.zeros_like(given)
+    d_parts: list[tuple[int, KeyParameters]] = []
+
+    def run(rows: slice) -> None:
+        z, y = _work(keys, p)
+        unused = np.empty((d_logits.shape[1], keys), np.float32)
+        d = KeyParameters(*(np.zeros_like(part) for part in p))
+        transposed, d_matrix = np.ascontiguousarray(p.matrix.T), np.empty_like(p.matrix)
+        for b, t, n in _blocks(extent, rows):
+            key_kernels.see(t, *(part[b] for part in o), given[b], keeps[0, b], *p[:6], lags, z[:n])
+            _multiply(z[:n], p.matrix, y[:n])
+            key_kernels.decide(t, y[:n], p.bias, keeps[1, b], p.output, unused)
+            key_kernels.decide_gradient(t, y[:n], keeps[1, b], p.output, d_logits[b], d.bias, d.output)
+            channels = len(p.matrix)
+            np.matmul(z[:n].reshape(-1, channels).T, y[:n].reshape(-1, channels), out=d_matrix)
+            np.add(d.matrix, d_matrix, out=d.matrix)
+            d_z = np.empty_like(z[:n])
+            _multiply(y[:n], transposed, d_z)
+            key_kernels.see_gradient(t, *(part[b] for part in o), keeps[0, b], lags, z[:n], d_z, d_given[b], *d[:6])
+        d_parts.append((rows.start, d))
+
+    in_slices(batch, run)
+    ordered = [d for _, d in sorted(d_parts, key=lambda pair: pair[0])]  # so that the sums repeat exactly
+    return d_given, KeyParameters(*(sum(parts[1:], parts[0]) for parts in zip(*ordered, strict=True)))
+
+
+def _work(keys: int, p: KeyParameters) -> tuple[np.ndarray, np.ndarray]:
+    shape = (_FRAMES_AT_ONCE, keys, len(p.matrix))
+    return np.empty(shape, np.float32), np.empty(shape, np.float32)
+
+
+def _blocks(extent: Extent, rows: slice) -> Iterator[tuple[int, int, int]]:
+    """Yields piece, first frame and number of frames of what is to be done at once."""
+    for b in range(rows.start, rows.stop):
+        for t in range(int(extent.first[b]), int(extent.length[b]), _FRAMES_AT_ONCE):
+            yield b, t, min(_FRAMES_AT_ONCE, int(extent.length[b]) - t)
+
+
+def _multiply(x: np.ndarray, matrix: np.ndarray, result: np.ndarray) -> None:
+    channels = len(matrix)
+    np.matmul(x.reshape(-1, channels), matrix, out=result.reshape(-1, channels))

@@ -1,0 +1,125 @@
+"""gru_nade's forward pass in NumPy: the readable statement of its equations; scoring runs on it, and sampling.
+
+RNN-NADE (Boulanger-Lewandowski, Bengio, Vincent 2012, arXiv:1206.6392): the keys of a frame one after another from the
+lowest up (NADE; Larochelle and Murray 2011), given a recurrent network over the frames before:
+
+    p(frame | frames before) = product over keys k of p(key k | frames before, keys below k)
+    p(key k sounds | ...) = sigmoid(h . key_kernel_k + key_bias_k + hidden_k . above_k + shared_k)
+    hidden_k = sigmoid(h . hidden_kernel + hidden_bias + sum over sounding keys j below k of below_j)
+    h = the GRU layers' outputs, one behind the other, for the frames before, of which each is a vector of K keys and
+        a 1 where the piece begins
+
+shared_k is the logit of a network that all keys share (`key_network.py`), given hidden_k . given_kernel. The GRU is
+that of `attention_forward.py`. hidden_k changes only at keys that sound, some four of 88.
+
+Weights by name, for K keys, GRU layers of U units in all, H hidden units, C channels:
+
+    gru_i/kernel, /recurrent_kernel, /bias
+    nade/hidden_kernel [U, H], /hidden_bias [H], /key_kernel [U, K], /key_bias [K]
+    nade/below [K, H], /above [H, K], /given_kernel [H, C]
+    keys/...  see `key_network.KeyParameters`
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from solferino.models.core.cpu import gru
+from solferino.models.core.cpu.row_matmul import times
+from solferino.models.core.events.event_sampling import one_thread
+from solferino.models.core.family import Weights
+from solferino.models.piano_rnn.nade import key_network
+from solferino.models.piano_rnn.nade.key_network import Extent, KeyParameters, Observed
+
+
+class Nade:
+    """The network of a set of weights.
+
+    Args:
+      weights: by name, as listed above.
+      lags: see `hparams/gru_nade.py`.
+    """
+
+    def __init__(self, weights: Weights, lags: Sequence[int]) -> None:
+        self._weights = {name: np.asarray(value, np.float32) for name, value in weights.items()}
+        self._num_layers = sum(name.endswith('/recurrent_kernel') for name in weights)
+        self._parameters = KeyParameters(*(self._weights[f'keys/{name}'] for name in KeyParameters._fields))
+        self._lags = np.array(lags, np.int32)
+        self.keys, self.channels = self._parameters.key.shape
+
+    def initial_state(self, batch: int) -> list[np.ndarray]:
+        """Of each GRU layer, zeros [batch, u]."""
+        units = [len(self._weights[f'gru_{i}/recurrent_kernel']) for i in range(self._num_layers)]
+        return [np.zeros((batch, u), np.float32) for u in units]
+
+    def advance(self, frames: np.ndarray | None, state: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Returns h [batch, U] for the next frame and the state behind it.
+
+        Args:
+          frames: the frames before, [batch, K]; None if the pieces begin.
+          state: what `advance` returned for them.
+        """
+        w = self._weights
+        x = np.zeros((len(state[0]), self.keys + 1), np.float32)
+        if frames is None:
+            x[:, -1] = 1
+        else:
+            x[:, :-1] = frames
+        outputs = []
+        for i, last in enumerate(state):
+            x = gru.advance(x, last, *(w[f'gru_{i}/{name}'] for name in ('kernel', 'recurrent_kernel', 'bias')))
+            outputs.append(x)
+        return np.concatenate(outputs, axis=1), outputs
+
+    def start(self, h: np.ndarray, numbers: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Returns what does not depend on the keys below: of `hidden` before its sigmoid [..., H], of the logits.
+
+        Args:
+          h: [..., U].
+          numbers: of the rows, see `row_matmul.times`.
+        """
+        w = self._weights
+        of_hidden = times(h, w['nade/hidden_kernel'], numbers) + w['nade/hidden_bias']
+        return of_hidden, times(h, w['nade/key_kernel'], numbers) + w['nade/key_bias']
+
+    def below(self, notes: np.ndarray) -> np.ndarray:
+        """What sounding keys add to `hidden` before its sigmoid, [..., H]; -1 is no key."""
+        return self._weights['nade/below'][notes] * (notes >= 0)[..., None]
+
+    def of_hidden(self, sums: np.ndarray, numbers: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Returns what hidden vectors, [..., H] before their sigmoid, give to the logits and to the keys' network."""
+        hidden = gru.sigmoid(sums)
+        w = self._weights
+        return times(hidden, w['nade/above'], numbers), times(hidden, w['nade/given_kernel'], numbers)
+
+    def shared(self, observed: Observed, extent: Extent, given: np.ndarray) -> np.ndarray:
+        """Returns the keys' network's logits [B, T, K]."""
+        keeps = np.ones((2, *given.shape[:2], self.channels), np.float32)
+        return key_network.logits(observed, extent, given, keeps, self._parameters, self._lags)
+
+    @property
+    def memory(self) -> int:
+        """How many frames back a key sees."""
+        return int(self._lags.max())
+
+    def logits(self, frames: np.ndarray) -> np.ndarray:
+        """Returns [T, K]: of each key of each frame of a piece, bool [T, K], given all before and below."""
+        states, state = [], self.initial_state(1)
+        for t in range(len(frames)):
+            h, state = self.advance(frames[t - 1, None] if t else None, state)
+            states.append(h[0])
+        start, logits = self.start(np.stack(states))
+        observed = key_network.observe(frames[None])
+        steps = self.below(observed.notes[0].astype(np.int64)).cumsum(axis=1)  # [T, S, H]
+        sums = start[:, None] + np.pad(steps, [(0, 0), (1, 0), (0, 0)])
+        nade, given = self.of_hidden(sums)
+        places = frames.cumsum(axis=1) - frames  # sounding keys below each
+        logits += np.take_along_axis(nade, places[:, None], axis=1)[:, 0]
+        extent = Extent(np.zeros(1, np.int32), np.full(1, len(frames), np.int32))
+        return logits + self.shared(observed, extent, given[None])[0]
+
+    def log_likelihoods(self, frames: np.ndarray) -> np.ndarray:
+        """Returns the natural log of the probability [T] of each frame of a piece, bool [T, K], given those before."""
+        with one_thread():
+            logits = self.logits(frames).astype(np.float64)
+        return -np.logaddexp(0, np.where(frames, -logits, logits)).sum(axis=1)

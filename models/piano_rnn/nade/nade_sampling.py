@@ -1,0 +1,107 @@
+"""Sampling from gru_nade: many outputs at a time, a frame at a time, within it a sounding key at a time."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from solferino.models.core.events.event_sampling import draw, one_thread
+from solferino.models.piano_rnn.nade import key_network
+from solferino.models.piano_rnn.nade.key_network import Extent, Observed
+from solferino.models.piano_rnn.nade.nade import Nade
+
+
+def sample(
+    nade: Nade,
+    primers: Sequence[np.ndarray],
+    length: int,
+    temperature: float,
+    top_k: int,
+    seed: int,
+) -> np.ndarray:
+    """Continues primers, bool [steps, K], to `length` frames; returns bool [primers, length, K].
+
+    A frame is drawn as the lowest key that sounds, then the next one above it, and so on, up to the choice that no
+    other sounds. `temperature` and `top_k` are for these choices. Output k draws its random numbers from the seed and k
+    alone.
+    """
+    with one_thread():
+        return _Sampler(nade, primers, length, seed).run(temperature, top_k)
+
+
+class _Sampler:
+    """Samples some outputs together, frame by frame."""
+
+    def __init__(self, nade: Nade, primers: Sequence[np.ndarray], length: int, seed: int) -> None:
+        self._nade = nade
+        batch, keys, steps = len(primers), nade.keys, nade.memory + 1
+        self._starts = np.array([len(primer) for primer in primers])
+        self.frames = np.zeros((batch, length, keys), bool)
+        for k, primer in enumerate(primers):
+            self.frames[k, : len(primer)] = primer
+        self._rngs = [np.random.default_rng([seed, k]) for k in range(batch)]
+        self._past = key_network.pasts(batch, keys)
+        # The frames that are still seen, the last one of them under way.
+        self._seen = key_network.unobserved(batch, steps, keys, keys)
+
+    def run(self, temperature: float, top_k: int) -> np.ndarray:
+        """See `sample`."""
+        batch, length, _ = self.frames.shape
+        state = self._nade.initial_state(batch)
+        for t in range(length):
+            h, state = self._nade.advance(self.frames[:, t - 1] if t else None, state)
+            for part in (self._seen.notes, self._seen.counts):
+                part[:, :-1] = part[:, 1:]
+            # What the keys see of the past does not depend on the frame that is still empty here.
+            past = [key_network.Past(*(part.copy() for part in past)) for past in self._past]
+            key_network.observe_next(self.frames[:, t], past, self._seen)
+            rows = np.flatnonzero(t >= self._starts)
+            if len(rows):
+                self._draw(t, rows, h[rows], temperature, top_k)
+            key_network.observe_next(self.frames[:, t], self._past, self._seen)
+        return self.frames
+
+    def _draw(self, t: int, rows: np.ndarray, h: np.ndarray, temperature: float, top_k: int) -> None:
+        """Draws frame t of the outputs `rows`."""
+        nade = self._nade
+        sums, base = nade.start(h, rows)
+        # At most one choice for each key, and that there is no other.
+        uniform = np.stack([self._rngs[k].random(nade.keys + 1) for k in rows])
+        position = np.zeros(len(rows), np.int64)  # keys below are decided
+        number = 0
+        while True:
+            logits = base + self._given_below(rows, sums, number)
+            choice = _next_key(logits, position, uniform[:, number], temperature, top_k)
+            going = choice < nade.keys
+            if not going.any():
+                return
+            rows, sums, base, uniform, choice = (x[going] for x in (rows, sums, base, uniform, choice))
+            self.frames[rows, t, choice] = True
+            self._seen.notes[rows, -1, number] = choice
+            self._seen.counts[rows, -1] = number + 1
+            sums = sums + nade.below(choice)
+            position = choice + 1
+            number += 1
+
+    def _given_below(self, rows: np.ndarray, sums: np.ndarray, number: int) -> np.ndarray:
+        """What depends on the `number` keys decided so far, [rows, K]: right for the keys above them."""
+        from_hidden, given = self._nade.of_hidden(sums, rows)
+        steps = self._seen.counts.shape[1]
+        room = np.zeros((len(rows), steps, number + 1, self._nade.channels), np.float32)
+        room[:, -1, number] = given
+        last = Extent(np.full(len(rows), steps - 1, np.int32), np.full(len(rows), steps, np.int32))
+        observed = Observed(*(part[rows] for part in self._seen))
+        return from_hidden + self._nade.shared(observed, last, room)[:, -1]
+
+
+def _next_key(
+    logits: np.ndarray, position: np.ndarray, uniform: np.ndarray, temperature: float, top_k: int
+) -> np.ndarray:
+    """Draws the lowest sounding key from `position` on; K if none sounds. All [rows], logits [rows, K]."""
+    keys = logits.shape[1]
+    logits = logits.astype(np.float64)
+    silent = np.where(np.arange(keys) < position[:, None], 0, -np.logaddexp(0, logits))
+    before = np.pad(silent.cumsum(axis=1), [(0, 0), (1, 0)])  # log-probability of silence below each key
+    scores = before.copy()
+    scores[:, :keys] += np.where(np.arange(keys) < position[:, None], -np.inf, -np.logaddexp(0, -logits))
+    labels, _ = draw(scores, uniform, temperature, top_k)
+    return labels
