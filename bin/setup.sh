@@ -126,7 +126,7 @@ imports() {
     # shellcheck disable=SC2086
     PYTHONDONTWRITEBYTECODE= TF_CPP_MIN_LOG_LEVEL=3 "$venv/bin/python" -W ignore -c 'import importlib, sys
 if sys.argv[1] == "training":
-    from solferino.models.core import runtime
+    from solferino.models.core.training import runtime
     runtime.set_up()
 for name in sys.argv[2:]:
     importlib.import_module(name)' "$1" $modules >/dev/null 2>&1 || true

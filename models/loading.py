@@ -9,7 +9,6 @@ for sequence in model.generate(num_steps=64, num_outputs=4, temperature=1.1):
 
 import dataclasses
 import logging
-import os
 import pathlib
 from typing import Any
 
@@ -21,12 +20,11 @@ from solferino.hparams.spec import Config
 from solferino.models import registry
 from solferino.models.core import settings
 from solferino.models.core.cpu import memory
-from solferino.models.core.events import event_forward
 from solferino.models.core.events.event_family import EventFamily
 from solferino.models.core.family import Family, Weights
 from solferino.models.core.generation import lengths
-from solferino.models.core.magenta import magenta_models
-from solferino.models.core.runs import bundles
+from solferino.models.core.runs import bundles, stored_models
+from solferino.models.core.runs.stored_models import StoredModel
 from solferino.models.core.storage import checkpoints
 from solferino.models.core.training import temperature
 from solferino.models.music.pieces import accents
@@ -173,88 +171,63 @@ def load(path: str | pathlib.Path, config: str | None = None, checkpoint: str | 
     Raises:
       SolferinoError: there is no model at `path`, or it is damaged or of something else; the message names the file.
     """
-    path = pathlib.Path(os.path.expanduser(path))
-    if path.suffix == '.mag' or (
-        path.is_file() and path.suffix != checkpoints.SUFFIX and not magenta_models.find(str(path))
-    ):
-        if checkpoint:
-            raise SolferinoError(f'--checkpoint={checkpoint}: {path} is one model, and no run directory.')
-        return load_bundle(path, config)
-    return load_checkpoint(path, config, checkpoint)
+    return _model(stored_models.read(str(path), checkpoint), config)
 
 
 def load_bundle(path: str | pathlib.Path, config: str | None = None) -> Model:
     """Loads a bundle file. See `load`."""
-    bundle = bundles.read(path)
-    if bundle.by_magenta:
-        family, found = _identify(bundle.settings['hparams'], bundle.weights, str(path), config or bundle.generator_id)
-    else:
-        family, found = _restore(bundle.settings, bundle.weights, str(path))
-    return Model(
-        family,
-        found,
-        bundle.weights,
-        str(path),
-        bundle.generator_id,
-        bundle.generator_description,
-        bundle.description,
-        recommended_temperature=temperature.of_record(bundle.settings),
-    )
+    return _model(stored_models.read_bundle(path), config)
 
 
 def load_checkpoint(path: str | pathlib.Path, config: str | None = None, choice: str | None = None) -> Model:
     """Loads a checkpoint file, or one of a run directory by `choice`. See `load`."""
-    prefix = magenta_models.find(str(path))
-    if prefix:
-        if choice == checkpoints.BEST:
-            raise SolferinoError(f'--checkpoint={choice}: {path} is a run of Magenta, which keeps none. Leave it out.')
-        trained = magenta_models.read(prefix)
-        family, found = _identify(trained.hparams, trained.weights, prefix, config)
-        step = magenta_models.step(prefix)
-        return Model(family, found, trained.weights, prefix, found.name, found.description, step=step)
-    if choice not in (None, checkpoints.NEWEST, checkpoints.BEST):
-        raise SolferinoError(f'checkpoint={choice!r} must be {checkpoints.NEWEST!r} or {checkpoints.BEST!r}.')
-    checkpoint = checkpoints.resolve(str(path), choice)
-    family, found = _restore(checkpoint.metadata, checkpoint.weights, checkpoint.path)
-    names = checkpoint.metadata.get('generator') or {}
+    return _model(stored_models.read_checkpoint(path, choice), config)
+
+
+def _model(stored: StoredModel, name: str | None) -> Model:
+    """Returns the model that a file holds, once its weights are those of a config."""
+    family, config = _identify(stored, name) if stored.by_magenta else _restore(stored)
     return Model(
         family,
-        found,
-        checkpoint.weights,
-        checkpoint.path,
-        names.get('id', found.name),
-        names.get('description', found.description),
-        checkpoint=checkpoints.describe(checkpoint),
-        step=checkpoint.step,
-        recommended_temperature=temperature.of_record(checkpoint.metadata),
+        config,
+        stored.weights,
+        stored.source,
+        config.name if stored.generator_id is None else stored.generator_id,
+        config.description if stored.generator_description is None else stored.generator_description,
+        stored.description,
+        stored.checkpoint,
+        stored.step,
+        temperature.of_record(stored.record),
     )
 
 
-def _restore(record: dict[str, Any], weights: Weights, source: str) -> tuple[Family, Config]:
-    """Returns whose weights these are, by their record. Raises SolferinoError if they are not."""
+def _restore(stored: StoredModel) -> tuple[Family, Config]:
+    """Returns the family and config that a model of ours names. Raises SolferinoError if its weights are of others."""
+    record, source = stored.record, stored.source
     if not isinstance(record.get('family'), str):
         raise SolferinoError(f'{source} does not say which model it holds: it is damaged or not ours.')
     family = registry.get(record['family'])
     config = settings.config_of(family.spec, record, source)
-    checkpoints.require_weights(weights, family.weight_shapes(config), source)
+    checkpoints.require_weights(stored.weights, family.weight_shapes(config), source)
     return family, config
 
 
-def _identify(hparams: dict[str, Any], weights: Weights, source: str, name: str | None) -> tuple[Family, Config]:
-    """Returns the config called `name`, or without a name the only one, that a model of Magenta fits."""
-    shapes = {weight: array.shape for weight, array in weights.items()}
+def _identify(stored: StoredModel, name: str | None) -> tuple[Family, Config]:
+    """Returns the config called `name`, or what a model of Magenta calls itself, or the only one, that it fits."""
+    name = name or stored.generator_id
+    shapes = {weight: array.shape for weight, array in stored.weights.items()}
     fitting = {}
     for family in map(registry.get, registry.FAMILIES):
         if isinstance(family, EventFamily):  # Magenta's files that can be read hold such models
             for config in family.spec.configs.values():
-                config = dataclasses.replace(config, hparams=overrides.replace(config.hparams, hparams, source))
-                encoding = family.encoding(config)
-                if event_forward.weight_shapes(config.hparams, encoding.input_size, encoding.num_classes) == shapes:
+                hparams = overrides.replace(config.hparams, stored.record['hparams'], stored.source)
+                config = dataclasses.replace(config, hparams=hparams)
+                if family.weight_shapes(config) == shapes:
                     fitting[config.name] = (family, config)
     if name is None and len(fitting) == 1:
         return next(iter(fitting.values()))
     if name not in fitting:
         called = f'does not fit a config {name!r}' if name else 'does not say which config it is of'
         remedy = f'It fits: --config={" or ".join(fitting)}.' if fitting else 'It fits none of the configs there are.'
-        raise SolferinoError(f'{source} is a model of Magenta that {called}. {remedy}')
+        raise SolferinoError(f'{stored.source} is a model of Magenta that {called}. {remedy}')
     return fitting[name]

@@ -1,6 +1,7 @@
 """Who may import whom: the arrows of WORKSPACE.md."""
 
 import ast
+import collections
 import dataclasses
 import subprocess
 import sys
@@ -22,6 +23,29 @@ FLOORS = {
     'models': 4,  # registry, loading, and the package itself
     'pipelines': 5,
     'bin': 6,
+}
+# Inside a room, a package imports from those named beside it, and a module outside all packages from any.
+PACKAGES = {
+    'models.core': {
+        'storage': '',
+        'cpu': '',
+        'layers': 'cpu',
+        'magenta': 'storage',
+        'runs': 'storage magenta',
+        'training': 'storage cpu layers runs',
+        'export': '',
+        'events': 'cpu layers export',
+        'generation': 'storage',
+    },
+    'models.music': {
+        'reading': '',
+        'pieces': 'reading',
+        'encodings': '',
+        'pictures': 'pieces',
+        'grooves': '',
+    },
+    'models.piano_rnn': {'attention': '', 'nade': ''},
+    'models.rbm': {'chains': ''},
 }
 # Notes and settings are for every tool to use, also without any of these installed.
 LIGHT = ('hparams', 'models.music')
@@ -81,6 +105,12 @@ def room(module: str) -> str:
     return max((key for key in FLOORS if f'{module}.'.startswith(f'{key}.')), key=len)
 
 
+def _package(module: str, within: str) -> str:
+    """The package of `within` that a module lies in, '' if it lies in none."""
+    parts = module.removeprefix(f'{within}.').split('.') if module.startswith(f'{within}.') else ['']
+    return parts[0] if parts[0] in PACKAGES[within] else ''
+
+
 ALL = [found for source in MODULES for found in imports(source)]
 
 
@@ -106,6 +136,31 @@ def test_imports_point_down():
         if own(found.target) and FLOORS[room(own(found.target))] > FLOORS[room(found.source)]
     ]
     assert not wrong
+
+
+def test_packages_of_a_room_import_those_named_beside_them():
+    wrong = []
+    for within, packages in PACKAGES.items():
+        there = {path.parent.name for path in (ROOT / within.replace('.', '/')).glob('*/__init__.py')}
+        assert there == set(packages), within
+        for found in ALL:
+            one, other = (_package(name, within) for name in (found.source, own(found.target)))
+            if one and other and one != other and other not in packages[one].split():
+                wrong.append(str(found))
+    assert not wrong
+
+
+def test_a_room_can_be_seen_at_once():
+    """Names at a level: few enough to read; `bin` has one for each command."""
+    names = collections.Counter(name.rpartition('.')[0] for name in MODULES)
+    assert not {room: number for room, number in names.items() if number > 18 and room not in ('', 'bin')}
+
+
+def test_a_module_name_has_one_role():
+    """Each family has a `family.py`, and hyperparameters have the name of their network; else no name is two things."""
+    paths = [path.relative_to(ROOT) for path in MODULES.values() if path.name not in ('__init__.py', 'family.py')]
+    counted = collections.Counter(path.stem for path in paths if path.parts[0] != 'hparams')
+    assert not {name for name, number in counted.items() if number > 1}
 
 
 def test_families_do_not_import_each_other():

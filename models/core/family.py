@@ -1,7 +1,16 @@
 """The contract of a family: all that the trainer, the pipelines and the binaries know about it.
 
-A family is one object, held by `solferino.models.registry`. Its module imports TensorFlow only inside `model`, so
-that pipelines and generation need not pay for it.
+A family is one object, held by `solferino.models.registry`: a subclass of `Family` with a `spec`. Four classes say what
+it does, in the order of the road; what must be written stands first in each, and there is an example of all of it in
+`tests/models/core/toy_family.py`:
+
+    MakingExamples  examples, to_sequence
+    Modelling       features, encode, weight_shapes, model
+    Generating      parse_primer, generate, log_likelihood
+    Showing         draw
+
+Every method takes the config whose hparams and extraction are in force. Modules of families import TensorFlow only
+inside functions, so that pipelines and generation need not wait for it.
 """
 
 import abc
@@ -58,11 +67,8 @@ class Beat(NamedTuple):
     metre: tuple[int, int] | None
 
 
-class Family(abc.ABC):
-    """See the module's docstring; every method takes the config whose hparams and extraction are in force.
-
-    What is not abstract here, some families do not have.
-    """
+class MakingExamples(abc.ABC):
+    """Music to training examples: what <family>_create_dataset does, and how a dataset is shown."""
 
     spec: FamilySpec
 
@@ -70,17 +76,17 @@ class Family(abc.ABC):
     def examples(self, piece: Piece, config: Any, reject: Reject) -> Iterator[Example]:
         """Yields the examples of an unquantized piece of music, in order, calling `reject` for what is left out."""
 
-    def to_dense(self, example: Example, config: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Returns Magenta's dense form: float32 inputs [steps, input_size] and int64 labels [steps]."""
-        raise SolferinoError(f'The examples of {self.spec.name} have no dense form: Magenta has no such model.')
-
-    def from_dense(self, inputs: np.ndarray, labels: np.ndarray, config: Any) -> Example:
-        """Inverse of `to_dense`. Raises ValueError if the arrays are not of this config's encoding."""
-        raise ValueError('it is an example for Magenta')
+    @abc.abstractmethod
+    def to_sequence(self, example: Example, config: Any) -> Any:
+        """Returns the music of a stored example as a NoteSequence; its tempo, which no example has, is made up."""
 
     def num_steps(self, example: Example, config: Any) -> int:
         """Length of a stored example in steps, for the table of create_dataset."""
         return max(len(array) for array in example.values())
+
+    def steps_per_quarter(self, config: Any) -> float:
+        """The grid of the music that `to_sequence` returns, at the tempo that it has there."""
+        return config.steps_per_quarter
 
     def traits(self, example: Example, config: Any) -> Mapping[str, int]:
         """What is counted in each example for `learn`: how often each thing occurs."""
@@ -103,13 +109,19 @@ class Family(abc.ABC):
         """
         return config, {}
 
-    @abc.abstractmethod
-    def to_sequence(self, example: Example, config: Any) -> Any:
-        """Returns the music of a stored example as a NoteSequence; its tempo, which no example has, is made up."""
+    def to_dense(self, example: Example, config: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Returns Magenta's dense form: float32 inputs [steps, input_size] and int64 labels [steps]."""
+        raise SolferinoError(f'The examples of {self.spec.name} have no dense form: Magenta has no such model.')
 
-    def steps_per_quarter(self, config: Any) -> float:
-        """The grid of the music that `to_sequence` returns, at the tempo that it has there."""
-        return config.steps_per_quarter
+    def from_dense(self, inputs: np.ndarray, labels: np.ndarray, config: Any) -> Example:
+        """Inverse of `to_dense`. Raises ValueError if the arrays are not of this config's encoding."""
+        raise ValueError('it is an example for Magenta')
+
+
+class Modelling(abc.ABC):
+    """Examples to a trained model: what <family>_train does."""
+
+    spec: FamilySpec
 
     @abc.abstractmethod
     def features(self, config: Any) -> Mapping[str, Feature]:
@@ -119,13 +131,6 @@ class Family(abc.ABC):
     def encode(self, example: Example, config: Any) -> Example:
         """Turns a stored example into the arrays that the model takes."""
 
-    def events(self, example: Example, config: Any) -> Events | None:
-        """A stored example as the events that the loss is the mean of; None where the model predicts no such events.
-
-        What a table of which event follows which would make of them is what the model is held beside.
-        """
-        return None
-
     @abc.abstractmethod
     def weight_shapes(self, config: Any) -> Mapping[str, tuple[int, ...]]:
         """The shapes of a model's weights, all of them float32, by name."""
@@ -134,9 +139,41 @@ class Family(abc.ABC):
     def model(self, config: Any, seed: int) -> Any:
         """Returns a new `solferino.models.core.layers.trainable.Trainable` (this imports TensorFlow)."""
 
+    def events(self, example: Example, config: Any) -> Events | None:
+        """A stored example as the events that the loss is the mean of; None where the model predicts no such events.
+
+        What a table of which event follows which would make of them is what the model is held beside.
+        """
+        return None
+
+
+class Generating(abc.ABC):
+    """A trained model to music: what <family>_generate does."""
+
+    spec: FamilySpec
+
     @abc.abstractmethod
     def parse_primer(self, flag: str, text: str, config: Any) -> Any:
         """Reads the text of one of the spec's primer flags. Raises SolferinoError that says what is wrong with it."""
+
+    @abc.abstractmethod
+    def generate(self, weights: Weights, config: Any, primers: Sequence[Any], options: Any) -> list[Any]:
+        """Returns a NoteSequence for each primer (a NoteSequence, an event sequence, None for the default).
+
+        The length is `options.num_steps`, whatever else they say about it.
+        """
+
+    @abc.abstractmethod
+    def log_likelihood(self, weights: Weights, config: Any, sequence: Any) -> float:
+        """Natural log of the probability of the events after the first, of a NoteSequence or an event sequence."""
+
+    def primer_steps(self, primer: Any, config: Any, options: Any) -> int:
+        """How many steps of an output are a primer's, None for the default; 0 where outputs do not begin with it."""
+        return 0
+
+    def steps_per_second(self, config: Any, options: Any, qpm: float) -> float:
+        """How many steps of generated music a second takes at a tempo in quarters a minute."""
+        return float(qpm / 60 * config.steps_per_quarter)
 
     def chosen(self, piece: Piece, config: Any) -> Piece:
         """Returns a piece that generation is given with those of its notes alone that the model takes."""
@@ -176,21 +213,6 @@ class Family(abc.ABC):
             told.append(f'of {silence:.3g} s of silence before it, {kept:.3g} s are kept')
         return told
 
-    @abc.abstractmethod
-    def generate(self, weights: Weights, config: Any, primers: Sequence[Any], options: Any) -> list[Any]:
-        """Returns a NoteSequence for each primer (a NoteSequence, an event sequence, None for the default).
-
-        The length is `options.num_steps`, whatever else they say about it.
-        """
-
-    def steps_per_second(self, config: Any, options: Any, qpm: float) -> float:
-        """How many steps of generated music a second takes at a tempo in quarters a minute."""
-        return float(qpm / 60 * config.steps_per_quarter)
-
-    def primer_steps(self, primer: Any, config: Any, options: Any) -> int:
-        """How many steps of an output are a primer's, None for the default; 0 where outputs do not begin with it."""
-        return 0
-
     def marks(self, sequence: Any, primer: Any, config: Any, options: Any) -> Marks:
         """What of a generated NoteSequence was given to the model: all from the beginning until the primer ends."""
         if primer is None or options.exclude_primer:
@@ -198,9 +220,26 @@ class Family(abc.ABC):
         steps = self.primer_steps(primer, config, options)
         return Marks(steps / self.steps_per_second(config, options, _qpm(sequence)))
 
+
+class Showing(abc.ABC):
+    """Models and their music for people and for other programs."""
+
+    spec: FamilySpec
+
     @abc.abstractmethod
-    def log_likelihood(self, weights: Weights, config: Any, sequence: Any) -> float:
-        """Natural log of the probability of the events after the first, of a NoteSequence or an event sequence."""
+    def draw(self, sequence: Any, config: Any, marks: Marks = NO_MARKS) -> Any:
+        """Returns a matplotlib Figure of a NoteSequence, with what `marks` tells shown."""
+
+    def plots(self, config: Any) -> Collection[str]:
+        """Those of the spec's `plots` in which a model of this config has something to show."""
+        return self.spec.plots
+
+    def plot(self, name: str, weights: Weights, config: Any, sequence: Any, options: Any) -> Mapping[str, Any]:
+        """Returns matplotlib Figures by name of how a model sees a NoteSequence that it generated with `options`.
+
+        `name` is one of `plots`. The primer is part of the sequence, as the model has seen it.
+        """
+        return {}
 
     def export(self, weights: Weights, config: Any, format: str, folder: pathlib.Path) -> None:
         """Writes a model for other programs into the empty `folder`.
@@ -218,20 +257,9 @@ class Family(abc.ABC):
                 '--format=savedmodel writes one for TensorFlow.'
             )
 
-    @abc.abstractmethod
-    def draw(self, sequence: Any, config: Any, marks: Marks = NO_MARKS) -> Any:
-        """Returns a matplotlib Figure of a NoteSequence, with what `marks` tells shown."""
 
-    def plots(self, config: Any) -> Collection[str]:
-        """Those of the spec's `plots` in which a model of this config has something to show."""
-        return self.spec.plots
-
-    def plot(self, name: str, weights: Weights, config: Any, sequence: Any, options: Any) -> Mapping[str, Any]:
-        """Returns matplotlib Figures by name of how a model sees a NoteSequence that it generated with `options`.
-
-        `name` is one of `plots`. The primer is part of the sequence, as the model has seen it.
-        """
-        return {}
+class Family(MakingExamples, Modelling, Generating, Showing):
+    """All that a family is. What is abstract each must write; the rest has a default, which is right for most."""
 
 
 def _qpm(sequence: Any) -> float:

@@ -9,12 +9,12 @@ _CALL = """
 import logging
 import numpy as np
 logging.basicConfig(level=logging.INFO, format='%(message)s')
-from solferino.models.core import fused
+from solferino.models.core.cpu import layer_kernels
 for size in (1, 2):
     sums = np.zeros((size, 3), np.float32)
-    fused.add_rows(np.ones((4, 3), np.float32), np.zeros((size, 2), np.int32), sums)
+    layer_kernels.add_rows(np.ones((4, 3), np.float32), np.zeros((size, 2), np.int32), sums)
     assert (sums == 2).all()
-fused.add_rows_gradient(sums, np.zeros((2, 2), np.int32), np.zeros((4, 3), np.float32))
+layer_kernels.add_rows_gradient(sums, np.zeros((2, 2), np.int32), np.zeros((4, 3), np.float32))
 """
 
 
