@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import importlib.util
 import re
 from pathlib import Path
 from unittest import mock
@@ -62,3 +63,16 @@ def _flags(name):
     with mock.patch.object(command, 'run', lambda doc, define, *_, **__: define(values)):
         importlib.import_module(f'solferino.bin.{name}').console_entry_point()
     return {*values, 'help', 'flagfile', 'log', 'runner', 'no_such_flag'}
+
+
+def test_the_map_names_the_modules_that_there_are():
+    """WORKSPACE.md names every module of the library below its room, and none that has gone; so does setup.sh."""
+    text = (ROOT / 'WORKSPACE.md').read_text()
+    named = {path.split('/')[-1] for path in re.findall(r'`([\w/]+\.(?:py|js|sh))`', text)}
+    there = {p.name for p in [*PYTHON, *ROOT.glob('*.py'), *ROOT.glob('bin/*.sh'), *ROOT.glob('models/**/*.js')]}
+    assert {name for name in named if not name.startswith('_')} <= there
+    core = {p.name for p in (ROOT / 'models').rglob('*.py') if p.name != '__init__.py'}
+    assert core <= named
+    imported = re.findall(r'solferino(?:\.\w+){2,}', (ROOT / 'bin/setup.sh').read_text())
+    assert len(imported) > 5
+    assert not [name for name in imported if importlib.util.find_spec(name) is None]

@@ -65,8 +65,9 @@ def read(path: str | pathlib.Path) -> Bundle:
     finite.
     """
     path = pathlib.Path(os.path.expanduser(path))
-    if not path.is_file():
+    if not path.exists():
         raise SolferinoError(f'There is no bundle {path}.')
+    files.require_regular(str(path))
     if path.stat().st_size > MAX_BYTES:
         raise SolferinoError(f'{path} is not a bundle: it is larger than any ({path.stat().st_size} bytes).')
     try:

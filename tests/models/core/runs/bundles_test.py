@@ -1,6 +1,7 @@
 """Bundles come back as they were saved; anything else is refused with the file's name."""
 
 import dataclasses
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -93,3 +94,11 @@ def test_no_truncation_passes_for_another_model(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SolferinoError, match='There is no bundle'):
         bundles.read(tmp_path / 'none.mag')
+
+
+def test_what_is_no_regular_file_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # names of sockets are short
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind('x.mag')
+        with pytest.raises(SolferinoError, match=r'x\.mag is a socket or a device, not a regular file'):
+            bundles.read('x.mag')
