@@ -48,7 +48,10 @@ def define(fv: flags.FlagValues, spec: FamilySpec) -> None:
     text(
         'config',
         spec.default_config,
-        f'{spec.config_help()} If it is not given, the config that the run directory or the dataset was made with.',
+        f'{spec.config_help()} If it is not given, the config that the run directory or the dataset was made with. '
+        'What each reached on music held out, in which time, with --run_dir, --sequence_example_file and --eval_file '
+        'beside these flags:\n\n'
+        f'{spec.benchmark_help()}',
     )
     text(
         'hparams', '', 'Hyperparameters that differ from those of the config: "batch_size=64,rnn_layer_sizes=[64,64]".'

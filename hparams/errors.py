@@ -6,4 +6,11 @@ class SolferinoError(Exception):
 
     The message says what is wrong, in which file or flag, and what to do. Binaries print it without a
     traceback and exit with code 1; anything else that escapes is a defect of ours.
+
+    >>> from solferino.models import SolferinoError, load
+    >>> try:
+    ...     load('nothing.mag')
+    ... except SolferinoError as error:
+    ...     print(error)
+    There is no bundle nothing.mag.
     """

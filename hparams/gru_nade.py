@@ -1,4 +1,7 @@
-"""Hyperparameters of gru_nade: the keys of a frame jointly, from a recurrent network over the frames before."""
+"""Hyperparameters of gru_nade: the keys of a frame jointly, from a recurrent network over the frames before.
+
+The config, with what it costs and reaches, is in piano_rnn.py.
+"""
 
 import dataclasses
 

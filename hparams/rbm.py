@@ -5,7 +5,7 @@ Train `chords` on the music of a folder of MIDI files:
     rbm_create_dataset --config=chords --input=notes.tfrecord --output_dir=data
     rbm_train --sequence_example_file=data/training_note_states.tfrecord --run_dir=run --num_training_steps=3000
 
-Cost and scores to expect are in docs/benchmarks.
+What each config costs and reaches stands beside it, as its `benchmark`.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ from solferino.hparams.reasons import (
     TOO_MANY_STEPS,
 )
 from solferino.hparams.rnn_rbm import MOST, MOST_GIBBS_STEPS, RnnRbmHparams
-from solferino.hparams.spec import Config, FamilySpec, Listening, architecture, midi_option, option
+from solferino.hparams.spec import Benchmark, Config, FamilySpec, Listening, architecture, midi_option, option
 
 
 @dataclasses.dataclass(frozen=True)
@@ -202,12 +202,17 @@ SPEC = FamilySpec(
     name='rbm',
     records='note_states',
     configs={
-        # A bar less a step, 50 hidden units: chords and how they are broken. 3,000 steps with decay_steps=3000 on 5,060
-        # windows of chorales and hymns: a minute of a core, log-likelihood of held-out ones -9.5 nats a step.
+        # A bar less a step, 50 hidden units: chords and how they are broken.
         'chords': RbmConfig(
             name='chords',
             description='Restricted Boltzmann machine of 15 steps of notes.',
             advice='15 steps of a 16th at once, nearly a bar: for chords and how they are broken',
+            benchmark=Benchmark(
+                command='rbm_train --config=chords --preset=two_minutes',
+                score='5.256 nats a step by pseudo-likelihood, chorales held out',
+                time='176 s (171 s of one core)',
+                page='docs/benchmarks/presets.md',
+            ),
             steps_per_quarter=4,
             hparams=RbmHparams(),
             extraction=RbmExtraction(),
@@ -218,6 +223,12 @@ SPEC = FamilySpec(
             name='phrases',
             description='Restricted Boltzmann machine of 128 steps of notes.',
             advice='128 steps, eight bars, at once: for much music of one kind',
+            benchmark=Benchmark(
+                command='rbm_train --config=phrases --num_training_steps=1000 --eval_frequency=100',
+                score='9.340 nats a step by pseudo-likelihood, chorales held out',
+                time='385 s (140 s of one core)',
+                page='docs/benchmarks/presets.md',
+            ),
             steps_per_quarter=4,
             hparams=RbmHparams(num_timesteps=128, hidden_units=64),
             extraction=RbmExtraction(),
@@ -229,6 +240,12 @@ SPEC = FamilySpec(
             name='frame',
             description='Restricted Boltzmann machine of the keys that sound together.',
             advice='one step: which keys sound together, and nothing of time',
+            benchmark=Benchmark(
+                command='make benchmark-pianoroll DATA=../shared/data/pianoroll_benchmark ONLY=frame:jsb',
+                score='7.452 nats a step, test data of JSB Chorales (published: 7.43)',
+                time='7.8 min of one core',
+                page='docs/benchmarks/piano_rolls.md',
+            ),
             steps_per_quarter=4,
             hparams=RbmHparams(
                 batch_size=16, num_timesteps=1, hidden_units=200, persistent=True, cd_steps=5, chains=256
@@ -241,6 +258,12 @@ SPEC = FamilySpec(
             name='rnn_rbm',
             description='Restricted Boltzmann machine of the keys that sound together, given those before.',
             advice='one step, given all before: for music that goes on after a primer',
+            benchmark=Benchmark(
+                command='rbm_train --config=rnn_rbm --preset=ten_minutes',
+                score='2.633 nats a step by pseudo-likelihood, chorales held out',
+                time='206 s (192 s of one core)',
+                page='docs/benchmarks/presets.md',
+            ),
             steps_per_quarter=4,
             hparams=RnnRbmHparams(),
             extraction=RbmExtraction(lowest_pitch=21, highest_pitch=108, articulation=False, example_windows=128),

@@ -1,4 +1,7 @@
-"""Hyperparameters of the RNN-RBM, the rbm family's machine with a memory of the frames before."""
+"""Hyperparameters of the RNN-RBM, the rbm family's machine with a memory of the frames before.
+
+The config, with what it costs and reaches, is in rbm.py.
+"""
 
 import dataclasses
 

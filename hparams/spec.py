@@ -12,6 +12,26 @@ from solferino.hparams.presets import Preset
 
 
 @dataclasses.dataclass(frozen=True)
+class Benchmark:
+    """What a training cost and reached, measured once on real music.
+
+    Attributes:
+      command: trains it, with --run_dir, --sequence_example_file and --eval_file beside what is here.
+      score: of music held out, the unit, the music, and what it stands beside.
+      time: of the training, on a machine with two cores.
+      page: where the figures and how they were measured are.
+    """
+
+    command: str
+    score: str
+    time: str
+    page: str
+
+    def __str__(self) -> str:
+        return f'{self.score}, in {self.time}: {self.command} ({self.page})'
+
+
+@dataclasses.dataclass(frozen=True)
 class Config:
     """One named way to set a family up: `--config=name`.
 
@@ -24,6 +44,7 @@ class Config:
       learned: what the model must know of the training examples before it is made (a vocabulary), a frozen dataclass;
         `Family.learn` fills it in, and it is stored with the config. None if there is nothing.
       advice: for a musician who chooses a config, what it learns and when to take it.
+      benchmark: what it costs and reaches; all that the registry knows have one.
     """
 
     name: str
@@ -33,6 +54,7 @@ class Config:
     extraction: Any
     learned: Any = dataclasses.field(default=None, kw_only=True)
     advice: str = dataclasses.field(default='', kw_only=True)
+    benchmark: Benchmark | None = dataclasses.field(default=None, kw_only=True)
 
     def for_evaluation(self) -> Self:
         """The config for the examples to evaluate on: without what only multiplies training examples."""
@@ -91,6 +113,10 @@ class FamilySpec:
     def config_help(self) -> str:
         """The configs, and what each is, as the help of `--config`."""
         return 'One of: ' + '; '.join(f'{name} ({config.advice})' for name, config in self.configs.items()) + '.'
+
+    def benchmark_help(self) -> str:
+        """What each config costs and reaches, a paragraph each."""
+        return '\n\n'.join(f'{name}: {config.benchmark}' for name, config in self.configs.items() if config.benchmark)
 
     def config(self, name: str | None) -> Config:
         """Returns the config called `name` (None: the default). Raises SolferinoError that lists the valid names."""

@@ -1,29 +1,44 @@
-"""Trained models, loaded from a bundle or a run directory, and their music as files.
+"""Trained models in Python: load one, generate music with it, score music, write music as MIDI.
 
-from solferino.models import load, write_midi
+What `__all__` names is public, with the attributes and methods of `Model` that have no underscore: it keeps its
+names, arguments and meaning, and CHANGELOG.md tells of every change. So do the commands and the files they write.
+All else in `solferino` is ours and may change any day: its modules, and what `Model.family` and `Model.config` are.
+Music is a NoteSequence of note-seq. What a user can mend is raised as `SolferinoError`.
 
-write_midi(load('drums.mag').generate()[0], 'drums.mid')
+>>> from solferino.models import load, write_midi
+>>> model = load('drums.mag')
+>>> beats = model.generate(num_bars=2, num_outputs=4, seed=1)
+>>> write_midi(beats[0], 'beat.mid')
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from solferino.models.music import lean_note_seq
 
 if TYPE_CHECKING:
-    from solferino.models.loading import Model
+    from solferino.hparams.errors import SolferinoError
+    from solferino.models.core.generation.midi_files import write_midi
+    from solferino.models.loading import Model, load
 
-lean_note_seq.install()  # before anything below imports of note_seq what it needs
+__all__ = ['Model', 'SolferinoError', 'load', 'write_midi']
+
+# Where each is. It is imported when it is asked for: `import solferino.models` needs neither NumPy nor note_seq.
+_HOMES = {
+    'Model': 'solferino.models.loading',
+    'SolferinoError': 'solferino.hparams.errors',
+    'load': 'solferino.models.loading',
+    'write_midi': 'solferino.models.core.generation.midi_files',
+}
+
+lean_note_seq.install()  # before anything imports of note_seq what it needs
 
 
-def load(path: Any, config: str | None = None, checkpoint: str | None = None) -> 'Model':
-    """Loads a bundle (`drums.mag`) or a run directory. See `solferino.models.loading.load`."""
-    from solferino.models import loading  # imports NumPy and note_seq, which `import solferino.models` need not
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    return getattr(importlib.import_module(_HOMES[name]), name)
 
-    return loading.load(path, config, checkpoint)
 
-
-def write_midi(sequence: Any, path: Any) -> None:
-    """Writes a NoteSequence as a MIDI file. See `solferino.models.core.generation.midi_files.write`."""
-    from solferino.models.core.generation import midi_files
-
-    midi_files.write(sequence, path)
+def __dir__() -> list[str]:
+    return __all__

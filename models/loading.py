@@ -44,6 +44,10 @@ class Model:
       generator_id, generator_description: what it calls itself.
       description: what its maker wrote about it.
       recommended_temperature: at which its music is most like the music held out from training; None if unknown.
+
+    >>> model = load('drums.mag')
+    >>> model.generator_id, model.recommended_temperature
+    ('drum_kit', 0.9)
     """
 
     family: Family
@@ -59,7 +63,11 @@ class Model:
 
     @property
     def name(self) -> str:
-        """For names of files: that of its bundle, or of its config and the step."""
+        """For names of files: that of its bundle, or of its config and the step.
+
+        >>> load('drums.mag').name, load('run').name
+        ('drums', 'drum_kit-1000')
+        """
         return pathlib.Path(self.source).stem if self.step is None else f'{self.config.name}-{self.step}'
 
     def generate(self, primer: Any = None, num_outputs: int = 1, **options: Any) -> list[Any]:
@@ -77,11 +85,26 @@ class Model:
 
         Raises:
           SolferinoError: a primer or an option that cannot be used.
+
+        >>> model = load('drums.mag')
+        >>> beats = model.generate(num_outputs=4, num_bars=2, temperature='auto', accents=True, seed=1)
+        >>> len(beats), beats[0].total_time <= 4.0  # seconds
+        (4, True)
+
+        To go on from a file for two bars more:
+
+        >>> from note_seq import midi_io
+        >>> two_bars = midi_io.midi_file_to_note_sequence('beat.mid')
+        >>> [longer] = model.generate(two_bars, num_bars=4)
         """
         return self.generate_with(self.options(primer, **options), primer, num_outputs)
 
     def options(self, primer: Any = None, **options: Any) -> Any:
-        """Returns the family's GenerateOptions with `options`, as `generate` takes them; the length is in steps."""
+        """Returns the family's GenerateOptions with `options`, as `generate` takes them; the length is in steps.
+
+        >>> load('drums.mag').options(num_bars=2, seed=1).num_steps
+        32
+        """
         if options.get('temperature') == generation.AUTO:
             options['temperature'] = self.auto_temperature()
         chosen = generation.replace(self.family.spec.generation, **options)
@@ -92,7 +115,13 @@ class Model:
         return lengths.in_steps(self.family, self.config, primer, chosen)
 
     def generate_with(self, options: Any, primer: Any, num_outputs: int) -> list[Any]:
-        """As `generate`, with what `options` returned."""
+        """As `generate`, with what `options` returned: for several batches with the same options.
+
+        >>> model = load('drums.mag')
+        >>> options = model.options(num_bars=2, seed=1)
+        >>> model.generate_with(options, None, num_outputs=2) == model.generate(num_outputs=2, num_bars=2, seed=1)
+        True
+        """
         if num_outputs < 1:
             raise SolferinoError(f'--num_outputs={num_outputs} must be at least 1.')
         memory.require(
@@ -119,14 +148,23 @@ class Model:
             _log.warning('%s: %s.', pathlib.Path(music.filename).name or 'The primer', '; '.join(told))
 
     def seconds(self, options: Any, primer: Any = None) -> float:
-        """How long the music is that `generate_with` makes, if `options.num_steps` says it."""
+        """How long the music is that `generate_with` makes, if `options.num_steps` says it.
+
+        >>> model = load('drums.mag')
+        >>> model.seconds(model.options(num_bars=2, qpm=120.0))
+        4.0
+        """
         rate = self.family.steps_per_second(
             self.config, options, lengths.tempo(self.family, self.config, primer, options)
         )
         return float(options.num_steps / rate)
 
     def auto_temperature(self) -> float:
-        """Returns the recommended temperature, or the family's default, and says so, if the model carries none."""
+        """Returns the recommended temperature, or the family's default, and says so, if the model carries none.
+
+        >>> load('drums.mag').auto_temperature()
+        0.9
+        """
         if self.recommended_temperature is not None:
             return self.recommended_temperature
         default: float = self.family.spec.generation.temperature
@@ -143,13 +181,21 @@ class Model:
         """Returns the log-probability in nats of the events after the first of a NoteSequence or an event sequence.
 
         An event sequence is scored as it stands, trailing silence included.
+
+        >>> model = load('drums.mag')
+        >>> likeliest = max(model.generate(num_outputs=10, num_bars=2), key=model.log_likelihood)
         """
         if isinstance(sequence, music_pb2.NoteSequence):
             pieces.require(sequence)
         return self.family.log_likelihood(self.weights, self.config, sequence)
 
     def save_bundle(self, path: str | pathlib.Path, description: str = '') -> None:
-        """Writes the model as one `.mag` file; raises SolferinoError if something else than a bundle has the name."""
+        """Writes the model as one `.mag` file; raises SolferinoError if something else than a bundle has the name.
+
+        >>> load('run').save_bundle('mine.mag', description='My own drums.')
+        >>> load('mine.mag').description
+        'My own drums.'
+        """
         record = settings.record_of(self.family.spec, self.config)
         if self.recommended_temperature is not None:
             record[temperature.KEY] = self.recommended_temperature
@@ -170,6 +216,12 @@ def load(path: str | pathlib.Path, config: str | None = None, checkpoint: str | 
 
     Raises:
       SolferinoError: there is no model at `path`, or it is damaged or of something else; the message names the file.
+
+    >>> from solferino.models import load
+    >>> load('drums.mag').generator_id
+    'drum_kit'
+    >>> load('run', checkpoint='newest').step
+    1000
     """
     return _model(stored_models.read(str(path), checkpoint), config)
 

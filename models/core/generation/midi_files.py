@@ -17,12 +17,16 @@ from solferino.models.core.storage.files import MIDI, atomic_write
 _log = logging.getLogger(__name__)
 
 
-def write(sequence: music_pb2.NoteSequence, path: str | os.PathLike[str]) -> None:
-    """Writes a sequence as the MIDI file `path`, whole or not at all; a missing folder is made.
+def write_midi(sequence: music_pb2.NoteSequence, path: str | os.PathLike[str]) -> None:
+    """Writes a NoteSequence as the MIDI file `path`, whole or not at all; a missing folder is made.
 
     Raises:
       SolferinoError: the file cannot be written, something else than MIDI has its name, or the music is nothing that
         MIDI can tell.
+
+    >>> from solferino.models import load, write_midi
+    >>> for number, beat in enumerate(load('drums.mag').generate(num_outputs=2), start=1):
+    ...     write_midi(beat, f'beats/{number}.mid')
     """
     path = Path(os.path.expanduser(path))
     try:
