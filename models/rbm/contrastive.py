@@ -84,7 +84,7 @@ def gibbs(hidden: tf.Tensor, parameters: Parameters, steps: int, seed: tf.Tensor
     On a processor TensorFlow takes three times as long for the random numbers as for the products: there it is
     `gibbs.sample_from_hidden`. No gradient flows through the result.
     """
-    if recurrent_ops.on_processor():
+    if recurrent_ops.on_cpu():
         run = functools.partial(passes.sample_from_hidden, steps=steps)
         visible, last, sums = tf.numpy_function(run, [hidden, *parameters, seed], [tf.float32] * 3)
         visible = tf.ensure_shape(visible, [None, parameters.weights.shape[0]])

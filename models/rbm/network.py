@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from solferino.hparams.rbm import RbmHparams
-from solferino.models.core.layers.moving_averages import RunningMeans
+from solferino.models.core.layers.moving_averages import MovingAverages
 from solferino.models.core.layers.trainable import Metrics, Trainable, learning_rate
 from solferino.models.rbm import contrastive
 from solferino.models.rbm.chains import ais
@@ -57,7 +57,7 @@ class Rbm(Trainable):
         self._visible_bias.assign(visible_bias)
         self._hidden_bias = self.add_weight(name='hidden_bias', shape=(hidden,), initializer='zeros')
         named = {'weights': self._weights, 'visible_bias': self._visible_bias, 'hidden_bias': self._hidden_bias}
-        self._averages = RunningMeans(self, named, hparams.averaging)
+        self._averages = MovingAverages(self, named, hparams.averaging)
         # Of a chain the hidden states are enough to go on from, and far fewer than the visible ones.
         self._state: dict[str, Any] = {}
         if hparams.persistent:
@@ -78,11 +78,11 @@ class Rbm(Trainable):
     @property
     def parameters(self) -> Parameters:
         """The running means of the weights and biases as tensors."""
-        return _parameters(self._averages.means)
+        return _parameters(self._averages.weights)
 
     def named_weights(self) -> dict[str, Any]:
         """See Trainable: the running means."""
-        return self._averages.means
+        return self._averages.weights
 
     def named_optimizer_state(self) -> dict[str, Any]:
         """See Trainable: with the weights that the optimizer moves, the persistent chains and the activity."""
@@ -139,7 +139,7 @@ class Rbm(Trainable):
 
     def thorough(self, values: Mapping[str, float]) -> dict[str, float]:
         """See Trainable: the log-likelihood in nats a step, with its confidence interval."""
-        weights, visible_bias, hidden_bias = (mean.numpy() for mean in self._averages.means.values())
+        weights, visible_bias, hidden_bias = (average.numpy() for average in self._averages.weights.values())
         z = ais.best_log_partition(weights, visible_bias, hidden_bias, self._base_bias)
         steps = self._hparams.num_timesteps
         likelihood = {

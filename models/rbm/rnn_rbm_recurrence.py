@@ -20,13 +20,13 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from solferino.models.core.cpu import gru
-from solferino.models.core.cpu.row_matmul import times
+from solferino.models.core.cpu.row_matmul import matmul
 from solferino.models.core.family import Weights
 
 
 def tanh_cell(frames: np.ndarray, state: np.ndarray, weights: Mapping[str, np.ndarray]) -> np.ndarray:
     """u_t = tanh(v_t . kernel + u_{t-1} . recurrent_kernel + bias), the paper's; bias is [U]."""
-    sums = times(frames, weights['kernel']) + times(state, weights['recurrent_kernel'])
+    sums = matmul(frames, weights['kernel']) + matmul(state, weights['recurrent_kernel'])
     return np.tanh(sums + weights['bias'])
 
 
@@ -82,8 +82,8 @@ class Recurrence:
         """The visible biases [R, V] and hidden biases [R, H] of the next frame."""
         w = self._weights
         return (
-            w['visible_bias'] + times(state, w['state_to_visible']),
-            w['hidden_bias'] + times(state, w['state_to_hidden']),
+            w['visible_bias'] + matmul(state, w['state_to_visible']),
+            w['hidden_bias'] + matmul(state, w['state_to_hidden']),
         )
 
     def advance(self, frames: np.ndarray, state: np.ndarray) -> np.ndarray:

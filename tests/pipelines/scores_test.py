@@ -232,7 +232,7 @@ def test_endless_scores_cost_only_themselves(tmp_path):
 def test_neither_note_seq_nor_protobuf_is_loaded_for_scores():
     program = """if True:
         import sys
-        from solferino.models.music import abc_tunes, musicxml
+        from solferino.models.music.reading import abc_tunes, musicxml
         abc_tunes.read(b'X:1\\nK:C\\nC')
         print(*{'note_seq.protobuf', 'google.protobuf', 'pretty_midi'} & set(sys.modules))
     """

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from solferino.hparams.event_rnn import EventRnnHparams
-from solferino.models.core.cpu.row_matmul import times_blocks
+from solferino.models.core.cpu.row_matmul import matmul_blocks
 from solferino.models.core.family import Weights
 from solferino.models.music.encodings.event_encodings import Inputs
 
@@ -101,7 +101,7 @@ class Forward:
 
     def logits(self, output: np.ndarray) -> np.ndarray:
         """Returns the logits [batch, classes] of the last layer's output."""
-        return times_blocks(output, self._weights['logits/kernel']) + self._weights['logits/bias']
+        return matmul_blocks(output, self._weights['logits/kernel']) + self._weights['logits/bias']
 
     @np.errstate(over='ignore')  # of a gate: 1 / (1 + inf) is the 0 that it should be
     def advance(self, inputs: Inputs, state: State) -> tuple[np.ndarray, State]:
@@ -114,15 +114,15 @@ class Forward:
         x: np.ndarray | Inputs = inputs
         for i in range(self._num_layers):
             if f'projection_{i}/kernel' in w:
-                x = _times(x, w[f'projection_{i}/kernel']) + w[f'projection_{i}/bias']
+                x = _matmul(x, w[f'projection_{i}/kernel']) + w[f'projection_{i}/bias']
             together = [state.hidden[i]]
             if i == 0 and state.attention is not None:
                 together.append(state.attention.context)
             if not isinstance(x, Inputs):
                 together.append(x)
-            gates = times_blocks(np.concatenate(together, axis=1), self._kernels[i])
+            gates = matmul_blocks(np.concatenate(together, axis=1), self._kernels[i])
             if isinstance(x, Inputs):
-                gates += _times(x, w['lstm_0/kernel'])
+                gates += _matmul(x, w['lstm_0/kernel'])
             gates += w[f'lstm_{i}/bias']
             h, c = _lstm(gates, state.cell[i])
             output = h
@@ -147,7 +147,7 @@ class Forward:
         one of each query do for all slots and steps. The softmax does not see the 1.
         """
         w = self._weights
-        query = times_blocks(np.concatenate([c, h], axis=1), w['attention/query_kernel']) + w['attention/query_bias']
+        query = matmul_blocks(np.concatenate([c, h], axis=1), w['attention/query_kernel']) + w['attention/query_bias']
         inverse = _bounded_exp(-2 * query)
         weighted = (inverse * (-2 * w['attention/score']))[:, :, None]
         scores = np.empty(past.memory.shape[:2], np.float32)
@@ -155,10 +155,10 @@ class Forward:
             sums = past.keys[rows] + inverse[rows, None]
             scores[rows] = (np.reciprocal(sums, out=sums) @ weighted[rows])[:, :, 0]
         context = (softmax(scores)[:, None] @ past.memory)[:, 0]
-        output = times_blocks(np.concatenate([h, context], axis=1), w['attention/output_kernel'])
+        output = matmul_blocks(np.concatenate([h, context], axis=1), w['attention/output_kernel'])
         output += w['attention/output_bias']
         past.memory[:, past.oldest] = output
-        past.keys[:, past.oldest] = _bounded_exp(2 * times_blocks(output, w['attention/memory_kernel']))
+        past.keys[:, past.oldest] = _bounded_exp(2 * matmul_blocks(output, w['attention/memory_kernel']))
         return output, past._replace(context=context, oldest=(past.oldest + 1) % self._attn_length)
 
     def _fold_attention(self) -> None:
@@ -228,19 +228,19 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
     return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 
 
-def _times(x: np.ndarray | Inputs, matrix: np.ndarray) -> np.ndarray:
+def _matmul(x: np.ndarray | Inputs, matrix: np.ndarray) -> np.ndarray:
     """x . matrix; the ones of an input vector select rows."""
     if not isinstance(x, Inputs):
-        return times_blocks(x, matrix)
+        return matmul_blocks(x, matrix)
     slots, dense = x.ones.shape[1], x.dense.shape[1]
     if not slots:
-        return times_blocks(x.dense, matrix)
-    product = matrix.take(x.ones[:, 0], axis=0)
+        return matmul_blocks(x.dense, matrix)
+    result = matrix.take(x.ones[:, 0], axis=0)
     for slot in range(1, slots):
-        product += matrix.take(x.ones[:, slot], axis=0)
+        result += matrix.take(x.ones[:, slot], axis=0)
     if dense:
-        product += times_blocks(x.dense, matrix[len(matrix) - dense :])
-    return product
+        result += matmul_blocks(x.dense, matrix[len(matrix) - dense :])
+    return result
 
 
 def _lstm(gates: np.ndarray, cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -13,8 +13,8 @@ import tensorflow as tf
 from solferino.hparams.event_rnn import EventRnnHparams
 from solferino.models.core.cpu.output_layer import OutputParameters
 from solferino.models.core.layers import recurrent_ops
-from solferino.models.core.layers.moving_averages import RunningMeans
-from solferino.models.core.layers.recurrent_layers import AttentionLstm, Lstm, times, vectors
+from solferino.models.core.layers.moving_averages import MovingAverages
+from solferino.models.core.layers.recurrent_layers import AttentionLstm, Lstm, matmul, vectors
 from solferino.models.core.layers.recurrent_ops import FLOAT32
 from solferino.models.core.layers.trainable import Metrics, Supervised, learning_rate, perplexity, seeds
 from solferino.models.core.metric_names import EVENT_PREDICTIONS, LOSS_OF_EVENTS
@@ -72,7 +72,7 @@ class EventRnn(Supervised):
         self.optimizer = keras.optimizers.Adam(learning_rate(hparams.learning_rate, hparams.decay_steps), epsilon=1e-8)
         self.optimizer.build(self.trainable_variables)
         self._groups = self._clipped_together()
-        self._averages = RunningMeans(self, self._trained(), hparams.averaging) if hparams.averaging else None
+        self._averages = MovingAverages(self, self._trained(), hparams.averaging) if hparams.averaging else None
         self.built = True
 
     def _keep(self, name: str, layer: Any, input_size: int) -> None:
@@ -82,7 +82,7 @@ class EventRnn(Supervised):
     def logits(self, ones: tf.Tensor, dense: tf.Tensor, training: bool) -> tf.Tensor:
         """Returns [T, B, classes]; time comes first in `ones` and `dense`, too."""
         p = self._output_parameters()
-        return times(self._recur(ones, dense, training), p.kernel, self._hparams.precision) + p.bias
+        return matmul(self._recur(ones, dense, training), p.kernel, self._hparams.precision) + p.bias
 
     def _recur(self, ones: tf.Tensor, dense: tf.Tensor, training: bool) -> tf.Tensor:
         """What the last LSTM layer gives, [T, B, units]."""
@@ -97,7 +97,7 @@ class EventRnn(Supervised):
             output = layers[f'lstm_{i}'](x)
             if self._hparams.residual_connections:
                 output += x
-            x = self.drop_out(output, keep, i, num_layers)
+            x = self.dropout(output, keep, i, num_layers)
         return x
 
     def _output_parameters(self) -> OutputParameters:
@@ -170,7 +170,7 @@ class EventRnn(Supervised):
 
     def named_weights(self) -> dict[str, Any]:
         """What is evaluated and saved (moving averages if there are any), under the names of `event_forward.py`."""
-        return self._averages.means if self._averages else self._trained()
+        return self._averages.weights if self._averages else self._trained()
 
     def named_optimizer_state(self) -> dict[str, Any]:
         """See Trainable; where there are running means, the weights that the optimizer moves are known to it alone."""
@@ -191,10 +191,10 @@ class EventRnn(Supervised):
         """See Supervised: mean cross-entropy over the steps that are not padding."""
         ones, dense, labels = (_time_first(batch[name]) for name in ('ones', 'dense', 'labels'))
         x, p = self._recur(ones, dense, training), self._output_parameters()
-        if recurrent_ops.on_processor() and self._hparams.precision == FLOAT32:
+        if recurrent_ops.on_cpu() and self._hparams.precision == FLOAT32:
             losses, likeliest = recurrent_ops.cross_entropy(x, labels, p)
         else:
-            logits = times(x, p.kernel, self._hparams.precision) + p.bias
+            logits = matmul(x, p.kernel, self._hparams.precision) + p.bias
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
             likeliest = tf.argmax(logits, axis=-1, output_type=tf.int32)
         steps = tf.transpose(tf.sequence_mask(batch['length'], tf.shape(labels)[0], tf.float32))  # [T, B]
@@ -207,7 +207,7 @@ class EventRnn(Supervised):
         if 'meanings' in batch and not training:
             meant = tf.reduce_any(likeliest[..., None] == _time_first(batch['meanings']), axis=-1)
             right = tf.reduce_sum(tf.cast(meant, tf.float32) * steps)
-            of_events = _loss_of_any(times(x, p.kernel, FLOAT32) + p.bias, _time_first(batch['meanings'])) * steps
+            of_events = _loss_of_any(matmul(x, p.kernel, FLOAT32) + p.bias, _time_first(batch['meanings'])) * steps
             predicted = {
                 EVENT_PREDICTIONS: (right, tf.reduce_sum(steps)),
                 LOSS_OF_EVENTS: (tf.reduce_sum(of_events), tf.reduce_sum(steps)),

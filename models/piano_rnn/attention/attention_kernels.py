@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from solferino.models.core.cpu.layer_kernels import compile_pass
+from solferino.models.core.cpu.layer_kernels import compile_kernel
 from solferino.models.core.cpu.thread_pool import in_slices
 
 _F = np.float32
@@ -94,7 +94,7 @@ def _windows(array: np.ndarray, rows: slice) -> np.ndarray:
     return np.ascontiguousarray(array[:, rows].swapaxes(0, 1))
 
 
-@compile_pass
+@compile_kernel
 def _weigh(queries: Any, keys: Any, score: Any, weights: Any) -> None:
     """Fills weights [R, W, W] from what `Kept` says of queries and keys.
 
@@ -125,7 +125,7 @@ def _weigh(queries: Any, keys: Any, score: Any, weights: Any) -> None:
                 w[s] /= total
 
 
-@compile_pass
+@compile_kernel
 def _weigh_gradient(
     d_weights: Any, queries: Any, keys: Any, score: Any, weights: Any, d_queries: Any, d_keys: Any, d_score: Any
 ) -> None:

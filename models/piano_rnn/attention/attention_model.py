@@ -50,7 +50,7 @@ class SelfAttention(keras.layers.Layer):
     def call(self, states: tf.Tensor) -> tf.Tensor:
         """Returns the outputs [W, N, u] of the states."""
         p = Parameters(*(tf.convert_to_tensor(self.named[name]) for name in Parameters._fields))
-        return states + (_attend_on_processor(states, *p) if recurrent_ops.on_processor() else attend(states, p))
+        return states + (_attend_on_cpu(states, *p) if recurrent_ops.on_cpu() else attend(states, p))
 
 
 def attend(states: tf.Tensor, p: Parameters) -> tf.Tensor:
@@ -63,7 +63,7 @@ def attend(states: tf.Tensor, p: Parameters) -> tf.Tensor:
 
 
 @tf.custom_gradient
-def _attend_on_processor(states: tf.Tensor, *parameters: tf.Tensor) -> tuple[tf.Tensor, Any]:
+def _attend_on_cpu(states: tf.Tensor, *parameters: tf.Tensor) -> tuple[tf.Tensor, Any]:
     def forwards(states: np.ndarray, *flat: np.ndarray) -> Kept:
         return attention_kernels.attend(states, Parameters(*flat))
 
@@ -145,7 +145,7 @@ class AttentionModel(Supervised):
             x = gru(x)
             if i < len(self._attentions):
                 x = self._attentions[i](x)
-        last = self.drop_out(x[-1], self._hparams.dropout_keep_prob if training else 1)
+        last = self.dropout(x[-1], self._hparams.dropout_keep_prob if training else 1)
         of_keys = tf.matmul(last, w['logits/key_kernel']) + w['logits/key_bias']
         return tf.matmul(last, w['logits/kernel']) + w['logits/bias'] + tf.matmul(of_keys, self._keys, transpose_b=True)
 

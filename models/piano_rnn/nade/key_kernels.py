@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from solferino.models.core.cpu.layer_kernels import compile_pass
+from solferino.models.core.cpu.layer_kernels import compile_kernel
 
 _F = np.float32
 DECAYS = (0.75, 0.94, 0.985)  # per frame, of the profiles of pitch classes
@@ -21,7 +21,7 @@ RANKS = 10  # keys beyond count as the last
 DURATIONS = np.array([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 20, 24, 32, 48, 64, 96, 128], np.int32)
 
 
-@compile_pass
+@compile_kernel
 def observe(
     frames: Any, decays: Any, durations: Any, lasted: Any, sounding: Any, sums: Any,
     notes: Any, counts: Any, runs: Any, profile: Any,
@@ -62,7 +62,7 @@ def observe(
         notes[t, number:] = -1
 
 
-@compile_pass
+@compile_kernel
 def see(
     first: int, notes: Any, counts: Any, runs: Any, profile: Any, given: Any, keep: Any,
     key: Any, rank: Any, run: Any, tonal: Any, lagged: Any, lower: Any, lags: Any, z: Any,
@@ -86,7 +86,7 @@ def see(
         _rectify(keep[t], z[i])
 
 
-@compile_pass
+@compile_kernel
 def _hear(profile: Any, tonal: Any, classes: Any) -> None:
     """Fills classes [12, C] with what the profile [R, 12] of the past gives to each pitch class."""
     channels = classes.shape[1]
@@ -101,7 +101,7 @@ def _hear(profile: Any, tonal: Any, classes: Any) -> None:
                         total[j] += share * row[j]
 
 
-@compile_pass
+@compile_kernel
 def _add_own(
     t: int, notes: Any, counts: Any, runs: Any, given: Any, key: Any, rank: Any, run: Any, classes: Any, z: Any
 ) -> None:
@@ -125,7 +125,7 @@ def _add_own(
             below += 1
 
 
-@compile_pass
+@compile_kernel
 def _add_past(t: int, notes: Any, counts: Any, lagged: Any, lags: Any, z: Any) -> None:
     """Adds to z [K, C] what each key sees around itself in the frames before."""
     keys, channels = z.shape
@@ -143,7 +143,7 @@ def _add_past(t: int, notes: Any, counts: Any, lagged: Any, lags: Any, z: Any) -
                     total[j] += row[j]
 
 
-@compile_pass
+@compile_kernel
 def _add_lower(notes: Any, lower: Any, z: Any) -> None:
     """Adds to z [K, C] what each key sees of the keys below it that sound in its frame."""
     channels, flat, matrix = z.shape[1], z.reshape(-1), lower.reshape(-1)
@@ -153,7 +153,7 @@ def _add_lower(notes: Any, lower: Any, z: Any) -> None:
             total[j] += matrix[j]
 
 
-@compile_pass
+@compile_kernel
 def _rectify(keep: Any, z: Any) -> None:
     keys, channels = z.shape
     for k in range(keys):
@@ -162,7 +162,7 @@ def _rectify(keep: Any, z: Any) -> None:
             total[j] = max(total[j], _F(0)) * keep[j]
 
 
-@compile_pass
+@compile_kernel
 def see_gradient(
     first: int, notes: Any, counts: Any, runs: Any, profile: Any, keep: Any, lags: Any, z: Any, d_z: Any, d_given: Any,
     d_key: Any, d_rank: Any, d_run: Any, d_tonal: Any, d_lagged: Any, d_lower: Any,
@@ -178,7 +178,7 @@ def see_gradient(
         _add_lower_gradient(notes[t, : counts[t]], d_z[i], d_lower)
 
 
-@compile_pass
+@compile_kernel
 def _rectify_gradient(keep: Any, z: Any, d_z: Any) -> None:
     """Replaces d_z, of what `_rectify` left in z, by that of what it found."""
     keys, channels = z.shape
@@ -188,7 +188,7 @@ def _rectify_gradient(keep: Any, z: Any, d_z: Any) -> None:
             total[j] = total[j] * keep[j] if seen[j] > _F(0) else _F(0)
 
 
-@compile_pass
+@compile_kernel
 def _add_own_gradient(
     t: int, notes: Any, counts: Any, runs: Any, d_given: Any, d_key: Any, d_rank: Any, d_run: Any, d_classes: Any,
     d_z: Any,
@@ -219,7 +219,7 @@ def _add_own_gradient(
             below += 1
 
 
-@compile_pass
+@compile_kernel
 def _hear_gradient(profile: Any, d_classes: Any, d_tonal: Any) -> None:
     channels = d_classes.shape[1]
     for r in range(len(d_tonal)):
@@ -232,7 +232,7 @@ def _hear_gradient(profile: Any, d_classes: Any, d_tonal: Any) -> None:
                         row[j] += share * total[j]
 
 
-@compile_pass
+@compile_kernel
 def _add_past_gradient(t: int, notes: Any, counts: Any, lags: Any, d_z: Any, d_lagged: Any) -> None:
     keys, channels = d_z.shape
     span, flat = d_lagged.shape[1] // 2, d_z.reshape(-1)
@@ -249,7 +249,7 @@ def _add_past_gradient(t: int, notes: Any, counts: Any, lags: Any, d_z: Any, d_l
                     row[j] += total[j]
 
 
-@compile_pass
+@compile_kernel
 def _add_lower_gradient(notes: Any, d_z: Any, d_lower: Any) -> None:
     channels, flat, matrix = d_z.shape[1], d_z.reshape(-1), d_lower.reshape(-1)
     for s in range(len(notes)):
@@ -258,7 +258,7 @@ def _add_lower_gradient(notes: Any, d_z: Any, d_lower: Any) -> None:
             matrix[j] += total[j]
 
 
-@compile_pass
+@compile_kernel
 def decide(first: int, y: Any, bias: Any, keep: Any, output: Any, logits: Any) -> None:
     """Fills logits [T, K] of the n frames from `first` on: rectified y [n, K, C] + bias, times keep . output [C].
 
@@ -276,7 +276,7 @@ def decide(first: int, y: Any, bias: Any, keep: Any, output: Any, logits: Any) -
             logits[first + i, k] = total
 
 
-@compile_pass
+@compile_kernel
 def decide_gradient(first: int, y: Any, keep: Any, output: Any, d_logits: Any, d_bias: Any, d_output: Any) -> None:
     """The gradient of `decide`: y as it left it is replaced by its gradient; d_bias and d_output are added to."""
     rows, keys, channels = y.shape

@@ -25,7 +25,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from solferino.models.core.cpu import gru
-from solferino.models.core.cpu.row_matmul import times
+from solferino.models.core.cpu.row_matmul import matmul
 from solferino.models.core.events.event_sampling import one_thread
 from solferino.models.core.family import Weights
 from solferino.models.piano_rnn.nade import key_network
@@ -76,11 +76,11 @@ class Nade:
 
         Args:
           h: [..., U].
-          numbers: of the rows, see `row_matmul.times`.
+          numbers: of the rows, see `row_matmul.matmul`.
         """
         w = self._weights
-        of_hidden = times(h, w['nade/hidden_kernel'], numbers) + w['nade/hidden_bias']
-        return of_hidden, times(h, w['nade/key_kernel'], numbers) + w['nade/key_bias']
+        of_hidden = matmul(h, w['nade/hidden_kernel'], numbers) + w['nade/hidden_bias']
+        return of_hidden, matmul(h, w['nade/key_kernel'], numbers) + w['nade/key_bias']
 
     def below(self, notes: np.ndarray) -> np.ndarray:
         """What sounding keys add to `hidden` before its sigmoid, [..., H]; -1 is no key."""
@@ -90,7 +90,7 @@ class Nade:
         """Returns what hidden vectors, [..., H] before their sigmoid, give to the logits and to the keys' network."""
         hidden = gru.sigmoid(sums)
         w = self._weights
-        return times(hidden, w['nade/above'], numbers), times(hidden, w['nade/given_kernel'], numbers)
+        return matmul(hidden, w['nade/above'], numbers), matmul(hidden, w['nade/given_kernel'], numbers)
 
     def shared(self, observed: Observed, extent: Extent, given: np.ndarray) -> np.ndarray:
         """Returns the keys' network's logits [B, T, K]."""

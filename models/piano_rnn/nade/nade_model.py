@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from solferino.hparams.gru_nade import GruNadeHparams
 from solferino.models.core.cpu.layer_recurrence import GruParameters
-from solferino.models.core.layers.moving_averages import RunningMeans
+from solferino.models.core.layers.moving_averages import MovingAverages
 from solferino.models.core.layers.recurrent_layers import Gru
 from solferino.models.core.layers.trainable import Metrics, Supervised, seeds
 from solferino.models.piano_rnn.nade import key_network
@@ -58,7 +58,7 @@ class NadeModel(Supervised):
             self._trained |= {f'gru_{i}/{name}': v for name, v in gru.named.items()}
             self._grus.append(gru)
         self._add_weights(sum(hparams.rnn_layer_sizes))
-        self._averages = RunningMeans(self, self._trained, hparams.averaging)
+        self._averages = MovingAverages(self, self._trained, hparams.averaging)
         decay = hparams.weight_decay or None
         self.optimizer = keras.optimizers.Adam(hparams.learning_rate, beta_2=0.99, weight_decay=decay)
         if decay:
@@ -95,7 +95,9 @@ class NadeModel(Supervised):
     def logits(self, batch: Mapping[str, tf.Tensor], training: bool) -> tf.Tensor:
         """Returns [B, T, K]: of each key, given all frames before and the keys below it."""
         frames, first = batch['frames'], batch['first']
-        w = {name: tf.convert_to_tensor(v) for name, v in (self._trained if training else self._averages.means).items()}
+        w = {
+            name: tf.convert_to_tensor(v) for name, v in (self._trained if training else self._averages.weights).items()
+        }
         h = self._past(frames, batch['begins'], w, training)
         observed = Observed(*tf.numpy_function(key_network.observe, [frames], list(_OBSERVED), stateful=False))
         notes = tf.ensure_shape(observed.notes, [None, None, None])
@@ -144,7 +146,7 @@ class NadeModel(Supervised):
 
     def named_weights(self) -> dict[str, Any]:
         """The running means under the names of `nade.py`."""
-        return self._averages.means
+        return self._averages.weights
 
     def named_optimizer_state(self) -> dict[str, Any]:
         """See Trainable; the weights that the optimizer moves are known to training alone."""
@@ -155,12 +157,12 @@ class NadeModel(Supervised):
         frames, first, length = batch['frames'], batch['first'], batch['length']
         logits = self.logits(batch, training)
         losses = tf.nn.sigmoid_cross_entropy_with_logits(tf.cast(frames, tf.float32), logits)
-        place = tf.range(tf.shape(frames)[1])
-        steps = tf.cast((place >= first[:, None]) & (place < length[:, None]), tf.float32)
+        index = tf.range(tf.shape(frames)[1])
+        steps = tf.cast((index >= first[:, None]) & (index < length[:, None]), tf.float32)
         return {'loss': (tf.reduce_sum(tf.reduce_sum(losses, axis=2) * steps), tf.reduce_sum(steps))}
 
-    def _drop(self, x: tf.Tensor, keep: float, place: int) -> tf.Tensor:
-        return self.drop_out(x, keep, place, 2 + len(self._grus))
+    def _drop(self, x: tf.Tensor, keep: float, index: int) -> tf.Tensor:
+        return self.dropout(x, keep, index, 2 + len(self._grus))
 
 
 def _shared(

@@ -13,7 +13,7 @@ import numba
 import numpy as np
 
 # The compiler flags and the vectorized sigmoid are those of the recurrences.
-from solferino.models.core.cpu.layer_kernels import compile_pass, sigmoid
+from solferino.models.core.cpu.layer_kernels import compile_kernel, sigmoid
 
 _F = np.float32
 _U = np.uint32
@@ -34,7 +34,7 @@ def _uniform(x: Any) -> Any:
     return _F(np.int32(_U(x * _U(0x9E3779BB)) >> _U(8))) * _TO_UNIT
 
 
-@compile_pass
+@compile_kernel
 def draw(sums: Any, bias: Any, which: Any, scale: Any, streams: Any, states: Any) -> None:
     """Draws each unit: on with probability sigmoid(scale * (sum + bias)).
 
@@ -54,7 +54,7 @@ def draw(sums: Any, bias: Any, which: Any, scale: Any, streams: Any, states: Any
             state[j] = _F(1) if _uniform(word) < sigmoid(scale * (total[j] + b[j])) else _F(0)
 
 
-@compile_pass
+@compile_kernel
 def anneal_hidden(
     sums: Any, bias: Any, base: Any, which: Any, before: Any, now: Any, streams: Any, states: Any, log_weights: Any
 ) -> None:
@@ -97,7 +97,7 @@ def anneal_hidden(
         log_weights[r] += logarithm
 
 
-@compile_pass
+@compile_kernel
 def anneal_visible(
     sums: Any, bias: Any, base: Any, which: Any, now: Any, streams: Any, states: Any, gains: Any
 ) -> None:

@@ -7,7 +7,7 @@ from concurrent import futures
 import numpy as np
 
 from solferino.models.core.cpu.cores import num_cores
-from solferino.models.core.cpu.row_matmul import arrange, times_blocks
+from solferino.models.core.cpu.row_matmul import arrange, matmul_blocks
 from solferino.models.core.cpu.thread_pool import in_slices
 from solferino.models.core.events.event_sampling import one_thread
 from solferino.models.core.family import Weights
@@ -156,13 +156,13 @@ class _Chains:
         self.hidden, self.hidden_sums = np.empty((2, *hidden_words.shape), np.float32)
 
     def draw_hidden(self) -> None:
-        times_blocks(self.visible, self._weights, self.hidden_sums)
+        matmul_blocks(self.visible, self._weights, self.hidden_sums)
         chain_kernels.draw(
             self.hidden_sums, self._hidden_bias, self._which, self._scale, self._hidden_words, self.hidden
         )
 
     def draw_visible(self) -> None:
-        times_blocks(self.hidden, self._transposed, self.visible_sums)
+        matmul_blocks(self.hidden, self._transposed, self.visible_sums)
         chain_kernels.draw(
             self.visible_sums, self.visible_bias, self._which, self._scale, self._visible_words, self.visible
         )

@@ -59,7 +59,7 @@ def test_what_does_not_fit_is_told_in_gigabytes(machine):
 
 def test_a_limit_of_the_process_counts():
     code = (
-        'import resource; from solferino.models.core import memory;'
+        'import resource; from solferino.models.core.cpu import memory;'
         'resource.setrlimit(resource.RLIMIT_AS, (3 * 2**30, -1)); print(memory.available())'
     )
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, env=os.environ, check=True)

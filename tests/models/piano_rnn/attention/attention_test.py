@@ -111,7 +111,7 @@ def test_attention_is_a_mean_over_the_window() -> None:
 
 
 @pytest.mark.parametrize('size', [0.3, 3.0])
-def test_attention_on_processors_is_that_of_tensorflow(size: float) -> None:
+def test_attention_on_cpus_is_that_of_tensorflow(size: float) -> None:
     """Forwards and backwards; with large weights, too, whose exponentials are large."""
     rng = np.random.default_rng(0)
     states = rng.normal(size=(WINDOW, 5, 6)).astype(np.float32)
