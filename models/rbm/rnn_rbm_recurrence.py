@@ -1,8 +1,8 @@
-"""The recurrent network of the RNN-RBM in NumPy: the readable statement of its equations, which generation runs on.
+"""The recurrent network of the RNN-RBM in NumPy: its equations in readable form, which generation runs on.
 
 Boulanger-Lewandowski, Bengio, Vincent 2012, "Modeling temporal dependencies in high-dimensional sequences" (arXiv:
-1206.6392), equations 6 to 9: each frame v_t has a restricted Boltzmann machine of its own. Its weights are those of all
-frames, its biases follow from the state u_{t-1} of a recurrent network that has read the frames before; u_0 = 0.
+1206.6392), equations 6 to 9: each frame v_t has a restricted Boltzmann machine. All machines share their weights. The
+biases come from the state u_{t-1} of a recurrent network that has read the frames before; u_0 = 0.
 
     visible bias at t = b + u_{t-1} . state_to_visible      hidden bias at t = c + u_{t-1} . state_to_hidden
     u_t = cell(v_t, u_{t-1})
@@ -12,7 +12,7 @@ Weights by name, V visible units, H hidden units, U units of the recurrent netwo
     weights [V, H], visible_bias [V], hidden_bias [H], state_to_visible [U, V], state_to_hidden [U, H]
     recurrent/kernel [V, gU], /recurrent_kernel [U, gU], /bias        g and the bias's shape: see the cells below
 
-Where training begins the biases are those of a machine without a past.
+At the beginning of training the biases are those of a machine without a past.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,8 +26,8 @@ from solferino.models.core.family import Weights
 
 def tanh_cell(frames: np.ndarray, state: np.ndarray, weights: Mapping[str, np.ndarray]) -> np.ndarray:
     """u_t = tanh(v_t . kernel + u_{t-1} . recurrent_kernel + bias), the paper's; bias is [U]."""
-    sums = matmul(frames, weights['kernel']) + matmul(state, weights['recurrent_kernel'])
-    return np.tanh(sums + weights['bias'])
+    preactivations = matmul(frames, weights['kernel']) + matmul(state, weights['recurrent_kernel'])
+    return np.tanh(preactivations + weights['bias'])
 
 
 def gru_cell(frames: np.ndarray, state: np.ndarray, weights: Mapping[str, np.ndarray]) -> np.ndarray:
