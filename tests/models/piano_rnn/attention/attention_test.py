@@ -54,9 +54,9 @@ def model() -> Model:
     return Model(FAMILY, CONFIG, weights_of(network()), 'here', CONFIG.name, CONFIG.description)
 
 
-def frames(*places: int) -> np.ndarray:
+def frames(*indices: int) -> np.ndarray:
     """The frames of some tokens."""
-    return lookup.of(CONFIG.learned).frames[list(places)]
+    return lookup.of(CONFIG.learned).frames[list(indices)]
 
 
 def random_frames(steps: int, seed: int = 0) -> np.ndarray:
@@ -174,12 +174,12 @@ def test_generation_follows_the_likeliest(model: Model) -> None:
     (output,) = model.family.generate(model.weights, CONFIG, [start], options(num_steps=40, top_k=1))
     known = lookup.of(CONFIG.learned)
     forward = Forward(model.weights, known.frames)
-    places = known.places(start)[0].tolist()
-    while len(places) < 40:
-        window = np.array([([known.empty] * WINDOW + places)[-WINDOW:]])
-        places.append(int(forward.logits(window).argmax()))
+    indices = known.indices(start)[0].tolist()
+    while len(indices) < 40:
+        window = np.array([([known.empty] * WINDOW + indices)[-WINDOW:]])
+        indices.append(int(forward.logits(window).argmax()))
     found = heard(output)
-    expected = [(known.frames[place].nonzero()[0] + 21).tolist() for place in places]
+    expected = [(known.frames[index].nonzero()[0] + 21).tolist() for index in indices]
     assert found == expected[: len(found)]
     assert not any(expected[len(found) :])
 
