@@ -118,7 +118,7 @@ def test_who_counts_as_training(tmp_path):
 _CLAIM = """
 import sys
 from solferino.hparams.errors import SolferinoError
-from solferino.models.core import status
+from solferino.models.core.runs import status
 
 for line in sys.stdin:  # a folder; all processes are told at once
     try:

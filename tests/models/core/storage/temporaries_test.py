@@ -12,7 +12,7 @@ from solferino.models.core.storage import files, temporaries
 
 _MAKE_AND_DIE = """
 import os, signal, sys
-from solferino.models.core import temporaries
+from solferino.models.core.storage import temporaries
 directory, kind = sys.argv[1:]
 if kind == 'file':
     handle, _ = temporaries.create(directory, 'x.mag')

@@ -8,7 +8,7 @@ import sys
 def test_what_tensorflow_tells_of_the_machine_is_not_heard_later() -> None:
     """It says once in a process that oneDNN has no kernel for half precision on this CPU: inside a progress bar."""
     script = """
-from solferino.models.core import runtime
+from solferino.models.core.training import runtime
 runtime.set_up()
 import tensorflow as tf
 for dtype in (tf.float16, tf.bfloat16, tf.float32):
