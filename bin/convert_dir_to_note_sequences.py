@@ -59,7 +59,7 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_float(
         'max_file_seconds',
         60,
-        'Leave out files that take more processor time than this to read, in seconds.',
+        'Leave out files that take more CPU time than this to read, in seconds.',
         lower_bound=0.01,
         upper_bound=1e6,
         flag_values=values,

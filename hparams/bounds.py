@@ -1,7 +1,7 @@
-"""The highest values of numbers that users give: above them memory, time or file names end before the music begins.
+"""The highest values of numbers that users give: beyond them there is not enough memory, time or digits in names.
 
-They hold for flags, for options of generating in Python and for what `--hparams` names. What a machine can hold is
-smaller still for most: `models/core/cpu/memory.py` looks at that.
+They hold for flags, for generation options in Python and for `--hparams`. The memory of the machine is a lower limit
+for most: `models/core/cpu/memory.py` checks it.
 """
 
 import dataclasses
@@ -38,7 +38,7 @@ AT_MOST: Mapping[str, float] = {
     'rnn_layer_sizes': 1_000_000,
     'checkpoint_seconds': 1e9,
 }
-_OTHERS = 2**63 - 1  # of whole numbers that are not named above: what all libraries take
+_OTHERS = 2**63 - 1  # of integers that are not named above: what all libraries accept
 
 
 def require(name: str, value: Any) -> None:
@@ -57,7 +57,7 @@ def require_all(options: Any) -> None:
 
 
 def shown(number: float) -> str:
-    """A number in a message, however many digits it has."""
+    """A number for a message; numbers of many digits are shortened."""
     return f'{number:,}' if isinstance(number, int) and abs(number) < 10**9 else f'{_as_float(number):g}'
 
 

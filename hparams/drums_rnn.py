@@ -36,7 +36,7 @@ class DrumConfig(Config):
 
     Attributes:
       drum_classes: 'any' (a step has a hit or not) or 'kit' (nine classes of drums, 512 combinations).
-      counter_bits: binary digits of the position in the track that the model sees beside the drums.
+      counter_bits: binary digits of the position in the track, an input beside the drums.
     """
 
     drum_classes: str = 'kit'

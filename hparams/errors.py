@@ -2,10 +2,10 @@
 
 
 class SolferinoError(Exception):
-    """Something the user can mend.
+    """An error that the user can correct.
 
     The message says what is wrong, in which file or flag, and what to do. Binaries print it without a
-    traceback and exit with code 1; anything else that escapes is a defect of ours.
+    traceback and exit with code 1; any other exception is a bug of ours.
 
     >>> from solferino.models import SolferinoError, load
     >>> try:

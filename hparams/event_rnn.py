@@ -5,9 +5,11 @@ import dataclasses
 from solferino.hparams.generation import GenerateOptions
 from solferino.hparams.spec import architecture, option
 
-_MOST_HYPOTHESES = 1000  # each has a state of the network, in attention RNNs some 64 KiB; twelve outputs go at a time
+_MOST_HYPOTHESES = (
+    1000  # each has a state of the network, with attention some 64 KiB; there are twelve outputs at a time
+)
 _MOST_ATTENTION = 1 << 12  # steps; memory and time of every step grow with it
-# For presets: what leaves the first plateau in tens of steps, and evens out the last ones.
+# For presets: leaves the first plateau within tens of steps, and smooths the last steps.
 QUICK_START = 'output_bias=frequencies,averaging=0.98'
 
 
@@ -22,14 +24,14 @@ class EventRnnHparams:
       attn_length: how many of its last outputs the first layer attends to; 0 for no attention.
       clip_norm: the gradient of each matrix and each bias is scaled down to this norm.
       learning_rate: of Adam.
-      decay_steps: the learning rate falls in a straight line to zero at this step; 0 keeps it, as Magenta does.
-      output_bias: what the output's biases begin with: 'zeros', as Magenta's do, or 'frequencies', how often each event
-        comes in the training examples, which saves the hundreds of steps that it takes to learn that.
-      averaging: what is evaluated and generates is a running mean of the weights over about 1 / (1 - averaging) steps;
-        0, as in Magenta, for the weights as they are.
+      decay_steps: the learning rate falls linearly to zero at this step; 0 keeps it constant, as Magenta does.
+      output_bias: initial biases of the output layer: 'zeros', as in Magenta, or 'frequencies', from how often each
+        event occurs in the training examples, which saves hundreds of steps.
+      averaging: decay of the exponential moving average (EMA) of the weights, which is evaluated and generates: over
+        about 1 / (1 - averaging) steps. 0, as in Magenta, for no average.
       residual_connections: add each layer's input to its output.
-      precision: of what training multiplies for all steps at once: 'float32', or 'bfloat16', which is faster where the
-        machine can multiply it; on a GPU, of whole LSTM layers. Weights are float32 in any case.
+      precision: of the matmuls over all steps in training: 'float32', or 'bfloat16', which is faster on hardware that
+        supports it; on a GPU, of whole LSTM layers. Weights are always float32.
     """
 
     batch_size: int = 64

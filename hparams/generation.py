@@ -1,4 +1,4 @@
-"""How to generate: what every family understands. A family that understands more has a subclass in its hparams file."""
+"""Options of generation that all families have. A family with more has a subclass in its hparams file."""
 
 import dataclasses
 import difflib
@@ -9,9 +9,9 @@ from solferino.hparams import bounds
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import option
 
-# The value of a flag, or of an argument in Python, that the model itself fills in.
+# The value of a flag, or of an argument in Python, for which the model has its own.
 AUTO = 'auto'
-# Tempos that a flag may ask for: MIDI holds microseconds a quarter in three bytes, and these are told exactly enough.
+# The range of tempo flags: MIDI stores microseconds a quarter in three bytes, which is exact enough for these.
 SLOWEST_QPM, FASTEST_QPM = 4.0, 6000.0
 DEFAULT_QPM = 120.0  # where neither a flag nor a primer says one
 Options = TypeVar('Options', bound='GenerateOptions')
@@ -22,14 +22,13 @@ _INSTEAD_OF_STEPS = ('num_bars', 'seconds')
 class GenerateOptions:
     """The generate command has a flag for each field that has a help text.
 
-    A family ignores none of these silently: it raises SolferinoError for one that it cannot follow.
+    A family ignores no option silently: it raises SolferinoError for one that it does not support.
 
-    The length is given in steps, bars or seconds, one of them; families are told it in steps
-    (`models.core.generation.lengths`).
+    The length is given in steps, bars or seconds; families get it in steps (`models.core.generation.lengths`).
 
     Attributes:
       seed: makes the outputs repeat.
-      least_num_steps: the lowest that `num_steps` may be; 0 where this stands for as many as it takes.
+      least_num_steps: the lowest `num_steps`; 0 where 0 means as many as needed.
     """
 
     least_num_steps: ClassVar[int] = 1
@@ -76,14 +75,14 @@ class GenerateOptions:
 
     @property
     def length(self) -> str:
-        """The length as it was asked for, for messages."""
+        """The length as the user gave it, for messages."""
         for name in _INSTEAD_OF_STEPS:
             if getattr(self, name) is not None:
                 return f'--{name}={getattr(self, name):g} ({self.num_steps} steps)'
         return f'--num_steps={self.num_steps}'
 
     def enough(self, num_steps: int) -> str:
-        """A flag for a length of at least so many steps, of the kind that was given."""
+        """A flag for at least so many steps, in the unit that was given."""
         for name in _INSTEAD_OF_STEPS:
             if getattr(self, name) is not None:
                 return f'--{name}={math.ceil(getattr(self, name) * num_steps / self.num_steps)}'
@@ -91,7 +90,7 @@ class GenerateOptions:
 
     @property
     def beginning(self) -> str:
-        """What outputs without a primer begin with, in words; '' for what the family begins with by itself."""
+        """What outputs without a primer begin with, for messages; '' for the family's default."""
         return ''
 
     @property
@@ -113,7 +112,7 @@ class GenerateOptions:
 
 
 def replace(defaults: Options, **given: Any) -> Options:
-    """Returns `defaults` with the fields `given`. Raises SolferinoError for a name or a value that cannot be."""
+    """Returns `defaults` with the fields `given`. Raises SolferinoError for an unknown name or a wrong value."""
     valid = [field.name for field in dataclasses.fields(defaults)]
     for name in given:
         if name not in valid:

@@ -1,4 +1,4 @@
-"""Hyperparameters of gru_nade: the keys of a frame jointly, from a recurrent network over the frames before.
+"""Hyperparameters of gru_nade: the joint distribution of a frame's keys, from an RNN over the frames before.
 
 The config, with what it costs and reaches, is in piano_rnn.py.
 """
@@ -19,15 +19,16 @@ class GruNadeHparams:
       rnn_layer_sizes: units of each GRU layer, first layer first.
       nade_size: hidden units of the NADE.
       key_size: channels of the network that all keys share.
-      lags: how many frames back each of the frames is that a key sees around itself.
-      span: how many keys to either side of itself it sees of them.
+      lags: the frames before, as distances, of which each key sees the keys around itself.
+      span: how many keys it sees to either side.
       input_keep_prob: probability that a key of a frame before is seen by the GRU in training.
       dropout_keep_prob: probability that a unit of the GRU is kept in training.
       key_keep_prob: probability that a channel of the keys' network is kept in training.
       clip_norm: gradients are scaled down to this global norm.
       learning_rate: of Adam.
-      weight_decay: what is taken off the weights, but for biases, at each step, as a share, times the learning rate.
-      averaging: the weights that are evaluated and generate are a running mean over about 1 / (1 - averaging) steps.
+      weight_decay: share of the weights, without biases, that is subtracted at each step, times the learning rate.
+      averaging: decay of the exponential moving average (EMA) of the weights, which is evaluated and generates: over
+        about 1 / (1 - averaging) steps.
     """
 
     batch_size: int = 16

@@ -15,7 +15,7 @@ from solferino.hparams.errors import SolferinoError
 
 H = TypeVar('H')
 
-# What stands in a damaged file must not be taken for a size.
+# A number in a damaged file must not become a size.
 _LARGEST = {int: (1 << 31) - 1, float: 1e38}
 _MOST = {int: 1000, float: 1 << 16, str: 1 << 20, bool: 1000}  # values in a list
 _SHOWN = 60  # characters of a value

@@ -23,7 +23,7 @@ from solferino.hparams.spec import Benchmark, Config, FamilySpec, Listening, arc
 LOWEST, HIGHEST = 21, 108
 EMPTY = 'e'  # the token of a frame in which nothing sounds
 _PITCHES = {str(pitch): pitch for pitch in range(LOWEST, HIGHEST + 1)}
-_MOST = 1 << 20  # frames, and sets of pitches: what no machine could hold
+_MOST = 1 << 20  # frames, and sets of pitches: more would exceed any memory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,8 +100,8 @@ class GruAttentionHparams:
 
     Attributes:
       batch_size: examples in a batch, each of `steps_per_example` windows.
-      embedding_size: numbers that stand for a frame.
-      rnn_layer_sizes: units of each GRU layer, first layer first; between two of them is a self-attention.
+      embedding_size: size of a frame's embedding.
+      rnn_layer_sizes: units of each GRU layer, first layer first; there is a self-attention between two layers.
       attention_size: units of each self-attention.
       dropout_keep_prob: probability that a unit of the last layer's output is kept in training.
       clip_norm: gradients are scaled down to this global norm.
@@ -132,7 +132,7 @@ class GruAttentionHparams:
 class PianoGeneration(GenerateOptions):
     """How to generate frames, and how to play them.
 
-    A key sounds until a frame comes without it: frames do not tell a note that is struck again from one that is held.
+    A key sounds until a frame without it: frames do not distinguish a repeated note from a held one.
     """
 
     num_steps: int = option(200, 'Length of each output in frames, the primer included.')

@@ -1,7 +1,7 @@
 """`--preset`: settings that make good music in a given time, chosen by measuring.
 
-A config's own hyperparameters are Magenta's, made for hours on large collections. A preset is for some hundred files
-and two cores. What it says to expect was measured on music that training had not seen, see docs/benchmarks.
+A config's own hyperparameters are Magenta's, for hours of training on large collections. A preset is for some hundred
+files and two cores. The expected scores were measured on held-out music, see docs/benchmarks.
 """
 
 import dataclasses
@@ -20,10 +20,10 @@ class Preset:
     """How to train a config.
 
     Attributes:
-      hparams: those that differ from the config's, as `--hparams` has them.
+      hparams: those that differ from the config's, in the form of `--hparams`.
       num_steps: of training.
-      evaluations: how many, spread over the training; the best checkpoint is that of one of them.
-      expect: held-out loss, that of a table of what usually follows what, on which music, and the time.
+      evaluations: how many, spread over the training; one of them gives the best checkpoint.
+      expect: held-out loss, that of a Markov table, the music, and the time.
     """
 
     hparams: str
@@ -37,14 +37,14 @@ class Preset:
         return max(1, self.num_steps // self.evaluations)
 
     def hparams_with(self, given: str) -> str:
-        """Returns the preset's hparams with those that are `given` put in, as one text; `given` wins."""
+        """Returns the preset's hparams overridden by `given`, as one text."""
         names = overrides.names_in(given)
         own = [pair for pair in overrides.pairs(self.hparams) if overrides.names_in(pair)[0] not in names]
         return ','.join([*own, *([given] if given.strip() else [])])
 
 
 def find(presets: Mapping[str, Mapping[str, Preset]], config: str, name: str) -> Preset:
-    """Returns the preset of a config. Raises SolferinoError, with those that there are, if it has no such preset."""
+    """Returns the preset of a config. Raises SolferinoError, with the existing ones, if there is none of the name."""
     of_config = presets.get(config, {})
     if name not in of_config:
         there = ', '.join(of_config) or 'none; set --hparams and --num_training_steps'
@@ -53,7 +53,7 @@ def find(presets: Mapping[str, Mapping[str, Preset]], config: str, name: str) ->
 
 
 def describe(presets: Mapping[str, Mapping[str, Preset]]) -> str:
-    """What help says of the presets: each with its settings and what to expect."""
+    """The help text of the presets: each with its settings and what to expect."""
     return '\n\n'.join(
         f'{config}, {name}: {preset.expect} (--num_training_steps={preset.num_steps} --hparams="{preset.hparams}")'
         for config, of_config in presets.items()

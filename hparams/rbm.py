@@ -1,4 +1,4 @@
-"""rbm: note-state matrices of a restricted Boltzmann machine, a stretch of music as one picture.
+"""rbm: a restricted Boltzmann machine of note-state matrices: a stretch of music as one picture.
 
 Train `chords` on the music of a folder of MIDI files:
 
@@ -38,14 +38,15 @@ class RbmHparams:
       learning_rate: of the optimizer.
       optimizer: 'momentum' or 'adam'.
       momentum: of the optimizer 'momentum'.
-      decay_steps: the learning rate falls in a straight line to zero at this step; 0 keeps it.
-      cd_steps: Gibbs steps from the data, or from the persistent chains, to what the model is taught to forget.
-      persistent: whether the chains go on from step to step (persistent contrastive divergence) or begin at the data.
+      decay_steps: the learning rate falls linearly to zero at this step; 0 keeps it constant.
+      cd_steps: Gibbs steps, from the data or the persistent chains, to the samples of the negative phase.
+      persistent: whether chains continue from step to step (persistent contrastive divergence) or start at the data.
       chains: how many persistent chains.
-      weight_decay: share of the weights that is added to their gradient.
-      averaging: what is evaluated and generates is a running mean of the weights over about 1 / (1 - averaging) steps.
+      weight_decay: share of the weights that is added to the gradient.
+      averaging: decay of the exponential moving average (EMA) of the weights, which is evaluated and generates: over
+        about 1 / (1 - averaging) steps.
       sparsity_target: how often a hidden unit should be on.
-      sparsity_cost: how much that counts; 0 for not at all.
+      sparsity_cost: weight of that target; 0 for none.
     """
 
     batch_size: int = 64

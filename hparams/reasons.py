@@ -1,4 +1,4 @@
-"""Why music is left out, in words that musicians use: the rows of the table that a command prints at its end."""
+"""Reasons why music is left out, for musicians: the rows of the table that a command prints at its end."""
 
 from collections.abc import Callable
 
@@ -29,7 +29,7 @@ TOO_MANY_STEPS = 'too many steps for a piano roll'
 EMPTY_WINDOW = 'window without notes'
 PART_OF_WINDOW = 'end of the music that does not fill a window'
 
-# What to do about those that every family has.
+# What to do about the reasons that all families have.
 REMEDIES = {
     BAD_METRE: 'Mend the time signature in a notation program.',
     NO_NOTES: 'The manifest of convert_dir_to_note_sequences says why.',

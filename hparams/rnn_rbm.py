@@ -1,4 +1,4 @@
-"""Hyperparameters of the RNN-RBM, the rbm family's machine with a memory of the frames before.
+"""Hyperparameters of the RNN-RBM: the rbm family's machine with an RNN over the frames before.
 
 The config, with what it costs and reaches, is in rbm.py.
 """
@@ -7,7 +7,7 @@ import dataclasses
 
 from solferino.hparams.spec import architecture
 
-# What no machine could hold, or wait for.
+# More would exceed any memory or patience.
 MOST, MOST_GIBBS_STEPS = 1 << 20, 10_000
 
 
@@ -15,16 +15,15 @@ MOST, MOST_GIBBS_STEPS = 1 << 20, 10_000
 class RnnRbmHparams:
     """Where a name is one of RbmHparams, it means the same.
 
-    Persistent chains and the sparsity target are for one machine that all data share, which here is another in each
-    frame; momentum is Adam's own.
+    Persistent chains and the sparsity target need one machine for all data; here each frame has another one. Momentum
+    is Adam's own.
 
     Attributes:
       batch_size: sequences in a batch.
       num_timesteps: 1: a machine is given the frames before its own.
       cell: of the recurrent network: 'tanh' as in the paper, or 'gru'.
       rnn_units: of the recurrent network.
-      dropout_keep_prob: probability that a unit of the recurrent network's state is kept where it gives the biases, in
-        training.
+      dropout_keep_prob: probability that a unit of the recurrent state is kept in training, where it gives the biases.
       clip_norm: gradients are scaled down to this global norm.
       ais_steps: temperatures of the annealed importance sampling that `--eval_once` takes for each frame's likelihood.
       ais_chains: its chains for each frame.

@@ -41,9 +41,9 @@ class Config:
       steps_per_quarter: time resolution, steps to a quarter note.
       hparams: the model's hyperparameters, a frozen dataclass; `--hparams` overrides its fields.
       extraction: how examples are taken from music, a frozen dataclass; create_dataset has a flag for each field.
-      learned: what the model must know of the training examples before it is made (a vocabulary), a frozen dataclass;
-        `Family.learn` fills it in, and it is stored with the config. None if there is nothing.
-      advice: for a musician who chooses a config, what it learns and when to take it.
+      learned: what the model needs from the training examples before it is made (a vocabulary), a frozen dataclass;
+        `Family.learn` fills it in, and it is stored with the config. None for nothing.
+      advice: for a musician who chooses a config: what it learns and when to use it.
       benchmark: what it costs and reaches; all that the registry knows have one.
     """
 
@@ -57,17 +57,17 @@ class Config:
     benchmark: Benchmark | None = dataclasses.field(default=None, kw_only=True)
 
     def for_evaluation(self) -> Self:
-        """The config for the examples to evaluate on: without what only multiplies training examples."""
+        """The config for evaluation examples: without augmentation."""
         return self
 
 
 @dataclasses.dataclass(frozen=True)
 class Listening:
-    """How the music of a family's models is held beside music that they were not trained on, after training.
+    """How the music of a family's models is compared with held-out music after training.
 
     Attributes:
       measures: names of `models.music.pieces.measures.Measures`: those that matter to the family.
-      num_bars: of four quarters, how many to generate at each temperature: as many as take seconds.
+      num_bars: of four quarters, to generate at each temperature; so many that it takes seconds.
     """
 
     measures: tuple[str, ...]
@@ -80,11 +80,11 @@ class FamilySpec:
 
     Attributes:
       name: 'drums_rnn'; the prefix of its commands.
-      records: what an example is called in file names: {training,eval}_<records>.tfrecord.
+      records: name of examples in file names: {training,eval}_<records>.tfrecord.
       configs: its configs by name.
       default_config: the `--config` of a command that is given none; None requires one.
       primer_flags: name and help of each flag that holds a primer as text.
-      default_primer: in words, what generation begins with when no primer is given.
+      default_primer: what generation begins with if no primer is given, for messages.
       remedies: what to do about each reason for which music is left out, by reason.
       presets: settings for training in a given time, by config and name.
       generation: how to generate, a `generation.GenerateOptions`; generate has a flag for each field.
@@ -139,5 +139,5 @@ def midi_option(help: str) -> Any:
 
 
 def architecture(default: Any) -> Any:
-    """A hyperparameter that weights are made for: a trained model cannot be trained on with another value."""
+    """A hyperparameter that determines the weights' shapes or meaning: it cannot change in further training."""
     return dataclasses.field(default=default, metadata={'architecture': True})

@@ -1,4 +1,4 @@
-"""What the operating system refuses, in sentences for people."""
+"""Errors of the operating system, as sentences for users."""
 
 import errno
 import os
@@ -37,21 +37,21 @@ _ADVICE = {
     errno.ENOSYS: 'Its file system does not allow that. Name another place.',
     errno.EOPNOTSUPP: 'Its file system does not allow that. Name another place.',
 }
-_NODES = re.compile(r'\{\{.*?\}\} ?| \[Op:.*?\].*')  # what TensorFlow tells of its graph
+_NODES = re.compile(r'\{\{.*?\}\} ?| \[Op:.*?\].*')  # TensorFlow's remarks about its graph
 _NO_MEMORY = 'There is not enough memory for that'
 _LESS = 'Ask for less at a time: fewer outputs, shorter ones, smaller batches, a smaller network.'
 
 
 def advice(error: OSError) -> str:
-    """What to do about it: a sentence, or '' if that is not known."""
+    """What to do about an error: a sentence, or '' if that is not known."""
     return _ADVICE.get(error.errno or 0, '')
 
 
 def sentence(error: BaseException) -> str | None:
-    """Says what the system refused, with the name of the file, and what to do; None for what is a fault of ours.
+    """A sentence with the file, the system's error and what to do; None for bugs of ours.
 
-    TensorFlow's own errors about files are known by their class's module and by what they quote of the system, so that
-    TensorFlow need not be imported.
+    TensorFlow's errors about files are recognized by the module of their class and by the system's message in them, so
+    that TensorFlow need not be imported.
     """
     if isinstance(error, MemoryError):
         return f'{_NO_MEMORY}{f" ({error})" if str(error) else ""}. {_LESS}'
@@ -65,7 +65,7 @@ def sentence(error: BaseException) -> str | None:
 
 
 def _of_text(error: UnicodeEncodeError) -> str | None:
-    """Python has surrogates for the bytes of a name that are no text; libraries write UTF-8 and refuse these."""
+    """Bytes of names that are not UTF-8 are surrogates in Python, which libraries cannot write."""
     found = error.object[error.start : error.end]
     if not all('\udc80' <= letter <= '\udcff' for letter in found):
         return None

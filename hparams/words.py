@@ -11,5 +11,5 @@ def counted(number: int, nouns: str) -> str:
 
 
 def agreeing(number: float, nouns: str) -> str:
-    """(1, 'files converted') -> 'file converted': the first noun, which must end in s, loses it beside a one."""
+    """(1, 'files converted') -> 'file converted': the first noun, which must end in s, is singular for 1."""
     return _PLURAL.sub(r'\1', nouns) if number == 1 else nouns

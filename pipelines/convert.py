@@ -29,13 +29,13 @@ REMEDIES = parsing.REMEDIES | {
     LOOP: 'its files are converted where they are',
 }
 
-# What is counted beside the reasons.
+# Counters beside the reasons.
 _FILES, _SEQUENCES, _SILENT, _NOTES, _MILLISECONDS = 'files', 'sequences', 'without notes', 'notes', 'milliseconds'
 _IN_DOUBT = 'odd MIDI files read by note-seq'
 _OTHERWISE = 'files read otherwise than by Magenta'
-# What the readers noticed is counted under its words, after this.
+# Prefix of the counters of readers' remarks.
 _NOTICED = 'noticed: '
-_TRIED, _SHOWN = 20, 10  # files, when none could be converted
+_TRIED, _SHOWN = 20, 10  # files, if none could be converted
 # Where the pipeline's records go.
 _MUSIC, _LEFT_OUT, _REMARKS, _SILENCES = 'music', 'left out', 'remarks', 'silences'
 
@@ -69,7 +69,7 @@ class Job:
 
 
 def convert(job: Job) -> str:
-    """Converts a folder and says in a table what was done. Raises SolferinoError if there is nothing to convert."""
+    """Converts a folder; returns a table of what was done. Raises SolferinoError if there is nothing to convert."""
     root = os.path.abspath(os.path.expanduser(job.input_dir))
     output = os.path.abspath(os.path.expanduser(job.output_file))
     manifest = manifest_path(output)
@@ -110,10 +110,10 @@ def manifest_path(output: str) -> str:
 def find(
     root: str, recursive: bool, ignore: str = '', kinds: Mapping[str, str] = parsing.KINDS
 ) -> Iterator[tuple[bytes, str]]:
-    """Yields the path of each file below `root`, relative to it, and why it is not to be opened, or ''.
+    """Yields the path of each file below `root`, relative to it, and why it is not opened, or ''.
 
-    Paths are bytes, because file names are; links are followed. `ignore` is the name of a folder to pass over, `kinds`
-    are the endings of files to be opened.
+    Paths are bytes, as file names are. Links are followed. `ignore` is the name of a folder to skip, `kinds` are the
+    endings of files to open.
     """
     top = os.stat(root)
     pending = [(b'', frozenset([(top.st_dev, top.st_ino)]))]
@@ -127,21 +127,21 @@ def find(
         with entries:
             for entry in entries:
                 name = os.path.join(folder, entry.name)
-                place = _place_of_folder(entry)
-                if place is None:
+                identity = _folder_identity(entry)
+                if identity is None:
                     yield name, '' if parsing.ending(name) in kinds else UNKNOWN_KIND
                 elif entry.name == os.fsencode(ignore):
                     continue
                 elif not recursive:
                     yield name, NOT_SEARCHED
-                elif place in around:
+                elif identity in around:
                     yield name, LOOP
                 else:
-                    pending.append((name, around | {place}))
+                    pending.append((name, around | {identity}))
 
 
-def _place_of_folder(entry: os.DirEntry[bytes]) -> tuple[int, int] | None:
-    """Returns what tells a folder from others however it is reached; None for what is no folder."""
+def _folder_identity(entry: os.DirEntry[bytes]) -> tuple[int, int] | None:
+    """Returns the device and inode of a folder, the same for all its names; None for other files."""
     with contextlib.suppress(OSError):  # a link that leads nowhere, or to itself
         if entry.is_dir():
             status = entry.stat()
@@ -185,7 +185,7 @@ def _run(job: Job, root: str, staging: Staging) -> work.Done:
 
 
 class _ReadFiles:
-    """The task: to read files of the listing."""
+    """The task: reads files of the listing."""
 
     def __init__(self, root: bytes, limits: Limits, magenta_reading: bool):
         self._root, self._limits, self._magenta_reading = root, limits, magenta_reading
@@ -213,7 +213,7 @@ class _ReadFiles:
 
 
 def _take(name: bytes, answers: list[Converted | LeftOut], results: Results) -> None:
-    """Writes and counts what has come of a file."""
+    """Writes and counts the answers for a file."""
     file = parsing.text(name)
     music = [answer for answer in answers if isinstance(answer, Converted)]
     results.count(_FILES, int(bool(music)))
@@ -276,7 +276,7 @@ def _table(tallies: Mapping[str, Tally]) -> str:
 
 
 def _details(left_out: Iterator[bytes]) -> str:
-    """What the parser said of the first files, for people who get no manifest."""
+    """The parser's errors for the first files, as there is no manifest."""
     said = (_left_out_of(line) for line in left_out)
     shown = [f'\n{one.file}: {one.reason}: {one.detail}' for one in said if one.detail]
     more = len(shown) - _SHOWN
@@ -294,7 +294,7 @@ def _left_out_of(line: bytes) -> LeftOut:
 
 
 def _hint(root: str, job: Job) -> str:
-    """What to do when there is nothing to convert, if that is easy to see: of the files below it the first are read."""
+    """Advice if nothing could be converted: whether the first files in subfolders can."""
     if job.recursive:
         return ''
     below = (name for name, reason in find(root, recursive=True) if b'/' in name and not reason)
@@ -314,7 +314,7 @@ class _LeftOutLine(TypedDict):
 
 
 class Manifest(TypedDict, total=False):
-    """What the manifest holds, beside a list of each file."""
+    """The manifest, without the lists of files."""
 
     input_dir: str
     output_file: str

@@ -24,11 +24,11 @@ from solferino.pipelines.work import Results
 
 COMPACT, DENSE = 'compact', 'dense'
 
-# What is counted beside the reasons.
+# Counters beside the reasons.
 _SEQUENCES = 'NoteSequences read'
 _EXAMPLES = {split.TRAINING: 'training examples', split.EVAL: 'evaluation examples'}
 _STEPS = {split.TRAINING: 'steps in training examples', split.EVAL: 'steps in evaluation examples'}
-# The family's traits are counted under their own names after these words.
+# Prefixes of the counters of the family's traits.
 _TRAIT = {split.TRAINING: 'trait of training: ', split.EVAL: 'trait of evaluation: '}
 _DONE = (_SEQUENCES, *_EXAMPLES.values(), *_STEPS.values())
 
@@ -101,14 +101,14 @@ def create(job: Job) -> str:
     if job.eval_ratio and not done[_EXAMPLES[split.EVAL]]:
         _log.warning('There is no evaluation example: %s', _too_few(done[_SEQUENCES], job, 'training'))
     bytes_written = sum(os.path.getsize(path) for path in outputs.values())
-    place = 'evaluation examples beside them'
+    others = 'evaluation examples beside them'
     if not done[_EXAMPLES[split.EVAL]]:
-        place = 'and there are none for evaluation: train without --eval_file'
+        others = 'and there are none for evaluation: train without --eval_file'
     return '\n'.join(
         [
             report.table({**done, **learned, 'bytes written': bytes_written}, left_out, family.spec.remedies),
             '',
-            f'Training examples are in {outputs[split.TRAINING]}, {place}.',
+            f'Training examples are in {outputs[split.TRAINING]}, {others}.',
         ]
     )
 
@@ -137,7 +137,7 @@ class _MakeExamples:
         name = music.filename or music.id
         side = split.side(split.key(music), job.eval_ratio, job.seed)
         config = job.config if side == split.TRAINING else job.config.for_evaluation()
-        # A family would say that what it looks for is not there, and what to do, which does not help silent music.
+        # A family's reason, and its advice, would not help silent music.
         flaw = piece.flaw(music)
         reasons = [flaw] if flaw else [] if len(music.notes) else [NO_NOTES]
         results.count(_SEQUENCES, 1)
@@ -174,7 +174,7 @@ def _read(data: bytes, pattern: str) -> Piece:
 
 
 def _refuse_music(pattern: str) -> None:
-    """Raises SolferinoError for music, or a folder of it, that is still to be read."""
+    """Raises SolferinoError for music, or a folder of it, that must be converted first."""
     path = os.path.expanduser(pattern)
     inside = os.listdir(path) if os.path.isdir(path) else []
     is_music = os.path.isfile(path) and parsing.ending(os.fsencode(path)) in parsing.KINDS
@@ -204,7 +204,7 @@ def _why_none(family: Family, job: Job, done: dict[str, int], left_out: dict[str
 
 
 def _too_few(pieces: int, job: Job, side: str) -> str:
-    """Why all examples are on that side of the split, and what to do."""
+    """Why all examples are on one side of the split, and what to do."""
     if job.eval_ratio == 1:
         return '--eval_ratio=1 sets all music aside for evaluation. Lower --eval_ratio.'
     if pieces == 1:

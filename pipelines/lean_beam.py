@@ -1,7 +1,7 @@
-"""Apache Beam: `from solferino.pipelines.lean_beam import beam`, nowhere else, and before any module of Beam's.
+"""Apache Beam: import it only by `from solferino.pipelines.lean_beam import beam`, before any module of Beam's.
 
-Beam imports pandas and others for transforms of its own where it finds them: half of its time and memory. It does
-without where they are not installed, and here. Whoever imports one of them later gets it.
+Beam imports pandas and others, if installed, for some transforms: half of its start-up time and memory. Here it does
+without them. A later import of one of them works.
 """
 
 import logging
@@ -9,7 +9,7 @@ import logging
 from solferino.models.core.imports import absent
 
 _before = logging.root.manager.disable
-logging.disable(logging.WARNING)  # Beam warns of what it does not find, Google Cloud's client too
+logging.disable(logging.WARNING)  # Beam warns about missing packages, such as Google Cloud's client
 try:
     with absent('pandas', 'pyarrow', 'pymongo'):
         import apache_beam as beam

@@ -1,10 +1,10 @@
 """The process that reads music files for `parsing.Parser`.
 
-It forks, and the fork reads file after file under the limits; when a file is its end, the first process says so and
-forks again, which takes milliseconds. Nothing here may start a thread.
+It forks, and the fork reads file after file under the limits. If a file ends the fork, the first process reports this
+and forks again, which takes milliseconds. Nothing here may start a thread.
 
-All files are read by our own readers, hundreds of them in the time of note-seq's import. In Magenta's reading note-seq
-reads scores, tunes, and the MIDI files that are in doubt; it is loaded when the first of them comes.
+All files are read by our own readers, hundreds of them in the time of note-seq's import. With --magenta_reading
+note-seq reads scores, tunes, and MIDI files in doubt; it is loaded for the first of them.
 """
 
 import collections
@@ -26,12 +26,12 @@ from solferino.pipelines.parsing import Converted, LeftOut, Limits, Request
 
 
 def main() -> None:
-    """Forks a reader until one ends of its own will, which is when the parent has gone, or is killed from outside.
+    """Forks readers until one ends by itself, because the parent has gone, or is killed from outside.
 
-    What is killed from outside may have been about to send or to fetch something: the pipe is of no more use then.
+    A reader that is killed from outside may have been using the pipe, which cannot be used any more.
     """
     connection = Connection(int(sys.argv[1]))
-    magenta_reading = sys.argv[2] == 'magenta'  # written by Parser._start, and the limits too
+    magenta_reading = sys.argv[2] == 'magenta'  # written by Parser._start, as are the limits
     limits = Limits(*map(float, sys.argv[3:]))
     while True:
         reader = os.fork()
@@ -40,7 +40,7 @@ def main() -> None:
         code = os.waitstatus_to_exitcode(os.waitpid(reader, 0)[1])
         if code in (0, -signal.SIGKILL):
             break
-        _note_seq(None)  # which such a file has needed: loaded here, it is there in all further forks
+        _note_seq(None)  # the file may have needed it: loaded here, all further forks have it
         connection.send(parsing.Died(code))
 
 
@@ -62,8 +62,8 @@ def _serve(connection: Connection, limits: Limits, magenta_reading: bool) -> Non
 
 def _answer(request: Request, limits: Limits, magenta_reading: bool) -> list[Converted | LeftOut]:
     """Reads a file under the limits, or ends the process."""
-    # Processor time, so that a busy machine leaves out no more than an idle one; and far beyond it time on the wall,
-    # for a file system that does not answer. Both signals end the process, wherever it is.
+    # A limit on CPU time, so that a busy machine leaves out no more files than an idle one; and a larger one on wall
+    # time, for a file system that does not answer. Both signals end the process at once.
     signal.setitimer(signal.ITIMER_PROF, limits.seconds)
     signal.setitimer(signal.ITIMER_REAL, 10 * limits.seconds)
     try:
@@ -76,7 +76,7 @@ def _answer(request: Request, limits: Limits, magenta_reading: bool) -> list[Con
 
 
 def _limit_memory(megabytes: float) -> None:
-    """Bounds the address space to what it is now and `megabytes` more, where the system can (Linux)."""
+    """Limits the address space to its current size and `megabytes` more, where the system can (Linux)."""
     if os.path.exists('/proc/self/statm'):
         with open('/proc/self/statm') as file:
             now = int(file.read().split()[0]) * resource.getpagesize()
@@ -85,7 +85,7 @@ def _limit_memory(megabytes: float) -> None:
 
 
 def _note_seq(limits: Limits | None) -> types.ModuleType:
-    """note-seq's readers. With `limits`, loading them is at no file's cost: neither its time, nor its memory."""
+    """note-seq's readers. With `limits`, loading them does not count for the limits of a file."""
     name = 'solferino.pipelines.note_seq_readers'
     if name in sys.modules or not limits:
         return importlib.import_module(name)
@@ -100,7 +100,7 @@ def _note_seq(limits: Limits | None) -> types.ModuleType:
 
 
 def _read(request: Request, limits: Limits, magenta_reading: bool) -> list[Converted | LeftOut]:
-    """Reads a file. Raises MemoryError; whatever else is wrong with it is an answer."""
+    """Reads a file. Raises MemoryError; all other errors are answers."""
 
     def left_out(reason: str, detail: object) -> LeftOut:
         return LeftOut(parsing.text(request.name), reason, ' '.join(str(detail).split()))
@@ -166,7 +166,7 @@ def _read_midi_as_magenta(request: Request, content: bytes) -> Converted:
 
 def _read_musicxml(request: Request, content: bytes) -> list[Converted | LeftOut]:
     """Reads a score as it sounds."""
-    from solferino.models.music.reading import (  # and the XML parser, for the first score only
+    from solferino.models.music.reading import (  # imports the XML parser, for the first score only
         musicxml,
         musicxml_document,
     )
@@ -182,7 +182,7 @@ def _read_musicxml(request: Request, content: bytes) -> list[Converted | LeftOut
         return left_out(refusal.reason, refusal.detail)
     except musicxml_document.DAMAGE as error:
         return left_out(parsing.DAMAGED, _detail(error))
-    except Exception as error:  # no file may cost the others
+    except Exception as error:  # an error in one file must not stop the others
         return left_out(parsing.NOT_UNDERSTOOD, _detail(error))
 
 
@@ -210,7 +210,7 @@ _READERS = {'midi': _read_midi, 'musicxml': _read_musicxml, 'abc': _read_abc}
 def _converted_directly(
     request: Request, music: midi_notes.Music, suffix: str = '', silence: str = parsing.NOTHING_STRUCK
 ) -> Converted:
-    """What `_converted` makes of note-seq's NoteSequence, without either. Without notes, `silence` is why."""
+    """As `_converted`, but without note-seq and protobuf. Without notes, `silence` says why."""
     identity = parsing.sequence_id(request.name + suffix.encode(), request.collection, request.kind)
     data = note_sequence_bytes.write(music, identity, parsing.text(request.name), request.collection, request.kind)
     milliseconds = round(music.total_time * 1000)
@@ -222,17 +222,17 @@ def _converted(request: Request, doubt: str, suffix: str, sequence: Any) -> Conv
     sequence.filename = parsing.text(request.name)
     sequence.id = parsing.sequence_id(request.name + suffix.encode(), request.collection, request.kind)
     seconds = sequence.total_time if math.isfinite(sequence.total_time) else 0
-    # Deterministic, so that the same music is the same bytes on every machine.
+    # Deterministic, so that the same music gives the same bytes on every machine.
     data = sequence.SerializeToString(deterministic=True)
     return Converted(sequence.id, data, len(sequence.notes), round(seconds * 1000), doubt)
 
 
 def _root(error: BaseException, wrappers: set[type]) -> BaseException:
-    """The error that note-seq raised its own for. Raises MemoryError if there is one behind: note-seq catches those."""
+    """The original error behind note-seq's. Raises MemoryError if that is one: note-seq catches those."""
     chain = [error]
     while chain[-1].__context__:
         chain.append(chain[-1].__context__)
-    if any(isinstance(e, MemoryError) or 'out of memory' in str(e) for e in chain):  # the latter from the XML parser
+    if any(isinstance(e, MemoryError) or 'out of memory' in str(e) for e in chain):  # the text is the XML parser's
         raise MemoryError from error
     return next((e for e in chain if type(e) not in wrappers), error)
 

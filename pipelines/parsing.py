@@ -1,7 +1,7 @@
-"""Reads music files in a process of their own, so that no file can take more than a set memory or time.
+"""Reads music files in a child process, with limits on memory and time.
 
-A small MIDI file can ask for 80 GB (one event at tick 10^10), a small .mxl can unpack to as much. `Parser` hands each
-file to a child process (`parse_child`) that the system stops when the file takes too much; only that file is lost.
+A small MIDI file can need 80 GB (one event at tick 10^10), and so can a small .mxl when it is unpacked. `Parser` gives
+each file to a child process (`parse_child`), which the system ends at the limits; only that file is lost.
 """
 
 import collections
@@ -26,7 +26,7 @@ from solferino.models.music.reading.remarks import NOT_UNDERSTOOD as NOT_UNDERST
 from solferino.models.music.reading.remarks import TOO_LATE as TOO_LATE
 from solferino.models.music.reading.remarks import Remark as Remark
 
-# File name endings, in lower case, and the kind of source that each is: the <type> of an id.
+# File name endings, in lower case, and the kind of each: the <type> of an id.
 KINDS = {
     '.mid': 'midi',
     '.midi': 'midi',
@@ -38,7 +38,7 @@ KINDS = {
     '.abc': 'abc',
 }
 
-# Magenta looks for no other files.
+# The files that Magenta reads.
 MAGENTA_KINDS = {ending: kind for ending, kind in KINDS.items() if ending not in ('.rmi', '.kar')}
 
 # Why there is no note in a piece of music.
@@ -80,8 +80,8 @@ REMEDIES = {
     CRASHED: 'open it in a music program and export it again',
 }
 
-_TOO_LONG = (-signal.SIGPROF, -signal.SIGALRM)  # how a timer ends a process
-# For glibc: memory that a file has freed is kept for the next one, not given back and asked for again. In bytes.
+_TOO_LONG = (-signal.SIGPROF, -signal.SIGALRM)  # the signals of timers that end a process
+# For glibc, in bytes: freed memory is kept for the next file, and not returned to the system.
 _KEEP_MEMORY = {'MALLOC_MMAP_THRESHOLD_': str(4 * 2**20), 'MALLOC_TRIM_THRESHOLD_': str(32 * 2**20)}
 
 EXIT_MEMORY = 3  # the child's exit code when a file took more than its memory
@@ -89,7 +89,7 @@ EXIT_MEMORY = 3  # the child's exit code when a file took more than its memory
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """What one file may take: its size, the memory and the processor time for reading it."""
+    """Limits for one file: its size, and the memory and the CPU time for reading it."""
 
     megabytes: float = 100
     memory_megabytes: float = 2048
@@ -112,8 +112,8 @@ class Request(NamedTuple):
 class Converted(NamedTuple):
     """A piece of music: its id, the serialized NoteSequence, its number of notes and length.
 
-    If it is of a MIDI file that note-seq had to read, `doubt` says why; else it is ''. `remarks` are what was noticed.
-    Without notes, `silence` says why, one of the keys of SILENCE.
+    If note-seq had to read a MIDI file, `doubt` says why; else it is ''. `remarks` are the reader's remarks. Without
+    notes, `silence` says why, one of the keys of SILENCE.
     """
 
     id: str
@@ -139,7 +139,7 @@ class LeftOut(NamedTuple):
 
 
 class Died(NamedTuple):
-    """Sent in place of an answer when reading a file ended the process: its exit code, or minus the signal."""
+    """Sent instead of an answer if reading a file ended the process: its exit code, or minus the signal."""
 
     code: int
 
@@ -162,14 +162,14 @@ def sequence_id(name: bytes, collection: str, kind: str) -> str:
 class Parser:
     """Reads files one after the other in a child process; a context manager. Not for use from several threads.
 
-    If this process is killed, the child ends when it has read the file that it is at. With `magenta_reading`, files
-    are read bug for bug as Magenta reads them, and else as they sound.
+    If this process is killed, the child ends after its current file. With `magenta_reading`, files are read as Magenta
+    does, bug for bug; otherwise as they sound.
     """
 
     def __init__(self, limits: Limits, magenta_reading: bool = False):
         self._limits, self._magenta_reading = limits, magenta_reading
-        self._is_fresh = True  # the process that reads has read nothing yet
-        self._owed = 0  # answers that are to come
+        self._is_fresh = True  # the reading process has read nothing yet
+        self._owed = 0  # pending answers
 
     def __enter__(self) -> Self:
         self._start()
@@ -188,17 +188,17 @@ class Parser:
     def parse_all(self, requests: Iterable[Request]) -> Iterator[list[Converted | LeftOut]]:
         """Yields what `parse` returns for each file, in order.
 
-        The child is told of all files at once and reads on while this process is busy with an answer; not far, as
-        answers that are not fetched soon fill the pipe.
+        The child gets all requests at once, and reads ahead while this process is busy with an answer, until the pipe
+        is full.
         """
-        if self._owed:  # somebody did not wait for all answers
+        if self._owed:  # the caller did not fetch all answers
             self._restart()
         waiting = collections.deque(requests)
         while waiting:
             answer = self._next(waiting)
             if isinstance(answer, Died):
-                self._owed = 0  # what is left of the files has to be asked for again
-                # A file does not answer for memory that earlier ones left in disorder: it may be a process's first.
+                self._owed = 0  # the remaining files must be requested again
+                # Earlier files may have corrupted memory: a file is tried again as the first of a process.
                 was_first, self._is_fresh = self._is_fresh, True
                 if not was_first and answer.code not in _TOO_LONG:
                     continue
@@ -224,16 +224,16 @@ class Parser:
         child = [sys.executable, '-m', 'solferino.pipelines.parse_child', str(theirs.fileno())]
         reading = 'magenta' if self._magenta_reading else 'sounding'
         limits = [str(limit) for limit in dataclasses.astuple(self._limits)]
-        # One thread each: the files are spread over processes already, and threads do not survive the child's fork.
+        # One thread each: there are several processes already, and threads do not survive the child's fork.
         environment = os.environ | {'OPENBLAS_NUM_THREADS': '1', 'OMP_NUM_THREADS': '1'} | _KEEP_MEMORY
         self._process = subprocess.Popen(
             [*child, reading, *limits],
             stdin=subprocess.DEVNULL,
-            # What libraries print about music names no file, and answers say it.
+            # Libraries' messages name no file; the answers have the errors.
             stderr=None if logging.getLogger('solferino').isEnabledFor(logging.DEBUG) else subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
             env=environment,
-            process_group=0,  # both processes of the child are one group, which a Ctrl-C here does not reach
+            process_group=0,  # a process group for the child and its fork, which a Ctrl-C here does not reach
         )
         theirs.close()
         self._is_fresh, self._owed = True, 0
@@ -243,13 +243,13 @@ class Parser:
         self._start()
 
     def _next(self, waiting: Sequence[Request]) -> list[Converted | LeftOut] | Died:
-        """Returns the answer for the first of the waiting files, after it has asked for all, if it had not."""
+        """Returns the answer for the first of the waiting files; sends the requests first if necessary."""
         try:
             if not self._owed:
                 self._connection.send(list(waiting))
                 self._owed = len(waiting)
             return self._connection.recv()
-        except (EOFError, OSError):  # both processes are gone: somebody killed one, the system perhaps for its memory
+        except (EOFError, OSError):  # both processes are gone: one was killed, maybe by the system for lack of memory
             was_fresh = self._is_fresh
             self._restart()
             self._is_fresh = was_fresh

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from solferino.models.core.storage import records
 
-# A unit of work: so many records, or bytes, are read by one worker in one go. Small, so that all workers have some.
+# A unit of work, read by one worker at once: so many records or bytes. Small, so that all workers have some.
 _UNIT_RECORDS = 32
 _UNIT_BYTES = 1 << 20
 
@@ -19,9 +19,9 @@ class Unit(NamedTuple):
 
 
 class Source:
-    """The records, as bytes, of the files that a pattern means (see `records.expand`).
+    """The records, as bytes, of the files that match a pattern (see `records.expand`).
 
-    The files are cut into ranges of a megabyte or less, so that one large file occupies all workers.
+    The files are cut into ranges of at most a megabyte, so that all workers share one large file.
 
     Attributes:
       total: the number of records.
@@ -43,10 +43,10 @@ class Source:
 def _units(path: str) -> Iterator[tuple[Unit, int]]:
     """Yields units and how many records they have."""
     start = end = count = 0
-    for place in records.index(path):
-        if count == _UNIT_RECORDS or (count and place.end - start > _UNIT_BYTES):
+    for span in records.index(path):
+        if count == _UNIT_RECORDS or (count and span.end - start > _UNIT_BYTES):
             yield Unit(path, start, end), count
-            start, count = place.offset, 0
-        end, count = place.end, count + 1
+            start, count = span.offset, 0
+        end, count = span.end, count + 1
     if count:
         yield Unit(path, start, end), count

@@ -1,4 +1,4 @@
-"""What a run did and what it left out, and why: counted exactly, on any runner, in a table and in a JSON file."""
+"""Counts of what a run did and left out, and why: exact on any runner, for a table and a JSON file."""
 
 import collections
 import dataclasses
@@ -11,27 +11,27 @@ _EXAMPLES = 3
 
 @dataclasses.dataclass(frozen=True)
 class Tally:
-    """A number, and the first few names, in alphabetical order, of what was counted."""
+    """A count, and the first few names, in alphabetical order, of what was counted."""
 
     count: int = 0
     examples: tuple[str, ...] = ()
 
 
 class Counts:
-    """Counts under names, which should be few, with a few examples of each."""
+    """Counts by name, with a few examples each; there should be few names."""
 
     def __init__(self) -> None:
         self._amounts: collections.Counter[str] = collections.Counter()
         self._examples: dict[str, list[str]] = collections.defaultdict(list)
 
     def add(self, name: str, amount: int = 1, example: str | None = None) -> None:
-        """Adds an amount, and what is an example of it."""
+        """Adds an amount, and an example."""
         self._amounts[name] += amount
         if example is not None:
             self._examples[name] = _first({*self._examples[name], example})
 
     def plain(self) -> dict[str, tuple[int, list[str]]]:
-        """Returns what JSON can hold, for `add_up`."""
+        """Returns the counts as JSON types, for `add_up`."""
         return {name: (amount, self._examples[name]) for name, amount in self._amounts.items()}
 
 
@@ -63,9 +63,9 @@ def table(
 
     Args:
       done: what was done, by its name.
-      left_out: reason -> tally; the most frequent comes first, those that count nothing do not come.
-      remedies: reason -> what to do about it, as far as there is something.
-      noticed: what -> tally, of what was not left out; in the same order.
+      left_out: reason -> tally; shown by frequency, without those of count 0.
+      remedies: reason -> what to do about it, if known.
+      noticed: remark -> tally, of what was not left out; shown likewise.
     """
     rows = [(_number(value), words.agreeing(value, name), '') for name, value in done.items()]
     for what, tally in _by_count(noticed or {}):
@@ -83,7 +83,7 @@ def table(
 
 
 def _by_count(tallies: Mapping[str, Tally]) -> list[tuple[str, Tally]]:
-    """The most frequent first, without those that count nothing."""
+    """By frequency, without those of count 0."""
     counted = ((name, tally) for name, tally in tallies.items() if tally.count)
     return sorted(counted, key=lambda item: (-item[1].count, item[0]))
 

@@ -1,7 +1,7 @@
-"""Runs Beam pipelines: in this process, in several, or wherever Beam's own flags say.
+"""Runs Beam pipelines: in this process, in several, or where Beam's own flags say.
 
-Beam's DirectRunner is not used, though it is Beam's default: it first tries to download another runner, Prism. Its
-in-process part, the FnApiRunner, is called by name.
+Beam's default, the DirectRunner, is not used: it first tries to download another runner, Prism. Its in-process part,
+the FnApiRunner, is used directly.
 """
 
 import builtins
@@ -28,10 +28,10 @@ _WHERE = re.compile(r' \[while running .*', re.DOTALL)
 
 
 class Progress:
-    """Shows how many of `total` things are done, on stderr, while the `with` block runs.
+    """Shows on stderr how many of `total` things are done, while the `with` block runs.
 
-    Whoever does the things, in this process or another, calls `Steps(path).step`; the count is the size of the file.
-    On a terminal it is a bar; otherwise a line every `interval` seconds, and none for what takes less.
+    Each worker, in this process or another, calls `Steps(path).step`; the count is the size of the file. On a terminal
+    it is a bar; otherwise a line every `interval` seconds, and none for shorter runs.
     """
 
     def __init__(self, path: str, total: int, unit: str, interval: float = 30):
@@ -50,7 +50,7 @@ class Progress:
         self._thread.join()
 
     def _done(self) -> int:
-        with contextlib.suppress(OSError):  # a folder that has been cleared away already
+        with contextlib.suppress(OSError):  # the folder has been deleted already
             return os.path.getsize(self._path)
         return 0
 
@@ -69,7 +69,7 @@ class Progress:
 
 
 class Steps:
-    """Counts things as done for the Progress of `path`. A worker that cannot reach the file counts nothing."""
+    """Counts things as done for the Progress of `path`. A worker without access to the file counts nothing."""
 
     def __init__(self, path: str):
         self._handle: int | None = None
@@ -80,7 +80,7 @@ class Steps:
         """Counts one."""
         if self._handle is not None:
             with contextlib.suppress(OSError):
-                os.write(self._handle, b'.')  # one byte at the end is written whole, by any process
+                os.write(self._handle, b'.')  # appending one byte is atomic
 
     def close(self) -> None:
         """Ends counting."""
@@ -98,7 +98,7 @@ def run(build: Callable[[Any], object], beam_args: Sequence[str] = (), num_worke
       num_workers: processes on this machine; not for other runners, whose own flags say how many.
 
     Raises:
-      SolferinoError: the runner cannot be used, or the pipeline failed for a reason that the user can mend.
+      SolferinoError: the runner cannot be used, or the pipeline failed for a reason that the user can correct.
     """
     if num_workers < 1:
         raise SolferinoError(f'--num_workers is {num_workers}; it must be 1 or more.')
@@ -133,12 +133,12 @@ def _pipeline(options: Any, num_workers: int, alive: str) -> Any:
         )
     try:
         return beam.Pipeline(options=options)
-    except (ImportError, ValueError) as error:  # a name that Beam does not know, an extra that is not installed
+    except (ImportError, ValueError) as error:  # an unknown name, or an extra that is not installed
         raise SolferinoError(f'--runner={name}: {error}') from error
 
 
 def _runner(options: Any, num_workers: int, alive: str) -> Any:
-    """Returns the runner for this machine. It heeds Beam's own flags for it, --direct_num_workers and the like."""
+    """Returns the runner for this machine, which follows Beam's own flags such as --direct_num_workers."""
     from apache_beam.options.pipeline_options import DirectOptions
     from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
@@ -154,7 +154,7 @@ def _runner(options: Any, num_workers: int, alive: str) -> Any:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps Beam's messages away, unless --log=DEBUG. What matters in them comes as an exception too."""
+    """Hides Beam's messages, unless --log=DEBUG. Important ones are also exceptions."""
     if logger.isEnabledFor(logging.DEBUG):
         yield
         return

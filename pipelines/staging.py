@@ -1,4 +1,4 @@
-"""The folder in which a run prepares its outputs, until all of them take their place at once."""
+"""The folder in which a run prepares its outputs, until all of them are renamed at the end."""
 
 import contextlib
 import os
@@ -15,8 +15,8 @@ class Staging:
             ... write to staging.output('out/music.tfrecord') and to staging.output('out/manifest.json') ...
             staging.commit()
 
-    Without `commit` nothing has happened. A run that is killed leaves the old outputs or none, and its temporary
-    folder, which the next run for the same output clears away.
+    Without `commit` no output changes. A killed run leaves the old outputs or none, and its temporary folder, which the
+    next run for the same output deletes.
 
     Attributes:
       folder: the temporary folder; workers may write files of their own to it.
@@ -26,7 +26,7 @@ class Staging:
 
     def __init__(self, output: str):
         self._output = os.path.abspath(output)
-        self._temporary: dict[str, str] = {}  # final path -> where it is prepared
+        self._temporary: dict[str, str] = {}  # final path -> temporary path
 
     def __enter__(self) -> Self:
         parent, name = os.path.split(self._output)
@@ -41,11 +41,11 @@ class Staging:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
         for folder in self._made:
-            with contextlib.suppress(OSError):  # it holds something: it stays, and those around it
+            with contextlib.suppress(OSError):  # not empty: it stays, and its parents
                 os.rmdir(folder)
 
     def path(self, name: str) -> str:
-        """Returns the path of a file in the temporary folder that is no output."""
+        """Returns a path in the temporary folder for a file that is no output."""
         return os.path.join(self.folder, name)
 
     def output(self, path: str, kind: files.Kind | None = None) -> str:
@@ -63,10 +63,10 @@ class Staging:
         return self._temporary.setdefault(path, self.path(f'output-{len(self._temporary)}'))
 
     def commit(self) -> None:
-        """Gives all outputs their names.
+        """Renames all outputs to their final names.
 
-        One file is replaced in one stroke. Of several the first named goes first and comes last, so that it is never
-        seen beside others that are not of its run.
+        A single file is replaced atomically. Of several, the first one is deleted first and renamed last, so that it is
+        never beside outputs of another run.
         """
         finals = list(self._temporary)
         try:
@@ -82,7 +82,7 @@ class Staging:
 
 
 def _make_folder(folder: str) -> list[str]:
-    """Makes a folder and those around it; returns the new ones, innermost first."""
+    """Makes a folder and its parents; returns the new ones, innermost first."""
     new = []
     while not os.path.exists(folder):
         new.append(folder)

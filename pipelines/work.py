@@ -1,7 +1,7 @@
-"""What a pipeline does: workers take units of a source, and make records, which are sorted, and counts.
+"""The one pipeline: workers turn units of a source into sorted records, and counts.
 
-Beam hands out the units, repeats what has failed, and gathers what each bundle has made. Single records and counts do
-not pass through it: it takes longer to move one than we take to make it.
+Beam distributes the units, repeats failures, and gathers a summary of each bundle. Single records and counts do not go
+through Beam: moving one takes longer than making it.
 """
 
 import collections
@@ -24,12 +24,12 @@ _RunRecord = tuple[str, str, schemas.Count]
 
 
 class Results:
-    """Takes what a task makes.
+    """Takes the results of a task.
 
     Attributes:
       write: takes the destination, the key (both text) and the payload (bytes) of a record.
-      count: takes a name, an amount and, if there is one, an example of what is counted.
-      step: says that one thing is done, for those who wait.
+      count: takes a name, an amount and, if there is one, an example.
+      step: reports that one thing is done, for the progress bar.
     """
 
     def __init__(self, sorter: Sorter, counts: Counts, steps: runner.Steps):
@@ -51,7 +51,7 @@ class Task(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Done:
-    """What a pipeline has made.
+    """The results of a pipeline.
 
     Attributes:
       runs: the records of each destination, for `writing.assemble` and `writing.merge`.
@@ -65,11 +65,11 @@ class Done:
 def run(
     task: Task, source: Source, staging: Staging, things: str, beam_args: Sequence[str] = (), num_workers: int = 1
 ) -> Done:
-    """Does a task with all records of a source.
+    """Runs a task on all records of a source.
 
     Args:
       staging: where the records are prepared.
-      things: what the task does one of at each `step`, for those who wait.
+      things: name of what each `step` counts, for the progress bar.
       beam_args, num_workers: see `runner.run`.
 
     Raises:
@@ -96,7 +96,7 @@ def run(
 class _Work(beam.DoFn):
     """Takes units; yields the runs and the counts of each bundle at its end, all with the same key.
 
-    So a bundle that a runner repeats counts once: the runner drops what one that fails has yielded.
+    So a repeated bundle counts once: the runner drops what the failed one has yielded.
     """
 
     def __init__(self, task: Task, folder: str, progress: str):
@@ -124,7 +124,7 @@ class _Work(beam.DoFn):
 
 
 def _read_bundles(path: str) -> Any:
-    """Returns what `_write_bundles` wrote. Raises SolferinoError if it was damaged since."""
+    """Returns what `_write_bundles` wrote. Raises SolferinoError if it is damaged."""
     try:
         with open(path, encoding='utf-8') as file:
             made = schemas.loads(file.read())

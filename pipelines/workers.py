@@ -1,7 +1,7 @@
-"""Several worker processes on this machine: Beam's own, but none outlives the run, and the run outlives none of them.
+"""Several worker processes on this machine: Beam's own, but all end with the run, and the run ends if one dies.
 
-Beam's way of starting them does not quote the interpreter's name, lets them tell their life on stderr, waits for ever
-for the answer of one that has died, and leaves them at work when the run is killed.
+Beam's own way of starting them does not quote the interpreter's name, lets them write to stderr, waits for ever for a
+worker that has died, and leaves workers running when the run is killed.
 """
 
 import contextlib
@@ -24,26 +24,26 @@ _WATCH_SECONDS = 0.2
 
 
 def environment(alive: str) -> Any:
-    """Returns the Beam environment of worker processes that end when the file `alive` is no more."""
+    """Returns the Beam environment of worker processes that end when the file `alive` is deleted."""
     from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
     command = f'exec {shlex.quote(sys.executable)} -m solferino.pipelines.workers {shlex.quote(alive)} {os.getpid()}'
     if not _log.isEnabledFor(logging.DEBUG):
-        command += f' 2>{os.devnull}'  # what goes wrong in our code comes back from them as an exception
+        command += f' 2>{os.devnull}'  # errors in our code come back as exceptions
     return SubprocessSDKEnvironment.from_command_string(command)
 
 
 @contextlib.contextmanager
 def watched() -> Iterator[str]:
-    """Yields the path of the file that keeps the workers alive, for the time of a run.
+    """Yields the path of a file that keeps the workers alive during a run.
 
-    Raises SolferinoError when one of them dies. A Ctrl-C ends them first, as Beam waits for them to finish their work.
+    Raises SolferinoError if one of them dies. A Ctrl-C ends them first, as Beam would wait for them to finish.
     """
     handle, alive = tempfile.mkstemp(prefix='solferino-workers-')
     os.close(handle)
     deaths: list[object] = []
     stopping = threading.Event()
-    in_main_thread = threading.current_thread() is threading.main_thread()  # no other can be interrupted
+    in_main_thread = threading.current_thread() is threading.main_thread()  # others cannot be interrupted
     excepthook, sigint = threading.excepthook, signal.getsignal(signal.SIGINT)
 
     def stop() -> None:
@@ -54,7 +54,7 @@ def watched() -> Iterator[str]:
         name = getattr(failure.thread, 'name', '')
         if not name.startswith(('run_worker', 'beam_')):
             excepthook(failure)
-        elif name == 'run_worker' and not stopping.is_set():  # the thread that watches over a process, which has died
+        elif name == 'run_worker' and not stopping.is_set():  # the thread that watches a process, which has died
             deaths.append(failure.exc_value)
             stop()
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
@@ -69,7 +69,7 @@ def watched() -> Iterator[str]:
     try:
         yield alive
     except KeyboardInterrupt:
-        # A Ctrl-C at the terminal reaches the workers too, and one may die of it before this process sees it.
+        # A Ctrl-C at the terminal also reaches the workers, and one may die before this process handles it.
         if not deaths or f'code {-signal.SIGINT}' in str(deaths[0]):
             raise
         raise SolferinoError(
@@ -92,7 +92,7 @@ def main() -> None:
 
 
 def _end_with(alive: str, parent: int) -> None:
-    """Ends this process when the file is gone, or its parent, which has left the file behind then."""
+    """Ends this process when the file or the parent process is gone; then deletes the file."""
     while os.path.exists(alive) and os.getppid() == parent:
         time.sleep(_WATCH_SECONDS)
     _remove(alive)

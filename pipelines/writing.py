@@ -1,7 +1,7 @@
 """The sink of a pipeline: records sorted by key, so that its files are the same for any runner and number of workers.
 
-An external merge sort. Workers write sorted runs of a few megabytes to the staging folder; `merge` joins them when the
-pipeline has ended. Neither holds more than a run in memory.
+It is an external merge sort. Workers write sorted runs of a few megabytes to the staging folder; `merge` merges them
+after the pipeline. Neither holds more than a run in memory.
 """
 
 import heapq
@@ -14,17 +14,17 @@ from typing import NamedTuple
 from solferino.models.core.storage import files, records
 from solferino.pipelines.staging import Staging
 
-_RUN_BYTES = 16 << 20  # what a worker holds before it writes a run
-_BLOCK_BYTES = 1 << 18  # what is held of a run that is merged
-_RECORD_BYTES = 250  # what Python adds to each record held
-_MERGE_RUNS = 64  # runs merged, that is files open, at a time
+_RUN_BYTES = 16 << 20  # that a worker holds before it writes a run
+_BLOCK_BYTES = 1 << 18  # of a run in memory while it is merged
+_RECORD_BYTES = 250  # overhead of Python for each record in memory
+_MERGE_RUNS = 64  # runs merged, and files open, at a time
 
 # Key and payload.
 Record = tuple[bytes, bytes]
 
 
 class Run(NamedTuple):
-    """A file of sorted records, and how many they are."""
+    """A file of sorted records, and their number."""
 
     path: str
     records: int
@@ -43,7 +43,7 @@ class Sorter:
         self._size = 0
 
     def write(self, destination: str, key: str, payload: bytes) -> None:
-        """Takes a record for a destination, whose runs are its own."""
+        """Takes a record for a destination; each destination has its own runs."""
         self._held.append((destination, key.encode(), payload))
         self._size += len(key) + len(payload) + _RECORD_BYTES
         if self._size > _RUN_BYTES:
@@ -72,7 +72,7 @@ def merge(staging: Staging, runs: Sequence[Run]) -> Iterator[bytes]:
 
 
 def assemble(staging: Staging, runs: Sequence[Run], output: str) -> None:
-    """Makes the records of runs an output of the staging folder.
+    """Writes the records of runs as an output of the staging folder.
 
     Args:
       output: a path, or 'name@8.tfrecord' for 8 shards, each with an equal part of the records in key order.
@@ -91,7 +91,7 @@ def _merge(runs: Iterable[Run]) -> Iterator[Record]:
 
 
 def _write_run(path: str, sorted_records: Iterable[Record]) -> Run:
-    """Writes a run as pickled lists of records, none much larger than a block; an empty one is the last."""
+    """Writes a run as pickled lists of records, each about a block; the last one is empty."""
     count = size = 0
     block: list[Record] = []
     with files.named(path, path), open(path, 'xb') as file:

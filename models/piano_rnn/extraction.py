@@ -38,9 +38,10 @@ def examples(piece: Piece, config: PianoConfig, reject: Reject) -> Iterator[Exam
 
 
 def cut(frames: np.ndarray, window: int, most: int) -> Iterator[Example]:
-    """Cuts frames into examples of nearly one size that predict at most so many each: all frames but the first, once.
+    """Cuts frames into examples of nearly equal size. Each predicts at most `most` frames; each frame but the first is
+    predicted once.
 
-    An example also holds the frames that its first prediction sees: a window, as far as there is one.
+    An example also holds the frames before, that its first prediction sees: at most a window.
     """
     count = -(-(len(frames) - 1) // most)
     bounds = np.linspace(1, len(frames), count + 1).astype(int).tolist()
@@ -52,7 +53,7 @@ def cut(frames: np.ndarray, window: int, most: int) -> Iterator[Example]:
 def music(piece: Piece, settings: PianoExtraction, reject: Reject) -> Iterator[np.ndarray]:
     """Yields the frames, bool [steps, KEYS], of the chosen instruments from the first note on to the end of the last.
 
-    By time they are those of the whole piece, by metre those of each section of one tempo and metre.
+    By time, there is one run of frames for the whole piece; by metre, one for each section of one tempo and metre.
     """
     try:
         chosen = choose(piece, settings)
@@ -117,7 +118,7 @@ def _by_time(piece: Piece, settings: PianoExtraction, reject: Reject) -> Iterato
         reject(BAD_TIME)
     elif starts.min(initial=0) < 0:
         reject(NEGATIVE_TIME)
-    elif last * settings.frames_per_second > piano_rolls.MAX_STEPS - 1:  # a frame less: a note may be struck at the end
+    elif last * settings.frames_per_second > piano_rolls.MAX_STEPS - 1:  # one less: a note may be struck at the end
         reject(TOO_MANY_STEPS)
     else:
         yield piano_rolls.by_time(piece.notes, last, settings.frames_per_second, LOWEST, HIGHEST).sounding

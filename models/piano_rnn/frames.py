@@ -1,7 +1,7 @@
-"""Frames: which keys of a piano sound, bool [steps, KEYS]; as they are stored, and as tokens.
+"""Frames: which keys of a piano sound, bool [steps, KEYS]; their stored form, and tokens.
 
-A stored example is `pitches` int32 [notes], MIDI pitches ascending within each frame, `sizes` int32 [steps], how many
-of them belong to each frame, `context` int32 [1], how many of the first frames are only seen and not predicted, and
+A stored example is `pitches` int32 [notes], MIDI pitches, ascending within each frame; `sizes` int32 [steps], how many
+of them belong to each frame; `context` int32 [1], how many of the first frames are context and not predicted; and
 `begins` int32 [1], 1 if the music begins with the first frame and 0 if there were frames before it.
 """
 
@@ -17,7 +17,7 @@ _NAMES = ('C', 'C#', 'D', 'D#', 'E', 'F', 'F#', 'G', 'G#', 'A', 'A#', 'B')
 
 
 def to_example(frames: np.ndarray, context: int, begins: bool) -> Example:
-    """Returns `frames` as they are stored, the first `context` of them to be seen only."""
+    """Returns the stored form of `frames`; the first `context` of them are not predicted."""
     return {
         'pitches': (frames.nonzero()[1] + LOWEST).astype(np.int32),
         'sizes': frames.sum(axis=1, dtype=np.int32),

@@ -1,4 +1,4 @@
-"""A note to begin with, as text."""
+"""A primer of one note, as text."""
 
 import re
 

@@ -1,10 +1,10 @@
-"""The restricted Boltzmann machine's equations in NumPy, in double precision: what the tests hold everything against.
+"""The restricted Boltzmann machine's equations in NumPy, in double precision: the reference of the tests.
 
 Binary visible units v and hidden units h have the energy E(v, h) = -b.v - c.h - v.W.h, and p(v, h) = exp(-E(v, h)) / Z
 (Smolensky 1986; Hinton 2002, "Training products of experts by minimizing contrastive divergence"). Summing h out leaves
 the free energy F(v) = -b.v - sum_j softplus(c_j + (v.W)_j), with p(v) = exp(-F(v)) / Z.
 
-V visible units, H hidden units, R rows: states of as many machines side by side. Biases [V] and [H] are shared by all
+V visible units, H hidden units, R rows: the states of R machines side by side. Biases [V] and [H] are shared by all
 rows; [R, V] and [R, H] give each row its own.
 """
 
@@ -41,17 +41,17 @@ def exact_log_partition(weights: np.ndarray, visible_bias: np.ndarray, hidden_bi
     """
     weights = np.asarray(weights, np.float64)
     small, large = np.asarray(hidden_bias, np.float64), np.asarray(visible_bias, np.float64)
-    if len(small) > len(large):  # the layers' parts in the energy are alike
+    if len(small) > len(large):  # the energy is symmetric in the layers
         small, large, weights = large, small, weights.T
     if len(small) > MOST_ENUMERATED:
         raise ValueError(f'{len(small)} units have too many states to be enumerated')
     low = min(_LOW_BITS, len(small))
     low_states, high_states = states(low), states(len(small) - low)
-    low_sums, high_sums = low_states @ weights.T[:low] + large, high_states @ weights.T[low:]
+    low_logits, high_logits = low_states @ weights.T[:low] + large, high_states @ weights.T[low:]
     low_terms, high_terms = low_states @ small[:low], high_states @ small[low:]
     blocks = [
-        np.logaddexp.reduce(low_terms + term + softplus(low_sums + sums).sum(axis=1))
-        for term, sums in zip(high_terms, high_sums, strict=True)
+        np.logaddexp.reduce(low_terms + term + softplus(low_logits + high).sum(axis=1))
+        for term, high in zip(high_terms, high_logits, strict=True)
     ]
     return float(np.logaddexp.reduce(blocks))
 

@@ -23,8 +23,8 @@ from solferino.models.rbm.generating import Given
 from solferino.models.rbm.note_states import NoteStates, cut
 
 _METRES = ('2/4', '4/4')
-_STEPS = 'steps'  # the trait that counts them; the others count how often a cell is on, by its number
-_UNKNOWN = 0.02  # share of cells that are taken to be on before any music was seen
+_STEPS = 'steps'  # the trait that counts steps; the others count how often a cell is on, by its index
+_UNKNOWN = 0.02  # assumed share of cells that are on, before any music is seen
 _QPM, _VELOCITY = 120.0, 80
 
 
@@ -59,7 +59,7 @@ class RbmFamily(Family):
     def learn(
         self, config: RbmConfig, training: Mapping[str, int], evaluation: Mapping[str, int]
     ) -> tuple[RbmConfig, Mapping[str, float]]:
-        """See Family: how often each cell is on, as if it had been on once more and off once more."""
+        """See Family: how often each cell is on, with one count more for on and for off (Laplace)."""
         layout, steps = NoteStates.of(config.extraction), training[_STEPS]
         counts = np.array([training.get(str(cell), 0) for cell in range(layout.width)])
         means = tuple(((counts + 1) / (steps + 2)).tolist())
@@ -72,14 +72,14 @@ class RbmFamily(Family):
         return _sequence(layout.roll(layout.unpack(example)), config, _QPM)
 
     def features(self, config: RbmConfig) -> Mapping[str, Feature]:
-        """See Family: the windows of an example; what is 'length' in a batch is their number."""
+        """See Family: the windows of an example; 'length' in a batch is their number."""
         return {'visible': Feature((None, _visible_units(config)), 'uint8')}
 
     def encode(self, example: Example, config: RbmConfig) -> Example:
         """See Family. Raises ValueError if the example is not of this config's matrices."""
         matrix = NoteStates.of(config.extraction).unpack(example)
         if len(matrix) % config.hparams.num_timesteps:
-            raise ValueError(f'its {len(matrix)} steps are no windows of {config.hparams.num_timesteps}')
+            raise ValueError(f'its {len(matrix)} steps do not divide into windows of {config.hparams.num_timesteps}')
         return {'visible': matrix.reshape(-1, _visible_units(config))}
 
     def weight_shapes(self, config: RbmConfig) -> Mapping[str, tuple[int, ...]]:
@@ -157,8 +157,8 @@ class RbmFamily(Family):
         rate = self.steps_per_second(config, options, sequence.tempos[0].qpm)
         lowest = NoteStates.of(config.extraction).lowest
         clamped = {(int(step), int(key) + lowest) for step, key in zip(*struck.nonzero(), strict=True)}
-        places = [(round(note.start_time * rate), note.pitch) for note in sequence.notes]
-        return dataclasses.replace(marks, kept=frozenset(k for k, place in enumerate(places) if place in clamped))
+        positions = [(round(note.start_time * rate), note.pitch) for note in sequence.notes]
+        return dataclasses.replace(marks, kept=frozenset(k for k, at in enumerate(positions) if at in clamped))
 
     def log_likelihood(self, weights: Weights, config: RbmConfig, sequence: Any) -> float:
         """See Family: of all windows of a NoteSequence, its first included, the last one filled with silence.

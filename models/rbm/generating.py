@@ -1,7 +1,7 @@
-"""Generation: note-state matrices that Gibbs chains end in.
+"""Generation: note-state matrices, sampled by Gibbs chains.
 
-A window is sampled as a whole. Longer music is windows that begin half a window after one another, each with its first
-half held to what the window before it ended in.
+A window is sampled as a whole. Longer music is made of windows that overlap by half: the first half of a window is held
+to the second half of the one before.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ from solferino.models.rbm.chains import gibbs
 from solferino.models.rbm.chains.gibbs import Machine
 from solferino.models.rbm.note_states import NoteStates
 
-STEPS = 128  # of music whose length nothing says: 16 seconds
+STEPS = 128  # length of the music if no other is given: 16 seconds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +49,7 @@ def generate(
       machine: of windows.
       layout: of a step.
       window: steps of a window.
-      primers: what each chain begins with; None for what `options.start` says.
+      primers: what each chain begins with; `options.start` decides for None.
       clamped: what is kept, as `options.clamp` says.
       options: the others.
 
@@ -97,14 +97,14 @@ def generate(
 
 
 def beginning(chains: int, steps: int, width: int, options: RbmGeneration) -> np.ndarray:
-    """What chains begin with that are given nothing, bool [chains, steps, width]."""
+    """The initial state of chains without a primer, bool [chains, steps, width]."""
     if options.start == 'zeros':
         return np.zeros((chains, steps, width), bool)
     return np.stack([np.random.default_rng([options.seed, k]).random((steps, width)) < 0.5 for k in range(chains)])
 
 
 def hold(state: np.ndarray, clamped: Given | None, layout: NoteStates, clamp: str) -> np.ndarray:
-    """Writes what is kept of given music into `state` [chains, steps, width]; returns which cells, [steps, width]."""
+    """Writes the cells to keep of given music into `state` [chains, steps, width]; returns which, [steps, width]."""
     held = np.zeros(state.shape[1:], bool)
     if clamped:
         matrix = np.zeros_like(held)
@@ -115,7 +115,7 @@ def hold(state: np.ndarray, clamped: Given | None, layout: NoteStates, clamp: st
 
 
 def num_steps(least: int, primers: Sequence[Given | None], clamped: Given | None, options: RbmGeneration) -> int:
-    """The length of the outputs: `options.num_steps`; where that is 0, as much as is given, and at least `least`."""
+    """The length of the outputs: `options.num_steps`, or if 0 the longest given music and at least `least`."""
     wanted = options.num_steps
     named = [('The primer', primer) for primer in primers] + [('--clamp_midi', clamped)]
     longest = 0
@@ -130,14 +130,14 @@ def num_steps(least: int, primers: Sequence[Given | None], clamped: Given | None
 
 
 def _held(matrix: np.ndarray, layout: NoteStates, clamp: str) -> np.ndarray:
-    """Which cells [steps, width] of given music are kept, and of the silence beside its notes."""
+    """Which cells [steps, width] of given music, and of the silence beside its notes, are kept."""
     roll = layout.roll(matrix)
     sounding = roll.sounding
-    # A key that sounds right before a note that is not struck, or right after any, would make it longer. One that is
-    # struck again would not, but "sounds only if struck" cannot be held: a machine's cells are kept one by one.
+    # A key that sounds right before a note that is not struck, or right after any note, would make it longer. One that
+    # is struck again would not, but "sounds only if struck" cannot be held: cells are held one by one.
     beside = np.zeros_like(sounding)
     beside[:-1] = sounding[1:] & ~roll.struck[1:]
     beside[1:] |= sounding[:-1]
-    # A note that is given sounds on, and is struck where it was and nowhere else.
+    # A given note sounds as long as before, and is struck at its beginning only.
     kept = sounding.any(axis=1, keepdims=True) if clamp == 'steps' else sounding
     return np.tile(kept | beside, (1, layout.planes))

@@ -1,6 +1,6 @@
-"""rbm for plain TensorFlow: the conditional probabilities that Gibbs sampling takes, and the free energy.
+"""rbm for plain TensorFlow: the conditional probabilities that Gibbs sampling needs, and the free energy.
 
-The equations are those of `equations.py`; of rnn_rbm, with the biases of `rnn_rbm_recurrence.py`.
+The equations are those of `equations.py`; for rnn_rbm with the biases of `rnn_rbm_recurrence.py`.
 """
 
 import pathlib
@@ -17,7 +17,7 @@ from solferino.models.rbm.rnn_rbm_recurrence import CELL_WEIGHTS
 
 
 class Machine:
-    """A machine, or, if there is a `cell`, one for each frame, given the state of a recurrent network.
+    """One machine; or, with a `cell`, a machine for each frame, given the state of a recurrent network.
 
     Args:
       weights: by name, as listed in `rnn_rbm_recurrence.py`; without a cell the first three of them.
@@ -30,7 +30,7 @@ class Machine:
         self.units = len(weights['state_to_visible']) if cell else 0
 
     def initial_state(self, batch_size: tf.Tensor) -> State:
-        """That of music that begins."""
+        """The state at the beginning of the music."""
         return {'state': tf.zeros([batch_size, self.units])}
 
     def step(self, inputs: tf.Tensor, state: State) -> State:
@@ -49,9 +49,9 @@ class Machine:
 
     def free_energy(self, visible: tf.Tensor, state: State | None = None) -> tf.Tensor:
         """Nats [batch]: minus the log-probability of visible states, but for a constant of each machine."""
-        sums = visible @ self.variables['weights'] + self._bias('hidden', state)
+        logits = visible @ self.variables['weights'] + self._bias('hidden', state)
         of_visible = tf.reduce_sum(visible * self._bias('visible', state), axis=1)
-        return -of_visible - tf.reduce_sum(tf.nn.softplus(sums), axis=1)
+        return -of_visible - tf.reduce_sum(tf.nn.softplus(logits), axis=1)
 
     def _bias(self, layer: str, state: State | None) -> tf.Tensor:
         bias = tf.convert_to_tensor(self.variables[f'{layer}_bias'])

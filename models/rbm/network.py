@@ -1,9 +1,9 @@
-"""The restricted Boltzmann machine as it is trained: contrastive divergence, plain or persistent.
+"""The restricted Boltzmann machine in training: contrastive divergence, plain or persistent.
 
-The gradient of -log p(v) is that of F(v) at the data less its mean under the model. Contrastive divergence takes for
-that mean states that `cd_steps` of Gibbs sampling reach from the data (Hinton 2002), persistent contrastive divergence
-those of chains that are never begun anew (Tieleman 2008, "Training restricted Boltzmann machines using approximations
-to the likelihood gradient").
+The gradient of -log p(v) is the gradient of F(v) at the data minus its mean under the model. Contrastive divergence
+estimates this mean from `cd_steps` steps of Gibbs sampling that begin at the data (Hinton 2002). Persistent contrastive
+divergence uses chains that are never restarted (Tieleman 2008, "Training restricted Boltzmann machines using
+approximations to the likelihood gradient").
 """
 
 from collections.abc import Mapping
@@ -14,25 +14,25 @@ import numpy as np
 import tensorflow as tf
 
 from solferino.hparams.rbm import RbmHparams
-from solferino.models.core.layers.moving_averages import RunningMeans
+from solferino.models.core.layers.moving_averages import MovingAverages
 from solferino.models.core.layers.trainable import Metrics, Trainable, learning_rate
 from solferino.models.rbm import contrastive
 from solferino.models.rbm.chains import ais
 from solferino.models.rbm.contrastive import Parameters
 
 _WEIGHTS = 0.01  # standard deviation of the first weights (Hinton 2010, section 8)
-_ACTIVITY_KEPT = 0.9  # of the running mean of how often hidden units are on
+_ACTIVITY_KEPT = 0.9  # decay of the moving average of how often hidden units are on
 
 
 class Rbm(Trainable):
     """Trains on batches of `visible` [B, W, V] uint8, the windows of each example, and `length` [B], their number.
 
-    'loss' is the pseudo-negative-log-likelihood in nats a step: it falls as the likelihood rises, and unlike this can
-    be had at every evaluation. The likelihood itself is in `thorough`.
+    'loss' is the negative pseudo-log-likelihood in nats a step. It falls as the likelihood rises, and is cheap enough
+    for every evaluation. The likelihood itself is in `thorough`.
 
     Args:
       hparams: sizes, and how to train.
-      visible_bias: [V]; to begin with, best the log-odds of each unit in the data.
+      visible_bias: [V]; the initial bias, best the log-odds of each unit in the data.
       seed: of the first weights and of the Gibbs chains.
     """
 
@@ -57,8 +57,8 @@ class Rbm(Trainable):
         self._visible_bias.assign(visible_bias)
         self._hidden_bias = self.add_weight(name='hidden_bias', shape=(hidden,), initializer='zeros')
         named = {'weights': self._weights, 'visible_bias': self._visible_bias, 'hidden_bias': self._hidden_bias}
-        self._averages = RunningMeans(self, named, hparams.averaging)
-        # Of a chain the hidden states are enough to go on from, and far fewer than the visible ones.
+        self._averages = MovingAverages(self, named, hparams.averaging)
+        # The hidden states of a chain are enough to continue it, and far fewer than the visible ones.
         self._state: dict[str, Any] = {}
         if hparams.persistent:
             self._keep('chains', (hparams.chains, hidden))
@@ -77,15 +77,15 @@ class Rbm(Trainable):
 
     @property
     def parameters(self) -> Parameters:
-        """The running means of the weights and biases as tensors."""
-        return _parameters(self._averages.means)
+        """The moving averages of the weights and biases as tensors."""
+        return _parameters(self._averages.weights)
 
     def named_weights(self) -> dict[str, Any]:
-        """See Trainable: the running means."""
-        return self._averages.means
+        """See Trainable: the moving averages."""
+        return self._averages.weights
 
     def named_optimizer_state(self) -> dict[str, Any]:
-        """See Trainable: with the weights that the optimizer moves, the persistent chains and the activity."""
+        """See Trainable: with the raw weights, the persistent chains and the activity."""
         return super().named_optimizer_state() | self._averages.trained | self._state
 
     def train_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
@@ -93,7 +93,7 @@ class Rbm(Trainable):
         seed = contrastive.seed_of_step(self._seed, self.optimizer.iterations)
         self._averages.begin(self.optimizer.iterations)
         data, parameters = _windows(batch), _parameters(self._averages.trained)
-        probabilities = tf.sigmoid(contrastive.hidden_sums(data, parameters))
+        probabilities = tf.sigmoid(contrastive.hidden_logits(data, parameters))
         if self._hparams.persistent:
             begin = tf.convert_to_tensor(self._state['chains'])
         else:
@@ -102,7 +102,7 @@ class Rbm(Trainable):
         if self._hparams.persistent:
             self._state['chains'].assign(model.hidden)
         learned = _statistics(data, probabilities)
-        forgotten = _statistics(model.visible, tf.sigmoid(model.hidden_sums))
+        forgotten = _statistics(model.visible, tf.sigmoid(model.hidden_logits))
         gradients = [of_model - of_data for of_data, of_model in zip(learned, forgotten, strict=True)]
         gradients[0] += self._hparams.weight_decay * parameters.weights
         if self._hparams.sparsity_cost:
@@ -119,7 +119,7 @@ class Rbm(Trainable):
         return {**metrics, 'gradient_norm': (norm, one), 'events': (steps, one)}
 
     def test_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
-        """See Trainable: the pseudo-likelihood's units are the same at each evaluation."""
+        """See Trainable: the pseudo-likelihood uses the same units at each evaluation."""
         data, parameters, seed = _windows(batch), self.parameters, tf.constant([self._seed, 0], tf.int64)
         metrics = contrastive.measure(data, parameters, self._hparams.num_timesteps, contrastive.TEST_WORK, seed)
         energy = tf.reduce_sum(contrastive.free_energy(data, parameters))
@@ -127,7 +127,7 @@ class Rbm(Trainable):
 
     def histograms(self, batch: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
         """See Trainable: the probability that a hidden unit is on, for each unit and window."""
-        return {'hidden_activation': tf.sigmoid(contrastive.hidden_sums(_windows(batch), self.parameters))}
+        return {'hidden_activation': tf.sigmoid(contrastive.hidden_logits(_windows(batch), self.parameters))}
 
     def compare(self, training: Mapping[str, float], held_out: Mapping[str, float]) -> dict[str, float]:
         """See Trainable: a gap that widens is overfitting (Hinton 2010, section 6). log Z cancels out."""
@@ -139,7 +139,7 @@ class Rbm(Trainable):
 
     def thorough(self, values: Mapping[str, float]) -> dict[str, float]:
         """See Trainable: the log-likelihood in nats a step, with its confidence interval."""
-        weights, visible_bias, hidden_bias = (mean.numpy() for mean in self._averages.means.values())
+        weights, visible_bias, hidden_bias = (average.numpy() for average in self._averages.weights.values())
         z = ais.best_log_partition(weights, visible_bias, hidden_bias, self._base_bias)
         steps = self._hparams.num_timesteps
         likelihood = {
@@ -149,7 +149,7 @@ class Rbm(Trainable):
         return {**likelihood, 'metrics/log_partition': float(z.value[0])}
 
     def _activity(self, mean: tf.Tensor) -> tf.Tensor:
-        """The running mean of how often each hidden unit is on, which begins with the first batch's."""
+        """The moving average of how often each hidden unit is on; it begins with that of the first batch."""
         activity = self._state['activity']
         kept = tf.where(self.optimizer.iterations > 0, _ACTIVITY_KEPT, 0.0)
         activity.assign(kept * activity + (1 - kept) * mean)

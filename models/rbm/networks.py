@@ -1,7 +1,7 @@
-"""The two kinds of network that a config of rbm can have, told apart by its hyperparameters.
+"""The two kinds of network of rbm, chosen by the hyperparameters of the config.
 
-`of` is the one place that knows: a machine of windows that know nothing of one another (`Windows`), or a machine for
-each frame, given all frames before it (`Frames`). A note-state matrix is bool [steps, width].
+Only `of` tells them apart: one machine for all windows, which are independent (`Windows`), or a machine for each frame,
+given all frames before it (`Frames`). A note-state matrix is bool [steps, width].
 """
 
 import abc
@@ -25,7 +25,7 @@ class Network(abc.ABC):
     """What the family asks of each kind.
 
     Attributes:
-      keeps_primer: whether music begins with its primer; otherwise it is what the Gibbs chain begins with.
+      keeps_primer: whether the music begins with its primer; if not, only the Gibbs chain does.
     """
 
     keeps_primer: bool
@@ -59,11 +59,11 @@ class Network(abc.ABC):
 
     @abc.abstractmethod
     def machines(self, weights: Weights, config: RbmConfig, matrix: np.ndarray) -> tuple[np.ndarray, Machine]:
-        """The visible states [R, V] that a matrix is to the network, and the machine of all or of each."""
+        """The visible states [R, V] of a matrix, and the machine of all rows or of each row."""
 
     @abc.abstractmethod
     def log_partition(self, machine: Machine, visible_bias: np.ndarray, hparams: Any) -> np.ndarray:
-        """log Z [R] or [1] of what `machines` returned, always from the same random numbers."""
+        """log Z [R] or [1] of what `machines` returned; the random numbers are always the same."""
 
     def log_likelihood(
         self, weights: Weights, config: RbmConfig, matrix: np.ndarray, visible_bias: np.ndarray

@@ -1,7 +1,7 @@
 """Note-state matrices: which keys sound in each step of a grid and, in a second plane, which are struck.
 
 A step is a row of cells: those of the sounding plane from the lowest pitch up, then those of the articulation plane, if
-there is one. Stored examples hold the places of the ones.
+there is one. Stored examples hold the indices of the ones.
 """
 
 import dataclasses
@@ -52,8 +52,7 @@ class NoteStates:
     def roll(self, matrix: np.ndarray, struck: np.ndarray | None = None) -> PianoRoll:
         """Returns the roll of a matrix [steps, width]; a key that is struck without sounding is not struck.
 
-        Without articulation no key is struck, and notes begin where keys begin to sound, but for what is known of it
-        from elsewhere: `struck`, bool [steps, pitches].
+        Without articulation notes begin where keys begin to sound, and where `struck`, bool [steps, pitches], says so.
         """
         sounding = matrix[:, : self.pitches].astype(bool)
         if self.planes > 1:
@@ -61,7 +60,7 @@ class NoteStates:
         return PianoRoll(sounding, np.zeros_like(sounding) if struck is None else struck & sounding, self.lowest)
 
     def pack(self, matrix: np.ndarray) -> Example:
-        """Returns a matrix as it is stored: 'ones' int32 [n], places in the flattened matrix, and 'steps' int32 [1]."""
+        """Returns the stored form of a matrix: 'ones' int32 [n], indices in the flat matrix, and 'steps' int32 [1]."""
         return {'ones': np.flatnonzero(matrix).astype(np.int32), 'steps': np.array([len(matrix)], np.int32)}
 
     def unpack(self, example: Example) -> np.ndarray:
@@ -87,8 +86,8 @@ def cut(matrix: np.ndarray, window: int, most: int, hop: int, fill_last: bool, r
       window: steps of a window.
       most: windows of a run; the last run may have fewer.
       hop: steps from the beginning of a run to that of the next; 0 for one right after the other.
-      fill_last: whether a window that the music ends in is filled with silence; otherwise it is left out.
-      reject: called for what is left out: such an end, and runs of silence.
+      fill_last: whether the last, incomplete window is filled with silence; otherwise it is left out.
+      reject: called for what is left out: an incomplete window, and runs of silence.
     """
     length = window * most
     for start in range(0, len(matrix), hop or length):

@@ -1,4 +1,4 @@
-"""Generation with the RNN-RBM: frame by frame, each by Gibbs chains of its own machine, given the frames before it."""
+"""Generation with the RNN-RBM: frame by frame, by Gibbs chains of each frame's machine, given the frames before."""
 
 from collections.abc import Sequence
 
@@ -24,8 +24,8 @@ def generate(
 ) -> np.ndarray:
     """Returns a matrix for each primer, bool [primers, steps, width], all sampled in one batch.
 
-    A primer's frames stay and the music goes on after them. Each later frame's chain begins as `options.start` says.
-    What is clamped is kept in all frames: where both are given it is written over the primer.
+    A primer's frames stay, and the music goes on after them. The chain of a later frame begins as `options.start` says.
+    Clamped notes are kept in all frames; they replace the primer where both are given.
 
     Raises:
       SolferinoError: music that is given is longer than `options.num_steps`, or primers leave nothing to generate.

@@ -1,8 +1,8 @@
-"""The RNN-RBM as it is trained (Boulanger-Lewandowski, Bengio, Vincent 2012). Its equations: `rnn_rbm_recurrence.py`.
+"""The RNN-RBM in training (Boulanger-Lewandowski, Bengio, Vincent 2012). Its equations: `rnn_rbm_recurrence.py`.
 
-Given the frames before it, a frame has a restricted Boltzmann machine whose biases the recurrent network gives. All
-frames of a batch are rows of one Gibbs chain, which contrastive divergence begins at the data; the gradient of the
-biases goes on into the recurrent network.
+A frame has a restricted Boltzmann machine, whose biases a recurrent network computes from the frames before. All frames
+of a batch are rows of one Gibbs chain, which begins at the data (contrastive divergence). The gradient of the biases
+flows back into the recurrent network.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,11 +20,11 @@ from solferino.models.rbm.chains import ais
 from solferino.models.rbm.contrastive import Parameters
 from solferino.models.rbm.rnn_rbm_recurrence import CELL_WEIGHTS
 
-_SMALL = 0.05  # standard deviation of the first weights: from smaller ones the machine's take long to grow
+_SMALL = 0.05  # standard deviation of the initial weights: with smaller ones the machine learns slowly at first
 
 
 class _Tanh(keras.layers.Layer):
-    """The paper's layer; time comes first, as in `Gru`."""
+    """The recurrent layer of the paper; time comes first, as in `Gru`."""
 
     def __init__(self, units: int, initializers: Iterator[Any]) -> None:
         super().__init__(name='tanh')
@@ -51,12 +51,12 @@ _LAYERS: Mapping[str, Any] = {'tanh': _Tanh, 'gru': Gru}
 class RnnRbm(Trainable):
     """Trains on batches of `visible` [B, T, V] uint8, the frames of each sequence, and `length` [B].
 
-    'loss' is the pseudo-negative-log-likelihood in nats a step, as `network.Rbm`'s.
+    'loss' is the negative pseudo-log-likelihood in nats a step, as in `network.Rbm`.
 
     Args:
       hparams: sizes, and how to train.
-      visible_bias: [V]; to begin with, best the log-odds of each unit in the data.
-      seed: of the first weights, of dropout and of the Gibbs chains.
+      visible_bias: [V]; the initial bias, best the log-odds of each unit in the data.
+      seed: of the initial weights, of dropout and of the Gibbs chains.
     """
 
     descriptions: ClassVar[Mapping[str, str]] = contrastive.DESCRIPTIONS
@@ -101,7 +101,7 @@ class RnnRbm(Trainable):
     def machines(self, batch: Mapping[str, tf.Tensor], training: bool = False) -> tuple[tf.Tensor, Parameters]:
         """The frames of a batch without the padding, float32 [R, V], and the machine of each, given those before it."""
         frames = tf.cast(batch['visible'], tf.float32)
-        # A frame's machine is given by the state before it, and the state that has read no frame is zero.
+        # A frame's machine comes from the state before it. The first state is zero.
         states = tf.transpose(self._recurrent(tf.transpose(frames, [1, 0, 2])), [1, 0, 2])
         states = tf.pad(states[:, :-1], [[0, 0], [1, 0], [0, 0]])
         present = tf.sequence_mask(batch['length'], tf.shape(frames)[1])
@@ -122,7 +122,7 @@ class RnnRbm(Trainable):
         seed = contrastive.seed_of_step(self._seed, self.optimizer.iterations)
         with tf.GradientTape() as tape:
             data, parameters = self.machines(batch, training=True)
-            hidden = contrastive.draw(contrastive.hidden_sums(data, parameters), contrastive.nth(seed, 2))
+            hidden = contrastive.draw(contrastive.hidden_logits(data, parameters), contrastive.nth(seed, 2))
             model = contrastive.gibbs(hidden, parameters, self._hparams.cd_steps, contrastive.nth(seed, 3)).visible
             gap = contrastive.free_energy(data, parameters) - contrastive.free_energy(model, parameters)
             decay = tf.nn.l2_loss(parameters.weights) * self._hparams.weight_decay
@@ -135,7 +135,7 @@ class RnnRbm(Trainable):
         return {**metrics, 'gradient_norm': (norm, one), 'events': (metrics['loss'][1], one)}
 
     def test_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
-        """See Trainable: the pseudo-likelihood's units are the same at each evaluation."""
+        """See Trainable: the pseudo-likelihood uses the same units at each evaluation."""
         seed = tf.constant([self._seed, 0], tf.int64)
         return contrastive.measure(*self.machines(batch), 1, contrastive.TEST_WORK, seed)
 
@@ -146,9 +146,9 @@ class RnnRbm(Trainable):
     def thorough_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
         """See Trainable: with the log-likelihood in nats a step, by annealed importance sampling for each frame.
 
-        'metrics/log_likelihood' is corrected by the jackknife, see `ais.LogPartition.bias`. '_high' is without the
-        correction, which is too high on average; '_low' is with it taken twice. Both come nearer to the value in
-        proportion to `ais_steps`. The error that chance makes in a mean over many frames is far less.
+        'metrics/log_likelihood' is corrected by the jackknife, see `ais.LogPartition.bias`. '_high' is not corrected,
+        and too high on average; '_low' is corrected twice. The interval narrows in proportion to `ais_steps`. The
+        random error of a mean over many frames is far smaller.
         """
         data, parameters = self.machines(batch)
         value, bias = tf.numpy_function(self._log_partitions, parameters, [tf.float32] * 2)
@@ -170,4 +170,4 @@ class RnnRbm(Trainable):
 
     def histograms(self, batch: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
         """See Trainable: the probability that a hidden unit is on, for each unit and frame."""
-        return {'hidden_activation': tf.sigmoid(contrastive.hidden_sums(*self.machines(batch)))}
+        return {'hidden_activation': tf.sigmoid(contrastive.hidden_logits(*self.machines(batch)))}

@@ -1,8 +1,8 @@
-"""The recurrent network of the RNN-RBM in NumPy: the readable statement of its equations, which generation runs on.
+"""The recurrent network of the RNN-RBM in NumPy: its equations in readable form, which generation runs on.
 
 Boulanger-Lewandowski, Bengio, Vincent 2012, "Modeling temporal dependencies in high-dimensional sequences" (arXiv:
-1206.6392), equations 6 to 9: each frame v_t has a restricted Boltzmann machine of its own. Its weights are those of all
-frames, its biases follow from the state u_{t-1} of a recurrent network that has read the frames before; u_0 = 0.
+1206.6392), equations 6 to 9: each frame v_t has a restricted Boltzmann machine. All machines share their weights. The
+biases come from the state u_{t-1} of a recurrent network that has read the frames before; u_0 = 0.
 
     visible bias at t = b + u_{t-1} . state_to_visible      hidden bias at t = c + u_{t-1} . state_to_hidden
     u_t = cell(v_t, u_{t-1})
@@ -12,7 +12,7 @@ Weights by name, V visible units, H hidden units, U units of the recurrent netwo
     weights [V, H], visible_bias [V], hidden_bias [H], state_to_visible [U, V], state_to_hidden [U, H]
     recurrent/kernel [V, gU], /recurrent_kernel [U, gU], /bias        g and the bias's shape: see the cells below
 
-Where training begins the biases are those of a machine without a past.
+At the beginning of training the biases are those of a machine without a past.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,14 +20,14 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from solferino.models.core.cpu import gru
-from solferino.models.core.cpu.row_matmul import times
+from solferino.models.core.cpu.row_matmul import matmul
 from solferino.models.core.family import Weights
 
 
 def tanh_cell(frames: np.ndarray, state: np.ndarray, weights: Mapping[str, np.ndarray]) -> np.ndarray:
     """u_t = tanh(v_t . kernel + u_{t-1} . recurrent_kernel + bias), the paper's; bias is [U]."""
-    sums = times(frames, weights['kernel']) + times(state, weights['recurrent_kernel'])
-    return np.tanh(sums + weights['bias'])
+    preactivations = matmul(frames, weights['kernel']) + matmul(state, weights['recurrent_kernel'])
+    return np.tanh(preactivations + weights['bias'])
 
 
 def gru_cell(frames: np.ndarray, state: np.ndarray, weights: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -82,8 +82,8 @@ class Recurrence:
         """The visible biases [R, V] and hidden biases [R, H] of the next frame."""
         w = self._weights
         return (
-            w['visible_bias'] + times(state, w['state_to_visible']),
-            w['hidden_bias'] + times(state, w['state_to_hidden']),
+            w['visible_bias'] + matmul(state, w['state_to_visible']),
+            w['hidden_bias'] + matmul(state, w['state_to_hidden']),
         )
 
     def advance(self, frames: np.ndarray, state: np.ndarray) -> np.ndarray:

@@ -58,19 +58,23 @@ def _page(finding: Finding, panels: list[Any]) -> Any:
 
 def _bars(axes: 'Axes', chart: Chart) -> None:
     names, counts = zip(*chart.bars, strict=True)
-    places = range(len(names))
+    positions = range(len(names))
     axes.set_title(chart.title, fontsize=9, color=INK, loc='left')
     if len(names) > _MANY:
         black = [VELOCITY_COLOURS[3] if '#' in name else VELOCITY_COLOURS[2] for name in names]
-        axes.bar(places, counts, width=0.85, color=black)
-        octaves = [place for place in places if names[place][0] == 'C' and names[place][1:].lstrip('-').isdigit()]
-        shown = octaves or [*places][:: max(1, len(names) // 8)]
-        axes.set_xticks(shown, [names[place] for place in shown])
+        axes.bar(positions, counts, width=0.85, color=black)
+        octaves = [
+            position
+            for position in positions
+            if names[position][0] == 'C' and names[position][1:].lstrip('-').isdigit()
+        ]
+        shown = octaves or [*positions][:: max(1, len(names) // 8)]
+        axes.set_xticks(shown, [names[position] for position in shown])
         axes.yaxis.grid(True, color=LINE, lw=0.6)
         axes.set_axisbelow(True)
     else:
-        axes.barh(places, counts, height=0.75, color=VELOCITY_COLOURS[2])
-        axes.set_yticks(places, names, parse_math=False)
+        axes.barh(positions, counts, height=0.75, color=VELOCITY_COLOURS[2])
+        axes.set_yticks(positions, names, parse_math=False)
         axes.invert_yaxis()
         axes.xaxis.grid(True, color=LINE, lw=0.6)
         axes.set_axisbelow(True)

@@ -60,15 +60,15 @@ def _train(args: Any, way: str) -> Iterator[float]:
     if way == BFLOAT16:
         config = dataclasses.replace(config, hparams=dataclasses.replace(config.hparams, precision='bfloat16'))
     batches = data.Batches(data.load(family, config, args.examples), config.hparams.batch_size, seed=0)
-    drop_out = recurrent_ops.drop_out
+    dropout = recurrent_ops.dropout
 
-    def same_drop_out(*args: Any) -> Any:
-        with mock.patch.object(recurrent_ops, 'on_processor', lambda: True):
-            return drop_out(*args)
+    def same_dropout(*args: Any) -> Any:
+        with mock.patch.object(recurrent_ops, 'on_cpu', lambda: True):
+            return dropout(*args)
 
     with (
-        mock.patch.object(recurrent_ops, 'drop_out', same_drop_out),
-        mock.patch.object(recurrent_ops, 'on_processor', lambda: way in (PROCESSOR, BFLOAT16)),
+        mock.patch.object(recurrent_ops, 'dropout', same_dropout),
+        mock.patch.object(recurrent_ops, 'on_cpu', lambda: way in (PROCESSOR, BFLOAT16)),
     ):
         model = family.model(config, seed=0)
         if way == MOVED:

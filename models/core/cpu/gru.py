@@ -1,14 +1,14 @@
-"""A step of the gated recurrent unit in NumPy, in which no row depends on those beside it, see `row_matmul.py`."""
+"""A step of the gated recurrent unit in NumPy. No row depends on the rows beside it, see `row_matmul.py`."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from solferino.models.core.cpu.row_matmul import times
+from solferino.models.core.cpu.row_matmul import matmul
 
 
 def weight_shapes(layer_sizes: Sequence[int], inputs: int) -> dict[str, tuple[int, ...]]:
-    """The shapes of the weights of layers on top of each other, 'gru_0/kernel' the first; see `advance`."""
+    """The shapes of the weights of stacked layers, the first of them 'gru_0'; see `advance`."""
     shapes: dict[str, tuple[int, ...]] = {}
     for i, (size, units) in enumerate(zip((inputs, *layer_sizes), layer_sizes, strict=False)):
         shapes |= {
@@ -22,19 +22,19 @@ def weight_shapes(layer_sizes: Sequence[int], inputs: int) -> dict[str, tuple[in
 def advance(
     x: np.ndarray, last: np.ndarray, kernel: np.ndarray, recurrent_kernel: np.ndarray, bias: np.ndarray
 ) -> np.ndarray:
-    """Returns the state [R, u] after `last` and an input more (Cho et al. 2014, arXiv:1406.1078), float32.
+    """Returns the state [R, u] after one more input (Cho et al. 2014, arXiv:1406.1078), float32.
 
-    In cuDNN's form, where the reset gate comes after the product. Gates are in the order update, reset, candidate.
+    This is cuDNN's form: the reset gate comes after the matmul. Gates are in the order update, reset, candidate.
 
     Args:
-      x: [R, n].
-      last: [R, u].
+      x: the input, [R, n].
+      last: the last state, [R, u].
       kernel: [n, 3u].
       recurrent_kernel: [u, 3u].
-      bias: [2, 3u], that of the input and that of the state.
+      bias: [2, 3u]; of the input and of the state.
     """
     units = last.shape[1]
-    given, state = times(x, kernel) + bias[0], times(last, recurrent_kernel) + bias[1]
+    given, state = matmul(x, kernel) + bias[0], matmul(last, recurrent_kernel) + bias[1]
     gates = sigmoid(given[:, : 2 * units] + state[:, : 2 * units])
     update, reset = gates[:, :units], gates[:, units:]
     candidate = np.tanh(given[:, 2 * units :] + reset * state[:, 2 * units :])

@@ -1,11 +1,11 @@
-"""The parts of a recurrent step that are not matrix products, each fused into one pass over a few rows.
+"""Fused kernels: all parts of a recurrent step that are no matmuls, a few rows at a time.
 
-TensorFlow makes a pass over the memory for each operation: a step of attention is some fifteen passes over megabytes,
-and these, not the arithmetic, were its cost. Here what belongs together is done while it is in the cache. Numba
-compiles the functions when they are first called, ten seconds once on a machine, and they run without Python's lock.
-The equations are those of `event_forward.py`; `layer_recurrence.py` calls them.
+TensorFlow reads and writes memory for each operation: a step of attention takes some fifteen rounds over megabytes,
+and these, not the arithmetic, were its cost. A fused kernel does what belongs together while it is in the cache. Numba
+compiles the kernels when they are first called, ten seconds once on a machine. They run without Python's global lock.
+The equations are those of `event_forward.py`; `layer_recurrence.py` calls the kernels.
 
-Arrays are float32 and contiguous along their last axis. R rows are a slice of the batch, u units, L slots of memory.
+Arrays are float32 and contiguous along their last axis. R: rows, a slice of the batch. u: units. L: slots of memory.
 """
 
 import logging
@@ -18,20 +18,19 @@ from numba.core import event
 
 _log = logging.getLogger(__name__)
 _F = np.float32
-# Sums may be regrouped, so that they are done eight at a time; NaN and infinity stay what they are, so that a training
-# that diverges is seen.
+# Sums may be reordered, so that they are vectorized. NaN and infinity stay, so that training that diverges is seen.
 _FAST = {'reassoc', 'contract', 'nsz', 'arcp'}
 _LIMIT = _F(7.90531110763549805)  # beyond it tanh is 1 in float32
 
 
 class _Announcement(event.Listener):
-    """Says what is going on before the first function is compiled, which takes seconds; once, and only then."""
+    """Logs a message before the first kernel is compiled, which takes seconds. It does so once."""
 
     said = False
 
     def on_start(self, event: event.Event) -> None:
         if not self.said:
-            _log.info('Compiling for this processor, once on this machine: about ten seconds.')
+            _log.info('Compiling kernels for this CPU, once on this machine: about ten seconds.')
         self.said = True
 
     def on_end(self, event: event.Event) -> None:
@@ -41,18 +40,18 @@ class _Announcement(event.Listener):
 event.register('numba:compile', _Announcement())
 
 
-def compile_pass(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compiles a pass, in which sums may be regrouped."""
+def compile_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compiles a kernel, in which sums may be reordered."""
     options: dict[str, Any] = {'nogil': True, 'fastmath': _FAST, 'error_model': 'numpy'}
     try:
         return numba.njit(function, cache=True, **options)
-    except RuntimeError:  # no folder to keep the compiled function in
+    except RuntimeError:  # no folder to cache the compiled kernel in
         return numba.njit(function, **options)
 
 
 @numba.njit(inline='always')
 def _tanh(x: Any) -> Any:
-    """tanh within 4e-7, by the rational function of Eigen (MathFunctionsImpl.h), which compilers turn into vectors."""
+    """tanh within 4e-7, by the rational function of Eigen (MathFunctionsImpl.h), which compilers vectorize."""
     x = -_LIMIT if x < -_LIMIT else x
     x = _LIMIT if x > _LIMIT else x
     y = x * x
@@ -73,36 +72,39 @@ def sigmoid(x: Any) -> Any:
     return _F(0.5) * _tanh(_F(0.5) * x) + _F(0.5)
 
 
-@compile_pass
-def add_rows(matrix: Any, ones: Any, sums: Any) -> None:
-    """Adds vectors of zeros and ones . matrix [n, m] to `sums` [R, m]; `ones` [R, slots] are the places of the ones."""
+@compile_kernel
+def add_rows(matrix: Any, ones: Any, preactivations: Any) -> None:
+    """Adds x . matrix [n, m] to `preactivations` [R, m], where x are vectors of zeros and ones.
+
+    `ones` [R, slots] are the indices of the ones.
+    """
     for r in range(len(ones)):
-        total = sums[r]
-        for place in ones[r]:
-            row = matrix[place]
+        total = preactivations[r]
+        for index in ones[r]:
+            row = matrix[index]
             for j in range(len(total)):
                 total[j] += row[j]
 
 
-@compile_pass
-def add_rows_gradient(d_sums: Any, ones: Any, d_matrix: Any) -> None:
+@compile_kernel
+def add_rows_gradient(d_preactivations: Any, ones: Any, d_matrix: Any) -> None:
     """The gradient of `add_rows`, added to `d_matrix`."""
     for r in range(len(ones)):
-        total = d_sums[r]
-        for place in ones[r]:
-            row = d_matrix[place]
+        total = d_preactivations[r]
+        for index in ones[r]:
+            row = d_matrix[index]
             for j in range(len(total)):
                 row[j] += total[j]
 
 
-@compile_pass
-def lstm(sums: Any, bias: Any, gates: Any, last_cell: Any, cell: Any, hidden: Any) -> None:
-    """The LSTM's equations after its products (Hochreiter and Schmidhuber 1997, with forget gate).
+@compile_kernel
+def lstm(preactivations: Any, bias: Any, gates: Any, last_cell: Any, cell: Any, hidden: Any) -> None:
+    """The LSTM's equations after its matmuls (Hochreiter and Schmidhuber 1997, with forget gate).
 
     Args:
-      sums: [R, 4u]; what the input and the step before add to the gates.
+      preactivations: [R, 4u]; of the gates, without the bias.
       bias: [4u].
-      gates: [R, 4u]; filled with input gate, forget gate, candidate and output gate after their activation.
+      gates: [R, 4u]; filled with input gate, forget gate, candidate and output gate, after the activation.
       last_cell: [R, u].
       cell, hidden: [R, u]; filled.
     """
@@ -110,7 +112,7 @@ def lstm(sums: Any, bias: Any, gates: Any, last_cell: Any, cell: Any, hidden: An
     for r in range(rows):
         for part in range(4):
             begin, end = part * units, (part + 1) * units
-            z, x, b = gates[r, begin:end], sums[r, begin:end], bias[begin:end]
+            z, x, b = gates[r, begin:end], preactivations[r, begin:end], bias[begin:end]
             if part == 2:
                 for j in range(units):
                     z[j] = _tanh(x[j] + b[j])
@@ -125,15 +127,15 @@ def lstm(sums: Any, bias: Any, gates: Any, last_cell: Any, cell: Any, hidden: An
             out[j] = o[j] * _tanh(now[j])
 
 
-@compile_pass
+@compile_kernel
 def lstm_gradient(gates: Any, last_cell: Any, cell: Any, d_hidden: Any, d_cell: Any, d_gates: Any) -> None:
     """The gradient of `lstm`.
 
     Args:
       gates, last_cell, cell: as `lstm` had and left them.
       d_hidden: [R, u].
-      d_cell: [R, u]; that of `cell` from elsewhere than `hidden`, replaced by that of `last_cell`.
-      d_gates: [R, 4u]; filled with that of `sums`.
+      d_cell: [R, u]; the gradient of `cell`, without what comes through `hidden`; replaced by that of `last_cell`.
+      d_gates: [R, 4u]; filled with the gradient of `preactivations`.
     """
     rows, units = cell.shape
     for r in range(rows):
@@ -156,21 +158,22 @@ def lstm_gradient(gates: Any, last_cell: Any, cell: Any, d_hidden: Any, d_cell: 
             d_c[j] *= f[j]
 
 
-@compile_pass
-def gru(given: Any, sums: Any, bias: Any, last: Any, gates: Any, inner: Any, hidden: Any) -> None:
-    """The GRU's equations after its products (Cho et al. 2014, arXiv:1406.1078; reset after the product, as in cuDNN).
+@compile_kernel
+def gru(from_input: Any, from_state: Any, bias: Any, last: Any, gates: Any, inner: Any, hidden: Any) -> None:
+    """The GRU's equations after its matmuls (Cho et al. 2014, arXiv:1406.1078; reset after the matmul, as in cuDNN).
 
     Args:
-      given, sums: [R, 3u]; what the input and the last state add to update gate, reset gate and candidate.
-      bias: [2, 3u]; of the one and of the other.
+      from_input, from_state: [R, 3u]; the pre-activations of update gate, reset gate and candidate, without biases, in
+        two parts: what the input and what the last state give.
+      bias: [2, 3u]; of the two parts.
       last: [R, u]; the last state.
-      gates: [R, 3u]; filled with update gate, reset gate and candidate after their activation.
+      gates: [R, 3u]; filled with update gate, reset gate and candidate, after the activation.
       inner: [R, u]; filled with what the last state gives to the candidate before the reset gate.
       hidden: [R, u]; filled.
     """
     rows, units = hidden.shape
     for r in range(rows):
-        x, s, z, a, b = given[r], sums[r], gates[r], bias[0], bias[1]
+        x, s, z, a, b = from_input[r], from_state[r], gates[r], bias[0], bias[1]
         for j in range(2 * units):
             z[j] = sigmoid(x[j] + a[j] + s[j] + b[j])
         update, reset, candidate = z[:units], z[units : 2 * units], z[2 * units :]
@@ -182,42 +185,46 @@ def gru(given: Any, sums: Any, bias: Any, last: Any, gates: Any, inner: Any, hid
             now[j] = candidate[j] + update[j] * (before[j] - candidate[j])
 
 
-@compile_pass
-def gru_gradient(gates: Any, inner: Any, last: Any, d_hidden: Any, d_given: Any, d_sums: Any) -> None:
+@compile_kernel
+def gru_gradient(gates: Any, inner: Any, last: Any, d_hidden: Any, d_from_input: Any, d_from_state: Any) -> None:
     """The gradient of `gru`.
 
     Args:
       gates, inner, last: as `gru` had and left them.
-      d_hidden: [R, u]; replaced by the gradient of `last`, but for what comes through `sums`.
-      d_given, d_sums: [R, 3u]; filled with those of `given` and `sums`.
+      d_hidden: [R, u]; replaced by the gradient of `last`, without what comes through `from_state`.
+      d_from_input, d_from_state: [R, 3u]; filled with the gradients of `from_input` and `from_state`.
     """
     rows, units = last.shape
     for r in range(rows):
         z, kept, before, d_h = gates[r], inner[r], last[r], d_hidden[r]
         update, reset, candidate = z[:units], z[units : 2 * units], z[2 * units :]
-        d_update, d_reset, d_candidate = d_given[r, :units], d_given[r, units : 2 * units], d_given[r, 2 * units :]
+        d_update, d_reset, d_candidate = (
+            d_from_input[r, :units],
+            d_from_input[r, units : 2 * units],
+            d_from_input[r, 2 * units :],
+        )
         for j in range(units):
             d_c = d_h[j] * (_F(1) - update[j]) * (_F(1) - candidate[j] * candidate[j])
             d_update[j] = d_h[j] * (before[j] - candidate[j]) * update[j] * (_F(1) - update[j])
             d_reset[j] = d_c * kept[j] * reset[j] * (_F(1) - reset[j])
             d_candidate[j] = d_c
             d_h[j] *= update[j]
-        d_sums[r, : 2 * units] = d_given[r, : 2 * units]
-        d_inner = d_sums[r, 2 * units :]
+        d_from_state[r, : 2 * units] = d_from_input[r, : 2 * units]
+        d_inner = d_from_state[r, 2 * units :]
         for j in range(units):
             d_inner[j] = d_candidate[j] * reset[j]
 
 
-@compile_pass
+@compile_kernel
 def attend(query: Any, score: Any, keys: Any, memory: Any, weights: Any, context: Any, first: int) -> None:
     """Additive attention (Bahdanau et al. 2015, arXiv:1409.0473) of each row to its own window of slots.
 
     Args:
       query: [R, u].
-      score: [u]; tanh(key + query) to a score.
-      keys, memory: [R, slots, u]; those of the window begin with slot `first`.
+      score: [u]; maps tanh(key + query) to a score.
+      keys, memory: [R, slots, u]; the window begins at slot `first`.
       weights: [R, L]; filled with the softmax of the window's scores.
-      context: [R, u]; filled with the memory in the window summed by weight.
+      context: [R, u]; filled with the weighted sum of the memory in the window.
     """
     rows, units = query.shape
     length = weights.shape[1]
@@ -247,7 +254,7 @@ def attend(query: Any, score: Any, keys: Any, memory: Any, weights: Any, context
         context[r, :] = read
 
 
-@compile_pass
+@compile_kernel
 def attend_gradient(
     query: Any, score: Any, keys: Any, memory: Any, weights: Any, first: int,
     d_context: Any, d_query: Any, d_keys: Any, d_memory: Any, d_score: Any,
@@ -284,34 +291,34 @@ def attend_gradient(
             for j in range(units):
                 active = _tanh(key[j] + q[j])
                 d_score[j] += d_scored * active
-                d_sum = d_scored * score[j] * (_F(1) - active * active)
-                d_q[j] += d_sum
-                d_key[j] += d_sum
+                d_preactivation = d_scored * score[j] * (_F(1) - active * active)
+                d_q[j] += d_preactivation
+                d_key[j] += d_preactivation
 
 
 @numba.njit(inline='always')
 def _scrambled(x: Any) -> Any:
-    """A bijection of 32-bit numbers in which each bit depends on all (MurmurHash3's last part, Appleby)."""
+    """A hash of 32-bit numbers (the finalizer of MurmurHash3, Appleby); a bijection where each bit depends on all."""
     x = np.uint32((x ^ (x >> np.uint32(16))) * np.uint32(0x85EBCA6B))
     x = np.uint32((x ^ (x >> np.uint32(13))) * np.uint32(0xC2B2AE35))
     return np.uint32(x ^ (x >> np.uint32(16)))
 
 
-@compile_pass
-def drop_out(values: Any, first: int, keep: float, keys: Any, result: Any) -> None:
-    """Dropout (Srivastava et al. 2014): keeps each value with the same chance and scales it, or makes it zero.
+@compile_kernel
+def dropout(values: Any, first: int, keep: float, keys: Any, result: Any) -> None:
+    """Dropout (Srivastava et al. 2014): keeps each value with probability `keep` and scales it, or makes it zero.
 
     Args:
       values: [n].
-      first: the number of the first of them. Which are kept is a function of their numbers and the keys.
-      keep: the share to keep.
+      first: the index of the first value. Which values are kept is a function of their indices and the keys.
+      keep: the share of values to keep.
       keys: uint32 [2].
       result: [n]; filled.
     """
     scale, limit = _F(1 / keep), np.uint32(min(keep * 2.0**32, 2.0**32 - 1))
-    number, key, second_key = np.uint32(first), keys[0], keys[1]
+    index, key, second_key = np.uint32(first), keys[0], keys[1]
     for i in range(len(values)):
-        drawn = _scrambled(_scrambled(np.uint32(number ^ key)) ^ second_key)
-        number = np.uint32(number + np.uint32(1))  # of 32 bits: of longer ones compilers make no vectors
+        drawn = _scrambled(_scrambled(np.uint32(index ^ key)) ^ second_key)
+        index = np.uint32(index + np.uint32(1))  # 32 bits: longer numbers are not vectorized
         value = values[i] * scale
         result[i] = value if drawn < limit else _F(0)

@@ -1,13 +1,12 @@
-"""The recurrences of LSTM and GRU layers on a processor, forwards and backwards, in NumPy: called from TensorFlow.
+"""LSTM and GRU layers on the CPU in NumPy: forward and backward pass, called from TensorFlow.
 
-Each thread takes a slice of the batch through all steps, so that a step's state stays in the cache of its core. A step
-is a few matmuls and one or two fused kernels (`layer_kernels.py`). What the gradient needs is kept for each step; the
-matmuls that give the weights' gradients are one for all the steps that a thread takes. The library's own threads, that
-keep a core busy as they wait, take no part. `attention_lstm.py` says the same in TensorFlow, for GPUs and the tests,
-which hold the two against each other.
+Each thread of the pool takes a slice of the batch through all steps, so that its state stays in the cache of its core.
+A step is a few matmuls and one or two fused kernels (`layer_kernels.py`). What the backward pass needs is kept for each
+step. The gradient of a weight takes one matmul for many steps. BLAS threads are off: they keep a core busy while they
+wait. `attention_lstm.py` has the same equations in TensorFlow, for GPUs; the tests compare the two.
 
 Shapes: T steps, B tracks, u units, L slots of the attention's memory. Time comes first, so that a step is contiguous.
-An LSTM's gates are in the order input, forget, cell, output, a GRU's in the order update, reset, candidate.
+Gates are in the order input, forget, cell, output (LSTM) and update, reset, candidate (GRU).
 """
 
 from collections.abc import Callable
@@ -20,13 +19,13 @@ from solferino.models.core.cpu.thread_pool import empty, in_order, in_slices
 
 
 class Inputs(NamedTuple):
-    """A layer's inputs, in three parts of which each may be of size 0.
+    """A layer's inputs, in three parts. Each part may be of size 0.
 
     Attributes:
-      given: [T, B, 4u]; added to the gates as it is.
+      given: [T, B, 4u]; added to the gates' pre-activations as it is.
       dense: [T, B, d]; multiplied by the kernel's last d rows.
-      ones: [T, B, slots] int32; for each the kernel's row of this number is added, as if it were the place of a one in
-        a vector of zeros.
+      ones: [T, B, slots] int32; the indices of the ones in a vector of zeros and ones: these rows of the kernel are
+        added.
     """
 
     given: np.ndarray
@@ -35,7 +34,7 @@ class Inputs(NamedTuple):
 
 
 class LstmParameters(NamedTuple):
-    """What the LSTM multiplies with.
+    """The weights of the LSTM.
 
     Attributes:
       kernel: [n, 4u]; the inputs to the gates.
@@ -49,7 +48,7 @@ class LstmParameters(NamedTuple):
 
 
 class AttentionParameters(NamedTuple):
-    """What the LSTM with attention multiplies with.
+    """The weights of the LSTM with attention.
 
     Attributes:
       kernel: [n, 4u]; the inputs to the gates.
@@ -57,7 +56,7 @@ class AttentionParameters(NamedTuple):
       bias: [4u]; of the gates.
       query_kernel, query_bias: [2u, u], [u]; cell and hidden state to the query.
       memory_kernel: [u, u]; an output to its key.
-      score: [u]; tanh(key + query) to a score.
+      score: [u]; maps tanh(key + query) to a score.
       output_kernel, output_bias: [2u, u], [u]; hidden state and context to the output.
     """
 
@@ -73,7 +72,7 @@ class AttentionParameters(NamedTuple):
 
 
 class GruParameters(NamedTuple):
-    """What the GRU multiplies with.
+    """The weights of the GRU.
 
     Attributes:
       kernel: [n, 3u]; the inputs to the gates.
@@ -87,7 +86,7 @@ class GruParameters(NamedTuple):
 
 
 class Lstm(NamedTuple):
-    """What the LSTM keeps of each step.
+    """What the LSTM keeps of each step for the backward pass.
 
     Attributes:
       hidden, cell: [T, B, u].
@@ -100,7 +99,7 @@ class Lstm(NamedTuple):
 
 
 class Gru(NamedTuple):
-    """What the GRU keeps of each step.
+    """What the GRU keeps of each step for the backward pass.
 
     Attributes:
       hidden: [T, B, u].
@@ -114,11 +113,11 @@ class Gru(NamedTuple):
 
 
 class Attention(NamedTuple):
-    """What the LSTM with attention keeps.
+    """What the LSTM with attention keeps for the backward pass.
 
     Attributes:
       memory: [B, L + T, u]; the outputs of all steps after L slots of zeros. Step t reads the L slots from t on.
-      keys: [B, L + T, u]; of these, what the query is compared with.
+      keys: [B, L + T, u]; memory . memory_kernel, which the query is compared with.
       state: [T, B, 3u]; cell, hidden state and context of each step.
       gates: after their activation, [T, B, 4u].
       query: [T, B, u].
@@ -133,25 +132,25 @@ class Attention(NamedTuple):
     weights: np.ndarray
 
 
-def product(x: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+def matmul(x: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """x . matrix, [T, B, n] by [n, m]."""
     result = empty(*x.shape[:2], matrix.shape[1])
     in_slices(len(x), lambda steps: np.matmul(_rows(x[steps]), matrix, out=_rows(result[steps])))
     return result
 
 
-def product_gradient(d_result: np.ndarray, x: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The gradients of `x` and `matrix` in `product`."""
-    return product(d_result, matrix.T), _matrix_gradient(x, d_result)
+def matmul_gradient(d_result: np.ndarray, x: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The gradients of `x` and `matrix` in `matmul`."""
+    return matmul(d_result, matrix.T), _matrix_gradient(x, d_result)
 
 
-def drop_out(x: np.ndarray, seed: np.ndarray, keep: float) -> np.ndarray:
-    """Dropout of x [n, ...] by the seed int64 [2] alone; the same, of the result's gradient, is the gradient of x."""
+def dropout(x: np.ndarray, seed: np.ndarray, keep: float) -> np.ndarray:
+    """Dropout of x [n, ...], a function of the seed int64 [2]. The gradient is dropout with the same seed."""
     keys = np.random.SeedSequence(seed.view(np.uint64).tolist()).generate_state(2)
     result = empty(*x.shape)
 
     def run(steps: slice) -> None:
-        layer_kernels.drop_out(x[steps].reshape(-1), x[: steps.start].size, keep, keys, result[steps].reshape(-1))
+        layer_kernels.dropout(x[steps].reshape(-1), x[: steps.start].size, keep, keys, result[steps].reshape(-1))
 
     in_slices(len(x), run)
     return result
@@ -164,12 +163,12 @@ def lstm(inputs: Inputs, p: LstmParameters) -> Lstm:
     kept = Lstm(empty(steps, batch, units), empty(steps, batch, units), empty(steps, batch, 4 * units))
 
     def run(rows: slice) -> None:
-        sums = _sums(inputs, p.kernel, p.recurrent, rows)
+        preactivations = _preactivations(inputs, p.kernel, p.recurrent, rows)
         hidden = cell = np.zeros_like(kept.cell[0, rows])
         for t in range(steps):
             last_hidden, last_cell = hidden, cell
             hidden, cell = kept.hidden[t, rows], kept.cell[t, rows]
-            layer_kernels.lstm(sums(t, last_hidden), p.bias, kept.gates[t, rows], last_cell, cell, hidden)
+            layer_kernels.lstm(preactivations(t, last_hidden), p.bias, kept.gates[t, rows], last_cell, cell, hidden)
 
     in_slices(batch, run)
     return kept
@@ -180,10 +179,10 @@ def lstm_gradient(
 ) -> tuple[tuple[np.ndarray, np.ndarray], LstmParameters]:
     """The gradients of the inputs and of the parameters in `lstm`, from that of the hidden states [T, B, u]."""
     steps, batch, _ = d_hidden.shape
-    d_sums = _SumsGradient(inputs, p.kernel, p.recurrent)
+    d_preactivations = _PreactivationsGradient(inputs, p.kernel, p.recurrent)
 
     def run(rows: slice) -> None:
-        part = d_sums.of_slice(rows)
+        part = d_preactivations.of_slice(rows)
         zeros = np.zeros_like(kept.cell[0, rows])
         d_last, d_state, d_cell = zeros, np.empty_like(zeros), np.zeros_like(zeros)
         for t in reversed(range(steps)):
@@ -194,7 +193,7 @@ def lstm_gradient(
             d_last = part.back(t, last_hidden)
 
     in_slices(batch, run)
-    return d_sums.of_inputs(), LstmParameters(*d_sums.of_parameters())
+    return d_preactivations.of_inputs(), LstmParameters(*d_preactivations.of_parameters())
 
 
 def gru(dense: np.ndarray, p: GruParameters) -> Gru:
@@ -205,15 +204,17 @@ def gru(dense: np.ndarray, p: GruParameters) -> Gru:
     steps, batch, _ = dense.shape
     units = len(p.recurrent)
     kept = Gru(*(empty(steps, batch, size) for size in (units, 3 * units, units)))
-    given = product(dense, p.kernel)
+    from_input = matmul(dense, p.kernel)
 
     def run(rows: slice) -> None:
-        sums = np.empty((rows.stop - rows.start, 3 * units), np.float32)
-        last = np.zeros((len(sums), units), np.float32)
+        from_state = np.empty((rows.stop - rows.start, 3 * units), np.float32)
+        last = np.zeros((len(from_state), units), np.float32)
         for t in range(steps):
-            np.matmul(last, p.recurrent, out=sums)
+            np.matmul(last, p.recurrent, out=from_state)
             hidden = kept.hidden[t, rows]
-            layer_kernels.gru(given[t, rows], sums, p.bias, last, kept.gates[t, rows], kept.inner[t, rows], hidden)
+            layer_kernels.gru(
+                from_input[t, rows], from_state, p.bias, last, kept.gates[t, rows], kept.inner[t, rows], hidden
+            )
             last = hidden
 
     in_slices(batch, run)
@@ -225,26 +226,26 @@ def gru_gradient(
 ) -> tuple[np.ndarray, GruParameters]:
     """The gradients of `dense` and of the parameters in `gru`, from that of the hidden states [T, B, u]."""
     steps, batch, _ = d_hidden.shape
-    d_given, d_sums = empty(*kept.gates.shape), empty(*kept.gates.shape)
+    d_from_input, d_from_state = empty(*kept.gates.shape), empty(*kept.gates.shape)
     transposed = np.ascontiguousarray(p.recurrent.T)
 
     def run(rows: slice) -> None:
         zeros = np.zeros_like(kept.hidden[0, rows])
-        d_last, d_state, product = zeros, np.zeros_like(zeros), np.empty_like(zeros)
+        d_last, d_state, buffer = zeros, np.zeros_like(zeros), np.empty_like(zeros)
         for t in reversed(range(steps)):
             np.add(d_last, d_hidden[t, rows], out=d_state)
             last = kept.hidden[t - 1, rows] if t else zeros
             layer_kernels.gru_gradient(
-                kept.gates[t, rows], kept.inner[t, rows], last, d_state, d_given[t, rows], d_sums[t, rows]
+                kept.gates[t, rows], kept.inner[t, rows], last, d_state, d_from_input[t, rows], d_from_state[t, rows]
             )
-            d_last = np.add(d_state, np.matmul(d_sums[t, rows], transposed, out=product), out=product)
+            d_last = np.add(d_state, np.matmul(d_from_state[t, rows], transposed, out=buffer), out=buffer)
 
     in_slices(batch, run)
-    d_dense, d_kernel = product_gradient(d_given, dense, p.kernel)
+    d_dense, d_kernel = matmul_gradient(d_from_input, dense, p.kernel)
     return d_dense, GruParameters(
         kernel=d_kernel,
-        recurrent=_matrix_gradient(kept.hidden[:-1], d_sums[1:]),
-        bias=np.stack([_sum(d_given), _sum(d_sums)]),
+        recurrent=_matrix_gradient(kept.hidden[:-1], d_from_state[1:]),
+        bias=np.stack([_sum(d_from_input), _sum(d_from_state)]),
     )
 
 
@@ -262,7 +263,7 @@ def attention(inputs: Inputs, p: AttentionParameters, length: int) -> Attention:
     )
 
     def run(rows: slice) -> None:
-        sums = _sums(inputs, p.kernel, p.recurrent, rows)
+        preactivations = _preactivations(inputs, p.kernel, p.recurrent, rows)
         memory, keys = kept.memory[rows], kept.keys[rows]
         memory[:, :length] = keys[:, :length] = 0
         last = np.zeros_like(kept.state[0, rows])
@@ -270,7 +271,9 @@ def attention(inputs: Inputs, p: AttentionParameters, length: int) -> Attention:
         for t in range(steps):
             state, query = kept.state[t, rows], kept.query[t, rows]
             cell, hidden, context = np.split(state, 3, axis=1)
-            layer_kernels.lstm(sums(t, last[:, units:]), p.bias, kept.gates[t, rows], last[:, :units], cell, hidden)
+            layer_kernels.lstm(
+                preactivations(t, last[:, units:]), p.bias, kept.gates[t, rows], last[:, :units], cell, hidden
+            )
             np.matmul(state[:, : 2 * units], p.query_kernel, out=query)
             query += p.query_bias
             layer_kernels.attend(query, p.score, keys, memory, kept.weights[t, rows], context, t)
@@ -289,48 +292,48 @@ def attention_gradient(
 ) -> tuple[tuple[np.ndarray, np.ndarray], AttentionParameters]:
     """The gradients of the inputs and of the parameters in `attention`, from that of the outputs [T, B, u].
 
-    Going backwards, what step t adds to the gradients of the slots that it reads stays in place: when it is the turn of
-    the step that wrote a slot, the slot's gradient is complete.
+    The backward pass goes from the last step to the first. Step t adds to the gradients of the slots that it has read.
+    When the pass comes to the step that wrote a slot, the gradient of this slot is complete.
     """
     steps, batch, units = d_outputs.shape
     length = kept.weights.shape[2]
     d_query, d_output, d_keys = (empty(*array.shape) for array in (kept.query, d_outputs, kept.keys))
-    d_sums = _SumsGradient(inputs, p.kernel, p.recurrent)
+    d_preactivations = _PreactivationsGradient(inputs, p.kernel, p.recurrent)
     d_scores: list[tuple[int, np.ndarray]] = []
     output_back, query_back, memory_back = (
         np.ascontiguousarray(part.T) for part in (p.output_kernel, p.query_kernel, p.memory_kernel)
     )
 
     def run(rows: slice) -> None:
-        part = d_sums.of_slice(rows)
+        part = d_preactivations.of_slice(rows)
         memory, keys, d_key = kept.memory[rows], kept.keys[rows], d_keys[rows]
         d_memory = np.zeros_like(memory)
         d_key[:] = 0
         d_score, d_cell = np.zeros_like(p.score), np.zeros_like(d_outputs[0, rows])
-        product = np.empty_like(kept.state[0, rows, units:])
-        d_last, nothing = np.zeros_like(product), np.zeros_like(kept.state[0, rows])
+        buffer = np.empty_like(kept.state[0, rows, units:])
+        d_last, nothing = np.zeros_like(buffer), np.zeros_like(kept.state[0, rows])
         for t in reversed(range(steps)):
             cell, last = kept.state[t, rows, :units], kept.state[t - 1, rows] if t else nothing
             d_out, d_q, d_z = d_output[t, rows], d_query[t, rows], part.of_step(t)
             np.matmul(d_key[:, length + t], memory_back, out=d_out)
             d_out += d_memory[:, length + t]
             d_out += d_outputs[t, rows]
-            d_last += np.matmul(d_out, output_back, out=product)
+            d_last += np.matmul(d_out, output_back, out=buffer)
             d_hidden, d_context = np.split(d_last, 2, axis=1)
             layer_kernels.attend_gradient(
                 kept.query[t, rows], p.score, keys, memory, kept.weights[t, rows], t,
                 d_context, d_q, d_key, d_memory, d_score,
             )  # fmt: skip
-            np.matmul(d_q, query_back, out=product)
-            d_cell += product[:, :units]
-            d_hidden += product[:, units:]
+            np.matmul(d_q, query_back, out=buffer)
+            d_cell += buffer[:, :units]
+            d_hidden += buffer[:, units:]
             layer_kernels.lstm_gradient(kept.gates[t, rows], last[:, :units], cell, d_hidden, d_cell, d_z)
             d_last = part.back(t, last[:, units:])
         d_scores.append((rows.start, d_score))
 
     in_slices(batch, run)
-    return d_sums.of_inputs(), AttentionParameters(
-        *d_sums.of_parameters(),
+    return d_preactivations.of_inputs(), AttentionParameters(
+        *d_preactivations.of_parameters(),
         query_kernel=_matrix_gradient(kept.state[:, :, : 2 * units], d_query),
         query_bias=_sum(d_query),
         memory_kernel=_matrix_gradient(kept.memory, d_keys),
@@ -340,19 +343,19 @@ def attention_gradient(
     )
 
 
-def _sums(
+def _preactivations(
     inputs: Inputs, kernel: np.ndarray, recurrent: np.ndarray, rows: slice
 ) -> Callable[[int, np.ndarray], np.ndarray]:
-    """Returns a function from a step and what it has of the one before, [R, len(recurrent)], to the sums of its gates.
+    """Returns a function that computes the gates' pre-activations [R, 4u] of a step, without the bias.
 
-    They, [R, 4u], hold until the next call.
+    Its arguments are the step and the recurrent input [R, len(recurrent)]. The result is overwritten by the next call.
     """
     given, dense, ones = (part[:, rows] for part in inputs)
-    matrix, size = _together(kernel, recurrent, dense.shape[2]), len(recurrent)
+    matrix, size = _stacked(kernel, recurrent, dense.shape[2]), len(recurrent)
     both = np.empty((dense.shape[1], len(matrix)), np.float32)
     result = np.empty((dense.shape[1], kernel.shape[1]), np.float32)
 
-    def sums(t: int, last: np.ndarray) -> np.ndarray:
+    def preactivations(t: int, last: np.ndarray) -> np.ndarray:
         if dense.shape[2]:
             both[:, :size], both[:, size:] = last, dense[t]
         np.matmul(both if dense.shape[2] else last, matrix, out=result)
@@ -362,22 +365,22 @@ def _sums(
             layer_kernels.add_rows(kernel, ones[t], result)
         return result
 
-    return sums
+    return preactivations
 
 
-class _SumsGradient:
-    """The gradient of `_sums`: gathers those of the inputs and of the parameters."""
+class _PreactivationsGradient:
+    """The gradient of `_preactivations`: gathers the gradients of the inputs and of the parameters."""
 
     def __init__(self, inputs: Inputs, kernel: np.ndarray, recurrent: np.ndarray) -> None:
         self._inputs = inputs
         self._kernel = kernel
         self._size = len(recurrent)
-        self._transposed = np.ascontiguousarray(_together(kernel, recurrent, inputs.dense.shape[2]).T)
+        self._transposed = np.ascontiguousarray(_stacked(kernel, recurrent, inputs.dense.shape[2]).T)
         self._d_given, self._d_dense = empty(*inputs.given.shape), empty(*inputs.dense.shape)
         self._slices: list[tuple[int, _SliceGradient]] = []
 
     def of_slice(self, rows: slice) -> '_SliceGradient':
-        """For some rows, whose steps a thread takes one after the other, the last one first."""
+        """The part for a slice of rows, of which one thread takes all steps, the last one first."""
         inputs = Inputs(*(part[:, rows] for part in self._inputs))
         d_given, d_dense = self._d_given[:, rows], self._d_dense[:, rows]
         part = _SliceGradient(inputs, d_given, d_dense, self._transposed, np.zeros_like(self._kernel))
@@ -399,14 +402,14 @@ class _SumsGradient:
 
 
 class _SliceGradient:
-    """What a thread does of `_SumsGradient`.
+    """One thread's part of `_PreactivationsGradient`.
 
-    The gradients of the sums are kept for a few steps, not for all: what they give to the weights is added up while
+    The gradients of the pre-activations are kept for a few steps only. What they give to the weights is added up while
     they are in the cache.
 
     Attributes:
-      d_kernel: what the ones give, [n, 4u].
-      d_matrix: of `_together`.
+      d_kernel: the gradient that comes from the ones, [n, 4u].
+      d_matrix: the gradient of `_stacked`.
       d_bias: [4u].
     """
 
@@ -414,62 +417,62 @@ class _SliceGradient:
         self, inputs: Inputs, d_given: np.ndarray, d_dense: np.ndarray, transposed: np.ndarray, d_kernel: np.ndarray
     ) -> None:
         self._inputs, self._d_given, self._d_dense, self._transposed = inputs, d_given, d_dense, transposed
-        sums, size = transposed.shape
+        gates, size = transposed.shape
         number = d_dense.shape[1]
         self._both = np.empty((_STEPS, number, size), np.float32)
-        self._d_sums = np.empty((_STEPS, number, sums), np.float32)
+        self._d_preactivations = np.empty((_STEPS, number, gates), np.float32)
         self._d_both = np.empty((number, size), np.float32)
-        self._product = np.empty((size, sums), np.float32)
-        self.d_kernel, self.d_matrix, self.d_bias = d_kernel, np.zeros_like(self._product), np.zeros(sums, np.float32)
+        self._buffer = np.empty((size, gates), np.float32)
+        self.d_kernel, self.d_matrix, self.d_bias = d_kernel, np.zeros_like(self._buffer), np.zeros(gates, np.float32)
 
     def of_step(self, t: int) -> np.ndarray:
-        """Where the gradient of a step's sums is to be put, [R, 4u], before `back`."""
-        return self._d_sums[t % _STEPS]
+        """Where to write the gradient of a step's pre-activations, [R, 4u], before `back` is called."""
+        return self._d_preactivations[t % _STEPS]
 
     def back(self, t: int, last: np.ndarray) -> np.ndarray:
-        """Takes what the sums had of the step before, and returns its gradient, both [R, len(recurrent)].
+        """Returns the gradient of the recurrent input `last`; both are [R, len(recurrent)].
 
-        That holds until the next call, and may be written to.
+        The result may be written to, and is overwritten by the next call.
         """
         _, dense, ones = self._inputs
-        d_sums, both, size = self.of_step(t), self._both[t % _STEPS], last.shape[1]
-        np.matmul(d_sums, self._transposed, out=self._d_both)
+        d_preactivations, both, size = self.of_step(t), self._both[t % _STEPS], last.shape[1]
+        np.matmul(d_preactivations, self._transposed, out=self._d_both)
         both[:, :size] = last
         if dense.shape[2]:
             both[:, size:] = dense[t]
             self._d_dense[t] = self._d_both[:, size:]
         if self._d_given.shape[2]:
-            self._d_given[t] = d_sums
+            self._d_given[t] = d_preactivations
         if ones.shape[2]:
-            layer_kernels.add_rows_gradient(d_sums, ones[t], self.d_kernel)
+            layer_kernels.add_rows_gradient(d_preactivations, ones[t], self.d_kernel)
         if t % _STEPS == 0:
             steps = min(_STEPS, len(dense) - t)
-            flat = _rows(self._d_sums[:steps])
-            self.d_matrix += np.matmul(_rows(self._both[:steps]).T, flat, out=self._product)
+            flat = _rows(self._d_preactivations[:steps])
+            self.d_matrix += np.matmul(_rows(self._both[:steps]).T, flat, out=self._buffer)
             self.d_bias += np.sum(flat, axis=0)
         return self._d_both[:, :size]
 
 
-_STEPS = 16  # of which a product gives the gradient of the weights
+_STEPS = 16  # one matmul gives the gradient of the weights over so many steps
 
 
-def _together(kernel: np.ndarray, recurrent: np.ndarray, size: int) -> np.ndarray:
-    """What multiplies the state and `size` dense inputs behind it: one product takes less than two."""
+def _stacked(kernel: np.ndarray, recurrent: np.ndarray, size: int) -> np.ndarray:
+    """The matrix for the state and `size` dense inputs behind it: one matmul is faster than two."""
     return np.concatenate([recurrent, kernel[len(kernel) - size :]]) if size else recurrent
 
 
 def _matrix_gradient(x: np.ndarray, d_result: np.ndarray) -> np.ndarray:
-    """That of the matrix in x . matrix, summed over steps and tracks."""
+    """The gradient of the matrix in x . matrix, summed over steps and tracks."""
     parts: list[tuple[int, np.ndarray]] = []
     in_slices(len(x), lambda steps: parts.append((steps.start, _rows(x[steps]).T @ _rows(d_result[steps]))))
     return in_order(parts)
 
 
 def _rows(array: np.ndarray) -> np.ndarray:
-    """[T, B, n] as [T B, n], in place."""
+    """[T, B, n] as [T B, n], a view."""
     return array.reshape(-1, array.shape[2])
 
 
 def _sum(array: np.ndarray) -> np.ndarray:
-    """Over steps and tracks."""
+    """The sum over steps and tracks."""
     return _matrix_gradient(np.ones((*array.shape[:2], 1), np.float32), array)[0]

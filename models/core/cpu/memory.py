@@ -1,4 +1,4 @@
-"""How much memory there is, asked before so much is taken that the system would end the process without a word."""
+"""How much memory is free: asked before a large allocation, for which the system would kill the process silently."""
 
 import contextlib
 import resource
@@ -8,19 +8,19 @@ from solferino.hparams.errors import SolferinoError
 
 _MEMINFO = Path('/proc/meminfo')
 _CGROUP = Path('/sys/fs/cgroup')
-# Where a control group says how much it may have and how much it has, in versions 2 and 1.
+# Files in which a control group says its limit and its use, in versions 2 and 1.
 _LIMITS = (
     ('memory.max', 'memory.current', 'memory.stat'),
     ('memory/memory.limit_in_bytes', 'memory/memory.usage_in_bytes', 'memory/memory.stat'),
 )
-_CACHE = ('inactive_file', 'total_inactive_file')  # what the system takes back from a group first
+_CACHE = ('inactive_file', 'total_inactive_file')  # caches of files, which the system frees first
 _GB = 1e9
 
 
 def available() -> int | None:
     """Bytes that this process could still have; None where the system does not tell.
 
-    It is the least of what the machine has left, its control group (a container) and `ulimit -v`.
+    The least of what the machine, its control group (a container) and `ulimit -v` leave.
     """
     found = [size for size in (_of_machine(), *_of_groups(), _of_limit()) if size is not None]
     return min(found) if found else None
@@ -49,7 +49,7 @@ def _of_machine() -> int | None:
 def _of_groups() -> list[int]:
     found = []
     for limit, usage, stat in _LIMITS:
-        with contextlib.suppress(OSError, ValueError):  # no limit is the word max, or a file that is not there
+        with contextlib.suppress(OSError, ValueError):  # without a limit the file says max, or is missing
             used = int((_CGROUP / usage).read_text())
             rows = (row.split() for row in (_CGROUP / stat).read_text().splitlines())
             cached = max([int(row[1]) for row in rows if row[0] in _CACHE], default=0)

@@ -1,8 +1,8 @@
-"""The last layer of an event network on a processor, and what its labels cost, forwards and backwards.
+"""The last layer of an event network and its cross-entropy on the CPU: forward and backward pass.
 
-The logits of all steps are never there at once: for 512 classes they, their softmax and their gradient would take as
-much memory as the LSTM layers. Each thread makes those of some rows, which stay in the cache of its core, and for the
-gradient makes them again: one product more, 2% of a training step.
+The logits of all steps are never in memory at once: for 512 classes they, their softmax and their gradient would take
+as much memory as the LSTM layers. Each thread computes them in blocks that stay in the cache of its core. The backward
+pass computes them again: one more matmul, 2% of a training step.
 
 Shapes: T steps, B tracks, n units, C classes. Time comes first.
 """
@@ -14,12 +14,12 @@ import numpy as np
 
 from solferino.models.core.cpu.thread_pool import empty, in_order, in_slices
 
-_BLOCK = 1 << 16  # logits that are made at once: 256 KB
-_QUIET = np.errstate(invalid='ignore')  # that a training diverges is said by the trainer
+_BLOCK = 1 << 16  # logits in a block: 256 KB
+_QUIET = np.errstate(invalid='ignore')  # the trainer reports that training diverges
 
 
 class OutputParameters(NamedTuple):
-    """What the layer multiplies with.
+    """The weights of the layer.
 
     Attributes:
       kernel: [n, C].
@@ -31,11 +31,10 @@ class OutputParameters(NamedTuple):
 
 
 def cross_entropy(x: np.ndarray, labels: np.ndarray, p: OutputParameters) -> tuple[np.ndarray, np.ndarray]:
-    """The logits are x . kernel + bias of x [T, B, n].
+    """The cross-entropy of the logits x . kernel + bias, for x [T, B, n].
 
     Returns:
-      The cross-entropy of each of the `labels` int32 [T, B] with its logits, in nats; and the likeliest labels, of
-      several the first, int32 [T, B].
+      The cross-entropy of each of the `labels` int32 [T, B], in nats; and the argmax of the logits, int32 [T, B].
     """
     losses, likeliest = np.empty(labels.shape, np.float32), np.empty(labels.shape, np.int32)
 
@@ -81,7 +80,7 @@ def cross_entropy_gradient(
 def _blocks(
     x: np.ndarray, labels: np.ndarray, p: OutputParameters, rows: slice
 ) -> Iterator[tuple[slice, np.ndarray, tuple[np.ndarray, np.ndarray]]]:
-    """Yields which rows they are, their logits [R, C] until the next are made, and where those of the labels are."""
+    """Yields rows, their logits [R, C], overwritten by the next block, and the indices of their labels' logits."""
     size = max(1, _BLOCK // len(p.bias))
     memory = np.empty((size, len(p.bias)), np.float32)
     for start in range(rows.start, rows.stop, size):
@@ -92,5 +91,5 @@ def _blocks(
 
 
 def _rows(array: np.ndarray) -> np.ndarray:
-    """[T, B, n] as [T B, n], in place."""
+    """[T, B, n] as [T B, n], a view."""
     return array.reshape(-1, array.shape[2])

@@ -1,12 +1,12 @@
 """Matrix multiplication in which no row depends on the rows beside it, on any CPU.
 
-BLAS chooses its kernel by the sizes of the matrices, and within a matmul by the place of a row. OpenBLAS with AVX2
-takes rows by the dozen and rounds the first six of a dozen otherwise than the last six; with AVX-512 it has other
+BLAS chooses its kernel by the sizes of the matrices, and within a matmul by the position of a row. OpenBLAS with AVX2
+takes rows by the dozen and rounds the first six of a dozen differently from the last six; with AVX-512 it has other
 kernels for small matrices than for large ones. What is generated must not depend on how much is generated beside it.
-So rows come in blocks of ROWS_AT_ONCE, the number of a row says its place in a block, and blocks are multiplied one by
-one, unless this machine rounds all of them in one matmul alike, which is faster.
+So rows come in blocks of ROWS_AT_ONCE. The number of a row determines its position in a block. Blocks are multiplied
+one by one; or in one matmul, which is faster, where this machine rounds all blocks alike.
 
-All of this is to be called with BLAS's own threads off, see `event_sampling.one_thread`.
+Call all of this with BLAS threads off, see `event_sampling.one_thread`.
 """
 
 import functools
@@ -19,35 +19,37 @@ _LEAST_TRIED = 4096  # elements of a matrix
 
 
 def arrange(numbers: Sequence[int] | np.ndarray, at_once: int = ROWS_AT_ONCE) -> tuple[np.ndarray, np.ndarray]:
-    """Arranges rows in the fewest blocks in which the row with number n has the place n % at_once.
+    """Arranges rows in the fewest blocks in which the row with number n has the position n % at_once.
 
     Returns:
-      The row at each place, [blocks, at_once], the first one where none is left; and where each row is, as an index
-      into the former when it is flat.
+      The row at each position, [blocks, at_once], where positions that are left over have row 0; and the index of each
+      row in the former when it is flat.
     """
-    places = np.asarray(numbers, np.intp) % at_once
-    counts = np.bincount(places, minlength=at_once)
-    order = places.argsort(kind='stable')
-    where = np.empty_like(places)
-    where[order] = (np.arange(len(places)) - np.repeat(counts.cumsum() - counts, counts)) * at_once + places[order]
+    positions = np.asarray(numbers, np.intp) % at_once
+    counts = np.bincount(positions, minlength=at_once)
+    order = positions.argsort(kind='stable')
+    where = np.empty_like(positions)
+    where[order] = (np.arange(len(positions)) - np.repeat(counts.cumsum() - counts, counts)) * at_once + positions[
+        order
+    ]
     rows = np.zeros(counts.max() * at_once, np.intp)
-    rows[where] = np.arange(len(places))
+    rows[where] = np.arange(len(positions))
     return rows.reshape(-1, at_once), where
 
 
-def times(x: np.ndarray, matrix: np.ndarray, numbers: np.ndarray | None = None) -> np.ndarray:
-    """x [..., n] . matrix [n, m], in float32; `numbers` of the rows say their places, 0, 1, 2, ... if None."""
+def matmul(x: np.ndarray, matrix: np.ndarray, numbers: np.ndarray | None = None) -> np.ndarray:
+    """x [..., n] . matrix [n, m], in float32; `numbers` of the rows give their positions, 0, 1, 2, ... if None."""
     rows = x.reshape(-1, x.shape[-1]).astype(np.float32, copy=False)
     if numbers is None and len(rows) % ROWS_AT_ONCE == 0:
-        product = times_blocks(rows, matrix)
+        result = matmul_blocks(rows, matrix)
     else:
         arranged, where = arrange(np.arange(len(rows)) if numbers is None else numbers)
-        product = times_blocks(rows[arranged.reshape(-1)], matrix)[where]
-    return product.reshape(*x.shape[:-1], matrix.shape[1])
+        result = matmul_blocks(rows[arranged.reshape(-1)], matrix)[where]
+    return result.reshape(*x.shape[:-1], matrix.shape[1])
 
 
-def times_blocks(x: np.ndarray, matrix: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-    """x [R, n] . matrix [n, m], float32, where rows are whole blocks; or any number that nothing is ever beside."""
+def matmul_blocks(x: np.ndarray, matrix: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """x [R, n] . matrix [n, m], float32. Rows are whole blocks, or any number that is always multiplied alone."""
     rows, by_columns = len(x), not matrix.flags.c_contiguous
     if rows % ROWS_AT_ONCE or rows <= ROWS_AT_ONCE or _rounds_blocks_alike(rows, *matrix.shape, by_columns):
         return np.matmul(x, matrix, out=out)
@@ -58,9 +60,9 @@ def times_blocks(x: np.ndarray, matrix: np.ndarray, out: np.ndarray | None = Non
 
 @functools.cache
 def _rounds_blocks_alike(rows: int, size: int, columns: int, by_columns: bool) -> bool:
-    """Whether one matmul of so many rows gives bit for bit what it gives block by block, tried on random numbers.
+    """Whether one matmul of so many rows gives the same bits as block by block, tried on random numbers.
 
-    Two orders of a short sum often agree by chance: small matrices, which are fast in any way, prove nothing.
+    Two orders of a short sum often agree by chance, so that small matrices prove nothing. They are fast anyway.
     """
     if size * columns < _LEAST_TRIED:
         return False

@@ -1,4 +1,4 @@
-"""Work cut into a slice for each core, and memory that is used again."""
+"""A pool of one thread per core, and buffers that are used again."""
 
 import concurrent.futures
 import functools
@@ -14,30 +14,30 @@ from solferino.models.core.cpu.cores import num_cores
 
 
 def in_slices(size: int, run: Callable[[slice], object]) -> None:
-    """Calls `run` for slices that make up a batch, or its steps, each in a thread that does its products alone."""
+    """Calls `run` for slices of a batch, or of its steps, one per core, in the thread pool; BLAS threads are off."""
     number = max(1, min(num_cores(), size))
     ends = [size * i // number for i in range(number + 1)]
     slices = [slice(*pair) for pair in itertools.pairwise(ends)]
-    with _one_at_a_time, _libraries().limit(limits=1, user_api='blas'):
-        list(_threads().map(run, slices))
+    with _one_at_a_time, _blas().limit(limits=1, user_api='blas'):
+        list(_pool().map(run, slices))
 
 
 def in_order(parts: Sequence[tuple[int, np.ndarray]]) -> np.ndarray:
-    """The sum of what the slices gave, in the order of the slices, so that it repeats exactly."""
+    """The sum of the slices' results, in the order of the slices, so that it is deterministic."""
     return functools.reduce(np.add, (part for _, part in sorted(parts, key=lambda pair: pair[0])))
 
 
 def empty(*shape: int) -> np.ndarray:
-    """A new float32 array, in memory that an earlier one no longer needs if there is such.
+    """A new float32 array, in the memory of an earlier one that is no longer used, if there is such.
 
-    The system hands out memory a page at a time and clears it, which would take a fifth of a training step. The array
-    begins at a multiple of 64 bytes: only such arrays does TensorFlow take over as they are.
+    New memory is cleared by the system page by page, which would take a fifth of a training step. The array is aligned
+    to 64 bytes: TensorFlow takes such arrays over without a copy.
     """
     size = int(np.prod(shape)) * 4
-    if size < _SMALL:  # which would keep a large one's memory
+    if size < _SMALL:  # it would occupy the buffer of a large one
         return np.empty(shape, np.float32)
     with _lock:
-        # Whoever uses an array, TensorFlow too, refers to its buffer; here refer the list, the loop and the call.
+        # Who uses an array, TensorFlow too, holds a reference to its buffer; here the list, the loop and the call do.
         free = [buffer for buffer in _buffers if sys.getrefcount(buffer) == 3]
         fitting = [buffer for buffer in free if size + 64 <= len(buffer)]
         if fitting:
@@ -53,14 +53,14 @@ def empty(*shape: int) -> np.ndarray:
 _SMALL = 1 << 20
 _buffers: list[np.ndarray] = []
 _lock = threading.Lock()
-_one_at_a_time = threading.Lock()  # two calls at once would set each other's limit for good
+_one_at_a_time = threading.Lock()  # two calls at once would each restore the other's limit
 
 
 @functools.cache
-def _threads() -> concurrent.futures.ThreadPoolExecutor:
+def _pool() -> concurrent.futures.ThreadPoolExecutor:
     return concurrent.futures.ThreadPoolExecutor(num_cores(), thread_name_prefix='recurrence')
 
 
 @functools.cache
-def _libraries() -> threadpoolctl.ThreadpoolController:
+def _blas() -> threadpoolctl.ThreadpoolController:
     return threadpoolctl.ThreadpoolController()

@@ -1,7 +1,7 @@
-"""The event network's forward pass in NumPy: the readable statement of its equations.
+"""The event network's forward pass in NumPy: its equations in readable form.
 
-Generation and log-likelihood run on it, so that neither imports TensorFlow, and the TensorFlow network in
-`event_rnn.py` is tested against it.
+Generation and log-likelihood run on it, so that neither imports TensorFlow. The TensorFlow network in `event_rnn.py` is
+tested against it.
 
     x_t  -> [projection] -> layer 0 (LSTM, or LSTM with attention) -> layer 1 (LSTM) -> ... -> logits
 
@@ -21,11 +21,11 @@ from typing import NamedTuple
 import numpy as np
 
 from solferino.hparams.event_rnn import EventRnnHparams
-from solferino.models.core.cpu.row_matmul import times_blocks
+from solferino.models.core.cpu.row_matmul import matmul_blocks
 from solferino.models.core.family import Weights
 from solferino.models.music.encodings.event_encodings import Inputs
 
-# What the gates i, f, g, o are multiplied by, see `_lstm`.
+# Factors of the pre-activations of the gates i, f, g, o, see `_lstm`.
 _GATE_SCALE = np.array([-1, -1, -2, -1], np.float32)
 _LARGEST_EXPONENT = np.float32(80)  # exp(88) is float32's largest
 _VALUES_IN_CACHE = 1 << 16  # 256 KiB
@@ -38,7 +38,7 @@ class AttentionState(NamedTuple):
       context: the weighted sum of the memory at the last step, [batch, u].
       memory: the layer's last outputs, zeros before the beginning, [batch, length, u].
       keys: exp(2 memory . memory_kernel), [batch, length, u].
-      oldest: the slot of `memory` and `keys` that the next output takes.
+      oldest: the index of the slot that the next output replaces.
     """
 
     context: np.ndarray
@@ -65,7 +65,7 @@ class State(NamedTuple):
 class Forward:
     """The network of a set of weights.
 
-    Rows of a batch that come in whole blocks do not depend on one another, see `row_matmul.py`.
+    Rows of a batch do not depend on one another if they come in whole blocks, see `row_matmul.py`.
 
     Args:
       weights: by name, as listed above; the layers are found from the names.
@@ -101,28 +101,28 @@ class Forward:
 
     def logits(self, output: np.ndarray) -> np.ndarray:
         """Returns the logits [batch, classes] of the last layer's output."""
-        return times_blocks(output, self._weights['logits/kernel']) + self._weights['logits/bias']
+        return matmul_blocks(output, self._weights['logits/kernel']) + self._weights['logits/bias']
 
-    @np.errstate(over='ignore')  # of a gate: 1 / (1 + inf) is the 0 that it should be
+    @np.errstate(over='ignore')  # 1 / (1 + inf) is 0, the right value of a gate
     def advance(self, inputs: Inputs, state: State) -> tuple[np.ndarray, State]:
         """Returns the last layer's output [batch, u] of one step, and the state after it; inputs are [batch, ...].
 
-        The attention's memory is written where it lies: a state can be continued once, `take` makes others of it.
+        The attention's memory is updated in place: a state can be continued only once. `take` makes copies.
         """
         w = self._weights
         hidden, cell, attention = [], [], None
         x: np.ndarray | Inputs = inputs
         for i in range(self._num_layers):
             if f'projection_{i}/kernel' in w:
-                x = _times(x, w[f'projection_{i}/kernel']) + w[f'projection_{i}/bias']
+                x = _matmul(x, w[f'projection_{i}/kernel']) + w[f'projection_{i}/bias']
             together = [state.hidden[i]]
             if i == 0 and state.attention is not None:
                 together.append(state.attention.context)
             if not isinstance(x, Inputs):
                 together.append(x)
-            gates = times_blocks(np.concatenate(together, axis=1), self._kernels[i])
+            gates = matmul_blocks(np.concatenate(together, axis=1), self._kernels[i])
             if isinstance(x, Inputs):
-                gates += _times(x, w['lstm_0/kernel'])
+                gates += _matmul(x, w['lstm_0/kernel'])
             gates += w[f'lstm_{i}/bias']
             h, c = _lstm(gates, state.cell[i])
             output = h
@@ -143,22 +143,22 @@ class Forward:
             context = softmax(scores) . memory
             output = [h, context] . output_kernel + output_bias
 
-        As tanh(k + q) = 1 - 2 / (1 + exp(2k) exp(2q)), one exponential of each key, when it comes into the memory, and
-        one of each query do for all slots and steps. The softmax does not see the 1.
+        As tanh(k + q) = 1 - 2 / (1 + exp(2k) exp(2q)), one exponential of each key, when it is stored, and one of each
+        query are enough for all slots and steps. The 1 has no effect on the softmax.
         """
         w = self._weights
-        query = times_blocks(np.concatenate([c, h], axis=1), w['attention/query_kernel']) + w['attention/query_bias']
+        query = matmul_blocks(np.concatenate([c, h], axis=1), w['attention/query_kernel']) + w['attention/query_bias']
         inverse = _bounded_exp(-2 * query)
         weighted = (inverse * (-2 * w['attention/score']))[:, :, None]
         scores = np.empty(past.memory.shape[:2], np.float32)
         for rows in _blocks(*past.keys.shape):
-            sums = past.keys[rows] + inverse[rows, None]
-            scores[rows] = (np.reciprocal(sums, out=sums) @ weighted[rows])[:, :, 0]
+            denominators = past.keys[rows] + inverse[rows, None]
+            scores[rows] = (np.reciprocal(denominators, out=denominators) @ weighted[rows])[:, :, 0]
         context = (softmax(scores)[:, None] @ past.memory)[:, 0]
-        output = times_blocks(np.concatenate([h, context], axis=1), w['attention/output_kernel'])
+        output = matmul_blocks(np.concatenate([h, context], axis=1), w['attention/output_kernel'])
         output += w['attention/output_bias']
         past.memory[:, past.oldest] = output
-        past.keys[:, past.oldest] = _bounded_exp(2 * times_blocks(output, w['attention/memory_kernel']))
+        past.keys[:, past.oldest] = _bounded_exp(2 * matmul_blocks(output, w['attention/memory_kernel']))
         return output, past._replace(context=context, oldest=(past.oldest + 1) % self._attn_length)
 
     def _fold_attention(self) -> None:
@@ -174,7 +174,7 @@ class Forward:
         w['attention/context_kernel'] = w['attention/context_kernel'] @ kernel
 
     def _fold_layer(self, i: int) -> np.ndarray:
-        """Scales layer i for `_lstm`. Returns its matrix for hidden, context and dense input put together."""
+        """Scales layer i for `_lstm`. Returns its matrix for the concatenated hidden state, context and dense input."""
         w = self._weights
         names = [f'lstm_{i}/recurrent_kernel']
         if i == 0 and self._attn_length:
@@ -228,26 +228,26 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
     return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 
 
-def _times(x: np.ndarray | Inputs, matrix: np.ndarray) -> np.ndarray:
-    """x . matrix; the ones of an input vector select rows."""
+def _matmul(x: np.ndarray | Inputs, matrix: np.ndarray) -> np.ndarray:
+    """x . matrix; for the ones of an input vector, rows are gathered."""
     if not isinstance(x, Inputs):
-        return times_blocks(x, matrix)
+        return matmul_blocks(x, matrix)
     slots, dense = x.ones.shape[1], x.dense.shape[1]
     if not slots:
-        return times_blocks(x.dense, matrix)
-    product = matrix.take(x.ones[:, 0], axis=0)
+        return matmul_blocks(x.dense, matrix)
+    result = matrix.take(x.ones[:, 0], axis=0)
     for slot in range(1, slots):
-        product += matrix.take(x.ones[:, slot], axis=0)
+        result += matrix.take(x.ones[:, slot], axis=0)
     if dense:
-        product += times_blocks(x.dense, matrix[len(matrix) - dense :])
-    return product
+        result += matmul_blocks(x.dense, matrix[len(matrix) - dense :])
+    return result
 
 
 def _lstm(gates: np.ndarray, cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Hochreiter and Schmidhuber 1997, with forget gate. Returns hidden and cell.
 
-    `gates` are scaled by _GATE_SCALE, so that 1 / (1 + exp(gates)) is sigmoid(i), sigmoid(f), sigmoid(2g), sigmoid(o),
-    where tanh(g) = 2 sigmoid(2g) - 1. They are written over.
+    `gates` are pre-activations scaled by _GATE_SCALE, so that 1 / (1 + exp(gates)) is sigmoid(i), sigmoid(f),
+    sigmoid(2g), sigmoid(o), where tanh(g) = 2 sigmoid(2g) - 1. They are overwritten.
     """
     np.exp(gates, out=gates)
     gates += 1
@@ -262,11 +262,11 @@ def _lstm(gates: np.ndarray, cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _bounded_exp(x: np.ndarray) -> np.ndarray:
-    """exp(x) so that neither the sum nor the ratio of two leaves float32; x is twice what is given to a tanh."""
+    """exp(x), bounded so that sum and ratio of two stay in float32; x is twice the argument of a tanh."""
     return np.exp(x.clip(-_LARGEST_EXPONENT, _LARGEST_EXPONENT))
 
 
 def _blocks(batch: int, length: int, units: int) -> Iterator[slice]:
-    """Cuts the batch so that an array [rows, length, units] of a part stays in the processor's nearest caches."""
+    """Cuts the batch into blocks whose array [rows, length, units] fits the nearest caches of the CPU."""
     rows = max(1, _VALUES_IN_CACHE // (length * units))
     return (slice(start, start + rows) for start in range(0, batch, rows))

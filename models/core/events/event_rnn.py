@@ -1,6 +1,6 @@
 """The event network in TensorFlow: predicts the next event's label from all events before.
 
-The equations and the weights' names are those of `event_forward.py`; this is what trains them.
+The equations and the weights' names are those of `event_forward.py`; this module trains them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,8 +13,8 @@ import tensorflow as tf
 from solferino.hparams.event_rnn import EventRnnHparams
 from solferino.models.core.cpu.output_layer import OutputParameters
 from solferino.models.core.layers import recurrent_ops
-from solferino.models.core.layers.moving_averages import RunningMeans
-from solferino.models.core.layers.recurrent_layers import AttentionLstm, Lstm, times, vectors
+from solferino.models.core.layers.moving_averages import MovingAverages
+from solferino.models.core.layers.recurrent_layers import AttentionLstm, Lstm, matmul, vectors
 from solferino.models.core.layers.recurrent_ops import FLOAT32
 from solferino.models.core.layers.trainable import Metrics, Supervised, learning_rate, perplexity, seeds
 from solferino.models.core.metric_names import EVENT_PREDICTIONS, LOSS_OF_EVENTS
@@ -24,12 +24,12 @@ from solferino.models.music.encodings.event_encodings import Encoding
 class EventRnn(Supervised):
     """Trains on batches of `ones` [B, T, slots] int32, `dense` [B, T, D] float32, `labels` [B, T] int32, `length` [B].
 
-    Where several labels can mean one event, `meanings` [B, T, M] int32 are those that mean what comes.
+    Where several labels can mean one event, `meanings` [B, T, M] int32 are all labels of the next event.
 
     Args:
       hparams: layers, dropout, clipping, learning rate, averaging.
       encoding: sizes of inputs and labels.
-      seed: of the initial weights, which are drawn from the bounds that Magenta's are, and of dropout.
+      seed: of the initial weights, which have the same distribution as Magenta's, and of dropout.
     """
 
     descriptions: ClassVar[Mapping[str, str]] = {
@@ -72,7 +72,7 @@ class EventRnn(Supervised):
         self.optimizer = keras.optimizers.Adam(learning_rate(hparams.learning_rate, hparams.decay_steps), epsilon=1e-8)
         self.optimizer.build(self.trainable_variables)
         self._groups = self._clipped_together()
-        self._averages = RunningMeans(self, self._trained(), hparams.averaging) if hparams.averaging else None
+        self._averages = MovingAverages(self, self._trained(), hparams.averaging) if hparams.averaging else None
         self.built = True
 
     def _keep(self, name: str, layer: Any, input_size: int) -> None:
@@ -80,12 +80,12 @@ class EventRnn(Supervised):
         self._layers_by_name[name] = layer
 
     def logits(self, ones: tf.Tensor, dense: tf.Tensor, training: bool) -> tf.Tensor:
-        """Returns [T, B, classes]; time comes first in `ones` and `dense`, too."""
+        """Returns the logits [T, B, classes]; time comes first in `ones` and `dense`, too."""
         p = self._output_parameters()
-        return times(self._recur(ones, dense, training), p.kernel, self._hparams.precision) + p.bias
+        return matmul(self._recur(ones, dense, training), p.kernel, self._hparams.precision) + p.bias
 
     def _recur(self, ones: tf.Tensor, dense: tf.Tensor, training: bool) -> tf.Tensor:
-        """What the last LSTM layer gives, [T, B, units]."""
+        """The output of the last LSTM layer, [T, B, units]."""
         layers = self._layers_by_name
         x: Any = (ones, dense)
         if self._hparams.residual_connections:
@@ -97,7 +97,7 @@ class EventRnn(Supervised):
             output = layers[f'lstm_{i}'](x)
             if self._hparams.residual_connections:
                 output += x
-            x = self.drop_out(output, keep, i, num_layers)
+            x = self.dropout(output, keep, i, num_layers)
         return x
 
     def _output_parameters(self) -> OutputParameters:
@@ -122,7 +122,7 @@ class EventRnn(Supervised):
         self.named_weights()['logits/bias'].assign(np.log(counts / counts.sum()).astype(np.float32))
 
     def clip(self, gradients: list[tf.Tensor], norm: tf.Tensor) -> list[tf.Tensor]:
-        """As Magenta does by tf_slim: each matrix and bias of its cells is scaled down by its own norm."""
+        """As Magenta does by tf_slim: each matrix and each bias of its cells is clipped by its own norm."""
         clipped = list(gradients)
         for group in self._groups:
             together, _ = tf.clip_by_global_norm([gradients[i] for i in group], self._clip_norm)
@@ -131,7 +131,7 @@ class EventRnn(Supervised):
         return clipped
 
     def _clipped_together(self) -> list[list[int]]:
-        """Places among the trainable variables, for each of Magenta's variables, which may be two of ours."""
+        """Indices of trainable variables, for each variable of Magenta's, which may be two of ours."""
         names = {id(variable): name for name, variable in self._trained().items()}
         groups: dict[str, list[int]] = {}
         for i, variable in enumerate(self.trainable_variables):
@@ -140,7 +140,7 @@ class EventRnn(Supervised):
         return list(groups.values())
 
     def train_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
-        """See Supervised; brings the running means up to date."""
+        """See Supervised; updates the moving averages."""
         if not self._averages:
             return super().train_step(batch)
         self._averages.begin(self.optimizer.iterations)
@@ -149,7 +149,7 @@ class EventRnn(Supervised):
         return metrics
 
     def test_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
-        """See Supervised; with the running means, where there are such."""
+        """See Supervised; with the moving averages, if there are any."""
         if not self._averages:
             return super().test_step(batch)
         kept = self._averages.swap_in()
@@ -158,7 +158,7 @@ class EventRnn(Supervised):
         return metrics
 
     def remarks(self, values: Mapping[str, float]) -> list[str]:
-        """See Trainable: whether it has learned of one kind of step alone."""
+        """See Trainable: whether it predicts only one kind of step."""
         event, nothing = (values.get(f'metrics/{name}_accuracy') for name in ('event', 'no_event'))
         if event is not None and event < _NEVER and nothing is not None and nothing > 1 - _NEVER:
             return ['So far it always takes it for likeliest that nothing new happens: all events surprise it.']
@@ -170,10 +170,10 @@ class EventRnn(Supervised):
 
     def named_weights(self) -> dict[str, Any]:
         """What is evaluated and saved (moving averages if there are any), under the names of `event_forward.py`."""
-        return self._averages.means if self._averages else self._trained()
+        return self._averages.weights if self._averages else self._trained()
 
     def named_optimizer_state(self) -> dict[str, Any]:
-        """See Trainable; where there are running means, the weights that the optimizer moves are known to it alone."""
+        """See Trainable; with moving averages, the raw weights are a part of the optimizer's state."""
         return {**super().named_optimizer_state(), **(self._averages.trained if self._averages else {})}
 
     def _trained(self) -> dict[str, Any]:
@@ -191,10 +191,10 @@ class EventRnn(Supervised):
         """See Supervised: mean cross-entropy over the steps that are not padding."""
         ones, dense, labels = (_time_first(batch[name]) for name in ('ones', 'dense', 'labels'))
         x, p = self._recur(ones, dense, training), self._output_parameters()
-        if recurrent_ops.on_processor() and self._hparams.precision == FLOAT32:
+        if recurrent_ops.on_cpu() and self._hparams.precision == FLOAT32:
             losses, likeliest = recurrent_ops.cross_entropy(x, labels, p)
         else:
-            logits = times(x, p.kernel, self._hparams.precision) + p.bias
+            logits = matmul(x, p.kernel, self._hparams.precision) + p.bias
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
             likeliest = tf.argmax(logits, axis=-1, output_type=tf.int32)
         steps = tf.transpose(tf.sequence_mask(batch['length'], tf.shape(labels)[0], tf.float32))  # [T, B]
@@ -207,7 +207,7 @@ class EventRnn(Supervised):
         if 'meanings' in batch and not training:
             meant = tf.reduce_any(likeliest[..., None] == _time_first(batch['meanings']), axis=-1)
             right = tf.reduce_sum(tf.cast(meant, tf.float32) * steps)
-            of_events = _loss_of_any(times(x, p.kernel, FLOAT32) + p.bias, _time_first(batch['meanings'])) * steps
+            of_events = _loss_of_any(matmul(x, p.kernel, FLOAT32) + p.bias, _time_first(batch['meanings'])) * steps
             predicted = {
                 EVENT_PREDICTIONS: (right, tf.reduce_sum(steps)),
                 LOSS_OF_EVENTS: (tf.reduce_sum(of_events), tf.reduce_sum(steps)),
@@ -228,7 +228,7 @@ def _dense(units: int, seed: int) -> Any:
 
 
 def _loss_of_any(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """-ln of the probability that a label is one of `labels` [T, B, M], some of which may be the same; [T, B]."""
+    """-ln of the probability [T, B] that a label is one of `labels` [T, B, M], which may contain duplicates."""
     meant = tf.reduce_max(tf.one_hot(labels, tf.shape(logits)[-1]), axis=2) > 0  # [T, B, classes]
     of_meant = tf.where(meant, logits, tf.constant(-1e30))
     return tf.reduce_logsumexp(logits, axis=-1) - tf.reduce_logsumexp(of_meant, axis=-1)
@@ -241,6 +241,6 @@ def _time_first(x: tf.Tensor) -> tf.Tensor:
 
 # An accuracy that is printed as 0.0000.
 _NEVER = 0.00005
-# Where TensorFlow 1's cells have one matrix and ours have two.
+# Two matrices here that are one in TensorFlow 1's cells.
 _PARTS_OF = {'recurrent_kernel': 'kernel', 'context_kernel': 'input_kernel'}
 _LSTM_WEIGHTS = ('kernel', 'recurrent_kernel', 'bias')

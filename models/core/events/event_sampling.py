@@ -1,4 +1,4 @@
-"""Sampling from the event network, and scoring with it: many tracks at a time, a step at a time."""
+"""Sampling from the event network, and scoring with it: many tracks at a time, step by step."""
 
 import contextlib
 import math
@@ -15,11 +15,11 @@ from solferino.models.core.cpu.row_matmul import ROWS_AT_ONCE, arrange
 from solferino.models.core.events.event_forward import Forward, State, log_softmax
 from solferino.models.music.encodings.event_encodings import Encoding, Inputs
 
-# Rows of a batch that a core takes from the first step to the last while the caches hold their memory, in drum_kit
-# 64 KiB each; and the fewest for which a second core pays, as it reads all weights again.
+# The most rows of a batch whose memory (drum_kit: 64 KiB a row) fits the caches of a core from the first step to the
+# last; and the fewest rows that are worth a second core, which reads all weights again.
 _MOST_ROWS = 132
 _FEWEST_ROWS = 36
-_TEMPERATURES = (1e-30, 1e30)  # beyond them quotients leave float32; at them the choice is the likeliest, and any
+_TEMPERATURES = (1e-30, 1e30)  # beyond them float32 overflows; the lowest is argmax, the highest uniform
 
 
 def sample(
@@ -33,10 +33,10 @@ def sample(
 ) -> np.ndarray:
     """Continues event classes `primers` [tracks, steps] to `length` steps; returns [tracks, length].
 
-    With a beam, each track is `beam_size` hypotheses; every `steps_per_iteration` steps each of them branches
-    `branch_factor` ways, and the likeliest are kept; the first iteration is the shorter one if the steps do not divide.
-    A track draws its random numbers from the seed and its own number in `streams` alone, so that it does not depend on
-    how many are sampled beside it, nor on `threads`, which is as many as there are cores to be had if None.
+    Beam search: each track has `beam_size` hypotheses. Every `steps_per_iteration` steps each of them branches
+    `branch_factor` ways, and the likeliest are kept; if the steps do not divide, the first iteration is shorter.
+    The random numbers of a track depend on the seed and its number in `streams` alone: not on how many tracks are
+    sampled beside it, and not on `threads`, which are as many as cores if None.
     """
     threads = threads or num_cores()
     at_once = ROWS_AT_ONCE // math.gcd(ROWS_AT_ONCE, options.beam_size)  # tracks
@@ -59,12 +59,12 @@ def log_likelihood(forward: Forward, encoding: Encoding, events: np.ndarray) -> 
 
 
 def one_thread() -> contextlib.AbstractContextManager[object]:
-    """Within this, NumPy starts no threads: they wait for one another at each product, on a busy machine for long."""
+    """Turns BLAS threads off: they wait for one another at each matmul, on a busy machine for long."""
     return threadpoolctl.threadpool_limits(1, 'blas')
 
 
 def on_cores(run: Callable[[np.ndarray], np.ndarray], parts: Sequence[np.ndarray], threads: int) -> np.ndarray:
-    """Puts together what `run` makes of each part, in so many threads that do their products alone."""
+    """Concatenates the results of `run` for each part, from a thread pool with BLAS threads off."""
     with one_thread():
         if len(parts) == 1:
             return run(parts[0])
@@ -72,7 +72,7 @@ def on_cores(run: Callable[[np.ndarray], np.ndarray], parts: Sequence[np.ndarray
         try:
             return np.concatenate(list(pool.map(run, parts)))
         finally:
-            pool.shutdown(cancel_futures=True)  # after an error or Ctrl-C, parts that are not begun are left
+            pool.shutdown(cancel_futures=True)  # after an error or Ctrl-C, no more parts are begun
 
 
 def _width(options: EventGeneration) -> int:
@@ -81,7 +81,7 @@ def _width(options: EventGeneration) -> int:
 
 
 def _num_slices(groups: int, rows: int, threads: int) -> int:
-    """Into how many parts to cut groups of so many rows: as many for each thread, and as large as pays."""
+    """The number of parts for groups of so many rows: equally many for each thread, and large enough."""
     rounds = -(-groups * rows // (threads * _MOST_ROWS))
     slices = threads * rounds if rounds > 1 else min(threads, groups * rows // _FEWEST_ROWS)
     return max(1, min(slices, groups))
@@ -95,7 +95,7 @@ def _sample(
     options: EventGeneration,
     streams: Sequence[int],
 ) -> np.ndarray:
-    """See `sample`; `primers` [groups, tracks, steps] of tracks that have their places in a group."""
+    """See `sample`; `primers` are [groups, tracks, steps], as `arrange` has put the tracks into groups."""
     groups, at_once, start = primers.shape
     tracks = groups * at_once
     width = _width(options)
@@ -104,7 +104,7 @@ def _sample(
     events[:, :start] = primers.reshape(tracks, start)
     score = np.zeros(tracks)  # log-likelihood of what was sampled
 
-    # Groups that begin alike go through the network once, a track of a group for each of its places in a block of rows.
+    # The network reads each different primer only once, at every position of a block of rows.
     primers, same = np.unique(primers, axis=0, return_inverse=True)
     begun = np.arange(len(primers) * ROWS_AT_ONCE).reshape(-1, ROWS_AT_ONCE)
     primers = np.concatenate([primers] * (ROWS_AT_ONCE // at_once), axis=1).reshape(-1, start)
@@ -166,6 +166,6 @@ def draw(logits: np.ndarray, uniform: np.ndarray, temperature: float, top_k: int
     rows = np.arange(len(scaled))
     cumulative = np.exp(scaled).cumsum(axis=1, dtype=np.float64)
     total = cumulative[:, -1]
-    # A class of probability 0 does not raise the sum, so that it is never the first above the draw.
+    # A class of probability 0 does not raise the cumulative sum, so that it is never drawn.
     labels = (cumulative > (uniform * total)[:, None]).argmax(axis=1).astype(np.int32)
     return labels, scaled[rows, labels] - np.log(total)

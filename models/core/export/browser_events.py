@@ -1,4 +1,4 @@
-"""What a page must know of a model of events to run it."""
+"""What a web page must know about an event model to run it."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -7,11 +7,11 @@ from typing import Any
 
 @dataclasses.dataclass(frozen=True)
 class BrowserEvents:
-    """How @magenta/music makes event classes of notes.
+    """How @magenta/music turns notes into event classes.
 
     Attributes:
-      converter: its data converter, as it stands in a checkpoint's config.json: {'type': ..., 'args': {...}}.
-      advice: what the author of a web page must know about the notes to begin with.
+      converter: its data converter, as in a checkpoint's config.json: {'type': ..., 'args': {...}}.
+      advice: for the author of a web page: what a primer must be.
     """
 
     converter: Mapping[str, Any]

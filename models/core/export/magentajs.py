@@ -2,14 +2,14 @@
 
     config.json            what the model is: data converter, auxiliary inputs, length of the attention
     weights_manifest.json  names, shapes and order of the weights, as TensorFlow.js has them
-    group1-shard1of2, ...  the weights themselves, float32, little-endian, in pieces that browsers keep in their caches
+    group1-shard1of2, ...  the weights, float32, little-endian, in shards that browsers can cache
     README.md              how to use them in a page
-    attention.js           for a model with attention alone, see there
+    attention.js           only for a model with attention, see there
 
 MusicRNN runs LSTM layers whose input is the one-hot event, then a binary counter (its source: music_rnn/model.ts). It
-knows attention only as Magenta's first models had it, around three layers as a whole. Magenta 2 and Solferino attend
-in the first layer, and let the others work on what it found; no weights make the one do what the other does. Such a
-model comes with `attention.js`, which teaches it to MusicRNN, and says in its config that it is not for MusicRNN alone.
+has only the attention of Magenta's first models, around three layers as a whole. Magenta 2 and Solferino attend in the
+first layer, below the others; no weights turn the one into the other. So a model with attention comes with
+`attention.js`, which adds it to MusicRNN, and its config says that MusicRNN alone cannot run it.
 """
 
 import importlib.resources
@@ -53,7 +53,7 @@ def write(weights: Weights, config: Any, encoding: Encoding, events: BrowserEven
 
 
 def _variables(weights: Weights) -> dict[str, np.ndarray]:
-    """The weights under the names of Magenta's checkpoints; those of the attention, which are for us, under ours.
+    """The weights by Magenta's names; those of the attention, for `attention.js`, by ours.
 
     TensorFlow's basic_lstm_cell has the gates in the order input, cell, forget, output, both kernels in one matrix, and
     adds 1 to the forget gate.

@@ -1,11 +1,11 @@
-"""Models for programs with TensorFlow and without Solferino: a SavedModel. Here is one step of the event network.
+"""SavedModels: models for programs with TensorFlow and without Solferino. This module has the event network's.
 
     model = tf.saved_model.load('exported')
     state = model.initial_state(1)
     logits, state = model.step(inputs, state)
 
-`inputs` is float32 [batch, input_size]; `model.json` beside it says what its parts are and what the logits mean. The
-signatures `initial_state` and `step` serve other languages, with each part of the state as a tensor of its own.
+`inputs` is float32 [batch, input_size]; `model.json` describes its parts and the meaning of the logits. The signatures
+`initial_state` and `step` are for other languages; in them each part of the state is a tensor.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ State = dict[str, tf.Tensor]
 
 
 class Step:
-    """The equations of `event_forward.py`, for one step.
+    """One step of the event network, with the equations of `event_forward.py`.
 
     Args:
       weights: by name, as listed there.
@@ -41,7 +41,7 @@ class Step:
         self._residual = residual_connections
         self._num_layers = sum(name.endswith('/recurrent_kernel') for name in weights)
         units = [weights[f'lstm_{i}/recurrent_kernel'].shape[0] for i in range(self._num_layers)]
-        # What is carried from step to step, by name, without the batch dimension.
+        # The state, by name, without the batch dimension.
         self.state_shapes: dict[str, tuple[int, ...]] = {}
         for i, size in enumerate(units):
             self.state_shapes |= {f'hidden_{i}': (size,), f'cell_{i}': (size,)}
@@ -93,12 +93,12 @@ class Step:
 
 @dataclasses.dataclass(frozen=True)
 class Function:
-    """What an exported model can be asked.
+    """A function of an exported model.
 
     Attributes:
       run: takes tensors and dictionaries of tensors, and returns one of these or a tuple of them.
       takes: their specs, in order; each tensor has a name.
-      gives: the names of the tensors that it returns, but for those in dictionaries, in order.
+      gives: the names of the returned tensors that are not in dictionaries, in order.
     """
 
     run: Callable[..., Any]
@@ -106,11 +106,11 @@ class Function:
     gives: tuple[str, ...] = ()
 
     def concrete(self) -> Any:
-        """As a program calls it."""
+        """The function for Python programs."""
         return tf.function(self.run).get_concrete_function(*self.takes)
 
     def signature(self) -> Any:
-        """The same for other languages: each tensor by its name, in and out."""
+        """The function for other languages: all arguments and results are tensors by name."""
 
         def flat(**tensors: tf.Tensor) -> State:
             result = self.run(*(_like(spec, tensors) for spec in self.takes))
@@ -127,18 +127,18 @@ class Function:
 
 
 def _like(spec: Any, tensors: State) -> Any:
-    """Those of the tensors that a spec, or a dictionary of specs, names."""
+    """The tensors that a spec, or a dictionary of specs, names."""
     return {name: tensors[name] for name in spec} if isinstance(spec, dict) else tensors[spec.name]
 
 
 def state_spec(shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The specs of a state, by name: its shapes without the batch dimension, float32 where nothing else is said."""
+    """The specs of a state, by name, from shapes without the batch dimension; float32 where `dtypes` has no other."""
     dtypes = dtypes or {}
     return {name: tf.TensorSpec([None, *shape], dtypes.get(name, tf.float32), name) for name, shape in shapes.items()}
 
 
 def start(run: Callable[[tf.Tensor], State]) -> Function:
-    """The function that gives the state to begin with, of so many rows."""
+    """The function that returns the initial state for a batch size."""
     return Function(run, (tf.TensorSpec([], tf.int32, name='batch_size'),))
 
 
@@ -162,7 +162,7 @@ def save(
 
 
 def _name_by_contents(fingerprint: pathlib.Path) -> None:
-    """Makes the identifier that TensorFlow draws for each SavedModel, at random, one of what is in it."""
+    """Replaces TensorFlow's random identifier of the SavedModel by one that depends on its contents alone."""
     proto = fingerprint_pb2.FingerprintDef.FromString(fingerprint.read_bytes())
     contents = (proto.saved_model_checksum, proto.graph_def_program_hash, proto.checkpoint_hash)
     proto.uuid = '-'.join(map(str, contents))
@@ -184,7 +184,7 @@ def write(
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """Without TensorFlow's messages about names and shards, which tell a user nothing."""
+    """Without TensorFlow's messages about names and shards, which do not concern a user."""
     level = logging.get_verbosity()
     logging.set_verbosity(logging.WARNING)
     try:

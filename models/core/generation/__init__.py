@@ -1,1 +1,1 @@
-"""What <family>_generate writes: how long it is to be, and MIDI files."""
+"""The output of <family>_generate: its length, and MIDI files."""

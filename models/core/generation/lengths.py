@@ -1,4 +1,4 @@
-"""How long generated music is to be: bars and seconds in steps, for all families."""
+"""The length of generated music: bars and seconds to steps, for all families."""
 
 import dataclasses
 import math
@@ -11,15 +11,15 @@ from solferino.hparams.generation import DEFAULT_QPM
 from solferino.models.core.family import Family
 
 _QUARTERS = 4.0  # of a bar of 4/4
-_ALMOST = 1e-6  # steps; what rounding may cost
+_ALMOST = 1e-6  # steps; tolerance for rounding errors
 
 
 def in_steps(family: Family, config: Any, primer: Any, options: Any) -> Any:
-    """Returns `options` with the length that they name in bars or seconds as `num_steps`, at least so long.
+    """Returns `options` with a length in bars or seconds converted to `num_steps`, rounded up.
 
     Args:
       family, config: the model's.
-      primer: what every output begins with, None for the family's default.
+      primer: the beginning of every output; None for the family's default.
       options: the family's GenerateOptions.
     """
     qpm = tempo(family, config, primer, options)
@@ -48,7 +48,7 @@ def _quarters_of_a_bar(family: Family, config: Any, primer: Any, options: Any) -
     if isinstance(primer, events_lib.EventSequence):
         return primer.steps_per_bar / primer.steps_per_quarter
     given = (music for music in (primer, *music_in(options)) if isinstance(music, music_pb2.NoteSequence))
-    # The metre of the files that are written is that of the primer, too, if there is one.
+    # The output files also have the metre of the primer, if there is one.
     numerator, denominator = family.beat(next(given, None), config).metre or (4, 4)
     if numerator < 1 or denominator < 1:
         return _QUARTERS

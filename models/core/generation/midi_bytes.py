@@ -1,8 +1,8 @@
 """NoteSequences of one voice as Standard MIDI Files: the bytes that note-seq writes, in a twentieth of the time.
 
-What families generate is one voice: notes of one instrument, one tempo, at most one time signature. Of such music the
-events need no objects: each is an integer in which its tick, pitch and velocity stand in the order by which they are
-sorted. note-seq, with pretty_midi and mido below it, writes everything else, and is only then imported.
+Families generate one voice: notes of one instrument, one tempo, at most one time signature. The events of this music
+need no objects: each is an integer that packs tick, pitch and velocity, so that sorting integers sorts events. All
+other music is written by note-seq, with pretty_midi and mido, which is only then imported.
 """
 
 import io
@@ -55,7 +55,7 @@ def _has_one_voice(sequence: music_pb2.NoteSequence, notes: np.ndarray) -> bool:
     if not len(notes):
         return True
     one_voice = (notes[_VOICE] == notes[_VOICE][0]).all()
-    # Of other instruments than the first, the file tells the name.
+    # The file has the names of other instruments than the first.
     return one_voice and (notes['instrument'][0] == 0 or notes['is_drum'][0])
 
 

@@ -21,8 +21,8 @@ def write_midi(sequence: music_pb2.NoteSequence, path: str | os.PathLike[str]) -
     """Writes a NoteSequence as the MIDI file `path`, whole or not at all; a missing folder is made.
 
     Raises:
-      SolferinoError: the file cannot be written, something else than MIDI has its name, or the music is nothing that
-        MIDI can tell.
+      SolferinoError: the file cannot be written, a file of that name is no MIDI, or MIDI cannot represent the
+        music.
 
     >>> from solferino.models import load, write_midi
     >>> for number, beat in enumerate(load('drums.mag').generate(num_outputs=2), start=1):
@@ -40,9 +40,8 @@ def write_midi(sequence: music_pb2.NoteSequence, path: str | os.PathLike[str]) -
 def write_all(sequences: Sequence[music_pb2.NoteSequence], directory: Path, name: str) -> list[Path]:
     """Writes `<name>_<date>_<time>_<n>.mid` for each sequence, n from 1; all of them or none. Returns their paths.
 
-    Files that are there already are never written over: a second call within a second waits for the next one. Of a
-    call that was killed while its files, complete, took their names, the next one for the directory gives the others
-    theirs.
+    Existing files are never overwritten: a second call within a second waits for the next one. If a call is killed
+    while it renames its complete files, the next call for the directory renames the rest.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -71,11 +70,11 @@ def write_all(sequences: Sequence[music_pb2.NoteSequence], directory: Path, name
 
 
 _WRITING = 'writing'
-_NAMES = 'names.json'  # that all files get which are in the folder; it is there when these are complete
+_NAMES = 'names.json'  # the final names of all files in the folder; written when these are complete
 
 
 def _give_names(temporary: str) -> list[Path]:
-    """Moves the files of a temporary folder out of it, to the names that they are to have; returns these."""
+    """Moves the files of a temporary folder to their final names; returns these."""
     folder = Path(temporary)
     try:
         names = schemas.loads((folder / _NAMES).read_text('utf-8'))
@@ -83,7 +82,7 @@ def _give_names(temporary: str) -> list[Path]:
     except (FileNotFoundError, ValueError):  # ValueError: a crash of the machine cut it short
         return []
     if not all(Path(name).name == name for pair in names.items() for name in pair):
-        return []  # it is not ours: all of ours stay beside each other
+        return []  # not ours: our files stay in one folder
     paths = {folder / file: folder.parent / name for file, name in names.items()}
     moved = [file for file, path in paths.items() if file.exists() and not path.exists()]
     for file in moved:
@@ -92,7 +91,7 @@ def _give_names(temporary: str) -> list[Path]:
 
 
 def _complete(temporary: str) -> None:
-    """Does what a call that was killed had left to do."""
+    """Finishes what a killed call had left to do."""
     if moved := _give_names(temporary):
         _log.warning('%s: the files of an earlier run that was killed are complete now.', _listed(moved))
 

@@ -1,9 +1,9 @@
 """The LSTM that attends to its own last outputs, in TensorFlow, for GPUs: the equations of `event_forward.Forward`.
 
-Differentiated automatically, the recurrence would keep its whole memory anew at each step: 13 GB for a batch of 128
-tracks of 512 steps. Its gradient is therefore written out below. The forward pass keeps what is small (the gates, the
-state, the output of each step); the backward pass computes the attention again. Both hold the memory as a ring, in
-which a step replaces one slot: a softmax does not care for the order of what it is taken over.
+Automatic differentiation would store a copy of the whole memory at each step: 13 GB for a batch of 128 tracks of 512
+steps. So the gradient is written out below. The forward pass keeps what is small (the gates, the state, the output of
+each step); the backward pass computes the attention again. Both hold the memory as a ring buffer, in which a step
+replaces one slot: a softmax does not depend on the order of the slots.
 """
 
 from collections.abc import Callable
@@ -18,10 +18,10 @@ class History(NamedTuple):
     """What the forward pass keeps of each step, [steps, batch, size].
 
     Attributes:
-      gates: input, forget, cell and output gate after their activation, 4u.
+      gates: input, forget, cell and output gate, after the activation, 4u.
       hidden, cell: the LSTM's state, u.
-      context: what the attention read, u.
-      output: of the layer, u.
+      context: the attention's weighted sum, u.
+      output: the layer's output, u.
     """
 
     gates: tf.Tensor
@@ -35,7 +35,7 @@ def recur(gates: tf.Tensor, parameters: AttentionParameters, length: int) -> tf.
     """Runs the recurrence.
 
     Args:
-      gates: [steps, batch, 4u]; the input's part of the gates.
+      gates: [steps, batch, 4u]; the input's part of the gates' pre-activations.
       parameters: tensors here; the kernel is not used.
       length: slots of the memory.
 
@@ -64,7 +64,7 @@ def _read(weights: tf.Tensor, memory: tf.Tensor) -> tf.Tensor:
 
 
 def _put(ring: tf.Tensor, step: tf.Tensor, row: tf.Tensor) -> tf.Tensor:
-    """Replaces the slot that belongs to a step."""
+    """Replaces the slot of a step."""
     return tf.tensor_scatter_nd_update(ring, [[step % tf.shape(ring)[0]]], row[None])
 
 
@@ -111,10 +111,11 @@ def _forward(gates: tf.Tensor, p: AttentionParameters, length: int) -> History:
 
 
 def _backward(upstream: tf.Tensor, kept: History, p: AttentionParameters, length: int) -> tuple[tf.Tensor, ...]:
-    """Returns the gradients of `gates` and of each of the parameters but the kernel, from that of the outputs.
+    """Returns the gradients of `gates` and of all parameters but the kernel, from that of the outputs.
 
-    Going backwards, the ring of step t holds the outputs of the steps t - length to t - 1, and beside each slot the
-    gradient that later steps have given it. When step t has added its own, that of the output of t - 1 is complete.
+    The backward pass goes from the last step to the first. At step t the ring holds the outputs of the steps t - length
+    to t - 1, and for each slot its gradient from later steps. When step t has added its own, the gradient of the output
+    of step t - 1 is complete.
     """
     steps, batch, units = tf.shape(upstream)[0], tf.shape(upstream)[1], p.score.shape[0]
     all_keys = tf.reshape(tf.matmul(tf.reshape(kept.output, [-1, units]), p.memory_kernel), tf.shape(kept.output))
@@ -139,7 +140,7 @@ def _backward(upstream: tf.Tensor, kept: History, p: AttentionParameters, length
         d_h += from_query[:, units:]
         d_gates, d_last_c = _lstm_gradient(kept.gates[t], _at(kept.cell, t - 1), c, d_h, d_c)
         from_gates = tf.matmul(d_gates, p.recurrent, transpose_b=True)
-        # The output of the step before leaves the ring, and the one that it had replaced comes back.
+        # The output of step t - 1 leaves the ring, and the one that it had replaced comes back.
         slot = (t - 1) % length
         d_key = d_keys[slot]
         d_previous = upstream[tf.maximum(t - 1, 0)] + d_memory[slot]
@@ -167,17 +168,17 @@ def _backward(upstream: tf.Tensor, kept: History, p: AttentionParameters, length
 def _attend_gradient(
     memory: tf.Tensor, keys: tf.Tensor, query: tf.Tensor, score: tf.Tensor, d_context: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Returns what one step's reading gives to the gradients of memory, keys and score, from that of the context.
+    """Returns one step's part of the gradients of memory, keys and score, from that of the context.
 
-    That of the keys, summed over the slots, is that of the query.
+    The gradient of the keys, summed over the slots, is the gradient of the query.
     """
     activation, weights = _attend(keys, query, score)
     d_weights = tf.reduce_sum(memory * d_context, axis=2)
     d_scores = weights * (d_weights - tf.reduce_sum(weights * d_weights, axis=0))
     flat = tf.reshape(activation, [-1, score.shape[0]])
     d_score = tf.linalg.matvec(flat, tf.reshape(d_scores, [-1]), transpose_a=True)
-    d_sum = tf.raw_ops.TanhGrad(y=activation, dy=d_scores[:, :, None] * score)  # one pass
-    return weights[:, :, None] * d_context, d_sum, d_score
+    d_keys = tf.raw_ops.TanhGrad(y=activation, dy=d_scores[:, :, None] * score)  # one kernel
+    return weights[:, :, None] * d_context, d_keys, d_score
 
 
 def _lstm_gradient(
@@ -199,7 +200,7 @@ def _lstm_gradient(
 def _of_parameters(
     kept: History, d_gates: tf.Tensor, d_query: tf.Tensor, d_output: tf.Tensor, d_key: tf.Tensor, d_score: tf.Tensor
 ) -> tuple[tf.Tensor, ...]:
-    """Returns the gradients of the parameters but the kernel: one product each, over all steps [steps, batch, size]."""
+    """Returns the gradients of all parameters but the kernel: one matmul each, over all steps [steps, batch, size]."""
 
     def pairs(*parts: tf.Tensor) -> tf.Tensor:
         return tf.reshape(tf.concat(parts, axis=2), [-1, sum(part.shape[2] for part in parts)])
@@ -211,7 +212,7 @@ def _of_parameters(
         return tf.concat([tf.zeros_like(values[:1]), values[:-1]], axis=0)
 
     return AttentionParameters(
-        d_gates,  # in the kernel's place, and cut off
+        d_gates,  # stands for the kernel, and is cut off
         recurrent=tf.matmul(pairs(shifted(kept.hidden), shifted(kept.context)), flat(d_gates), transpose_a=True),
         bias=tf.reduce_sum(flat(d_gates), axis=0),
         query_kernel=tf.matmul(pairs(kept.cell, kept.hidden), flat(d_query), transpose_a=True),

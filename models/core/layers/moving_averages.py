@@ -1,4 +1,4 @@
-"""Running means of a model's weights: what is evaluated and saved, beside the weights that the optimizer moves."""
+"""Exponential moving averages (EMA) of a model's weights: what is evaluated and saved instead of the raw weights."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,55 +8,55 @@ import tensorflow as tf
 from solferino.models.core.layers.trainable import Trainable
 
 
-class RunningMeans:
-    """The mean of the weights of the last steps of training is nearer to the optimum than any one of them.
+class MovingAverages:
+    """The average of the last steps' weights is nearer to the optimum than the weights of any one step.
 
-    Polyak and Juditsky 1992, "Acceleration of stochastic approximation by averaging". Early means reach less far back,
-    so that the first weights are soon forgotten.
+    Polyak and Juditsky 1992, "Acceleration of stochastic approximation by averaging". In the first steps the decay is
+    smaller, so that the initial weights are soon forgotten.
 
     Args:
-      model: that the variables of the means are made for.
-      trained: the variables that the optimizer moves, by name, with their first values.
-      averaging: means are over about 1 / (1 - averaging) steps; with 0 they are the weights themselves.
+      model: the model that owns the variables of the averages.
+      trained: the variables that the optimizer updates, by name, with their initial values.
+      averaging: the decay; averages are over about 1 / (1 - averaging) steps. With 0 they are the weights themselves.
 
     Attributes:
       trained: as given.
-      means: variables of the same names.
+      weights: the averages, variables by the same names.
     """
 
     def __init__(self, model: Trainable, trained: Mapping[str, Any], averaging: float) -> None:
         self.trained = dict(trained)
-        self.means: dict[str, Any] = {}
+        self.weights: dict[str, Any] = {}
         self._averaging = averaging
         for name, variable in trained.items():
-            mean = model.add_weight(
+            average = model.add_weight(
                 name=f'average_{variable.name}', shape=variable.shape, initializer='zeros', trainable=False
             )
-            mean.assign(variable)
-            self.means[name] = mean
+            average.assign(variable)
+            self.weights[name] = average
 
     def begin(self, iterations: Any) -> None:
-        """Before each step: the first one begins with the weights there are, which may be those of another model."""
+        """Before each step: the first step begins with the weights of the averages, which may be another model's."""
         begins = tf.convert_to_tensor(iterations) == 0
-        for name, mean in self.means.items():
+        for name, average in self.weights.items():
             variable = self.trained[name]
-            variable.assign(tf.where(begins, mean, variable))
+            variable.assign(tf.where(begins, average, variable))
 
     def update(self, iterations: Any) -> None:
         """After each step."""
         steps = tf.cast(iterations, tf.float32)
         share = 1 - tf.minimum(self._averaging, (1 + steps) / (10 + steps))
-        for name, mean in self.means.items():
-            mean.assign_add(share * (self.trained[name] - mean))
+        for name, average in self.weights.items():
+            average.assign_add(share * (self.trained[name] - average))
 
     def swap_in(self) -> list[tf.Tensor]:
-        """Puts the means in the place of the weights, to evaluate a model by them; returns what to `swap_out` to."""
+        """Replaces the raw weights by the averages, for an evaluation; returns what `swap_out` needs."""
         kept = [tf.identity(variable) for variable in self.trained.values()]
         for name, variable in self.trained.items():
-            variable.assign(self.means[name])
+            variable.assign(self.weights[name])
         return kept
 
     def swap_out(self, kept: list[tf.Tensor]) -> None:
-        """Puts the weights back."""
+        """Restores the raw weights."""
         for variable, value in zip(self.trained.values(), kept, strict=True):
             variable.assign(value)

@@ -1,10 +1,9 @@
 """The recurrent layers that are trained: LSTM with and without attention, GRU; time comes first, [T, B, n].
 
-On a processor the recurrences are those of `layer_recurrence.py`. On a GPU they are cuDNN's, through Keras, and that of
-`attention_lstm.py`.
+On the CPU they run in `layer_recurrence.py`. On a GPU they are cuDNN's, through Keras, and `attention_lstm.py`.
 
-An LSTM layer is called with vectors [T, B, n], or with (ones, dense), which means vectors of zeros and a few ones that
-end in some numbers: `ones` are the places of the ones, int32 [T, B, slots], `dense` the numbers, [T, B, d].
+The input of an LSTM layer is vectors [T, B, n], or (ones, dense): sparse vectors of zeros and a few ones that end in
+dense values. `ones` int32 [T, B, slots] are the indices of the ones, `dense` [T, B, d] the values at the end.
 """
 
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from solferino.models.core.cpu.layer_recurrence import AttentionParameters, GruP
 from solferino.models.core.layers import attention_lstm, recurrent_ops
 from solferino.models.core.layers.recurrent_ops import BFLOAT16, FLOAT32
 
-_MOST_KEPT = 0.95  # of what an attention layer put out, from step to step
+_MOST_KEPT = 0.95  # of an attention layer's output, from step to step
 
 
 class Lstm(keras.layers.Layer):
@@ -26,7 +25,7 @@ class Lstm(keras.layers.Layer):
 
     Args:
       units: of the state.
-      precision: FLOAT32, or BFLOAT16 for the product of vectors with the kernel; on a GPU, where that product is a part
+      precision: FLOAT32, or BFLOAT16 for the matmul of vectors with the kernel; on a GPU, where this matmul is a part
         of cuDNN's layer, for the whole layer. Weights and outputs are float32.
       seeds: of the initial weights, one for each matrix.
     """
@@ -53,7 +52,7 @@ class Lstm(keras.layers.Layer):
 
     def call(self, inputs: Any) -> tf.Tensor:
         """Returns the hidden states [T, B, units]."""
-        if recurrent_ops.on_processor():
+        if recurrent_ops.on_cpu():
             parameters = LstmParameters(*(tf.convert_to_tensor(v) for v in self.named.values()))
             return recurrent_ops.lstm(*_prepare(inputs, parameters, self._precision))
         size = self.named['kernel'].shape[0]
@@ -67,7 +66,7 @@ class AttentionLstm(keras.layers.Layer):
     Args:
       units: of the LSTM, of its output, and of the attention.
       length: memory slots.
-      precision: FLOAT32, or BFLOAT16 for the product of vectors with the kernel; on a GPU also for that of `dense`.
+      precision: FLOAT32, or BFLOAT16 for the matmul of vectors with the kernel; on a GPU also for that of `dense`.
       seeds: of the initial weights, one for each matrix.
     """
 
@@ -97,7 +96,7 @@ class AttentionLstm(keras.layers.Layer):
             'query_bias': (units,),
             'output_bias': (units,),
         }
-        # How many rows the matrices have that are one in TensorFlow 1; those not named here are alone.
+        # Matrices that are parts of one matrix in TensorFlow 1, and its rows.
         rows = dict.fromkeys(('kernel', 'recurrent_kernel', 'input_kernel', 'context_kernel'), size + units)
         for name, shape in shapes.items():
             if name == 'bias':
@@ -115,19 +114,19 @@ class AttentionLstm(keras.layers.Layer):
         """Returns the outputs [T, B, units]."""
         w = {name: tf.convert_to_tensor(variable) for name, variable in self.named.items()}
         p = AttentionParameters(
-            # All that does not depend on the step before is folded into one matrix.
+            # All linear maps of the input are folded into one matrix.
             kernel=tf.matmul(w['input_kernel'], w['kernel']),
             recurrent=tf.concat([w['recurrent_kernel'], tf.matmul(w['context_kernel'], w['kernel'])], axis=0),
             bias=tf.linalg.matvec(w['kernel'], w['input_bias'], transpose_a=True) + w['bias'],
             **{name: w[name] for name in AttentionParameters._fields[3:]},
         )
-        if recurrent_ops.on_processor():
+        if recurrent_ops.on_cpu():
             return recurrent_ops.attention(*_prepare(inputs, p, self._precision), self._length)
-        return attention_lstm.recur(times(inputs, p.kernel, self._precision), p, self._length)
+        return attention_lstm.recur(matmul(inputs, p.kernel, self._precision), p, self._length)
 
 
 class Gru(keras.layers.Layer):
-    """The GRU layer, of Keras's equations and weights.
+    """The GRU layer, with Keras's equations and weights.
 
     Args:
       units: of the state.
@@ -150,9 +149,9 @@ class Gru(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: tf.Tensor, weights: GruParameters | None = None) -> tf.Tensor:
-        """Returns the states [T, B, units] of vectors [T, B, n]; `weights` are taken instead of the layer's own."""
+        """Returns the states [T, B, units] of vectors [T, B, n]; `weights` replace the layer's own."""
         weights = weights or GruParameters(*(tf.convert_to_tensor(v) for v in self.named.values()))
-        if recurrent_ops.on_processor():
+        if recurrent_ops.on_cpu():
             return recurrent_ops.gru(inputs, weights)
         others = [tf.convert_to_tensor(v) for v in self._gru.non_trainable_variables]
         states, _ = self._gru.stateless_call(list(weights), others, tf.transpose(inputs, [1, 0, 2]))
@@ -163,19 +162,19 @@ def glorot(rows: int, columns: int, seed: int) -> Any:
     """Returns an initializer: uniform within the bounds for a matrix [rows, columns], whatever shape it fills.
 
     Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks", eq. 16. A cell
-    of TensorFlow 1 has one matrix for its inputs and its state, so that both begin within the bounds of the whole.
+    of TensorFlow 1 has one matrix for its inputs and its state: both parts begin within the bounds of the whole.
     """
     bound = (6 / (rows + columns)) ** 0.5
     return keras.initializers.RandomUniform(-bound, bound, seed=seed)
 
 
 def _fading(initializer: Any) -> Any:
-    """The same for the attention's output kernel [2u, u], but what an output gives to later ones fades.
+    """The initializer of the attention's output kernel [2u, u]: the influence of an output on later ones decays.
 
-    An output goes through the kernel's last u rows at each step that attends to it. If they have an eigenvalue above 1,
-    outputs grow with every step, without end: to infinity in a long track, before a step is trained. The bounds of
-    `glorot` keep that of a large matrix near the root of 2/3, but a fifth of those for 4 units are above 1, a tenth for
-    16 and hardly one for 64. Such rows are made smaller, all others stay what they were.
+    An output goes through the kernel's last u rows at each step that attends to it. If an eigenvalue of these rows is
+    above 1, outputs grow with every step: to infinity in a long track, before the first training step. Within the
+    bounds of `glorot` it is near the root of 2/3 for large matrices, but above 1 for a fifth of those of 4 units, for a
+    tenth of 16 units and hardly ever for 64. Such rows are scaled down; all others stay as they are.
     """
 
     def draw(shape: Any, dtype: Any = None) -> Any:
@@ -190,37 +189,37 @@ def _fading(initializer: Any) -> Any:
 
 
 def _num_rows(input_shape: tuple[int | None, ...]) -> int:
-    """Of a matrix that is multiplied with such inputs."""
+    """The rows of a kernel for such inputs."""
     size = input_shape[-1]
     assert size is not None
     return size
 
 
-def times(x: Any, matrix: tf.Tensor, precision: str) -> tf.Tensor:
-    """x . matrix, [T, B, m]; for ones rows are selected, which is less work than a product."""
+def matmul(x: Any, matrix: tf.Tensor, precision: str) -> tf.Tensor:
+    """x . matrix, [T, B, m]; for ones rows are gathered, which is less work than a matmul."""
     if not isinstance(x, tuple):
-        return recurrent_ops.product(x, matrix, precision)
+        return recurrent_ops.matmul(x, matrix, precision)
     ones, dense = x
-    product = tf.reduce_sum(tf.gather(matrix, ones), axis=2)
+    result = tf.reduce_sum(tf.gather(matrix, ones), axis=2)
     if dense.shape[2]:
-        product += recurrent_ops.product(dense, matrix[-dense.shape[2] :], precision)
-    return product
+        result += recurrent_ops.matmul(dense, matrix[-dense.shape[2] :], precision)
+    return result
 
 
 def _prepare(x: Any, p: Any, precision: str) -> tuple[Inputs, Any]:
-    """A layer's inputs and its parameters as `layer_recurrence.py` has them."""
+    """A layer's inputs and its parameters in the form of `layer_recurrence.py`."""
     batch = tf.unstack(tf.shape(x[0] if isinstance(x, tuple) else x)[:2])
     nothing = Inputs(*(tf.zeros([*batch, 0], dtype) for dtype in (tf.float32, tf.float32, tf.int32)))
     if isinstance(x, tuple):
         ones, dense = x
         return nothing._replace(ones=ones, dense=dense), p
     if precision == BFLOAT16:  # which NumPy cannot multiply
-        return nothing._replace(given=recurrent_ops.product(x, p.kernel, precision)), p._replace(kernel=p.kernel[:0])
+        return nothing._replace(given=recurrent_ops.matmul(x, p.kernel, precision)), p._replace(kernel=p.kernel[:0])
     return nothing._replace(dense=x), p
 
 
 def vectors(x: Any, size: int) -> tf.Tensor:
-    """The vectors [T, B, size] that (ones, dense) stands for; vectors as they are."""
+    """The vectors [T, B, size] of (ones, dense); vectors as they are."""
     if not isinstance(x, tuple):
         return x
     ones, dense = x

@@ -1,4 +1,4 @@
-"""`layer_recurrence.py` and `output_layer.py` as TensorFlow operations with gradients; a GPU has others."""
+"""`layer_recurrence.py` and `output_layer.py` as TensorFlow operations with gradients, for the CPU."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -23,47 +23,47 @@ _Gradient = Callable[[tf.Tensor], tuple[tf.Tensor | None, ...]]
 FLOAT32, BFLOAT16 = 'float32', 'bfloat16'
 
 
-def on_processor() -> bool:
+def on_cpu() -> bool:
     """Whether there is no GPU."""
     return not tf.config.list_physical_devices('GPU')
 
 
-def product(x: tf.Tensor, matrix: tf.Tensor, precision: str = FLOAT32) -> tf.Tensor:
-    """x . matrix, [T, B, n] by [n, m]; with BFLOAT16 factors and result are rounded to it, in the gradient too."""
+def matmul(x: tf.Tensor, matrix: tf.Tensor, precision: str = FLOAT32) -> tf.Tensor:
+    """x . matrix, [T, B, n] by [n, m]; with BFLOAT16 factors and result are rounded to it, backwards too."""
     if precision == BFLOAT16:
         return tf.cast(tf.tensordot(tf.cast(x, tf.bfloat16), tf.cast(matrix, tf.bfloat16), 1), tf.float32)
-    if not on_processor():
+    if not on_cpu():
         return tf.tensordot(x, matrix, 1)
 
     @tf.custom_gradient
     def run(x: tf.Tensor, matrix: tf.Tensor) -> tuple[tf.Tensor, _Gradient]:
         # TensorFlow takes two to three times as long for the gradient.
-        (result,) = _call(layer_recurrence.product, [x, matrix], 1)
+        (result,) = _call(layer_recurrence.matmul, [x, matrix], 1)
         result = tf.ensure_shape(result, [None, None, matrix.shape[1]])
-        return result, lambda upstream: _call(layer_recurrence.product_gradient, [upstream, x, matrix], 2)
+        return result, lambda upstream: _call(layer_recurrence.matmul_gradient, [upstream, x, matrix], 2)
 
     return run(x, matrix)
 
 
-def drop_out(x: tf.Tensor, seed: tf.Tensor, keep: float) -> tf.Tensor:
-    """`layer_recurrence.drop_out`; on a GPU TensorFlow's, that draws others. The seed int64 [2] decides."""
-    if not on_processor():
+def dropout(x: tf.Tensor, seed: tf.Tensor, keep: float) -> tf.Tensor:
+    """`layer_recurrence.dropout` by the seed int64 [2]; on a GPU TensorFlow's, with other random numbers."""
+    if not on_cpu():
         return tf.nn.experimental.stateless_dropout(x, 1 - keep, seed=seed)
 
     @tf.custom_gradient
     def run(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
         def dropped(values: tf.Tensor) -> tf.Tensor:
             return tf.ensure_shape(
-                _call(functools.partial(layer_recurrence.drop_out, keep=keep), [values, seed], 1)[0], x.shape
+                _call(functools.partial(layer_recurrence.dropout, keep=keep), [values, seed], 1)[0], x.shape
             )
 
-        return dropped(x), dropped  # what was dropped is drawn again, not kept
+        return dropped(x), dropped  # the mask is computed again, not kept
 
     return run(x)
 
 
 def cross_entropy(x: tf.Tensor, labels: tf.Tensor, parameters: OutputParameters) -> tuple[tf.Tensor, tf.Tensor]:
-    """The losses [T, B] and the likeliest labels of `output_layer.cross_entropy`; for processors."""
+    """The losses [T, B] and the likeliest labels of `output_layer.cross_entropy`; for CPUs."""
 
     def backwards(upstream: np.ndarray, x: np.ndarray, labels: np.ndarray, *flat: np.ndarray) -> tuple[np.ndarray, ...]:
         d_x, d_parameters = output_layer.cross_entropy_gradient(upstream, x, labels, OutputParameters(*flat))
@@ -155,5 +155,5 @@ def _recur(
 
 
 def _call(function: Callable[..., Any], arguments: Sequence[tf.Tensor], results: int) -> tuple[tf.Tensor, ...]:
-    """Calls a function of float32 arrays."""
+    """Calls a NumPy function that returns float32 arrays."""
     return tuple(tf.nest.flatten(tf.numpy_function(function, arguments, [tf.float32] * results)))

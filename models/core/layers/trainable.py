@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from solferino.models.core.layers import recurrent_ops
 
-# A metric of one batch, or of many added up: name -> (sum, weight). Its value is sum / weight, so that a partial
-# batch counts for what it holds.
+# A metric of one batch, or of many added up: name -> (sum, weight). Its value is sum / weight, so that a smaller batch
+# counts less.
 Metrics = Mapping[str, tuple[tf.Tensor, tf.Tensor]]
 
 
@@ -25,19 +25,19 @@ class Trainable(keras.Model):
 
     optimizer: keras.optimizers.Optimizer
     compares = False
-    # What the values that it reports mean, by TensorBoard name, for people.
+    # For people: what the reported values mean, by TensorBoard name.
     descriptions: ClassVar[Mapping[str, str]] = {}
-    # Those of them that only say again, for TensorBoard, what another one does.
+    # Values that only repeat another one, for TensorBoard.
     repetitions: ClassVar[tuple[str, ...]] = ()
 
     def begin(self, examples: Iterable[Mapping[str, np.ndarray]]) -> None:
-        """Looks at the training examples, encoded, before the first step of a run that begins with random weights."""
+        """Sees the encoded training examples before the first step of a run that begins with random weights."""
 
     def train_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
         """One update from a batch: the family's features, padded, and 'length' [B] int32. Runs in a tf.function.
 
-        Returns metrics under their TensorBoard names; 'loss' (nats, what is minimized), 'events' (the number of
-        events trained on) and 'gradient_norm' (global, before clipping) must be among them.
+        Returns metrics under their TensorBoard names; 'loss' (nats, minimized), 'events' (how many were trained on)
+        and 'gradient_norm' (global, before clipping) must be among them.
         """
         raise NotImplementedError
 
@@ -46,22 +46,22 @@ class Trainable(keras.Model):
         raise NotImplementedError
 
     def thorough_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
-        """What `--eval_once` takes instead of `test_step`: the same metrics, and those that take long for a batch."""
+        """The step of `--eval_once`: the metrics of `test_step`, and those that are slow to compute for a batch."""
         return self.test_step(batch)
 
     def histograms(self, batch: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
-        """Values to show the distribution of, by TensorBoard name, for a batch of held-out examples."""
+        """Values for histograms, by TensorBoard name, for a batch of held-out examples."""
         return {}
 
     def compare(self, training: Mapping[str, float], held_out: Mapping[str, float]) -> dict[str, float]:
-        """More values to report, from those of a sample of the training examples and of the held-out ones.
+        """More values to report, from the values of a sample of training examples and of held-out examples.
 
-        Only asked for where `compares` is True, as it takes an evaluation of the sample.
+        Only called where `compares` is True, as the sample must be evaluated for it.
         """
         return {}
 
     def thorough(self, values: Mapping[str, float]) -> dict[str, float]:
-        """More values that take too long to be had at each evaluation, for `--eval_once`; `values` are the others."""
+        """More values for `--eval_once`, too slow for each evaluation; `values` are the others."""
         return {}
 
     def derived(self, values: Mapping[str, float]) -> dict[str, float]:
@@ -69,26 +69,26 @@ class Trainable(keras.Model):
         return {}
 
     def remarks(self, values: Mapping[str, float]) -> list[str]:
-        """What is odd about the values of an evaluation, in sentences for a musician."""
+        """Sentences for a musician about odd values of an evaluation."""
         return []
 
     def named_weights(self) -> dict[str, Any]:
-        """The weights by name: what generation needs, what a bundle holds. Names carry no trace of Keras's counters."""
+        """The weights by name: what generation needs, what a bundle holds. Names are without Keras's counters."""
         return {_short(v): v for v in self.trainable_variables + self.non_trainable_variables if not _is_optimizer(v)}
 
     def named_optimizer_state(self) -> dict[str, Any]:
-        """The optimizer's variables by position, since Keras counts in their names, too: with the weights, all that
-        resuming needs."""
+        """The optimizer's variables by index, as Keras counts in their names: with the weights, all that resuming
+        needs."""
         return {f'{i:04d}': v for i, v in enumerate(self.optimizer.variables)}
 
 
 class Supervised(Trainable):
-    """A model whose loss is differentiated: it has only to say what that is, in `measure`.
+    """A model that is trained by the gradient of its loss, which `measure` computes.
 
     Args:
       name: for Keras.
       seed: of the initial weights and of dropout.
-      clip_norm: the norm to which `clip` scales gradients down, globally.
+      clip_norm: the global norm to which `clip` scales gradients down.
     """
 
     def __init__(self, name: str, seed: int, clip_norm: float) -> None:
@@ -97,11 +97,11 @@ class Supervised(Trainable):
         self._clip_norm = clip_norm
 
     def measure(self, batch: Mapping[str, tf.Tensor], training: bool) -> Metrics:
-        """The metrics of a batch, with dropout if it is for training; 'loss', whose mean is minimized, among them."""
+        """The metrics of a batch, with dropout if `training`; 'loss', whose mean is minimized, must be among them."""
         raise NotImplementedError
 
     def train_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
-        """See Trainable: the optimizer's step down the gradient of the mean loss, clipped."""
+        """See Trainable: a step of the optimizer with the clipped gradient of the mean loss."""
         with tf.GradientTape() as tape:
             metrics = self.measure(batch, training=True)
             total, weight = metrics['loss']
@@ -119,19 +119,19 @@ class Supervised(Trainable):
         """See Trainable."""
         return self.measure(batch, training=False)
 
-    def drop_out(self, x: tf.Tensor, keep: float, place: int = 0, places: int = 1) -> tf.Tensor:
-        """Drops units by the seed, the step and the place in the model alone: a resumed run drops the same ones.
+    def dropout(self, x: tf.Tensor, keep: float, index: int = 0, count: int = 1) -> tf.Tensor:
+        """Dropout by the seed, the step and the index alone: a resumed run drops the same units.
 
         Args:
           x: of any shape.
-          keep: probability that a number is kept.
-          place, places: which of the model's dropouts this is, from 0, and of how many.
+          keep: probability that a value is kept.
+          index, count: which of the model's dropouts this is, from 0, and how many there are.
         """
         if keep == 1:
             return x
         step = tf.cast(self.optimizer.iterations, tf.int64)
-        seed = tf.stack([tf.constant(self._seed, tf.int64), step * places + place])
-        return recurrent_ops.drop_out(x, seed, keep)
+        seed = tf.stack([tf.constant(self._seed, tf.int64), step * count + index])
+        return recurrent_ops.dropout(x, seed, keep)
 
 
 def seeds(seed: int) -> Iterator[int]:
@@ -140,7 +140,7 @@ def seeds(seed: int) -> Iterator[int]:
 
 
 def learning_rate(highest: float, decay_steps: int) -> Any:
-    """A learning rate that falls in a straight line to zero in so many steps, or stays as it is if they are 0."""
+    """A learning rate that falls linearly to zero in `decay_steps` steps, or stays constant if these are 0."""
     if not decay_steps:
         return highest
     return keras.optimizers.schedules.PolynomialDecay(highest, decay_steps, end_learning_rate=0.0)
@@ -148,11 +148,11 @@ def learning_rate(highest: float, decay_steps: int) -> Any:
 
 def perplexity(loss: float) -> float:
     """The exponential of a loss in nats."""
-    return math.exp(min(loss, 80.0))  # one of more has no float32 perplexity worth plotting
+    return math.exp(min(loss, 80.0))  # beyond, the perplexity leaves float32
 
 
 def _short(variable: Any) -> str:
-    """'event_rnn_3/lstm_1/kernel' -> 'lstm_1/kernel': Keras numbers models by how many were made before."""
+    """'event_rnn_3/lstm_1/kernel' -> 'lstm_1/kernel': Keras numbers its models."""
     return variable.path.split('/', 1)[-1]
 
 

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and never in the place of something that is no older output."""
+"""Files that appear whole or not at all, and that replace nothing but older outputs."""
 
 import contextlib
 import errno
@@ -12,7 +12,7 @@ from solferino.models.core.storage import temporaries
 
 
 class Kind(NamedTuple):
-    """A kind of file: what it is called, with its article, and whether a path holds one."""
+    """A kind of file: its name, with the article, and whether a path is such a file."""
 
     name: str
     fits: Callable[[str], bool]
@@ -24,7 +24,7 @@ def beginning_with(name: str, start: bytes) -> Kind:
 
 
 def json_about(name: str, key: str) -> Kind:
-    """The kind of JSON object that has `key` among its first ones."""
+    """The kind of JSON file whose object has `key` among its first keys."""
 
     def fits(path: str) -> bool:
         start = head(path, _HEAD).lstrip()
@@ -46,11 +46,11 @@ MIDI = beginning_with('a MIDI file', b'MThd')
 
 @contextlib.contextmanager
 def atomic_open(path: str, mode: str = 'w', buffering: int = -1, kind: Kind | None = None) -> Iterator[IO[Any]]:
-    """Opens a temporary file beside `path` for writing; it takes the name `path` when the block ends without an error.
+    """Opens a temporary file beside `path` for writing; it is renamed to `path` when the block ends without an error.
 
-    After an error, Ctrl-C included, the temporary file is gone, and after a kill with the next one for `path`; whatever
-    `path` was before is still there. A missing folder is made. Text is UTF-8; what of a name is no text, of bytes that
-    are not UTF-8, is written as JSON does.
+    After an error, Ctrl-C included, the temporary file is deleted; after a kill, the next call for `path` deletes it.
+    In both cases `path` is what it was. A missing folder is made. Text is UTF-8; bytes of names that are not UTF-8 are
+    escaped.
     `buffering` is that of `open`. Raises OSError that names `path` if it cannot be written, or is no ordinary file,
     such as /dev/null; with a `kind` SolferinoError as `require_replaceable` does.
     """
@@ -64,14 +64,14 @@ def atomic_open(path: str, mode: str = 'w', buffering: int = -1, kind: Kind | No
         handle, temporary = temporaries.create(folder, name)
     try:
         text: dict[str, Any] = {} if 'b' in mode else {'encoding': 'utf-8', 'errors': 'backslashreplace'}
-        # The handle stays open until the file has its name: until then it says that the file is in use.
+        # The handle stays open until the file is renamed: it marks the file as in use.
         with named(path, temporary), open(handle, mode, buffering, closefd=False, **text) as file:
             yield file
         with named(path):
-            os.chmod(temporary, 0o666 & ~_umask())  # temporary files are the owner's alone
+            os.chmod(temporary, 0o666 & ~_umask())  # temporary files are private
             os.replace(temporary, path)
     except BaseException:
-        with contextlib.suppress(OSError):  # it is gone, or so is the disk
+        with contextlib.suppress(OSError):  # the file or the disk is gone
             os.unlink(temporary)
         raise
     finally:
@@ -80,7 +80,7 @@ def atomic_open(path: str, mode: str = 'w', buffering: int = -1, kind: Kind | No
 
 @contextlib.contextmanager
 def named(path: str, temporary: str = '') -> Iterator[None]:
-    """Names `path` in an OSError that names no file, as writing does, or, with `temporary`, that file; else in any."""
+    """Names `path` in an OSError; with `temporary` only if the error names no file, or this one."""
     try:
         yield
     except OSError as error:
@@ -96,7 +96,7 @@ def atomic_write(path: str, content: str | bytes, kind: Kind | None = None) -> N
 
 
 def may_be_replaced(path: str) -> bool:
-    """Whether a new file may take the name: nothing has it, or an ordinary file, or a link to one."""
+    """Whether a new file may be renamed to `path`: it is free, an ordinary file, or a link to one."""
     return os.path.isfile(path) or not os.path.exists(path)
 
 
@@ -109,9 +109,9 @@ def require_regular(path: str) -> None:
 
 
 def require_replaceable(path: str, kind: Kind) -> None:
-    """Raises SolferinoError if the file `path` is not of `kind`: one that was mistyped, and is not to be written over.
+    """Raises SolferinoError if the file `path` is not of `kind`: its name was a mistake, and it must not be lost.
 
-    What is of that kind may be an older output, and so may what is empty.
+    A file of that kind, or an empty one, may be an older output.
     """
     if not os.path.isfile(path):
         return
@@ -130,17 +130,17 @@ def require_replaceable(path: str, kind: Kind) -> None:
 
 def require_apart(outputs: Iterable[str], inputs: Iterable[str | bytes]) -> None:
     """Raises SolferinoError if one of the `outputs` is one of the `inputs`, by whatever name or link."""
-    there = {place: path for path in outputs if (place := _place(path))}
+    there = {identity: path for path in outputs if (identity := _identity(path))}
     for path in inputs if there else ():
-        place = _place(path)
-        if place in there:
+        identity = _identity(path)
+        if identity in there:
             raise SolferinoError(
-                f'{there[place]} is read here, and writing it would destroy it. Name another file to write.'
+                f'{there[identity]} is read here, and writing it would destroy it. Name another file to write.'
             )
 
 
-def _place(path: str | bytes) -> tuple[int, int] | None:
-    """What tells a file from others however it is reached; None if there is none."""
+def _identity(path: str | bytes) -> tuple[int, int] | None:
+    """The device and inode of a file, the same for all its names; None if there is none."""
     with contextlib.suppress(OSError):  # a link that leads nowhere
         status = os.stat(path)
         return status.st_dev, status.st_ino

@@ -31,8 +31,8 @@ _SPEC = re.compile(r'(?P<stem>.*)@(?P<shards>\d+)(?P<extension>(\.[^./@]*)?)$', 
 _SHARD = re.compile(r'(?P<stem>.*)-(?P<shard>\d{5,})-of-(?P<shards>\d{5,})(?P<extension>(\.[^./]*)?)$', re.DOTALL)
 
 
-class Place(NamedTuple):
-    """Where a record's frame starts in its file, and how long its data is, both in bytes."""
+class Span(NamedTuple):
+    """Where a record's frame starts in its file, and the length of its data, both in bytes."""
 
     offset: int
     length: int
@@ -46,7 +46,7 @@ class Place(NamedTuple):
 def shard_paths(spec: str) -> list[str]:
     """'name@8.tfrecord' -> ['name-00000-of-00008.tfrecord', ...]; any other path -> [path].
 
-    Raises SolferinoError for zero shards, and for more than five digits can number.
+    Raises SolferinoError for zero shards, and for more than five digits can count.
     """
     match = _SPEC.match(spec)
     if not match:
@@ -75,7 +75,7 @@ def with_shards(path: str, shards: int) -> str:
 
 
 def expand(pattern: str) -> list[str]:
-    """Finds the files that `pattern` means, sorted, each once.
+    """Finds the files that match `pattern`, sorted, each once.
 
     Args:
       pattern: a path, a glob pattern (`*`, `?`, `[...]`, `**`), a sharded name such as 'name@8.tfrecord', or several of
@@ -120,16 +120,16 @@ def _check_shards(paths: set[str]) -> None:
             )
 
 
-def index(path: str) -> Iterator[Place]:
-    """Yields where each record is, reading the lengths only. Raises SolferinoError as `read` does, but for the data."""
+def index(path: str) -> Iterator[Span]:
+    """Yields the span of each record; reads lengths only. Raises SolferinoError as `read`, but not for the data."""
     with _open(path) as file:
         size = os.fstat(file.fileno()).st_size
         offset = number = 0
         while offset < size:
             file.seek(offset)
-            place = Place(offset, _length(file, path, number, offset, size))
-            yield place
-            offset, number = place.end, number + 1
+            span = Span(offset, _length(file, path, number, offset, size))
+            yield span
+            offset, number = span.end, number + 1
 
 
 def count(path: str) -> int:
@@ -159,7 +159,7 @@ def read(path: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
             if _CRC.unpack(file.read(_FOOTER))[0] != masked_crc(data):
                 raise _damaged(path, number, offset, 'its data does not match its checksum')
             yield data
-            offset, number = Place(offset, length).end, number + 1
+            offset, number = Span(offset, length).end, number + 1
 
 
 def _open(path: str) -> IO[bytes]:
@@ -171,14 +171,14 @@ def _open(path: str) -> IO[bytes]:
 
 
 def _length(file: IO[bytes], path: str, number: int, offset: int, size: int) -> int:
-    """Reads a frame's header. A length is believed only if the file is that long, so that none is too much to hold."""
+    """Reads a frame's header. The length must fit the file, so that no damaged one exceeds the memory."""
     header = file.read(_HEADER)
     if len(header) < _HEADER:
         raise _damaged(path, number, offset, 'the file ends within it')
     if _CRC.unpack_from(header, _LENGTH.size)[0] != masked_crc(header[: _LENGTH.size]):
         raise _damaged(path, number, offset, 'its length does not match its checksum')
     (length,) = _LENGTH.unpack_from(header)
-    if Place(offset, length).end > size:
+    if Span(offset, length).end > size:
         raise _damaged(path, number, offset, 'the file ends within it')
     return length
 

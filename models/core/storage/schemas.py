@@ -1,7 +1,7 @@
-"""JSON that was stored, held against what it must be before anything is done with it.
+"""Schemas of stored JSON, which is validated before it is used.
 
-The module that owns a file declares what is in it, as a TypedDict; msgspec compares. What a declaration does not name
-is let through: a later version may have written it. Numbers have ranges, since Python's whole numbers have none.
+The module that owns a file declares its contents as a TypedDict; msgspec validates. Unknown keys are allowed: a later
+version may have written them. Numbers have ranges, since Python's integers have none.
 """
 
 import functools
@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypedDict
 
 import msgspec
 
-_MAX_DEPTH = 32  # of lists and objects within each other; ours have five
+_MAX_DEPTH = 32  # of nested lists and objects; ours have five
 
 # Counts of things, steps, bytes.
 Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
@@ -24,7 +24,7 @@ Temperature = Annotated[float, msgspec.Meta(gt=0, le=1e6)]
 
 
 class Tally(TypedDict, total=False):
-    """How often something was, and where; see `pipelines.report`."""
+    """A count of something, with examples; see `pipelines.report`."""
 
     count: Count
     examples: list[str]
@@ -41,21 +41,21 @@ class Settings(TypedDict, total=False):
 
 
 def loads(text: str | bytes) -> Any:
-    """Returns the value of a JSON text. Raises ValueError if it is none, or lists lie too deep in each other."""
+    """Returns the value of a JSON text. Raises ValueError if it is not JSON, or nested too deep."""
     try:
         value = json.loads(text)
     except RecursionError:
-        raise ValueError('too many lists lie in each other') from None
+        raise ValueError('it is nested too deep') from None
     layer = [value]
     for _ in range(_MAX_DEPTH):
         layer = [inner for outer in layer for inner in _inner(outer)]
         if not layer:
             return value
-    raise ValueError('too many lists lie in each other')
+    raise ValueError('it is nested too deep')
 
 
 def require(value: Any, schema: Any) -> None:
-    """Raises ValueError if a value of `loads` is not what `schema`, a type, declares; it says what is where."""
+    """Raises ValueError if a value of `loads` does not fit the type `schema`; the message says where and why."""
     try:
         msgspec.convert(value, schema)
     except msgspec.ValidationError as error:
@@ -71,8 +71,8 @@ def _inner(value: Any) -> Any:
 @functools.cache
 def _in_words(text: str) -> str:
     """'Expected `int`, got `str` - at `$.seed`' -> 'seed: expected int, got str'"""
-    problem, _, place = text.partition(' - at ')
+    problem, _, path = text.partition(' - at ')
     problem = problem.replace('`', '')
-    place = place.strip('`').removeprefix('$').removeprefix('.')
+    path = path.strip('`').removeprefix('$').removeprefix('.')
     problem = problem[:1].lower() + problem[1:]
-    return f'{place}: {problem}' if place else problem
+    return f'{path}: {problem}' if path else problem

@@ -1,11 +1,11 @@
 """Examples as SequenceExample protos, without TensorFlow.
 
 Two forms share the proto:
-- compact, our own: each array of the example is one packed feature of the context, beside its shape;
-- dense, Magenta's: feature lists `inputs` (floats) and `labels` (one integer), a feature for each step.
+- compact, our own: each array of the example is one packed feature of the context, with its shape in another;
+- dense, Magenta's: feature lists `inputs` (floats) and `labels` (one integer), one feature per step.
 
-TensorFlow's generated classes cost its whole import (4 s), so the messages are declared here: the same field numbers
-and types as tensorflow/core/example/{feature,example}.proto, hence the same bytes.
+TensorFlow's classes take a full import of TensorFlow (4 s), so the messages are declared here: with the field numbers
+and types of tensorflow/core/example/{feature,example}.proto, and so the same bytes.
 """
 
 import dataclasses
@@ -89,7 +89,7 @@ def _shaped(array: np.ndarray, shape: tuple[int, ...] | None) -> np.ndarray:
 
 
 def require_whole(example: Mapping[str, np.ndarray]) -> None:
-    """Raises ValueError if a compact example holds other numbers than whole ones: none of a family does."""
+    """Raises ValueError if a compact example has other values than integers: no family's has."""
     for name, array in example.items():
         if array.dtype.kind != 'i':
             raise ValueError(f'its {name} are no whole numbers')

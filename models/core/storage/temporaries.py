@@ -1,7 +1,7 @@
-"""Temporary files and folders, which a run that is killed leaves behind and a later one clears away.
+"""Temporary files and folders; a later run deletes those that a killed run left behind.
 
-Each is locked by the process that made it, and the system unlocks it when that process ends in any way: what is locked
-is in use, and what is not was left behind. Where a file system knows no locks, nothing is cleared away.
+Each is locked by the process that made it, and the system unlocks it when that process ends in any way. So a locked
+file is in use, and an unlocked one was left behind. Where a file system has no locks, nothing is deleted.
 """
 
 import contextlib
@@ -19,18 +19,18 @@ _TRIES = 100
 
 
 def create(directory: str, name: str) -> tuple[int, str]:
-    """Makes a temporary file for what will be `name` in a directory, locked; returns its handle and its path.
+    """Makes a locked temporary file, to be renamed to `name`, in a directory; returns its handle and its path.
 
-    It is in use until the handle is closed. Those of earlier runs for the same name are cleared away. Raises OSError.
+    It is in use until the handle is closed. Files of dead runs for the same name are deleted. Raises OSError.
     """
     return _locked(directory, name, tempfile.mkstemp)
 
 
 @contextlib.contextmanager
 def folder(directory: str, name: str) -> Iterator[str]:
-    """Yields a new hidden folder in a directory for what will be `name`; it is gone after the block. Raises OSError.
+    """Yields a new hidden folder in a directory, for `name`; it is deleted after the block. Raises OSError.
 
-    Those of earlier runs for the same name are cleared away.
+    Folders of dead runs for the same name are deleted.
     """
 
     def make(suffix: str, prefix: str, dir: str) -> tuple[int, str]:
@@ -49,9 +49,9 @@ def folder(directory: str, name: str) -> Iterator[str]:
 
 
 def clear(directory: str, name: str, on_folder: Callable[[str], object] | None = None) -> None:
-    """Clears away what runs that are no more left in a directory for `name`, which may be a pattern such as '*.mid'.
+    """Deletes what dead runs left in a directory for `name`, which may be a pattern such as '*.mid'.
 
-    `on_folder` is called with the path of each folder before that goes.
+    `on_folder` is called with the path of each folder before it is deleted.
     """
     pattern = '.*'.join(map(re.escape, name.split('*')))
     left = re.compile(rf'\.{pattern}\.{_RANDOM.pattern}{re.escape(_SUFFIX)}', re.DOTALL)
@@ -62,19 +62,19 @@ def clear(directory: str, name: str, on_folder: Callable[[str], object] | None =
 
 @contextlib.contextmanager
 def of_process() -> Iterator[None]:
-    """Within the block all that this process and its children put among temporary files lies in a folder of ours.
+    """Within the block this process and its children put all temporary files into one folder, deleted at the end.
 
-    TensorFlow and Beam put files there that they clear away only if they end well.
+    TensorFlow and Beam delete their temporary files only if they end without an error.
     """
     with contextlib.ExitStack() as stack:
         path = ''
-        # `tempfile.gettempdir` would try each with a file, which a kill leaves there.
+        # Not `tempfile.gettempdir`: it tests each with a file, which a kill would leave there.
         names = (tempfile.tempdir, *map(os.environ.get, ('TMPDIR', 'TEMP', 'TMP')), '/tmp', '/var/tmp')
-        for place in filter(None, names):
+        for directory in filter(None, names):
             with contextlib.suppress(OSError):  # there is no such folder, or it is full
-                path = stack.enter_context(folder(os.path.abspath(place), 'solferino'))
+                path = stack.enter_context(folder(os.path.abspath(directory), 'solferino'))
                 break
-        if not path:  # whoever needs one says so
+        if not path:  # code that needs one will raise an error
             yield
             return
         before, tempfile.tempdir = tempfile.tempdir, path
@@ -92,9 +92,9 @@ def of_process() -> Iterator[None]:
 
 @contextlib.contextmanager
 def one_at_a_time(directory: str) -> Iterator[None]:
-    """Lets one process after the other into the block; it is the directory that is locked.
+    """A lock on a directory: one process at a time is in the block.
 
-    The system unlocks it when a process ends in any way. Where the file system knows no locks, there are none.
+    The system unlocks it when a process ends in any way. Without locks in the file system there is no lock.
     """
     handle = os.open(directory, os.O_RDONLY)
     try:
@@ -111,7 +111,7 @@ def _locked(directory: str, name: str, make: Callable[..., tuple[int, str]]) -> 
         handle, path = make(_SUFFIX, f'.{name}.', directory)
         with contextlib.suppress(OSError):
             fcntl.flock(handle, fcntl.LOCK_EX)
-        # Between the two another run may have taken it for one left behind.
+        # Before it was locked, another run may have deleted it as left behind.
         if _is_at(handle, path):
             return handle, path
         os.close(handle)

@@ -1,4 +1,4 @@
-"""Named arrays and a JSON object in one safetensors file: what checkpoints and bundles are made of.
+"""Named arrays and a JSON object in one safetensors file: the format of checkpoints and bundles.
 
 safetensors is data only: reading such a file runs no code, and needs no TensorFlow.
 """
@@ -18,7 +18,7 @@ _METADATA = 'solferino'
 _CHECKSUM = 'crc32'
 _MAX_RANK, _MAX_SIZE = 8, 1 << 31  # of an array, and along a dimension
 
-# safetensors' names of the types that NumPy has by itself; the others come from ml_dtypes.
+# safetensors' names of NumPy's types; the other types are from ml_dtypes.
 _NUMPY = {
     'BOOL': 'bool',
     'U8': 'uint8',
@@ -39,9 +39,9 @@ _ML_DTYPES = {'BF16': 'bfloat16', 'F8_E4M3': 'float8_e4m3fn', 'F8_E5M2': 'float8
 def dump(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> bytes:
     """Returns the bytes of a safetensors file with `arrays`, and `metadata` as JSON in its header.
 
-    The same arrays and metadata are the same bytes.
+    The same arrays and metadata give the same bytes.
     """
-    # The library writes an array's memory as it lies, whatever its strides.
+    # The library writes an array's memory and ignores its strides.
     arrays = {name: np.asarray(array, order='C') for name, array in arrays.items()}
     header = {_METADATA: json.dumps(metadata, sort_keys=True), _CHECKSUM: str(_checksum(arrays))}
     return _in_order(save(arrays, metadata=header))
@@ -65,7 +65,7 @@ def parse(data: bytes, schema: Any = dict[str, Any]) -> tuple[dict[str, np.ndarr
     header = schemas.loads(data[8 : 8 + int.from_bytes(data[:8], 'little')]).get('__metadata__') or {}
     if _METADATA not in header:
         raise ValueError('was not written by Solferino')
-    arrays = {name: _array(entry) for name, entry in sorted(entries)}  # the library's order changes
+    arrays = {name: _array(entry) for name, entry in sorted(entries)}  # the library's order is random
     if header.get(_CHECKSUM) != str(_checksum(arrays)):
         raise ValueError('is damaged: its contents do not match its checksum')
     try:
@@ -79,7 +79,7 @@ def parse(data: bytes, schema: Any = dict[str, Any]) -> tuple[dict[str, np.ndarr
 def require_finite(weights: Mapping[str, np.ndarray]) -> None:
     """Raises ValueError, with a message that continues "the file ...", for weights that are NaN or infinite.
 
-    They turn all that a model computes into NaN, of which generation makes notes all the same.
+    With them all results of a model are NaN, and generation would still make notes of them.
     """
     for name, array in weights.items():
         if not np.isfinite(array).all():
@@ -87,7 +87,7 @@ def require_finite(weights: Mapping[str, np.ndarray]) -> None:
 
 
 def _in_order(data: bytes) -> bytes:
-    """The same file with its header in the order of names: the library's order changes from run to run."""
+    """The same file with its header in the order of names: the library's order is random."""
     end = 8 + int.from_bytes(data[:8], 'little')
     header = json.dumps(json.loads(data[8:end]), sort_keys=True, separators=(',', ':')).encode()
     header += b' ' * (-len(header) % 8)
@@ -104,7 +104,7 @@ def _array(entry: Mapping[str, Any]) -> np.ndarray:
         dtype = np.dtype(getattr(ml_dtypes, _ML_DTYPES[name]))
     else:
         raise ValueError(f'holds numbers of type {name}, which this version does not know')
-    shape = entry['shape']  # whose product is the number of values, as the library has checked; it may be 0
+    shape = entry['shape']  # the library has checked that it fits the number of values, which may be 0
     if len(shape) > _MAX_RANK or max(shape, default=0) > _MAX_SIZE:
         raise ValueError(f'holds an array of a shape that there is not: {shape}')
     return np.frombuffer(entry['data'], dtype).reshape(shape).copy()

@@ -1,4 +1,4 @@
-"""What a model must beat: a unigram and a first-order Markov model of the same events, smoothed as well as they can be.
+"""Baselines that a model must beat: a unigram and a first-order Markov model of the same events, with tuned smoothing.
 
 Both estimate p(event | history) from counts c as
 
@@ -8,10 +8,9 @@ where `total` and `kinds` are the number of events and of different events seen 
 for discount 0, interpolated absolute discounting (Kneser-Ney's) for strength 0, and in between what a Pitman-Yor
 process predicts (Teh 2006, "A hierarchical Bayesian language model based on Pitman-Yor processes"). The unigram model
 has no history and a uniform prior; the Markov model's history is the event before and its prior the unigram model.
-The two numbers are those that predict tracks of the training side best from its other tracks; the held-out side has
-no say in them.
+The two smoothing parameters are tuned by cross-validation over the training tracks, without the held-out ones.
 
-Only pairs that occur are held, so that thousands of classes (sets of piano keys) cost no more than a few.
+Only pairs that occur are stored, so that thousands of classes (sets of piano keys) cost no more than a few.
 """
 
 import dataclasses
@@ -39,11 +38,11 @@ GRID = tuple(Smoothing(d, s) for d, s in itertools.product(DISCOUNTS, STRENGTHS)
 
 @dataclasses.dataclass(frozen=True)
 class Pairs:
-    """Events and the events before them, which occur so often: int64 [pairs], in ascending order, none twice."""
+    """Events, the events before them, and how often each pair occurs: int64 [pairs], ascending, without duplicates."""
 
     before: np.ndarray
     after: np.ndarray
-    times: np.ndarray
+    counts: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,10 +50,10 @@ class Baseline:
     """A fitted model.
 
     Attributes:
-      name: what it is called.
-      prior: of each event where nothing is known of what follows the one before, float64 [classes].
-      pairs: what followed what; empty for a unigram model.
-      smoothing: of its last level.
+      name: of the model.
+      prior: the probability of each event after an unknown one, float64 [classes].
+      pairs: the counts of pairs; empty for a unigram model.
+      smoothing: of the highest order.
     """
 
     name: str
@@ -65,30 +64,30 @@ class Baseline:
     def probabilities(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
         """Returns p(after | before), float64 [n], for event classes int [n]."""
         size, pairs = len(self.prior), self.pairs
-        total, kinds = _histories(pairs, pairs.times, size)
-        times = np.zeros(len(before))
-        if len(pairs.times):
+        total, kinds = _histories(pairs, pairs.counts, size)
+        counts = np.zeros(len(before))
+        if len(pairs.counts):
             known, wanted = pairs.before * size + pairs.after, before * size + after
-            places = np.searchsorted(known, wanted).clip(max=len(known) - 1)
-            times = np.where(known[places] == wanted, pairs.times[places], 0)
-        return smoothed(times, total[before], kinds[before], self.prior[after], self.smoothing)
+            indices = np.searchsorted(known, wanted).clip(max=len(known) - 1)
+            counts = np.where(known[indices] == wanted, pairs.counts[indices], 0)
+        return smoothed(counts, total[before], kinds[before], self.prior[after], self.smoothing)
 
     def loss(self, tracks: Sequence[np.ndarray]) -> float:
         """Returns the mean negative log-likelihood in nats of the events after the first of each track."""
         found = count(tracks, len(self.prior))
         logs = np.log(self.probabilities(found.before, found.after))
-        return float(-(found.times * logs).sum() / found.times.sum())
+        return float(-(found.counts * logs).sum() / found.counts.sum())
 
     def accuracy(self, tracks: Sequence[np.ndarray]) -> float:
-        """Returns the share of the events after the first of each track that are those it takes for the likeliest."""
+        """Returns the share of events, without the first of each track, that are the likeliest of the model."""
         found = count(tracks, len(self.prior))
         right = self.likeliest()[found.before] == found.after
-        return float(found.times[right].sum() / found.times.sum())
+        return float(found.counts[right].sum() / found.counts.sum())
 
     def likeliest(self) -> np.ndarray:
-        """The likeliest event after each, int [classes]; the lowest of equals.
+        """The likeliest event after each event, int [classes]; among equals the lowest.
 
-        It is one that was seen there, or else the likeliest of all: what was not seen has its prior times a constant.
+        It is one that was seen there, or the likeliest of all: unseen events have their prior times a constant.
         """
         size = len(self.prior)
         best = np.full(size, self.prior.argmax())
@@ -100,26 +99,26 @@ class Baseline:
 
 
 def count(tracks: Sequence[np.ndarray], num_classes: int) -> Pairs:
-    """Counts the pairs of neighbours in tracks of event classes."""
+    """Counts pairs of successive events in tracks of event classes."""
     codes = [track[:-1].astype(np.int64) * num_classes + track[1:] for track in tracks]
-    code, times = np.unique(np.concatenate([*codes, np.zeros(0, np.int64)]), return_counts=True)
+    code, counts = np.unique(np.concatenate([*codes, np.zeros(0, np.int64)]), return_counts=True)
     before, after = np.divmod(code, num_classes)
-    return Pairs(before, after, times)
+    return Pairs(before, after, counts)
 
 
-def smoothed(times: np.ndarray, total: Any, kinds: Any, prior: Any, smoothing: Smoothing) -> np.ndarray:
-    """Returns probabilities of events that came so many times of a total; a history never seen gives the prior."""
+def smoothed(counts: np.ndarray, total: Any, kinds: Any, prior: Any, smoothing: Smoothing) -> np.ndarray:
+    """Returns the probabilities of events by their counts; after an unseen history, the prior."""
     discount, strength = smoothing.discount, smoothing.strength
-    shares = np.maximum(times - discount, 0) + (strength + discount * kinds) * prior
+    shares = np.maximum(counts - discount, 0) + (strength + discount * kinds) * prior
     return np.where(total > 0, shares / np.maximum(total + strength, 1e-9), prior)
 
 
 def fit(tracks: Sequence[np.ndarray], num_classes: int) -> tuple[Baseline, Baseline]:
-    """Fits the unigram and the Markov model to the events after the first of each of `tracks`, of which one has two."""
+    """Fits both models to the events after the first of each of `tracks`; one of these must have two events."""
     pairs = count(tracks, num_classes)
-    folds = list(_in_folds(pairs, tracks, num_classes))  # each times [pairs]
+    folds = list(_in_folds(pairs, tracks, num_classes))  # each counts [pairs]
     uniform = np.full(num_classes, 1 / num_classes)
-    followers = np.stack([np.bincount(pairs.after, times, num_classes) for times in folds])  # [folds, classes]
+    followers = np.stack([np.bincount(pairs.after, counts, num_classes) for counts in folds])  # [folds, classes]
     rest = followers.sum(axis=0) - followers
 
     def unigram_loss(smoothing: Smoothing) -> float:
@@ -129,12 +128,12 @@ def fit(tracks: Sequence[np.ndarray], num_classes: int) -> tuple[Baseline, Basel
 
     unigram = min(GRID, key=unigram_loss)
     known: list[_Fold] = []
-    for times, others in zip(folds, rest, strict=True):
-        total, kinds = _histories(pairs, pairs.times - times, num_classes)
-        held = times > 0
+    for counts, others in zip(folds, rest, strict=True):
+        total, kinds = _histories(pairs, pairs.counts - counts, num_classes)
+        held = counts > 0
         prior = _frequencies(others, uniform, unigram)
         before, after = pairs.before[held], pairs.after[held]
-        known.append(_Fold(times[held], (pairs.times - times)[held], total[before], kinds[before], prior[after]))
+        known.append(_Fold(counts[held], (pairs.counts - counts)[held], total[before], kinds[before], prior[after]))
 
     def markov_loss(smoothing: Smoothing) -> float:
         return sum(_loss(smoothed(*fold[1:], smoothing), fold.held) for fold in known)
@@ -147,23 +146,23 @@ def fit(tracks: Sequence[np.ndarray], num_classes: int) -> tuple[Baseline, Basel
 
 
 class _Fold(NamedTuple):
-    """How often each pair of a part of the tracks comes in it, and what the other parts say: see `smoothed`."""
+    """The counts of pairs in a part of the tracks, and the statistics of the other parts, see `smoothed`."""
 
     held: np.ndarray
-    times: np.ndarray
+    counts: np.ndarray
     total: np.ndarray
     kinds: np.ndarray
     prior: np.ndarray
 
 
 def keys_loss(tracks: Sequence[np.ndarray], held_out: Sequence[np.ndarray]) -> float:
-    """Returns the loss of a table that knows of each key how often it sounds after it did, and after it did not.
+    """Returns the loss of a table that has for each key how often it sounds after it did, and after it did not.
 
     Args:
       tracks, held_out: frames bool [T, K], of which the first is given.
 
     Returns:
-      Nats a frame of `held_out`, all keys together. Counts begin at one half (Krichevsky and Trofimov 1981, "The
+      Nats a frame of `held_out`, all keys together. Counts start at one half (Krichevsky and Trofimov 1981, "The
       performance of universal encoding").
     """
     known, asked = _key_changes(tracks) + 0.5, _key_changes(held_out)
@@ -172,7 +171,7 @@ def keys_loss(tracks: Sequence[np.ndarray], held_out: Sequence[np.ndarray]) -> f
 
 
 def _key_changes(tracks: Sequence[np.ndarray]) -> np.ndarray:
-    """How often each key was silent or sounded, and then was silent or sounded: [2, 2, K]."""
+    """The counts of each key's transitions between silence (0) and sound (1): [2, 2, K]."""
     counts = np.zeros((2, 2, tracks[0].shape[1]), np.int64)
     for track in tracks:
         before, after = track[:-1].astype(bool), track[1:].astype(bool)
@@ -184,27 +183,27 @@ def _key_changes(tracks: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _in_folds(pairs: Pairs, tracks: Sequence[np.ndarray], num_classes: int) -> Iterator[np.ndarray]:
-    """Yields how often each of the pairs is in each part of the tracks."""
+    """Yields the counts of the pairs in each part of the tracks."""
     codes = pairs.before * num_classes + pairs.after
     for first in range(_FOLDS):
         part = count(tracks[first::_FOLDS], num_classes)
-        times = np.zeros(len(codes), np.int64)
-        times[np.searchsorted(codes, part.before * num_classes + part.after)] = part.times
-        yield times
+        counts = np.zeros(len(codes), np.int64)
+        counts[np.searchsorted(codes, part.before * num_classes + part.after)] = part.counts
+        yield counts
 
 
-def _histories(pairs: Pairs, times: np.ndarray, num_classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """How many events, and how many different ones, follow each class: [classes], if the pairs come so many times."""
+def _histories(pairs: Pairs, counts: np.ndarray, num_classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """The number of events, and of different events, that follow each class: [classes], from the counts of pairs."""
     return (
-        np.bincount(pairs.before, times, num_classes),
-        np.bincount(pairs.before, times > 0, num_classes),
+        np.bincount(pairs.before, counts, num_classes),
+        np.bincount(pairs.before, counts > 0, num_classes),
     )
 
 
-def _frequencies(times: np.ndarray, prior: np.ndarray, smoothing: Smoothing) -> np.ndarray:
-    """Smoothed shares [classes] of events that came so many times."""
-    return smoothed(times, times.sum(), np.count_nonzero(times), prior, smoothing)
+def _frequencies(counts: np.ndarray, prior: np.ndarray, smoothing: Smoothing) -> np.ndarray:
+    """The smoothed shares [classes] of events by their counts."""
+    return smoothed(counts, counts.sum(), np.count_nonzero(counts), prior, smoothing)
 
 
-def _loss(probabilities: np.ndarray, times: np.ndarray) -> float:
-    return float(-(times * np.log(probabilities)).sum())
+def _loss(probabilities: np.ndarray, counts: np.ndarray) -> float:
+    return float(-(counts * np.log(probabilities)).sum())

@@ -1,8 +1,8 @@
 """Training examples in memory, in batches.
 
-Examples stay compact, as they are stored; only a batch at a time is encoded and padded. The order is a pure function
-of the seed and the step, so any batch can be made without those before it, and a run that is resumed sees the same
-batches as one that was not interrupted.
+Examples stay in their compact, stored form; only one batch at a time is encoded and padded. The order is a pure
+function of the seed and the step: any batch can be made without the ones before it, and a resumed run sees the same
+batches as an uninterrupted one. Batches hold examples of similar length (bucketing).
 """
 
 import dataclasses
@@ -20,9 +20,9 @@ from solferino.models.core.storage import records, sequence_examples
 # Name -> array with the batch as first dimension, zeros as padding; and 'length' int32 [B].
 Batch = dict[str, np.ndarray]
 
-# Batches hold examples of similar length, found among this many batches' worth of shuffled examples.
+# Bucketing sorts this many batches of shuffled examples by length.
 _WINDOW = 50
-# Lengths count as similar up to this share; without it a small dataset's batches would be the same in each epoch.
+# Lengths are similar up to this share; without it the batches of a small dataset would be the same in each epoch.
 SIMILAR = 0.1
 
 
@@ -31,9 +31,9 @@ class Dataset:
     """Examples in memory.
 
     Attributes:
-      family, config: whose they are.
-      pattern: where they were read from.
-      examples: as they are stored.
+      family, config: of the examples.
+      pattern: of the files that they were read from.
+      examples: in their stored form.
       lengths: steps of each when encoded; 1 where the family has no time, int32 [N].
       fingerprint: a hash of the records and their order.
     """
@@ -49,7 +49,7 @@ class Dataset:
         return len(self.examples)
 
     def encoded(self) -> Iterator[Example]:
-        """Yields each example as the model takes it, without padding."""
+        """Yields each example encoded for the model, without padding."""
         return (self.family.encode(example, self.config) for example in self.examples)
 
     def batch(self, indices: np.ndarray) -> Batch:
@@ -60,14 +60,14 @@ class Dataset:
         return {**batch, 'length': self.lengths[indices]}
 
     def describe(self) -> dict[str, str | int]:
-        """What a run directory says of its examples."""
+        """What a run directory records about its examples."""
         return {'path': self.pattern, 'examples': len(self), 'fingerprint': self.fingerprint}
 
 
 def load(family: Family, config: Config, pattern: str, limit: int = 0) -> Dataset:
-    """Reads the examples of all files that `pattern` means, compact or dense.
+    """Reads the examples of all files that match `pattern`, compact or dense.
 
-    Each is encoded once, so that one that does not fit the config is found now and not hours later.
+    Each is encoded once, so that an example that does not fit the config is found now and not hours later.
 
     Args:
       limit: at most this many; 0 for all.
@@ -103,8 +103,8 @@ class Batches:
 
     Args:
       dataset: at least one example.
-      batch_size: the most examples in a batch. An epoch has as few batches as that allows, all of nearly the same size:
-        a small one that is left over would take nearly as long and count as much as a full one.
+      batch_size: the most examples in a batch. An epoch has as few batches as possible, of nearly equal size: a small
+        last batch would take nearly as long as a full one, and have the same effect.
       seed: of the order.
     """
 
@@ -137,7 +137,7 @@ class Batches:
         return [batches[i] for i in rng.permutation(len(batches))]
 
     def _by_length(self, shuffled: list[np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:
-        """Deals the examples of some batches out anew, those of similar length together."""
+        """Bucketing: redistributes the examples of some batches, those of similar length together."""
         window = np.concatenate(shuffled)
         blurred = self._dataset.lengths[window] * rng.uniform(1 - SIMILAR, 1, len(window))
         ends = np.cumsum([len(batch) for batch in shuffled])
@@ -162,7 +162,7 @@ def padding(dataset: Dataset, order: Sequence[np.ndarray]) -> float:
 
 
 def _records(pattern: str, limit: int) -> Iterator[tuple[str, bytes]]:
-    """Yields each record and its place in words."""
+    """Yields a description of where each record is, and the record."""
     number = 0
     for path in records.expand(pattern):
         for i, data in enumerate(records.read(path)):
@@ -184,7 +184,7 @@ def parse(family: Family, config: Config, data: bytes) -> Example:
 
 
 def _narrow(array: np.ndarray) -> np.ndarray:
-    """Files hold 64 bits for every integer; 32 hold nearly all."""
+    """Files have 64 bits for every integer; 32 are enough for nearly all."""
     narrow = array.astype(np.int32) if array.dtype == np.int64 else array
     return narrow if np.array_equal(narrow, array) else array
 

@@ -1,6 +1,6 @@
-"""Evaluation: the metrics of a model on held-out examples, without dropout, and the picture of a track that it makes.
+"""Evaluation: the metrics of a model on held-out examples, without dropout, and a picture of a generated track.
 
-It runs inside training (`--eval_file`), or as a job of its own beside it (`--eval`), or once (`--eval_once`).
+It runs inside training (`--eval_file`), in a process of its own beside it (`--eval`), or once (`--eval_once`).
 """
 
 import dataclasses
@@ -32,14 +32,14 @@ class Evaluator:
     """Evaluates a model on a dataset.
 
     Attributes:
-      model: a Trainable, whose weights are evaluated as they are at the time.
+      model: a Trainable, which is evaluated with its current weights.
       dataset: the held-out examples.
       board: TensorBoard's eval directory.
       train_dir: where the best checkpoint is kept; None keeps none.
       seed: of the tracks in the pictures.
       stop: whether the user wants to end.
-      training: the training examples, if they are at hand; some are for the model to compare with the held-out ones.
-      is_thorough: report also what takes long.
+      training: the training examples, if available; the model may compare a sample of them with the held-out ones.
+      is_thorough: also report metrics that are slow to compute.
     """
 
     model: Trainable
@@ -68,7 +68,7 @@ class Evaluator:
         return values | (self.model.thorough(values) if self.is_thorough else {})
 
     def _values_of(self, dataset: Dataset, number: int) -> dict[str, float] | None:
-        """The metrics of that many examples, spread over all; None if the user stopped."""
+        """The metrics of `number` examples, spread over all; None if the user stopped."""
         meter = monitor.Meter()
         chosen = np.linspace(0, len(dataset) - 1, number).astype(int)
         for indices in evaluation_order(dataset, dataset.config.hparams.batch_size, chosen):
@@ -79,7 +79,7 @@ class Evaluator:
         return means | self.model.derived(means)
 
     def _show(self, checkpoint: Checkpoint) -> None:
-        """Writes pictures and distributions."""
+        """Writes pictures and histograms."""
         dataset = self.dataset
         first = evaluation_order(dataset, dataset.config.hparams.batch_size)[0]
         batch = {name: tf.constant(array) for name, array in dataset.batch(first).items()}
@@ -88,7 +88,7 @@ class Evaluator:
         draw(dataset.family, dataset.config, checkpoint, self.board, self.seed)
 
     def report(self, checkpoint: Checkpoint) -> dict[str, float] | None:
-        """Evaluates the model, which is in the state of `checkpoint`; writes the values, a picture and the best."""
+        """Evaluates the model in the state of `checkpoint`; writes values and pictures, keeps the best checkpoint."""
         values = self.values()
         if values is None:
             return None
@@ -119,13 +119,13 @@ def draw(family: Family, config: Config, checkpoint: Checkpoint, board: monitor.
 
 
 def describe(evaluator: Evaluator, checkpoint_path: str, values: Mapping[str, float], table: MarkovScore | None) -> str:
-    """Returns an evaluation as a table, and what it is worth in sentences.
+    """Returns an evaluation as a table, followed by sentences that interpret it.
 
     Args:
-      evaluator: has made it.
-      checkpoint_path: whose it is.
+      evaluator: that made the evaluation.
+      checkpoint_path: the evaluated checkpoint.
       values: what `report` returned.
-      table: what a table of what usually follows what makes of the same examples, if that is known.
+      table: the score of a Markov model on the same examples, if known.
     """
     dataset, model = evaluator.dataset, evaluator.model
     title = f'{checkpoint_path} on the {words.counted(len(dataset), "examples")} of {dataset.pattern}:'

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a wish that the program grants when it is ready."""
+"""Ctrl-C and SIGTERM as a request to stop, which the program follows when it is ready."""
 
 import contextlib
 import os
@@ -11,12 +11,12 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stop:
-    """Whether the user wants the program to stop, and after what it will, in words for people.
+    """Whether the user wants the program to stop, and what the program finishes first.
 
     Attributes:
-      wanted: also the value when it is called.
-      number: of the signal that came; None if none did.
-      after: what is finished first.
+      wanted: whether a signal came; calling the object returns it, too.
+      number: of the signal; None if none came.
+      after: what is finished first, for messages.
     """
 
     def __init__(self) -> None:
@@ -30,9 +30,9 @@ class Stop:
 
 @contextlib.contextmanager
 def graceful() -> Iterator[Stop]:
-    """Within the block the first Ctrl-C or SIGTERM only sets the Stop; the second acts as it did before.
+    """Within the block the first Ctrl-C or SIGTERM only sets the Stop; the second one acts as before the block.
 
-    Elsewhere than in the main thread nothing changes, and a signal that the parent process had ignored stays so.
+    In other threads than the main thread nothing changes. Signals that are ignored stay ignored.
     """
     stop = Stop()
     if threading.current_thread() is not threading.main_thread():
@@ -48,7 +48,7 @@ def graceful() -> Iterator[Stop]:
     def handle(number: int, frame: FrameType | None) -> None:
         stop.wanted, stop.number = True, number
         put_back()
-        # print and logging may be at work when the signal comes
+        # not print or logging: the signal may have interrupted them
         os.write(2, f'\nStopping after {stop.after}. Once more stops at once.\n'.encode())
 
     for number in before:

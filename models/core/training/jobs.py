@@ -1,6 +1,6 @@
 """What the training command does: train, evaluate beside a training run, or evaluate once.
 
-All that the user can get wrong is checked before TensorFlow is imported, which takes seconds.
+Errors of the user are found before TensorFlow is imported, which takes seconds.
 """
 
 import contextlib
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from solferino.models.core.training.temperature import Recommendation
     from solferino.models.core.training.training_loop import Evaluation
 
-# The evaluation job gives up when there is neither a checkpoint nor a training run for this long.
+# The evaluation job gives up after this long without a checkpoint and a training run.
 PATIENCE_S = 300.0
-_MOST_WEIGHTS = 1 << 28  # 1 GB; training holds four times as many, and a bundle has 2 GB at most
-_BYTES_A_WEIGHT = 20  # in training: itself, its gradient, the two means of Adam, and a copy to be saved
+_MOST_WEIGHTS = 1 << 28  # 1 GB; training needs four times as much, and a bundle has 2 GB at most
+_BYTES_A_WEIGHT = 20  # in training: itself, its gradient, the two moments of Adam, and a copy to be saved
 POLL_S = 2.0
 _log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Request:
       num_eval_examples: how many of the evaluation examples to use; 0 for all.
       seed: `--seed`, None if it was not given.
       generator: id and description for bundles, if they were given.
-      preset: name of the settings that hold where others are not given; None for none.
+      preset: name of default settings; None for none.
       warm_start: the model that a new run begins with; None for random weights.
       checkpoint: which one `evaluate_once` takes: checkpoints.NEWEST or checkpoints.BEST.
       num_steps, summary_frequency, num_checkpoints, checkpoint_seconds, eval_frequency: see training_loop.Options.
@@ -78,13 +78,13 @@ class Request:
 
 
 def train(family: Family, request: Request) -> int | None:
-    """Starts a training run, or goes on with the one in the run directory.
+    """Starts a training run, or resumes the one in the run directory.
 
     Returns:
       The number of the signal by which the user stopped it; None if it has reached its end.
 
     Raises:
-      SolferinoError: something in the request, the files or the run directory must be mended; or training diverged.
+      SolferinoError: the request, a file or the run directory is wrong; or training diverged.
     """
     spec = family.spec
     paths = _paths(request.examples, spec.records)
@@ -92,7 +92,7 @@ def train(family: Family, request: Request) -> int | None:
     run = run_dir.choose(spec, request.run_dir, request.given, request.seed, paths, request.warm_start)
     status.require_free(run.path)
     killed = status.was_killed(run.path)
-    temporaries.clear(run.train_dir, '*')  # half a checkpoint of a killed run, of whatever step
+    temporaries.clear(run.train_dir, '*')  # incomplete checkpoints of killed runs
     there = checkpoints.paths(run.train_dir)
     checkpoint = checkpoints.latest(run.train_dir)
     step = checkpoint.step if checkpoint else 0
@@ -100,7 +100,7 @@ def train(family: Family, request: Request) -> int | None:
         print(f'{run.path} is already trained to step {step}. A larger --num_training_steps goes on from there.')
         found = stopped_by = None
         if request.eval_examples and family.spec.listening and not _has_temperature(run):
-            with interrupts.graceful() as stop:  # which it was when it last looked for one
+            with interrupts.graceful() as stop:  # it was stopped while it last looked for one
                 found = _recommend(family, run, _held_out(family, run, request.eval_examples, request), None, stop)
             stopped_by = stop.number
         if found:
@@ -111,7 +111,7 @@ def train(family: Family, request: Request) -> int | None:
     dataset = data.load(family, run.config, request.examples)
     held_out = _held_out(family, run, request.eval_examples, request) if request.eval_examples else None
     with status.claim(run.path, request.num_steps, held_out is not None) as entry, interrupts.graceful() as stop:
-        if checkpoints.paths(run.train_dir) != there:  # before it was ours
+        if checkpoints.paths(run.train_dir) != there:  # before this process had claimed it
             raise SolferinoError(
                 f'Another training run was at work in {run.path} meanwhile. Give the same command again to go on from '
                 'its last checkpoint, or choose another --run_dir.'
@@ -176,9 +176,9 @@ def evaluate(family: Family, request: Request, patience_s: float = PATIENCE_S) -
     """Evaluates each checkpoint of a training run as it appears, until training has ended.
 
     Raises:
-      SolferinoError: no training run began within `patience_s`, or something must be mended.
+      SolferinoError: no training run began within `patience_s`, or a file is wrong.
     """
-    _require_held_out(family, request)  # what is missing is said before waiting
+    _require_held_out(family, request)  # reports what is missing before waiting
     _paths(request.eval_examples or request.examples, family.spec.records)
     run_dir.read(request.run_dir, family.spec)
     found = follow(request.run_dir, patience_s)
@@ -192,12 +192,12 @@ def evaluate(family: Family, request: Request, patience_s: float = PATIENCE_S) -
 
 
 def follow(directory: str, patience_s: float = PATIENCE_S) -> Iterator[Checkpoint]:
-    """Yields the checkpoints of a run directory, those to come too; ends when training has and all were given."""
+    """Yields the checkpoints of a run directory, also new ones; ends when training has ended and all were yielded."""
     train_dir = os.path.join(directory, 'train')
     seen = -1
     started = time.monotonic()
     while True:
-        # Asked before looking, so that the last checkpoint is not missed.
+        # Checked first, so that the last checkpoint is not missed.
         training = status.is_training(directory)
         new = {step: path for step, path in checkpoints.paths(train_dir).items() if step > seen}
         if not new:
@@ -211,7 +211,7 @@ def follow(directory: str, patience_s: float = PATIENCE_S) -> Iterator[Checkpoin
             try:
                 checkpoint = checkpoints.load(path)
             except SolferinoError as error:
-                if os.path.exists(path):  # and was not deleted in favour of newer ones
+                if os.path.exists(path):  # not if it was deleted in favour of newer ones
                     _log.warning('%s', error)
                 continue
             yield checkpoint
@@ -219,7 +219,7 @@ def follow(directory: str, patience_s: float = PATIENCE_S) -> Iterator[Checkpoin
 
 @dataclasses.dataclass(frozen=True)
 class _Session:
-    """A training run with all that it needs, checked and loaded."""
+    """A training run and all that it needs, checked and loaded."""
 
     family: Family
     run: Run
@@ -227,7 +227,7 @@ class _Session:
     dataset: Dataset
     held_out: Dataset | None
     checkpoint: Checkpoint | None
-    killed: bool  # when it had saved that
+    killed: bool  # after it had saved this checkpoint
 
 
 def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> None:
@@ -295,7 +295,7 @@ def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> No
 def _of_best(
     run: Run, model: 'Trainable', evaluator: 'Evaluator', evaluated: 'Evaluation | None'
 ) -> 'Evaluation | None':
-    """The evaluation of the best checkpoint, made again if it is of an earlier call than this."""
+    """The evaluation of the best checkpoint; repeated if it was made by an earlier call."""
     from solferino.models.core.training.training_loop import Evaluation
 
     checkpoint = checkpoints.choose(run.train_dir)
@@ -309,7 +309,7 @@ def _of_best(
 def _recommend(
     family: Family, run: Run, held_out: Dataset, board: 'Board | None', stop: interrupts.Stop
 ) -> 'Recommendation | None':
-    """Finds a temperature when training has ended, which a failure must not spoil."""
+    """Finds a temperature after training; a failure is only logged."""
     if family.spec.listening is None:
         return None
     try:
@@ -344,10 +344,10 @@ def _has_temperature(run: Run) -> bool:
 
 
 def _keep_temperature(run: Run, checkpoint: Checkpoint, found: 'Recommendation') -> None:
-    """Writes it into every file that holds these weights."""
+    """Writes the temperature into every file with these weights."""
     from solferino.models.core.training import temperature
 
-    # The best comes last: where that has one, a killed run has written them all.
+    # The best checkpoint is last: if it has a temperature, all of them have.
     for kind in (checkpoints.MODEL, checkpoints.BEST):
         path = checkpoints.paths(run.train_dir, kind).get(checkpoint.step)
         if path:
@@ -383,7 +383,7 @@ def _evaluate(family: Family, run: Run, request: Request, found: Iterator[Checkp
     from solferino.models.core.training import evaluation, monitor
 
     model = _model(family, run, None)
-    # One evaluation of examples of any kind, such as a test set, does not choose the best checkpoint.
+    # A single evaluation, maybe of a test set, does not choose the best checkpoint.
     train_dir = None if once or status.keeps_best(run.path) else run.train_dir
     table = _table(family, run, held_out)
     with monitor.Board(run.eval_dir, descriptions=model.descriptions) as board:
@@ -395,7 +395,7 @@ def _evaluate(family: Family, run: Run, request: Request, found: Iterator[Checkp
 
 
 def _table(family: Family, run: Run, held_out: Dataset) -> markov_report.MarkovScore | None:
-    """What a table of the run's training examples makes of the held-out ones; None if they are not there any more."""
+    """The score of a Markov model of the run's training examples; None if the examples are gone."""
     if not run.dataset.get('path'):
         return None
     try:
@@ -426,7 +426,7 @@ def _held_out(family: Family, run: Run, pattern: str, request: Request) -> Datas
 
 
 def _with_preset(spec: FamilySpec, request: Request, paths: list[str]) -> Request:
-    """Puts in what the preset says where the request says nothing."""
+    """Fills in the preset's settings where the request has none."""
     if request.preset is None:
         return request
     of_run, of_dataset = run_dir.read(request.run_dir, spec), settings.dataset_config(spec, paths)

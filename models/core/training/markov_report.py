@@ -14,7 +14,7 @@ class MarkovScore:
 
     Attributes:
       loss: nats an event.
-      accuracy: the share of events that are those it takes for the likeliest; None where they are sets of keys.
+      accuracy: the share of events that are its likeliest ones; None for sets of keys.
     """
 
     loss: float
@@ -22,7 +22,7 @@ class MarkovScore:
 
 
 def score_markov(training: Dataset, held_out: Dataset) -> MarkovScore | None:
-    """Fits the Markov model to the training examples and scores the others; None where a family has no such events."""
+    """Fits the Markov model to the training examples, scores the held-out ones; None if the family has no events."""
     known, asked = ([d.family.events(e, d.config) for e in d.examples] for d in (training, held_out))
     learned, unseen = ([events.classes for events in found if events] for found in (known, asked))
     if not learned or not unseen or not known[0]:
@@ -34,7 +34,7 @@ def score_markov(training: Dataset, held_out: Dataset) -> MarkovScore | None:
 
 
 def sentences(values: Mapping[str, float], table: MarkovScore | None) -> list[str]:
-    """Says what the metrics of a model are worth; nothing where there is no table to hold it beside."""
+    """Sentences that compare a model with the table; none without a table."""
     if table is None or 'loss' not in values:
         return []
     said = []

@@ -1,7 +1,7 @@
-"""What is reported of training and evaluation: means over batches, tables, TensorBoard events.
+"""Reports of training and evaluation: means over batches, tables, TensorBoard events.
 
-The scalars have Magenta's names: 'loss', 'metrics/perplexity', 'metrics/accuracy', ...; they are the means over the
-interval since the last summary, with each batch weighted by what it holds.
+The scalars have Magenta's names: 'loss', 'metrics/perplexity', 'metrics/accuracy', ... They are means since the last
+summary, with each batch weighted by its size.
 """
 
 import io
@@ -22,9 +22,9 @@ from solferino.hparams import system_errors
 from solferino.hparams.errors import SolferinoError
 from solferino.models.core.storage import records
 
-# The metric that counts what was trained on: reported as a rate, not as a mean.
+# The metric that counts events: reported as a rate, not as a mean.
 EVENTS = 'events'
-# What the trainer reports beside the model's metrics.
+# What the trainer reports in addition to the model's metrics.
 DESCRIPTIONS = {
     'gradient_norm': 'The length of the gradient before it is clipped; if it leaps, lower the learning rate.',
     'events_per_second': 'How fast training is: events learned from in a second.',
@@ -34,7 +34,7 @@ DESCRIPTIONS = {
 }
 _NUMBERS = itertools.count()  # of the files of this process
 _BINS = 30
-_LONGEST = 200  # letters of a setting, such as a vocabulary
+_LONGEST = 200  # characters of a setting, such as a vocabulary
 
 
 class Meter:
@@ -50,28 +50,28 @@ class Meter:
             self._sums[name] = (before[0] + total, before[1] + weight)
 
     def total(self, name: str) -> float:
-        """The sum of a metric that counts."""
+        """The sum of a metric that is a count."""
         return self._sums.get(name, (0.0, 0.0))[0]
 
     def means(self) -> dict[str, float]:
-        """Sum / weight by name, without counts and without metrics that nothing contributed to."""
+        """Sum / weight by name, without counts and without metrics of weight 0."""
         return {name: total / weight for name, (total, weight) in self._sums.items() if weight and name != EVENTS}
 
 
 class UnwritableError(SolferinoError):
-    """Events cannot be written; the message says why. Who trains saves what it has learned first."""
+    """Events cannot be written; the message says why. The trainer saves a checkpoint first."""
 
 
 class Board:
-    """Writes TensorBoard events into a directory, in the plain form that every version of TensorBoard reads.
+    """Writes TensorBoard events into a directory, in the plain format that every version of TensorBoard reads.
 
-    An event is in the file when the call that writes it returns. TensorBoard's own writer leaves that to a thread,
-    whose errors come later, with its traceback.
+    An event is in the file when the call returns. TensorBoard's own writer uses a thread, whose errors come later, with
+    a traceback.
 
     Args:
       directory: made if missing.
-      step: the step that the run goes on from; TensorBoard forgets later ones, of a run that was cut off.
-      descriptions: what the values mean, by name, beside DESCRIPTIONS.
+      step: the step that the run resumes from; TensorBoard drops later events, of an interrupted run.
+      descriptions: what the values mean, by name, in addition to DESCRIPTIONS.
     """
 
     def __init__(self, directory: str, step: int = 0, descriptions: Mapping[str, str] | None = None) -> None:
@@ -112,7 +112,7 @@ class Board:
         self._add(step, summary=Summary(value=[Summary.Value(tag=name, tensor=tensor, metadata=metadata)]))
 
     def histogram(self, step: int, name: str, values: np.ndarray) -> None:
-        """Writes the distribution of those of the numbers that are finite, if there are any."""
+        """Writes a histogram of the finite values, if there are any."""
         values = values[np.isfinite(values)].astype(np.float64)
         if not values.size:
             return
@@ -125,7 +125,7 @@ class Board:
         self._add(step, summary=Summary(value=[self._value(name, histo=histogram)]))
 
     def _value(self, name: str, **content: Any) -> Summary.Value:
-        """A value, with its description if it is the first of that name: TensorBoard asks no other."""
+        """A value, with its description if it is the first of that name: TensorBoard reads no other."""
         description = self._descriptions.pop(name, '')
         metadata = SummaryMetadata(summary_description=description) if description else None
         return Summary.Value(tag=name, metadata=metadata, **content)
@@ -146,13 +146,13 @@ class Board:
 
 
 def settings_table(values: Mapping[str, Any]) -> str:
-    """Returns names and values, of which some may be a mapping of others, as a table of Markdown."""
+    """Returns names and values, which may be nested mappings, as a Markdown table."""
     rows = (f'| {name} | {value} |' for name, value in _flat(values))
     return '\n'.join(['| setting | value |', '| --- | --- |', *rows])
 
 
 def _flat(values: Mapping[str, Any], prefix: str = '') -> Iterator[tuple[str, str]]:
-    """Yields ('hparams.batch_size', '64') and so on; what is long is cut."""
+    """Yields ('hparams.batch_size', '64') and so on; long values are cut."""
     for name, value in values.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f'{prefix}{name}.')

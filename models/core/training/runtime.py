@@ -1,4 +1,4 @@
-"""TensorFlow's set-up, in one place: import it through here before anything that needs it."""
+"""TensorFlow's set-up: call it before anything that imports TensorFlow."""
 
 import contextlib
 import ctypes
@@ -10,43 +10,43 @@ from collections.abc import Iterator
 
 from solferino.models.core.imports import absent
 
-# What Keras imports where it finds it, for uses that are not made of it here: 150 MB and a third of the start.
+# Imported by Keras if installed, but not used here: 150 MB and a third of the start-up time.
 _UNUSED = ('IPython', 'matplotlib', 'pandas', 'pyarrow', 'sklearn')
 
 
 def set_up() -> None:
-    """Imports TensorFlow quietly, and makes what it computes repeat exactly on the same machine."""
-    # Keras would follow the user's keras.json or environment; the models here are TensorFlow's.
+    """Imports TensorFlow quietly, and makes it deterministic on the same machine."""
+    # Not the backend of the user's keras.json or environment: the models here need TensorFlow's.
     os.environ['KERAS_BACKEND'] = 'tensorflow'
     _keep_memory()
-    # 1 hides what TensorFlow's C++ side tells of its build and of the machine.
+    # 1 hides messages of TensorFlow's C++ side about its build and the machine.
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '1')
     with _silence(), absent(*_UNUSED):
         import tensorflow as tf
 
-        # An evaluation job beside the trainer needs its share of the memory.
+        # An evaluation job beside the trainer needs GPU memory, too.
         for gpu in tf.config.list_physical_devices('GPU'):
             tf.config.experimental.set_memory_growth(gpu, True)
-        # Once in a process TensorFlow tells, as an error, that oneDNN has no kernel for a type on this CPU, and that
-        # there is no driver of a GPU. What it says now, unheard, it does not say later, inside a progress bar.
+        # Once in a process TensorFlow logs, as errors, that oneDNN has no kernel for a type on this CPU, and that there
+        # is no GPU driver. Logged here, in silence, it does not appear later inside a progress bar.
         with tf.device('CPU'):
             for dtype in (tf.float16, tf.bfloat16):
                 tf.linalg.matmul(tf.zeros((2, 2), dtype), tf.zeros((2, 2), dtype))
-    # Of a run that diverges the trainer tells in words.
+    # The trainer reports a run that diverges.
     warnings.filterwarnings('ignore', r'(overflow|invalid value) encountered', RuntimeWarning, r'solferino\.models\.')
-    # Sums on several threads or on a GPU depend on their order, which is not fixed otherwise.
+    # Floating-point sums depend on their order, which is else not fixed on several threads or a GPU.
     tf.config.experimental.enable_op_determinism()
 
 
 def _keep_memory() -> None:
-    """Has the C library keep freed memory, up to a gigabyte, for the next step.
+    """Makes the C library keep freed memory, up to a gigabyte, for the next step.
 
-    It would give each array of some megabytes back at once, and the system would clear it anew a page at a time, which
-    takes a tenth of a step of training. All threads share one heap: what one has freed another can use.
+    By default it returns each array of some megabytes to the system, which clears the memory again page by page: a
+    tenth of a training step. All threads share one heap, so that one can use what another has freed.
     """
     with contextlib.suppress(AttributeError, OSError):  # only glibc has it
         options = ctypes.CDLL(None).mallopt
-        options(_M_MMAP_THRESHOLD, 32 << 20)  # the highest that it takes
+        options(_M_MMAP_THRESHOLD, 32 << 20)  # the highest that is allowed
         options(_M_TRIM_THRESHOLD, 1 << 30)
         options(_M_ARENA_MAX, 1)
 
@@ -56,7 +56,7 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h
 
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
-    """Holds back what is written to standard error, by C++ too; shows it after all if the block fails."""
+    """Hides what is written to standard error, by C++ too; shows it if the block fails."""
     sys.stderr.flush()
     with tempfile.TemporaryFile() as held:
         kept = os.dup(2)

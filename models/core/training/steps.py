@@ -1,4 +1,4 @@
-"""A model's steps, compiled."""
+"""A model's train and test steps, compiled."""
 
 from collections.abc import Callable, Mapping
 
@@ -24,7 +24,7 @@ def compiled(method: Callable[[Mapping[str, tf.Tensor]], Metrics], family: Famil
     def run(batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
         metrics = method(batch)
         names[:] = sorted(metrics)  # when it is traced
-        # One array, so that a GPU is waited for once and not for each number.
+        # One array, so that a GPU is synchronized once and not for each number.
         return tf.stack([tf.cast(part, tf.float64) for name in names for part in metrics[name]])
 
     def step(batch: Mapping[str, np.ndarray]) -> dict[str, tuple[float, float]]:

@@ -1,10 +1,10 @@
-"""Which temperature suits a model: the one at which its music is most like music that it was not trained on.
+"""The best temperature for a model: the one at which its music is most like held-out music.
 
-At 1.0 a model plays what it has learned with all that it is not sure of; after minutes of training that is a lot, and
-a lower temperature leaves it out. How low is found by generating at several temperatures, and by measuring what a
-musician notices (`models.music.pieces.measures`) in this music and in as many bars of the held-out music. A family
-says by `FamilySpec.listening` what matters to it. Silence, one bar for ever, and outputs that are all the same are
-unlike music in some of it: that keeps the temperature from being too low.
+At 1.0 a model also plays what it is not sure of. After minutes of training that is a lot, and a lower temperature
+leaves it out. To find it, music is generated at several temperatures, and measured for what a musician notices
+(`models.music.pieces.measures`), as is the held-out music in stretches of as many bars. `FamilySpec.listening` has the
+measures that matter to a family. Silence, one bar for ever, and outputs that are all alike differ from music in some
+measure: that keeps the temperature from being too low.
 """
 
 import dataclasses
@@ -25,13 +25,13 @@ from solferino.models.music.pieces.measures import Measures
 from solferino.models.music.pieces.score import Score
 
 TEMPERATURES = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2)
-# The key under which checkpoints and bundles carry it.
+# The key under which checkpoints and bundles store it.
 KEY = 'recommended_temperature'
-_MOST_EXAMPLES = 400  # that are measured, spread over all
-_FEWEST_STRETCHES = 4  # of held-out music: fewer do not say how music differs
+_MOST_EXAMPLES = 400  # to measure, spread over all
+_FEWEST_STRETCHES = 4  # of held-out music: fewer show too little variation
 _FEWEST_OUTPUTS = 8
 _MOST_BARS = 8  # of a stretch
-_QUARTERS_A_BAR = 4  # examples do not tell their metre
+_QUARTERS_A_BAR = 4  # examples do not store their metre
 _PRIMER_QUARTERS = 1
 _A_PRIMER = 2  # outputs with one primer
 _AS_GOOD = 1.05  # times the least distance
@@ -43,10 +43,10 @@ class Recommendation:
     """What was found.
 
     Attributes:
-      temperature: at which the distance is least.
-      distances: by temperature, the mean of `measures.distances` over the measures that count.
+      temperature: with the smallest distance.
+      distances: by temperature, the mean of `measures.distances` over the measures that matter.
       held_out, music: the mean of each of these measures, in the held-out music and at `temperature`.
-      bars: that each stretch of music had.
+      bars: of each stretch of music.
     """
 
     temperature: float
@@ -56,7 +56,7 @@ class Recommendation:
     bars: int
 
     def describe(self) -> str:
-        """Says it in a line."""
+        """One line for the user."""
         told = ', '.join(
             f'{measures.TITLES[name]} {self.music[name]:.2f} ({known:.2f})' for name, known in self.held_out.items()
         )
@@ -78,11 +78,11 @@ def recommend(
     seed: int,
     stop: Callable[[], bool] = lambda: False,
 ) -> Recommendation | None:
-    """Returns the temperature at which a model's music is most like held-out music; the same seed finds the same.
+    """Returns the temperature at which a model's music is most like held-out music; deterministic by the seed.
 
     Args:
       family, config, weights: the model.
-      examples: the held-out ones, as they are stored.
+      examples: the held-out ones, in their stored form.
       seed: of the choice of primers, and of generating.
       stop: whether the user wants to end.
 
@@ -104,7 +104,7 @@ def recommend(
     if len(known) < _FEWEST_STRETCHES:
         return None
     held_out = {name: mean for name, mean in measures.means(known).items() if _counts(name, mean, listening)}
-    # Outputs of the length that is usual, which may be several times as long as the examples.
+    # Outputs of the default length, which may be several times as long as the examples.
     steps_per_bar = round(_QUARTERS_A_BAR * grid)
     length = max(bars, family.spec.generation.num_steps // steps_per_bar)
     primers = _primers(sequences, max(_FEWEST_OUTPUTS, listening.num_bars // length), seed)
@@ -121,7 +121,7 @@ def recommend(
         found[temperature] = [measures.of(part) for one in music for part in one.cut(bars)]
         apart = measures.distances(found[temperature], known, held_out)
         distances[temperature] = statistics.fmean([*apart.values(), _sameness(music, known)])
-    # The highest of those that chance does not tell from the best.
+    # The highest of those that are as good as the best, up to chance.
     best = max(temperature for temperature in distances if distances[temperature] <= _AS_GOOD * min(distances.values()))
     means = measures.means(found[best])
     return Recommendation(best, distances, held_out, {name: means[name] for name in held_out}, bars)
@@ -138,10 +138,10 @@ def _counts(name: str, mean: float, listening: Listening) -> bool:
 
 
 def _sameness(music: Sequence[Score], known: Sequence[Measures]) -> float:
-    """By how much more outputs with one primer are alike than a piece is to itself, in standard deviations."""
+    """How much more alike outputs with one primer are than the bars of a piece, in standard deviations."""
     repetition = [one.repetition for one in known if not math.isnan(one.repetition)] or [0.0]
     shared = [measures.shared(one, other) for one, other in itertools.pairwise(music)][::_A_PRIMER]
-    alike = statistics.fmean(1.0 if math.isnan(share) else share for share in shared)  # as silence is
+    alike = statistics.fmean(1.0 if math.isnan(share) else share for share in shared)  # two silent outputs are alike
     return max(0.0, alike - statistics.fmean(repetition)) / max(statistics.pstdev(repetition), _LEAST_SPREAD)
 
 

@@ -60,17 +60,17 @@ class Trainer:
     """Trains a model.
 
     Attributes:
-      model: a Trainable, in the state from which to go on.
+      model: a Trainable, in the state to resume from.
       train_step: its train step, compiled.
       batches: the training examples.
-      options: how long and how often.
-      directory: where checkpoints go.
-      metadata: what they say of their run.
+      options: how long to train, and how often to report.
+      directory: of the checkpoints.
+      metadata: stored in the checkpoints.
       board: TensorBoard's train directory.
       status: this run's entry.
       evaluator: evaluates on held-out examples; None for no evaluation.
       stop: whether the user wants to end.
-      killed: the checkpoint from which to go on, if the run was killed then and may not have evaluated it.
+      killed: the checkpoint to resume from, if the run was killed and may not have evaluated it.
     """
 
     model: Trainable
@@ -97,10 +97,10 @@ class Trainer:
         """Trains until `num_steps` is reached or the user stops; a checkpoint is saved at the end.
 
         Returns:
-          The evaluation with the lowest loss of those that were made now; None if there was none.
+          The evaluation with the lowest loss in this call; None if there was none.
 
         Raises:
-          SolferinoError: the loss or a weight is not finite, or something cannot be written. If it is a curve, a
+          SolferinoError: the loss or a weight is not finite, or a file cannot be written. If that is TensorBoard's, a
             checkpoint is saved first.
         """
         try:
@@ -185,7 +185,7 @@ class Trainer:
             self._save()
 
     def _save(self) -> None:
-        self._saved = None  # its memory goes before the next one needs as much
+        self._saved = None  # frees its memory before the next one needs as much
         checkpoint = checkpoints.capture(self.model, self.metadata)
         for name, array in checkpoint.weights.items():
             if not np.isfinite(array).all():

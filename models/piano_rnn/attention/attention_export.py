@@ -29,7 +29,7 @@ class Step:
         self._window, self._empty = window, empty
 
     def initial_state(self, batch_size: tf.Tensor) -> State:
-        """The frames that are seen: silence."""
+        """A window of silence."""
         return {'window': tf.fill([batch_size, self._window], self._empty)}
 
     def step(self, inputs: tf.Tensor, state: State) -> tf.Tensor:
@@ -60,7 +60,7 @@ class Step:
         return tf.stack(states, axis=1)
 
     def _attend(self, i: int, states: tf.Tensor) -> tf.Tensor:
-        """The states with what self-attention i adds to them."""
+        """The states plus the result of self-attention i."""
         query, key, bias, score = (
             self.variables[f'attention_{i}/{name}'] for name in ('query_kernel', 'key_kernel', 'bias', 'score')
         )

@@ -1,16 +1,17 @@
-"""gru_attention's forward pass in NumPy: the readable statement of its equations.
+"""gru_attention's forward pass in NumPy: its equations in readable form.
 
-Generation and log-likelihood run on it, so that neither imports TensorFlow, and the TensorFlow network in
-`attention_model.py` is tested against it. Of a window of W frames, each the place of its token in the vocabulary:
+Generation and log-likelihood run on it, so that neither imports TensorFlow. The TensorFlow network in
+`attention_model.py` is tested against it. The input is a window of W frames, as indices of tokens in the vocabulary:
 
     x_t -> embedding -> GRU 0 -> self-attention 0 -> GRU 1 -> ... -> h, the last GRU's last state -> logits of the next
 
-Most sets of keys are rare: a token shares what its keys, K_ip = 1 where key p sounds in token i, are in other tokens.
+Most tokens (sets of keys) are rare. So a token shares weights with all tokens that have a key in common with it.
+K_ip = 1 where key p sounds in token i:
 
     embedding_i = kernel_i + sum over p of K_ip key_kernel_p
     logit_i = h . kernel_i + bias_i + sum over p of K_ip (h . key_kernel_p + key_bias_p)
 
-A GRU (Cho et al. 2014, arXiv:1406.1078; with the reset gate after the product, as in cuDNN), gates in the order update,
+A GRU (Cho et al. 2014, arXiv:1406.1078; with the reset gate after the matmul, as in cuDNN), gates in the order update,
 reset, candidate:
 
     z = sigmoid(x_t . W_z + b_z + h . U_z + c_z)
@@ -29,7 +30,7 @@ Weights by name, for layer i with `in` inputs and u units, and attention of a un
 
     embedding/kernel [tokens, in], /key_kernel [KEYS, in]
     gru_i/kernel [in, 3u], /recurrent_kernel [u, 3u], /bias [2, 3u] (b and c)
-    attention_i/query_kernel [u, a], /key_kernel [u, a], /bias [a], /score [a]    but for the last layer
+    attention_i/query_kernel [u, a], /key_kernel [u, a], /bias [a], /score [a]    for all layers but the last
     logits/kernel [u, tokens], /bias [tokens], /key_kernel [u, KEYS], /key_bias [KEYS]
 """
 
@@ -56,7 +57,7 @@ class Forward:
         self._weights = {name: np.asarray(value, np.float32) for name, value in weights.items()}
         self._num_layers = sum(name.endswith('/recurrent_kernel') for name in weights)
         w, sounding = self._weights, keys.astype(np.float32)
-        # What the first layer adds for each token: a row is looked up instead of multiplied at each step.
+        # The first layer's pre-activations of each token: a row is looked up, where a step would take a matmul.
         embedding = w['embedding/kernel'] + sounding @ w['embedding/key_kernel']
         self._table = embedding @ w['gru_0/kernel'] + w['gru_0/bias'][0]
         self._kernel = w['logits/kernel'] + w['logits/key_kernel'] @ sounding.T
@@ -85,44 +86,44 @@ class Forward:
 
     @np.errstate(over='ignore')  # of a gate: 1 / (1 + inf) is the 0 that it should be
     def _gru(self, i: int, given: np.ndarray) -> np.ndarray:
-        """Returns the states [W, N, u] of layer i; `given` [W, N, 3u] is what the inputs add to the gates."""
+        """Returns the states [W, N, u] of layer i; `given` [W, N, 3u] is the inputs' part of the pre-activations."""
         recurrent, bias = self._weights[f'gru_{i}/recurrent_kernel'], self._weights[f'gru_{i}/bias'][1]
         units = len(recurrent)
         states = np.empty((*given.shape[:2], units), np.float32)
         state = np.zeros_like(states[0])
         for t, inputs in enumerate(given):
-            sums = state @ recurrent + bias
-            gates = 1 / (1 + np.exp(-(sums[:, : 2 * units] + inputs[:, : 2 * units])))
+            from_state = state @ recurrent + bias
+            gates = 1 / (1 + np.exp(-(from_state[:, : 2 * units] + inputs[:, : 2 * units])))
             update, reset = gates[:, :units], gates[:, units:]
-            candidate = np.tanh(inputs[:, 2 * units :] + reset * sums[:, 2 * units :])
+            candidate = np.tanh(inputs[:, 2 * units :] + reset * from_state[:, 2 * units :])
             state = states[t] = candidate + update * (state - candidate)
         return states
 
     def _attend(self, i: int, hidden: np.ndarray) -> np.ndarray:
         """The weights [N, W, W] of self-attention i.
 
-        As tanh(q + k) = 1 - 2 / (1 + exp(2q) exp(2k)), exponentials of each query and each key do for all pairs. The
-        softmax does not see the 1.
+        As tanh(q + k) = 1 - 2 / (1 + exp(2q) exp(2k)), exponentials of each query and each key serve all pairs. The 1
+        has no effect on the softmax.
         """
         w = self._weights
         states = np.ascontiguousarray(hidden.swapaxes(0, 1))  # [N, W, u]
         queries = states @ w[f'attention_{i}/query_kernel'] + w[f'attention_{i}/bias']
-        inverse = _bounded_exp(-2 * queries)  # exp(-2q) / (exp(-2q) + exp(2k)) is the quotient above
+        inverse = _bounded_exp(-2 * queries)  # exp(-2q) / (exp(-2q) + exp(2k)) is the fraction above
         keys = _bounded_exp(2 * (states @ w[f'attention_{i}/key_kernel']))
         weighted = inverse * (-2 * w[f'attention_{i}/score'])
         scores = np.empty((*states.shape[:2], states.shape[1]), np.float32)
         for rows in _blocks(len(states), states.shape[1] ** 2 * keys.shape[2]):
-            sums = keys[rows, None] + inverse[rows, :, None]  # [rows, t, s, a]
-            scores[rows] = (np.reciprocal(sums, out=sums) @ weighted[rows, :, :, None])[..., 0]
+            denominators = keys[rows, None] + inverse[rows, :, None]  # [rows, t, s, a]
+            scores[rows] = (np.reciprocal(denominators, out=denominators) @ weighted[rows, :, :, None])[..., 0]
         return softmax(scores)
 
 
 def _bounded_exp(x: np.ndarray) -> np.ndarray:
-    """exp(x) so that neither the sum nor the ratio of two leaves float32; x is twice what is given to a tanh."""
+    """exp(x), bounded so that sum and ratio of two stay in float32; x is twice the argument of a tanh."""
     return np.exp(x.clip(-_LARGEST_EXPONENT, _LARGEST_EXPONENT))
 
 
 def _blocks(rows: int, values: int) -> Iterator[slice]:
-    """Cuts rows of so many values each so that the values of a part stay in the processor's nearer caches."""
+    """Cuts rows of so many values each into blocks that fit the nearer caches of the CPU."""
     size = max(1, _VALUES_IN_CACHE // values)
     return (slice(start, start + size) for start in range(0, rows, size))

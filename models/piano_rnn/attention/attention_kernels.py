@@ -1,15 +1,15 @@
-"""Self-attention on a processor, forwards and backwards: to be called from TensorFlow, which would make an array of all
-pairs of steps, and several passes over it.
+"""Self-attention on the CPU, forward and backward pass, called from TensorFlow.
 
-The equations are those of `attention_forward.py`. Shapes: W steps of a window, N windows, u units of a state, a units
-of the attention. Time comes first, as in `layer_recurrence.py`; each thread takes a slice of the windows.
+TensorFlow would make an array of all pairs of steps, and read and write it several times. The equations are those of
+`attention_forward.py`. Shapes: W steps of a window, N windows, u units of a state, a units of the attention. Time comes
+first, as in `layer_recurrence.py`; each thread takes a slice of the windows.
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from solferino.models.core.cpu.layer_kernels import compile_pass
+from solferino.models.core.cpu.layer_kernels import compile_kernel
 from solferino.models.core.cpu.thread_pool import in_slices
 
 _F = np.float32
@@ -17,7 +17,7 @@ _LARGEST_EXPONENT = _F(80)  # exp(88) is float32's largest
 
 
 class Parameters(NamedTuple):
-    """What the attention multiplies with: [u, a], [u, a], [a] and [a]."""
+    """The weights of the attention: [u, a], [u, a], [a] and [a]."""
 
     query_kernel: np.ndarray
     key_kernel: np.ndarray
@@ -26,11 +26,11 @@ class Parameters(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """What the gradient needs.
+    """What the backward pass needs.
 
     Attributes:
-      mixed: [W, N, u]; the result.
-      weights: [N, W, W]; how much step t takes of step s.
+      mixed: [W, N, u]; the result, the weighted sums of the states.
+      weights: [N, W, W]; of step t on step s.
       queries, keys: [N, W, a]; exp(-2q) and exp(2k).
     """
 
@@ -41,7 +41,7 @@ class Kept(NamedTuple):
 
 
 def attend(states: np.ndarray, p: Parameters) -> Kept:
-    """Mixes the states [W, N, u] of each window."""
+    """Computes the weighted sums of the states [W, N, u] of each window."""
     steps, number, _ = states.shape
     size = len(p.score)
     kept = Kept(
@@ -90,16 +90,16 @@ def gradient(d_mixed: np.ndarray, states: np.ndarray, p: Parameters, kept: Kept)
 
 
 def _windows(array: np.ndarray, rows: slice) -> np.ndarray:
-    """Some windows of [W, N, m], each together: [R, W, m]. Where they lie apart, caches hold few steps of them."""
+    """Some windows of [W, N, m], contiguous: [R, W, m], so that more steps fit the caches."""
     return np.ascontiguousarray(array[:, rows].swapaxes(0, 1))
 
 
-@compile_pass
+@compile_kernel
 def _weigh(queries: Any, keys: Any, score: Any, weights: Any) -> None:
-    """Fills weights [R, W, W] from what `Kept` says of queries and keys.
+    """Fills weights [R, W, W] from queries and keys, see `Kept`.
 
-    As tanh(q + k) = 1 - 2 exp(-2q) / (exp(-2q) + exp(2k)), a pair of steps takes a division for each unit; the softmax
-    does not see the 1.
+    As tanh(q + k) = 1 - 2 exp(-2q) / (exp(-2q) + exp(2k)), a pair of steps takes one division per unit. The 1 has no
+    effect on the softmax.
     """
     number, steps, size = queries.shape
     weighted = np.empty(size, np.float32)
@@ -125,16 +125,16 @@ def _weigh(queries: Any, keys: Any, score: Any, weights: Any) -> None:
                 w[s] /= total
 
 
-@compile_pass
+@compile_kernel
 def _weigh_gradient(
     d_weights: Any, queries: Any, keys: Any, score: Any, weights: Any, d_queries: Any, d_keys: Any, d_score: Any
 ) -> None:
-    """The gradient of `_weigh`; the quotients are computed again.
+    """The gradient of `_weigh`; the fractions are computed again.
 
     Args:
       d_weights: [R, W, W].
       queries, keys, score, weights: as `_weigh` had and left them.
-      d_queries, d_keys: [R, W, a], of queries and keys before their exponentials; filled, and added to.
+      d_queries, d_keys: [R, W, a]; of queries and keys before the exponential; filled, and added to.
       d_score: [a]; added to.
     """
     number, steps, size = queries.shape

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 # From paper over the dye that the project is named for to its darkest shade.
 _COLOURS = ('#ffffff', '#f6d3e3', '#e98ab5', '#c2185b', '#8f0d47', '#4a0527')
 _CELL = 0.16  # inches
-_MOST_NAMES = 4  # of a frame's keys; the highest of more are counted
+_MOST_NAMES = 4  # of a frame's keys; of more the highest are only counted
 
 
 def draw(weights: np.ndarray, frames: np.ndarray, number: int, layers: int) -> 'Figure':
     """Returns a figure.
 
     Args:
-      weights: [W, W], how much the frame of a row takes of that of a column; rows sum to 1.
+      weights: [W, W], of the frame of a row on that of a column; rows sum to 1.
       frames: bool [W, KEYS], oldest first.
       number, layers: which self-attention it is, from 1, and of how many.
     """
@@ -37,9 +37,9 @@ def draw(weights: np.ndarray, frames: np.ndarray, number: int, layers: int) -> '
     colours = LinearSegmentedColormap.from_list('attention', _COLOURS)
     image = axes.imshow(weights, cmap=colours, vmin=0, vmax=float(weights.max()), interpolation='nearest')
     labels = [_label(frame) for frame in frames]
-    places = np.arange(len(labels))
-    axes.set_xticks(places, labels, rotation=90, fontsize=5.5, color=INK)
-    axes.set_yticks(places, labels, fontsize=5.5, color=INK)
+    ticks = np.arange(len(labels))
+    axes.set_xticks(ticks, labels, rotation=90, fontsize=5.5, color=INK)
+    axes.set_yticks(ticks, labels, fontsize=5.5, color=INK)
     axes.tick_params(length=0, pad=2)
     for spine in axes.spines.values():
         spine.set_color(FAINT)

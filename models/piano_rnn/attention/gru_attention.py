@@ -26,24 +26,24 @@ def features(config: PianoConfig) -> Mapping[str, Feature]:
 
 
 def encode(example: Example, config: PianoConfig) -> Example:
-    """See Family: places in the vocabulary, a window of them before the first to predict, filled up with silence."""
+    """See Family: indices in the vocabulary, after a window before the first to predict, padded with silence."""
     frames, context = frame_tools.of_example(example)
     window = config.extraction.window
     if context > window:
         raise ValueError(f'its first {context} frames are only seen, in windows of {window}')
     known = lookup.of(config.learned)
-    places, unknown = known.places(frames)
+    indices, unknown = known.indices(frames)
     silence = window - context
     return {
-        'tokens': np.concatenate([np.full(silence, known.empty, np.int32), places]),
+        'tokens': np.concatenate([np.full(silence, known.empty, np.int32), indices]),
         'unknown': np.concatenate([np.zeros(silence, np.uint8), unknown.astype(np.uint8)]),
     }
 
 
 def events(example: Example, config: PianoConfig) -> Events:
-    """See Family: the places in the vocabulary from the frame before the first to predict."""
-    places = encode(example, config)['tokens'][config.extraction.window - 1 :]
-    return Events(places, len(lookup.of(config.learned)))
+    """See Family: the indices in the vocabulary, from the frame before the first to predict."""
+    indices = encode(example, config)['tokens'][config.extraction.window - 1 :]
+    return Events(indices, len(lookup.of(config.learned)))
 
 
 def weight_shapes(config: PianoConfig) -> Mapping[str, tuple[int, ...]]:
@@ -72,16 +72,15 @@ def sample(
 ) -> np.ndarray:
     """Continues primers, bool [steps, KEYS], to `length` frames; returns bool [primers, length, KEYS].
 
-    The network sees a primer's frames as the vocabulary has them; those that are returned are as they were given.
-    Output k draws its random numbers from the seed and k alone, so that it does not depend on how many are sampled
-    beside it.
+    The network sees the primer's frames as tokens of the vocabulary; the returned frames of the primer are as given.
+    The random numbers of output k depend on the seed and on k alone, not on how many outputs are sampled beside it.
     """
     known, window = lookup.of(config.learned), config.extraction.window
     tokens = np.full((len(primers), window + length), known.empty, np.int32)
     starts = np.array([len(primer) for primer in primers])
     draws = np.zeros((len(primers), length))
     for k, primer in enumerate(primers):
-        tokens[k, window : window + len(primer)] = known.places(primer)[0]
+        tokens[k, window : window + len(primer)] = known.indices(primer)[0]
         draws[k, len(primer) :] = np.random.default_rng([options.seed, k]).random(length - len(primer))
     with event_sampling.one_thread():
         forward = Forward(weights, known.frames)
@@ -105,16 +104,16 @@ def export(weights: Weights, config: PianoConfig, folder: pathlib.Path) -> None:
 
 
 def log_likelihood(weights: Weights, config: PianoConfig, frames: np.ndarray) -> float:
-    """Natural log of the probability of the frames after the first, each as the known one that it is or is nearest to.
+    """Natural log of the probability of the frames after the first, as tokens of the vocabulary.
 
     Args:
       frames: bool [steps, KEYS].
     """
     known, window = lookup.of(config.learned), config.extraction.window
-    places, _ = known.places(frames)
-    padded = np.concatenate([np.full(window - 1, known.empty, np.int32), places])
+    indices, _ = known.indices(frames)
+    padded = np.concatenate([np.full(window - 1, known.empty, np.int32), indices])
     windows = np.lib.stride_tricks.sliding_window_view(padded, window)[:-1]
-    labels, total = places[1:], 0.0
+    labels, total = indices[1:], 0.0
     with event_sampling.one_thread():
         forward = Forward(weights, known.frames)
         for start in range(0, len(labels), _SCORED_AT_ONCE):
@@ -125,11 +124,11 @@ def log_likelihood(weights: Weights, config: PianoConfig, frames: np.ndarray) ->
 
 
 def plot(name: str, weights: Weights, config: PianoConfig, frames: np.ndarray) -> Mapping[str, Any]:
-    """See Family: what each self-attention makes of the last window of bool [steps, KEYS]."""
+    """See Family: the weights of each self-attention over the last window of bool [steps, KEYS]."""
     from solferino.models.piano_rnn.attention import attention_plot  # imports matplotlib
 
     known, window = lookup.of(config.learned), config.extraction.window
-    shown = known.places(frames[-window:])[0]
+    shown = known.indices(frames[-window:])[0]
     padded = np.concatenate([np.full(window - len(shown), known.empty, np.int32), shown])
     layers = Forward(weights, known.frames).attention(padded[None])
     return {
@@ -141,7 +140,7 @@ def plot(name: str, weights: Weights, config: PianoConfig, frames: np.ndarray) -
 def _fill(
     forward: Forward, tokens: np.ndarray, draws: np.ndarray, starts: np.ndarray, window: int, options: PianoGeneration
 ) -> np.ndarray:
-    """Samples what is to come in `tokens` [rows, window + length]; row k is known up to its frame `starts[k]`."""
+    """Samples the rest of `tokens` [rows, window + length]; row k is given up to its frame `starts[k]`."""
     for t in range(starts.min(), draws.shape[1]):
         logits = forward.logits(tokens[:, t : t + window])
         labels, _ = event_sampling.draw(logits, draws[:, t], options.temperature, options.top_k)

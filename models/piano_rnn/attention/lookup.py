@@ -1,4 +1,4 @@
-"""From frames to the places of their tokens in a vocabulary, and back."""
+"""From frames to the indices of their tokens in a vocabulary, and back."""
 
 import functools
 from collections.abc import Mapping
@@ -9,8 +9,8 @@ from solferino.hparams.piano_rnn import EMPTY, Vocabulary
 from solferino.models.piano_rnn import frames as frame_tools
 from solferino.models.piano_rnn.frames import KEYS
 
-_AT_ONCE = 512  # frames that are compared with the vocabulary together, so that the table of distances stays small
-# What counts first and second in a distance; all is below 2^24, so that float32 holds it.
+_AT_ONCE = 512  # frames compared with the vocabulary in one matmul, so that the table of distances stays small
+# Weights of the first and second part of a distance. All sums are below 2^24, exact in float32.
 _SECOND = 2
 _FIRST = _SECOND * (KEYS + 1)
 _NEVER = 1 << 23  # farther than any frame
@@ -37,15 +37,15 @@ def of(vocabulary: Vocabulary) -> 'Lookup':
 
 
 class Lookup:
-    """Finds frames in a vocabulary; one that is not in it is taken for the nearest that is.
+    """Finds frames in a vocabulary; a frame that is not in it is replaced by the nearest one.
 
-    The nearest is the one with the fewest notes to add or to take away; of equals the one that adds fewest, then one
-    with the same bass, then the most frequent. Silence stands for no frame that sounds: a single note that is not in
-    the vocabulary would be lost, and with it all that a primer of one note says.
+    The nearest one has the fewest notes to add or to take away; among equals the fewest to add, then the same bass,
+    then the highest frequency. Silence never replaces a frame that sounds: a single note that is not in the vocabulary
+    would be lost, and with it a primer of one note.
 
     Attributes:
       frames: bool [tokens, KEYS].
-      empty: the place of 'e'.
+      empty: the index of 'e'.
     """
 
     def __init__(self, vocabulary: Vocabulary) -> None:
@@ -53,10 +53,10 @@ class Lookup:
             raise ValueError(f'its vocabulary lacks {EMPTY!r}')
         self.frames = frame_tools.of_tokens(vocabulary.tokens)
         self.empty = vocabulary.tokens.index(EMPTY)
-        self._known = {key: place for place, key in enumerate(_keys(self.frames))}
+        self._known = {key: index for index, key in enumerate(_keys(self.frames))}
         self._nearest: dict[bytes, int] = {}
-        # How far frame a is from token b is (added + missing, added, whether the bass differs), of which the first
-        # weighs most. With s shared notes, added = |b| - s and missing = |a| - s: a number that is linear in a.
+        # The distance of frame a from token b is (added + missing, added, whether the bass differs), the first part
+        # counting most. With s shared notes, added = |b| - s and missing = |a| - s: the distance is linear in a.
         self._distance = np.concatenate(
             [self.frames * np.float32(-2 * _FIRST - _SECOND), -_bass(self.frames)], axis=1
         ).T.copy()
@@ -66,23 +66,23 @@ class Lookup:
     def __len__(self) -> int:
         return len(self.frames)
 
-    def places(self, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the place int32 [steps] of each frame, and whether it had to be taken for another, bool [steps]."""
+    def indices(self, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the index int32 [steps] of each frame, and whether it had to be replaced, bool [steps]."""
         keys = _keys(frames)
         unknown = np.array([key not in self._known for key in keys], bool)
         new = {keys[row]: row for row in unknown.nonzero()[0].tolist() if keys[row] not in self._nearest}
         self._nearest.update(zip(new, self.nearest(frames[list(new.values())]).tolist(), strict=True))
-        places = [self._nearest[key] if rare else self._known[key] for key, rare in zip(keys, unknown, strict=True)]
-        return np.array(places, np.int32), unknown
+        indices = [self._nearest[key] if rare else self._known[key] for key, rare in zip(keys, unknown, strict=True)]
+        return np.array(indices, np.int32), unknown
 
     def nearest(self, frames: np.ndarray) -> np.ndarray:
-        """The place int [steps] of the nearest known frame."""
+        """The index int [steps] of the nearest known frame."""
         parts = [self._nearest_of(frames[start : start + _AT_ONCE]) for start in range(0, len(frames), _AT_ONCE)]
         return np.concatenate(parts) if parts else np.zeros(0, int)
 
     def _nearest_of(self, frames: np.ndarray) -> np.ndarray:
         distances = np.concatenate([frames, _bass(frames)], axis=1) @ self._distance  # float32, exact
-        return (distances + self._constant).argmin(axis=1)  # the first, most frequent, of equals
+        return (distances + self._constant).argmin(axis=1)  # among equals the first, which is the most frequent
 
 
 def _keys(frames: np.ndarray) -> list[bytes]:

@@ -1,7 +1,7 @@
-"""The parts of the keys' network that are not matrix products, each one pass over a few frames; compiled by Numba.
+"""Fused kernels of the keys' network: all parts that are no matmuls, a few frames at a time; compiled by Numba.
 
-`key_network.py` says what is computed, and calls them. Frames are sparse: of 88 keys some four sound, so what a key
-sees is gathered from the keys that sound, a slab of the kernel for each, instead of being multiplied with zeros.
+`key_network.py` has the equations, and calls the kernels. Frames are sparse: some four of 88 keys sound. So the first
+layer adds up rows of the weights for the keys that sound; a matmul would mostly multiply with zeros.
 
 Shapes: n frames of one piece, K keys, C channels, S the most keys that sound in a frame, Q and U the sizes of the
 tables of ranks and of durations. Arrays are contiguous along their last axis.
@@ -11,84 +11,84 @@ from typing import Any
 
 import numpy as np
 
-from solferino.models.core.cpu.layer_kernels import compile_pass
+from solferino.models.core.cpu.layer_kernels import compile_kernel
 
 _F = np.float32
-DECAYS = (0.75, 0.94, 0.985)  # per frame, of the profiles of pitch classes
-LEAST_SHARE = _F(1e-4)  # of a pitch class in a profile: less is not heard
+DECAYS = (0.75, 0.94, 0.985)  # per frame, of the moving averages of pitch classes
+LEAST_SHARE = _F(1e-4)  # of a pitch class in a profile: less is skipped
 RANKS = 10  # keys beyond count as the last
-# A key's state is told by how many frames it has lasted, alike between two of these.
+# How many frames a key's state has lasted, in buckets that end at these numbers.
 DURATIONS = np.array([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 20, 24, 32, 48, 64, 96, 128], np.int32)
 
 
-@compile_pass
+@compile_kernel
 def observe(
-    frames: Any, decays: Any, durations: Any, lasted: Any, sounding: Any, sums: Any,
+    frames: Any, decays: Any, durations: Any, lasted: Any, sounding: Any, averages: Any,
     notes: Any, counts: Any, runs: Any, profile: Any,
 ) -> None:  # fmt: skip
-    """Sets down what the passes need of some frames of a piece.
+    """Computes what the other kernels need of some frames of a piece.
 
     Args:
       frames: bool or uint8 [T, K].
       decays, durations: DECAYS and DURATIONS.
-      lasted: int32 [K]; for how many frames before these each key has been as it is. Brought up to date, as are
-        sounding and sums.
+      lasted: int32 [K]; for how many frames each key has been sounding, or silent. Updated, as are sounding and
+        averages.
       sounding: bool [K]; which keys sound in the frame before.
-      sums: [len(decays), 12]; how much of each pitch class (key modulo 12) has sounded, the further back the less.
-      notes: int16 [T, S]; filled with the keys that sound, ascending; -1 behind them.
+      averages: [len(decays), 12]; the moving average of how many keys of each pitch class (key modulo 12) sound.
+      notes: int16 [T, S]; filled with the keys that sound, ascending, padded with -1.
       counts: int32 [T]; filled with their number.
-      runs: uint8 [T, K]; filled with the place in the table of durations of each key's state before the frame: how long
-        it has been silent, or, behind all those, how long it has sounded.
-      profile: [T, len(decays), 12]; filled with `sums` before the frame.
+      runs: uint8 [T, K]; filled with the index in the table of durations of each key's state before the frame: how long
+        it has been silent; or, after all of these, how long it has sounded.
+      profile: [T, len(decays), 12]; filled with `averages` before the frame.
     """
     steps, keys = frames.shape
     for t in range(steps):
-        profile[t] = sums
+        profile[t] = averages
         for r in range(len(decays)):
-            sums[r] *= decays[r]
+            averages[r] *= decays[r]
         number = 0
         for k in range(keys):
-            place = np.searchsorted(durations, lasted[k])
-            runs[t, k] = place + (len(durations) + 1 if sounding[k] else 0)
+            index = np.searchsorted(durations, lasted[k])
+            runs[t, k] = index + (len(durations) + 1 if sounding[k] else 0)
             now = frames[t, k] != 0
             if now:
                 notes[t, number] = k
                 number += 1
                 for r in range(len(decays)):
-                    sums[r, k % 12] += _F(1) - decays[r]
+                    averages[r, k % 12] += _F(1) - decays[r]
             lasted[k] = 1 if now != sounding[k] else lasted[k] + 1
             sounding[k] = now
         counts[t] = number
         notes[t, number:] = -1
 
 
-@compile_pass
-def see(
+@compile_kernel
+def first_layer(
     first: int, notes: Any, counts: Any, runs: Any, profile: Any, given: Any, keep: Any,
     key: Any, rank: Any, run: Any, tonal: Any, lagged: Any, lower: Any, lags: Any, z: Any,
 ) -> None:  # fmt: skip
-    """Fills z [n, K, C], for the n frames from `first` on, with what each key sees, rectified and times `keep`.
+    """Fills z [n, K, C] with the first layer's activations of the n frames from `first` on: ReLU, dropout.
 
     Args:
       notes, counts, runs, profile: of the whole piece, see `observe`.
-      given: [T, S + 1, C]; what is added for keys with so many sounding keys below.
-      keep: [T, C].
+      given: [T, S + 1, C]; added to a key, by the number of sounding keys below it.
+      keep: [T, C]; the dropout mask.
       key: [K, C]; rank: [Q, Q, C]; run: [U, C]; tonal: [R, 12, C]; lagged: [lags, 2 span + 1, C]; lower: [K, C].
       lags: int32.
     """
     classes = np.empty((12, z.shape[2]), np.float32)
     for i in range(len(z)):
         t = first + i
-        _hear(profile[t], tonal, classes)
+        _add_tonal(profile[t], tonal, classes)
         _add_own(t, notes, counts, runs[t], given[t], key, rank, run, classes, z[i])
         _add_past(t, notes, counts, lagged, lags, z[i])
         _add_lower(notes[t, : counts[t]], lower, z[i])
-        _rectify(keep[t], z[i])
+        _relu_dropout(keep[t], z[i])
 
 
-@compile_pass
-def _hear(profile: Any, tonal: Any, classes: Any) -> None:
-    """Fills classes [12, C] with what the profile [R, 12] of the past gives to each pitch class."""
+@compile_kernel
+def _add_tonal(profile: Any, tonal: Any, classes: Any) -> None:
+    """Fills classes [12, C] with what the profile [R, 12] adds to the keys of each pitch class."""
     channels = classes.shape[1]
     classes[:] = _F(0)
     for r in range(len(tonal)):
@@ -101,11 +101,11 @@ def _hear(profile: Any, tonal: Any, classes: Any) -> None:
                         total[j] += share * row[j]
 
 
-@compile_pass
+@compile_kernel
 def _add_own(
     t: int, notes: Any, counts: Any, runs: Any, given: Any, key: Any, rank: Any, run: Any, classes: Any, z: Any
 ) -> None:
-    """Fills z [K, C] with what depends on the key itself, and on how many sound below it."""
+    """Fills z [K, C] with the terms that depend on the key itself and on how many keys sound below it."""
     keys, channels = z.shape
     below, before = 0, 0
     for k in range(keys):
@@ -125,15 +125,15 @@ def _add_own(
             below += 1
 
 
-@compile_pass
+@compile_kernel
 def _add_past(t: int, notes: Any, counts: Any, lagged: Any, lags: Any, z: Any) -> None:
-    """Adds to z [K, C] what each key sees around itself in the frames before."""
+    """Adds to z [K, C] the terms of the keys around each key in the frames before."""
     keys, channels = z.shape
     span, flat = lagged.shape[1] // 2, z.reshape(-1)
-    for place in range(len(lags)):
-        past = t - lags[place]
+    for index in range(len(lags)):
+        past = t - lags[index]
         if past >= 0:
-            matrix = lagged[place].reshape(-1)
+            matrix = lagged[index].reshape(-1)
             for s in range(counts[past]):
                 note = notes[past, s]
                 low, high = max(0, note - span), min(keys, note + span + 1)
@@ -143,9 +143,9 @@ def _add_past(t: int, notes: Any, counts: Any, lagged: Any, lags: Any, z: Any) -
                     total[j] += row[j]
 
 
-@compile_pass
+@compile_kernel
 def _add_lower(notes: Any, lower: Any, z: Any) -> None:
-    """Adds to z [K, C] what each key sees of the keys below it that sound in its frame."""
+    """Adds to z [K, C] the terms of the keys below each key that sound in its frame."""
     channels, flat, matrix = z.shape[1], z.reshape(-1), lower.reshape(-1)
     for s in range(len(notes)):
         total = flat[(notes[s] + 1) * channels :]
@@ -153,8 +153,8 @@ def _add_lower(notes: Any, lower: Any, z: Any) -> None:
             total[j] += matrix[j]
 
 
-@compile_pass
-def _rectify(keep: Any, z: Any) -> None:
+@compile_kernel
+def _relu_dropout(keep: Any, z: Any) -> None:
     keys, channels = z.shape
     for k in range(keys):
         total = z[k]
@@ -162,25 +162,25 @@ def _rectify(keep: Any, z: Any) -> None:
             total[j] = max(total[j], _F(0)) * keep[j]
 
 
-@compile_pass
-def see_gradient(
+@compile_kernel
+def first_layer_gradient(
     first: int, notes: Any, counts: Any, runs: Any, profile: Any, keep: Any, lags: Any, z: Any, d_z: Any, d_given: Any,
     d_key: Any, d_rank: Any, d_run: Any, d_tonal: Any, d_lagged: Any, d_lower: Any,
 ) -> None:  # fmt: skip
-    """The gradient of `see`: from d_z [n, K, C], which is written over; all others are added to."""
+    """The gradient of `first_layer` from d_z [n, K, C], which is overwritten; all others are added to."""
     d_classes = np.empty((12, z.shape[2]), np.float32)
     for i in range(len(z)):
         t = first + i
-        _rectify_gradient(keep[t], z[i], d_z[i])
+        _relu_dropout_gradient(keep[t], z[i], d_z[i])
         _add_own_gradient(t, notes, counts, runs[t], d_given[t], d_key, d_rank, d_run, d_classes, d_z[i])
-        _hear_gradient(profile[t], d_classes, d_tonal)
+        _tonal_gradient(profile[t], d_classes, d_tonal)
         _add_past_gradient(t, notes, counts, lags, d_z[i], d_lagged)
         _add_lower_gradient(notes[t, : counts[t]], d_z[i], d_lower)
 
 
-@compile_pass
-def _rectify_gradient(keep: Any, z: Any, d_z: Any) -> None:
-    """Replaces d_z, of what `_rectify` left in z, by that of what it found."""
+@compile_kernel
+def _relu_dropout_gradient(keep: Any, z: Any, d_z: Any) -> None:
+    """Replaces d_z, the gradient of the output z of `_relu_dropout`, by the gradient of its input."""
     keys, channels = z.shape
     for k in range(keys):
         total, seen = d_z[k], z[k]
@@ -188,12 +188,12 @@ def _rectify_gradient(keep: Any, z: Any, d_z: Any) -> None:
             total[j] = total[j] * keep[j] if seen[j] > _F(0) else _F(0)
 
 
-@compile_pass
+@compile_kernel
 def _add_own_gradient(
     t: int, notes: Any, counts: Any, runs: Any, d_given: Any, d_key: Any, d_rank: Any, d_run: Any, d_classes: Any,
     d_z: Any,
 ) -> None:  # fmt: skip
-    """That of `_add_own`; fills d_classes, and adds to the others."""
+    """The gradient of `_add_own`; fills d_classes, and adds to the others."""
     keys, channels = d_z.shape
     d_classes[:] = _F(0)
     below, before = 0, 0
@@ -219,8 +219,8 @@ def _add_own_gradient(
             below += 1
 
 
-@compile_pass
-def _hear_gradient(profile: Any, d_classes: Any, d_tonal: Any) -> None:
+@compile_kernel
+def _tonal_gradient(profile: Any, d_classes: Any, d_tonal: Any) -> None:
     channels = d_classes.shape[1]
     for r in range(len(d_tonal)):
         for c in range(12):
@@ -232,14 +232,14 @@ def _hear_gradient(profile: Any, d_classes: Any, d_tonal: Any) -> None:
                         row[j] += share * total[j]
 
 
-@compile_pass
+@compile_kernel
 def _add_past_gradient(t: int, notes: Any, counts: Any, lags: Any, d_z: Any, d_lagged: Any) -> None:
     keys, channels = d_z.shape
     span, flat = d_lagged.shape[1] // 2, d_z.reshape(-1)
-    for place in range(len(lags)):
-        past = t - lags[place]
+    for index in range(len(lags)):
+        past = t - lags[index]
         if past >= 0:
-            matrix = d_lagged[place].reshape(-1)
+            matrix = d_lagged[index].reshape(-1)
             for s in range(counts[past]):
                 note = notes[past, s]
                 low, high = max(0, note - span), min(keys, note + span + 1)
@@ -249,7 +249,7 @@ def _add_past_gradient(t: int, notes: Any, counts: Any, lags: Any, d_z: Any, d_l
                     row[j] += total[j]
 
 
-@compile_pass
+@compile_kernel
 def _add_lower_gradient(notes: Any, d_z: Any, d_lower: Any) -> None:
     channels, flat, matrix = d_z.shape[1], d_z.reshape(-1), d_lower.reshape(-1)
     for s in range(len(notes)):
@@ -258,11 +258,11 @@ def _add_lower_gradient(notes: Any, d_z: Any, d_lower: Any) -> None:
             matrix[j] += total[j]
 
 
-@compile_pass
-def decide(first: int, y: Any, bias: Any, keep: Any, output: Any, logits: Any) -> None:
-    """Fills logits [T, K] of the n frames from `first` on: rectified y [n, K, C] + bias, times keep . output [C].
+@compile_kernel
+def last_layer(first: int, y: Any, bias: Any, keep: Any, output: Any, logits: Any) -> None:
+    """Fills logits [T, K] of the n frames from `first` on: (relu(y + bias) * keep) . output, for y [n, K, C].
 
-    What is rectified and kept is left in y.
+    y is replaced by relu(y + bias) * keep.
     """
     rows, keys, channels = y.shape
     for i in range(rows):
@@ -276,9 +276,9 @@ def decide(first: int, y: Any, bias: Any, keep: Any, output: Any, logits: Any) -
             logits[first + i, k] = total
 
 
-@compile_pass
-def decide_gradient(first: int, y: Any, keep: Any, output: Any, d_logits: Any, d_bias: Any, d_output: Any) -> None:
-    """The gradient of `decide`: y as it left it is replaced by its gradient; d_bias and d_output are added to."""
+@compile_kernel
+def last_layer_gradient(first: int, y: Any, keep: Any, output: Any, d_logits: Any, d_bias: Any, d_output: Any) -> None:
+    """The gradient of `last_layer`: y, as it left it, is replaced by the gradient; d_bias and d_output are added to."""
     rows, keys, channels = y.shape
     for i in range(rows):
         mask = keep[first + i]

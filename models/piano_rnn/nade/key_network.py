@@ -1,7 +1,7 @@
-"""The network that all keys share, forwards and backwards, in NumPy: to be called from TensorFlow, and to generate.
+"""The network that all keys share, in NumPy: forward and backward pass, for TensorFlow, and for generation.
 
-It sees a frame from the place of each key, so that what it learns of a chord or of a voice it knows in all
-transpositions (as the tied parallel networks of Johnson 2017, doi:10.1007/978-3-319-55750-2_9):
+It sees a frame relative to each key, so that what it learns of a chord or a voice holds in all transpositions
+(like the tied parallel networks of Johnson 2017, doi:10.1007/978-3-319-55750-2_9):
 
     z_k = key_k + given[b] + rank[b, m] + run[r_k] + sum over past classes c of tonal[c - k] profile[c]
           + sum over lags l and keys j that sounded l frames before of lagged[l, k - j]
@@ -11,7 +11,7 @@ transpositions (as the tied parallel networks of Johnson 2017, doi:10.1007/978-3
 where b keys below k sound in this frame, m keys up to k did in the last, r_k says for how long key k has been sounding
 or silent, and `given` comes from the rest of the model.
 
-Each thread takes some pieces, a few frames at a time, so that they stay in the cache of its core.
+Each thread takes some pieces, in blocks of a few frames that stay in the cache of its core.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ RUNS = 2 * (len(key_kernels.DURATIONS) + 1)
 
 
 class Observed(NamedTuple):
-    """What the network needs of frames [B, T, K]; see `key_passes.observe`."""
+    """What the network needs of frames [B, T, K]; see `key_kernels.observe`."""
 
     notes: np.ndarray
     counts: np.ndarray
@@ -38,15 +38,15 @@ class Observed(NamedTuple):
 
 
 class Past(NamedTuple):
-    """What an observation of a piece's later frames must know of the earlier ones; see `key_passes.observe`."""
+    """The state of observing a piece frame by frame; see `key_kernels.observe`."""
 
     lasted: np.ndarray
     sounding: np.ndarray
-    sums: np.ndarray
+    averages: np.ndarray
 
 
 class KeyParameters(NamedTuple):
-    """See the module's docstring for what they do and `shapes` for how large they are."""
+    """The weights; see the module's docstring for the equations and `shapes` for the shapes."""
 
     key: np.ndarray
     rank: np.ndarray
@@ -83,7 +83,7 @@ def shapes(keys: int, channels: int, lags: int, span: int) -> dict[str, tuple[in
 
 
 def observe(frames: np.ndarray) -> Observed:
-    """Of frames bool or uint8 [B, T, K], the whole pieces."""
+    """Observes whole pieces, frames bool or uint8 [B, T, K]."""
     batch, steps, keys = frames.shape
     observed = unobserved(batch, steps, keys, int(np.count_nonzero(frames, axis=2).max(initial=0)))
     for b, past in enumerate(pasts(batch, keys)):
@@ -92,19 +92,19 @@ def observe(frames: np.ndarray) -> Observed:
 
 
 def observe_next(frames: np.ndarray, past: list[Past], observed: Observed) -> None:
-    """Of the next frame of each piece, bool or uint8 [B, K]; fills the last step of `observed`."""
+    """Observes the next frame of each piece, bool or uint8 [B, K]; fills the last step of `observed`."""
     for b in range(len(frames)):
         key_kernels.observe(frames[b, None], *_TABLES, *past[b], *(part[b, -1:] for part in observed))
 
 
 def pasts(batch: int, keys: int) -> list[Past]:
-    """Of pieces that have not begun."""
-    sums = (len(_DECAYS), 12)
-    return [Past(np.zeros(keys, np.int32), np.zeros(keys, bool), np.zeros(sums, np.float32)) for _ in range(batch)]
+    """The state before a piece begins, for each piece."""
+    shape = (len(_DECAYS), 12)
+    return [Past(np.zeros(keys, np.int32), np.zeros(keys, bool), np.zeros(shape, np.float32)) for _ in range(batch)]
 
 
 def unobserved(batch: int, steps: int, keys: int, most: int) -> Observed:
-    """Room for the observation of frames in which at most so many keys sound."""
+    """Empty arrays for frames in which at most `most` keys sound."""
     return Observed(
         notes=np.full((batch, steps, most), -1, np.int16),
         counts=np.zeros((batch, steps), np.int32),
@@ -119,8 +119,8 @@ def logits(
     """Returns [B, T, K], 0 for frames that are not predicted.
 
     Args:
-      given: [B, T, S + 1, C], for as many sounding keys below.
-      keeps: [2, B, T, C]; what the channels are multiplied with after each layer.
+      given: [B, T, S + 1, C]; by the number of sounding keys below.
+      keeps: [2, B, T, C]; the dropout masks of the channels after each layer.
       lags: int32.
     """
     batch, steps, keys = o.runs.shape
@@ -129,9 +129,9 @@ def logits(
     def run(rows: slice) -> None:
         z, y = _work(keys, p)
         for b, t, n in _blocks(extent, rows):
-            key_kernels.see(t, *(part[b] for part in o), given[b], keeps[0, b], *p[:6], lags, z[:n])
+            key_kernels.first_layer(t, *(part[b] for part in o), given[b], keeps[0, b], *p[:6], lags, z[:n])
             _multiply(z[:n], p.matrix, y[:n])
-            key_kernels.decide(t, y[:n], p.bias, keeps[1, b], p.output, result[b])
+            key_kernels.last_layer(t, y[:n], p.bias, keeps[1, b], p.output, result[b])
 
     in_slices(batch, run)
     return result
@@ -157,20 +157,22 @@ def gradient(
         d = KeyParameters(*(np.zeros_like(part) for part in p))
         transposed, d_matrix = np.ascontiguousarray(p.matrix.T), np.empty_like(p.matrix)
         for b, t, n in _blocks(extent, rows):
-            key_kernels.see(t, *(part[b] for part in o), given[b], keeps[0, b], *p[:6], lags, z[:n])
+            key_kernels.first_layer(t, *(part[b] for part in o), given[b], keeps[0, b], *p[:6], lags, z[:n])
             _multiply(z[:n], p.matrix, y[:n])
-            key_kernels.decide(t, y[:n], p.bias, keeps[1, b], p.output, unused)
-            key_kernels.decide_gradient(t, y[:n], keeps[1, b], p.output, d_logits[b], d.bias, d.output)
+            key_kernels.last_layer(t, y[:n], p.bias, keeps[1, b], p.output, unused)
+            key_kernels.last_layer_gradient(t, y[:n], keeps[1, b], p.output, d_logits[b], d.bias, d.output)
             channels = len(p.matrix)
             np.matmul(z[:n].reshape(-1, channels).T, y[:n].reshape(-1, channels), out=d_matrix)
             np.add(d.matrix, d_matrix, out=d.matrix)
             d_z = np.empty_like(z[:n])
             _multiply(y[:n], transposed, d_z)
-            key_kernels.see_gradient(t, *(part[b] for part in o), keeps[0, b], lags, z[:n], d_z, d_given[b], *d[:6])
+            key_kernels.first_layer_gradient(
+                t, *(part[b] for part in o), keeps[0, b], lags, z[:n], d_z, d_given[b], *d[:6]
+            )
         d_parts.append((rows.start, d))
 
     in_slices(batch, run)
-    ordered = [d for _, d in sorted(d_parts, key=lambda pair: pair[0])]  # so that the sums repeat exactly
+    ordered = [d for _, d in sorted(d_parts, key=lambda pair: pair[0])]  # floating-point sums depend on their order
     return d_given, KeyParameters(*(sum(parts[1:], parts[0]) for parts in zip(*ordered, strict=True)))
 
 
@@ -180,7 +182,7 @@ def _work(keys: int, p: KeyParameters) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _blocks(extent: Extent, rows: slice) -> Iterator[tuple[int, int, int]]:
-    """Yields piece, first frame and number of frames of what is to be done at once."""
+    """Yields piece, first frame and number of frames of each block."""
     for b in range(rows.start, rows.stop):
         for t in range(int(extent.first[b]), int(extent.length[b]), _FRAMES_AT_ONCE):
             yield b, t, min(_FRAMES_AT_ONCE, int(extent.length[b]) - t)

@@ -1,13 +1,13 @@
-"""gru_nade's forward pass in NumPy: the readable statement of its equations; scoring runs on it, and sampling.
+"""gru_nade's forward pass in NumPy: its equations in readable form, which scoring and sampling run on.
 
-RNN-NADE (Boulanger-Lewandowski, Bengio, Vincent 2012, arXiv:1206.6392): the keys of a frame one after another from the
+RNN-NADE (Boulanger-Lewandowski, Bengio, Vincent 2012, arXiv:1206.6392): the keys of a frame one by one, from the
 lowest up (NADE; Larochelle and Murray 2011), given a recurrent network over the frames before:
 
     p(frame | frames before) = product over keys k of p(key k | frames before, keys below k)
     p(key k sounds | ...) = sigmoid(h . key_kernel_k + key_bias_k + hidden_k . above_k + shared_k)
     hidden_k = sigmoid(h . hidden_kernel + hidden_bias + sum over sounding keys j below k of below_j)
-    h = the GRU layers' outputs, one behind the other, for the frames before, of which each is a vector of K keys and
-        a 1 where the piece begins
+    h = the concatenated outputs of the GRU layers for the frames before; each input is a vector of K keys and a 1
+        where the piece begins
 
 shared_k is the logit of a network that all keys share (`key_network.py`), given hidden_k . given_kernel. The GRU is
 that of `attention_forward.py`. hidden_k changes only at keys that sound, some four of 88.
@@ -25,7 +25,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from solferino.models.core.cpu import gru
-from solferino.models.core.cpu.row_matmul import times
+from solferino.models.core.cpu.row_matmul import matmul
 from solferino.models.core.events.event_sampling import one_thread
 from solferino.models.core.family import Weights
 from solferino.models.piano_rnn.nade import key_network
@@ -48,16 +48,16 @@ class Nade:
         self.keys, self.channels = self._parameters.key.shape
 
     def initial_state(self, batch: int) -> list[np.ndarray]:
-        """Of each GRU layer, zeros [batch, u]."""
+        """The zero state of each GRU layer, [batch, u]."""
         units = [len(self._weights[f'gru_{i}/recurrent_kernel']) for i in range(self._num_layers)]
         return [np.zeros((batch, u), np.float32) for u in units]
 
     def advance(self, frames: np.ndarray | None, state: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
-        """Returns h [batch, U] for the next frame and the state behind it.
+        """Returns h [batch, U] for the next frame, and the state after it.
 
         Args:
-          frames: the frames before, [batch, K]; None if the pieces begin.
-          state: what `advance` returned for them.
+          frames: the last frames, [batch, K]; None if the pieces begin.
+          state: the state that `advance` returned for the last frames.
         """
         w = self._weights
         x = np.zeros((len(state[0]), self.keys + 1), np.float32)
@@ -72,25 +72,25 @@ class Nade:
         return np.concatenate(outputs, axis=1), outputs
 
     def start(self, h: np.ndarray, numbers: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Returns what does not depend on the keys below: of `hidden` before its sigmoid [..., H], of the logits.
+        """Returns what does not depend on the keys below: pre-activations of `hidden` [..., H], and logits [..., K].
 
         Args:
           h: [..., U].
-          numbers: of the rows, see `row_matmul.times`.
+          numbers: of the rows, see `row_matmul.matmul`.
         """
         w = self._weights
-        of_hidden = times(h, w['nade/hidden_kernel'], numbers) + w['nade/hidden_bias']
-        return of_hidden, times(h, w['nade/key_kernel'], numbers) + w['nade/key_bias']
+        of_hidden = matmul(h, w['nade/hidden_kernel'], numbers) + w['nade/hidden_bias']
+        return of_hidden, matmul(h, w['nade/key_kernel'], numbers) + w['nade/key_bias']
 
     def below(self, notes: np.ndarray) -> np.ndarray:
-        """What sounding keys add to `hidden` before its sigmoid, [..., H]; -1 is no key."""
+        """What sounding keys add to the pre-activations of `hidden`, [..., H]; -1 is no key."""
         return self._weights['nade/below'][notes] * (notes >= 0)[..., None]
 
-    def of_hidden(self, sums: np.ndarray, numbers: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Returns what hidden vectors, [..., H] before their sigmoid, give to the logits and to the keys' network."""
-        hidden = gru.sigmoid(sums)
+    def of_hidden(self, preactivations: np.ndarray, numbers: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Returns what hidden vectors add to the logits and to the keys' network, from pre-activations [..., H]."""
+        hidden = gru.sigmoid(preactivations)
         w = self._weights
-        return times(hidden, w['nade/above'], numbers), times(hidden, w['nade/given_kernel'], numbers)
+        return matmul(hidden, w['nade/above'], numbers), matmul(hidden, w['nade/given_kernel'], numbers)
 
     def shared(self, observed: Observed, extent: Extent, given: np.ndarray) -> np.ndarray:
         """Returns the keys' network's logits [B, T, K]."""
@@ -103,7 +103,7 @@ class Nade:
         return int(self._lags.max())
 
     def logits(self, frames: np.ndarray) -> np.ndarray:
-        """Returns [T, K]: of each key of each frame of a piece, bool [T, K], given all before and below."""
+        """Returns the logits [T, K] of a piece, bool [T, K]: of each key given the frames before and keys below."""
         states, state = [], self.initial_state(1)
         for t in range(len(frames)):
             h, state = self.advance(frames[t - 1, None] if t else None, state)
@@ -111,10 +111,10 @@ class Nade:
         start, logits = self.start(np.stack(states))
         observed = key_network.observe(frames[None])
         steps = self.below(observed.notes[0].astype(np.int64)).cumsum(axis=1)  # [T, S, H]
-        sums = start[:, None] + np.pad(steps, [(0, 0), (1, 0), (0, 0)])
-        nade, given = self.of_hidden(sums)
-        places = frames.cumsum(axis=1) - frames  # sounding keys below each
-        logits += np.take_along_axis(nade, places[:, None], axis=1)[:, 0]
+        preactivations = start[:, None] + np.pad(steps, [(0, 0), (1, 0), (0, 0)])
+        nade, given = self.of_hidden(preactivations)
+        indices = frames.cumsum(axis=1) - frames  # sounding keys below each
+        logits += np.take_along_axis(nade, indices[:, None], axis=1)[:, 0]
         extent = Extent(np.zeros(1, np.int32), np.full(1, len(frames), np.int32))
         return logits + self.shared(observed, extent, given[None])[0]
 

@@ -29,12 +29,12 @@ class Step:
         self._lags = list(lags)
         self._keys = keys = weights['keys/key'].shape[0]
         units = [array.shape[0] for name, array in weights.items() if name.endswith('/recurrent_kernel')]
-        # What is carried from frame to frame, by name, without the batch dimension.
+        # The state, by name, without the batch dimension.
         self.state_shapes: dict[str, tuple[int, ...]] = {f'gru_{i}': (size,) for i, size in enumerate(units)}
         self.state_shapes |= {'frames': (max(lags), keys), 'lasted': (keys,), 'profile': (len(DECAYS), _CLASSES)}
         apart = np.arange(keys) - np.arange(keys)[:, None]  # [j, k]: k - j
         span = weights['keys/lagged'].shape[1] // 2
-        # Rows of the tables for each pair of keys; the row behind the last is zeros.
+        # Indices into the tables for each pair of keys; a row of zeros is added behind the last.
         self._around = np.where(abs(apart) <= span, apart + span, 2 * span + 1)
         self._above = np.where(apart > 0, apart - 1, keys)
         classes = np.arange(_CLASSES)
@@ -42,7 +42,7 @@ class Step:
         self._class_of_key = np.eye(_CLASSES, dtype=np.float32)[np.arange(keys) % _CLASSES]  # [K, 12]
 
     def initial_state(self, batch_size: tf.Tensor) -> State:
-        """That of pieces that begin."""
+        """The state at the beginning of pieces."""
         state = {name: tf.zeros([batch_size, *shape]) for name, shape in self.state_shapes.items()}
         begin = tf.one_hot(tf.fill([batch_size], self._keys), self._keys + 1)
         return state | self._advance(begin, state)
@@ -60,7 +60,7 @@ class Step:
         }
 
     def logits(self, frame: tf.Tensor, state: State) -> tf.Tensor:
-        """Returns [batch, K]: of each key, given all frames before and the keys of `frame` [batch, K] below it."""
+        """Returns the logits [batch, K]: of each key, given the frames before and the keys of `frame` below it."""
         w = self.variables
         h = tf.concat([state[f'gru_{i}'] for i in range(self._num_layers)], axis=1)
         below = tf.cumsum(frame[..., None] * w['nade/below'], axis=1, exclusive=True)  # [batch, K, H]
@@ -74,7 +74,7 @@ class Step:
         return sum(name.startswith('gru_') for name in self.state_shapes)
 
     def _advance(self, x: tf.Tensor, state: State) -> State:
-        """The states of the GRU layers after x [batch, K + 1], of which the last says that the piece begins."""
+        """The states of the GRU layers after x [batch, K + 1]; the last input is 1 where a piece begins."""
         after: State = {}
         for i in range(self._num_layers):
             kernel, recurrent, bias = (
@@ -93,8 +93,8 @@ class Step:
         below = tf.cast(tf.cumsum(frame, axis=1, exclusive=True), tf.int32)
         before = tf.cast(tf.cumsum(last, axis=1), tf.int32)
         ranks = tf.stack([tf.minimum(below, RANKS - 1), tf.minimum(before, RANKS - 1)], axis=-1)
-        places = tf.searchsorted(tf.constant(DURATIONS, tf.float32), tf.reshape(state['lasted'], [-1]))
-        runs = tf.reshape(places, tf.shape(frame)) + tf.cast(last, tf.int32) * (len(DURATIONS) + 1)
+        indices = tf.searchsorted(tf.constant(DURATIONS, tf.float32), tf.reshape(state['lasted'], [-1]))
+        runs = tf.reshape(indices, tf.shape(frame)) + tf.cast(last, tf.int32) * (len(DURATIONS) + 1)
         z = w['keys/key'] + given + tf.gather_nd(w['keys/rank'], ranks) + tf.gather(w['keys/run'], runs)
         shares = tf.where(state['profile'] > LEAST_SHARE, state['profile'], 0.0)
         tonal = tf.gather(w['keys/tonal'], self._intervals, axis=1)  # [decays, q, c, C]

@@ -1,7 +1,7 @@
 """gru_nade in TensorFlow: what trains it. The equations and the weights' names are those of `nade.py`.
 
-There are n + 1 hidden vectors in a frame of which n keys sound, and each key takes the one of its place. Those of all
-frames of a batch are computed at once.
+A frame of n sounding keys has n + 1 hidden vectors; a key takes one by the number of sounding keys below it. The
+vectors of all frames of a batch are computed at once.
 """
 
 import itertools
@@ -14,22 +14,22 @@ import tensorflow as tf
 
 from solferino.hparams.gru_nade import GruNadeHparams
 from solferino.models.core.cpu.layer_recurrence import GruParameters
-from solferino.models.core.layers.moving_averages import RunningMeans
+from solferino.models.core.layers.moving_averages import MovingAverages
 from solferino.models.core.layers.recurrent_layers import Gru
 from solferino.models.core.layers.trainable import Metrics, Supervised, seeds
 from solferino.models.piano_rnn.nade import key_network
 from solferino.models.piano_rnn.nade.key_network import Extent, KeyParameters, Observed
 
-_USUAL = -3.0  # a key's logit to begin with: four of 88 sound
+_USUAL = -3.0  # a key's initial logit: four of 88 sound
 _OBSERVED = Observed(tf.int16, tf.int32, tf.uint8, tf.float32)
 
 
 class NadeModel(Supervised):
     """Trains on batches of `frames` [B, T, K] uint8, `length` [B] int32, `first` [B] int32, `begins` [B] uint8.
 
-    Frames before `first` are only seen; `begins` is 1 where frame 0 is the first of a piece.
+    Frames before `first` are context only; `begins` is 1 where frame 0 is the first of a piece.
 
-    What is evaluated and saved is the running mean of the weights.
+    What is evaluated and saved is the moving average of the weights.
 
     Args:
       hparams: sizes, dropout, clipping, learning rate.
@@ -58,7 +58,7 @@ class NadeModel(Supervised):
             self._trained |= {f'gru_{i}/{name}': v for name, v in gru.named.items()}
             self._grus.append(gru)
         self._add_weights(sum(hparams.rnn_layer_sizes))
-        self._averages = RunningMeans(self, self._trained, hparams.averaging)
+        self._averages = MovingAverages(self, self._trained, hparams.averaging)
         decay = hparams.weight_decay or None
         self.optimizer = keras.optimizers.Adam(hparams.learning_rate, beta_2=0.99, weight_decay=decay)
         if decay:
@@ -71,7 +71,7 @@ class NadeModel(Supervised):
         rng = np.random.default_rng([self._seed, 0])
         keys, hidden, channels = self._keys, self._hparams.nade_size, self._hparams.key_size
         parts = key_network.shapes(keys, channels, len(self._lags), self._hparams.span)
-        scales = {  # standard deviations; zeros where there is none
+        scales = {  # standard deviations; 0 for zeros
             'nade/hidden_kernel': ((size, hidden), size**-0.5),
             'nade/hidden_bias': ((hidden,), 0.0),
             'nade/below': ((keys, hidden), 0.2),
@@ -93,9 +93,11 @@ class NadeModel(Supervised):
             )
 
     def logits(self, batch: Mapping[str, tf.Tensor], training: bool) -> tf.Tensor:
-        """Returns [B, T, K]: of each key, given all frames before and the keys below it."""
+        """Returns the logits [B, T, K] of each key, given all frames before and the keys below it."""
         frames, first = batch['frames'], batch['first']
-        w = {name: tf.convert_to_tensor(v) for name, v in (self._trained if training else self._averages.means).items()}
+        w = {
+            name: tf.convert_to_tensor(v) for name, v in (self._trained if training else self._averages.weights).items()
+        }
         h = self._past(frames, batch['begins'], w, training)
         observed = Observed(*tf.numpy_function(key_network.observe, [frames], list(_OBSERVED), stateful=False))
         notes = tf.ensure_shape(observed.notes, [None, None, None])
@@ -106,8 +108,8 @@ class NadeModel(Supervised):
         hidden = tf.sigmoid(start[:, :, None] + tf.pad(steps, [[0, 0], [0, 0], [1, 0], [0, 0]]))  # [B, T, S + 1, H]
         active = tf.cast(frames, tf.int32)
         below = tf.cumsum(active, axis=2, exclusive=True)  # [B, T, K]
-        of_place = tf.transpose(tf.one_hot(below, tf.shape(hidden)[2]), [0, 1, 3, 2])  # [B, T, S + 1, K]
-        nade = tf.reduce_sum(tf.tensordot(hidden, w['nade/above'], 1) * of_place, axis=2)
+        of_index = tf.transpose(tf.one_hot(below, tf.shape(hidden)[2]), [0, 1, 3, 2])  # [B, T, S + 1, K]
+        nade = tf.reduce_sum(tf.tensordot(hidden, w['nade/above'], 1) * of_index, axis=2)
         given = tf.tensordot(hidden, w['nade/given_kernel'], 1)
         p = KeyParameters(*(w[f'keys/{name}'] for name in KeyParameters._fields))
         keeps = self._keeps(frames, training)
@@ -115,11 +117,11 @@ class NadeModel(Supervised):
         return nade + tf.tensordot(h, w['nade/key_kernel'], 1) + w['nade/key_bias'] + shared
 
     def _past(self, frames: tf.Tensor, begins: tf.Tensor, w: Mapping[str, tf.Tensor], training: bool) -> tf.Tensor:
-        """What the GRUs make of the frames before each, [B, T, sum of the layers' units]."""
+        """The GRUs' outputs for the frames before each frame, [B, T, sum of the layers' units]."""
         before = tf.transpose(tf.cast(frames[:, :-1], tf.float32), [1, 0, 2])
         if training:
             before = self._drop(before, self._hparams.input_keep_prob, 0)
-        # Before frame 0 is the beginning of the piece, or frames that this part of it does not hold.
+        # Before frame 0 is the beginning of the piece, or a frame that is not in this example.
         beginning = tf.one_hot(tf.where(begins > 0, 0, -1), tf.shape(frames)[1], axis=0)  # [T, B]
         x = tf.concat([tf.pad(before, [[1, 0], [0, 0], [0, 0]]), beginning[:, :, None]], axis=2)
         outputs = []
@@ -131,23 +133,23 @@ class NadeModel(Supervised):
         return tf.transpose(tf.concat(outputs, axis=2), [1, 0, 2])
 
     def _keeps(self, frames: tf.Tensor, training: bool) -> tf.Tensor:
-        """Dropout of the channels of the keys' network, [2, B, T, C]: all keys of a frame lose the same ones."""
+        """Dropout masks for the channels of the keys' network, [2, B, T, C]: the same for all keys of a frame."""
         keeps = tf.ones([2, *tf.unstack(tf.shape(frames)[:2]), self._hparams.key_size])
         return self._drop(keeps, self._hparams.key_keep_prob, 1 + len(self._grus)) if training else keeps
 
     def train_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
-        """See Supervised; brings the running means up to date."""
+        """See Supervised; updates the moving averages."""
         self._averages.begin(self.optimizer.iterations)
         metrics = super().train_step(batch)
         self._averages.update(self.optimizer.iterations)
         return metrics
 
     def named_weights(self) -> dict[str, Any]:
-        """The running means under the names of `nade.py`."""
-        return self._averages.means
+        """The moving averages under the names of `nade.py`."""
+        return self._averages.weights
 
     def named_optimizer_state(self) -> dict[str, Any]:
-        """See Trainable; the weights that the optimizer moves are known to training alone."""
+        """See Trainable; the raw weights are a part of the training state."""
         return {**super().named_optimizer_state(), **self._trained}
 
     def measure(self, batch: Mapping[str, tf.Tensor], training: bool) -> Metrics:
@@ -155,12 +157,12 @@ class NadeModel(Supervised):
         frames, first, length = batch['frames'], batch['first'], batch['length']
         logits = self.logits(batch, training)
         losses = tf.nn.sigmoid_cross_entropy_with_logits(tf.cast(frames, tf.float32), logits)
-        place = tf.range(tf.shape(frames)[1])
-        steps = tf.cast((place >= first[:, None]) & (place < length[:, None]), tf.float32)
+        index = tf.range(tf.shape(frames)[1])
+        steps = tf.cast((index >= first[:, None]) & (index < length[:, None]), tf.float32)
         return {'loss': (tf.reduce_sum(tf.reduce_sum(losses, axis=2) * steps), tf.reduce_sum(steps))}
 
-    def _drop(self, x: tf.Tensor, keep: float, place: int) -> tf.Tensor:
-        return self.drop_out(x, keep, place, 2 + len(self._grus))
+    def _drop(self, x: tf.Tensor, keep: float, index: int) -> tf.Tensor:
+        return self.dropout(x, keep, index, 2 + len(self._grus))
 
 
 def _shared(

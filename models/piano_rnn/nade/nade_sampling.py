@@ -1,4 +1,4 @@
-"""Sampling from gru_nade: many outputs at a time, a frame at a time, within it a sounding key at a time."""
+"""Sampling from gru_nade: many outputs at a time, frame by frame, and sounding key by sounding key."""
 
 from collections.abc import Sequence
 
@@ -20,9 +20,8 @@ def sample(
 ) -> np.ndarray:
     """Continues primers, bool [steps, K], to `length` frames; returns bool [primers, length, K].
 
-    A frame is drawn as the lowest key that sounds, then the next one above it, and so on, up to the choice that no
-    other sounds. `temperature` and `top_k` are for these choices. Output k draws its random numbers from the seed and k
-    alone.
+    A frame is drawn as the lowest key that sounds, then the next one above it, and so on, until no other key sounds.
+    `temperature` and `top_k` apply to these choices. The random numbers of output k depend on the seed and k alone.
     """
     with one_thread():
         return _Sampler(nade, primers, length, seed).run(temperature, top_k)
@@ -40,7 +39,7 @@ class _Sampler:
             self.frames[k, : len(primer)] = primer
         self._rngs = [np.random.default_rng([seed, k]) for k in range(batch)]
         self._past = key_network.pasts(batch, keys)
-        # The frames that are still seen, the last one of them under way.
+        # The frames that keys see; the last one is being drawn.
         self._seen = key_network.unobserved(batch, steps, keys, keys)
 
     def run(self, temperature: float, top_k: int) -> np.ndarray:
@@ -51,7 +50,7 @@ class _Sampler:
             h, state = self._nade.advance(self.frames[:, t - 1] if t else None, state)
             for part in (self._seen.notes, self._seen.counts):
                 part[:, :-1] = part[:, 1:]
-            # What the keys see of the past does not depend on the frame that is still empty here.
+            # The past that keys see does not depend on frame t, which is still empty here.
             past = [key_network.Past(*(part.copy() for part in past)) for past in self._past]
             key_network.observe_next(self.frames[:, t], past, self._seen)
             rows = np.flatnonzero(t >= self._starts)
@@ -63,28 +62,30 @@ class _Sampler:
     def _draw(self, t: int, rows: np.ndarray, h: np.ndarray, temperature: float, top_k: int) -> None:
         """Draws frame t of the outputs `rows`."""
         nade = self._nade
-        sums, base = nade.start(h, rows)
-        # At most one choice for each key, and that there is no other.
+        preactivations, base = nade.start(h, rows)
+        # At most one choice for each key, and one that there is no other.
         uniform = np.stack([self._rngs[k].random(nade.keys + 1) for k in rows])
         position = np.zeros(len(rows), np.int64)  # keys below are decided
         number = 0
         while True:
-            logits = base + self._given_below(rows, sums, number)
+            logits = base + self._given_below(rows, preactivations, number)
             choice = _next_key(logits, position, uniform[:, number], temperature, top_k)
             going = choice < nade.keys
             if not going.any():
                 return
-            rows, sums, base, uniform, choice = (x[going] for x in (rows, sums, base, uniform, choice))
+            rows, preactivations, base, uniform, choice = (
+                x[going] for x in (rows, preactivations, base, uniform, choice)
+            )
             self.frames[rows, t, choice] = True
             self._seen.notes[rows, -1, number] = choice
             self._seen.counts[rows, -1] = number + 1
-            sums = sums + nade.below(choice)
+            preactivations = preactivations + nade.below(choice)
             position = choice + 1
             number += 1
 
-    def _given_below(self, rows: np.ndarray, sums: np.ndarray, number: int) -> np.ndarray:
-        """What depends on the `number` keys decided so far, [rows, K]: right for the keys above them."""
-        from_hidden, given = self._nade.of_hidden(sums, rows)
+    def _given_below(self, rows: np.ndarray, preactivations: np.ndarray, number: int) -> np.ndarray:
+        """The part of the logits that depends on the `number` keys drawn so far, [rows, K]; valid for higher keys."""
+        from_hidden, given = self._nade.of_hidden(preactivations, rows)
         steps = self._seen.counts.shape[1]
         room = np.zeros((len(rows), steps, number + 1, self._nade.channels), np.float32)
         room[:, -1, number] = given

@@ -1,14 +1,14 @@
 """The log partition function by annealed importance sampling (Neal 2001, "Annealed importance sampling"; Salakhutdinov
 and Murray 2008, "On the quantitative analysis of deep belief networks").
 
-Chains start at a base-rate machine, whose units are independent and whose partition function is known, and are led
-through machines that lie between it and the one in question, p_k(v) with the inverse temperature beta_k from 0 to 1:
+Chains start at a base-rate machine, whose units are independent and whose partition function is known. They go through
+machines between this one and the one in question, p_k(v) with the inverse temperature beta_k from 0 to 1:
 
     log p*_k(v) = (1 - beta_k) a.v + beta_k b.v + sum_j softplus((1 - beta_k) d_j + beta_k (c_j + (v.W)_j))
 
 with the base-rate machine's biases a and d. The mean of the chains' weights, prod_k p*_k(v_k) / p*_{k-1}(v_k), is an
-unbiased estimate of the quotient of the two partition functions. Its logarithm is too low on average (Jensen), which
-flatters the model: little where there are many temperatures or chains, and `LogPartition.bias` says by about how much.
+unbiased estimate of the ratio of the two partition functions. Its logarithm is too low on average (Jensen), so that
+the model looks better than it is: less with more temperatures or chains; `LogPartition.bias` estimates by how much.
 """
 
 import dataclasses
@@ -22,10 +22,10 @@ from solferino.models.core.events.event_sampling import one_thread
 from solferino.models.rbm.chains import chain_kernels
 from solferino.models.rbm.equations import MOST_ENUMERATED, exact_log_partition, softplus
 
-# Chains that are seeded and go together; and bytes of a slice's arrays, which a core's cache should hold.
+# Chains that share a seed; and bytes of a slice's arrays, which should fit a core's cache.
 _TOGETHER = 32
 _CACHE = 1 << 19
-# Units of all states together that are enumerated rather than estimated; connections that a chain visits.
+# Units of all states together up to which log Z is exact; connections that a chain visits, otherwise.
 _ENUMERATION, _CHAIN = 1 << 27, 10**9
 _DEVIATIONS = 3  # of the confidence interval, as Salakhutdinov and Murray give it
 
@@ -36,9 +36,9 @@ class LogPartition:
 
     Attributes:
       value: float64 [rows]; log of the mean of the chains' weights.
-      error: float64 [rows]; standard error of that mean, relative to it, which is that of `value`; 0 where it is exact.
+      error: float64 [rows]; relative standard error of that mean, which is the error of `value`; 0 where it is exact.
       bias: float64 [rows]; by how much `value` is too low on average, by the jackknife (Quenouille 1956, "Notes on bias
-        in estimation"): what the value loses on average without one of the chains, times the other chains.
+        in estimation"): the mean decrease of the value without one of the chains, times the number of the others.
     """
 
     value: np.ndarray
@@ -78,7 +78,7 @@ def log_partition(
         if None.
       base_hidden_bias: of the base-rate machine, [rows, H] or [H]; zeros if None.
       steps: temperatures between the two machines; 100 or more.
-      chains: more than one, so that an error can be had.
+      chains: at least two, for the standard error.
       seed: of the chains. A machine's estimate does not depend on `threads`, which is all cores if None.
     """
     weights = np.ascontiguousarray(weights, np.float32)
@@ -106,13 +106,13 @@ def log_partition(
 
 
 def of_chains(log_weights: np.ndarray, known: np.ndarray) -> LogPartition:
-    """What the log weights [rows, chains] of at least two chains say; `known` [rows] is the base machine's log Z."""
+    """log Z from the log weights [rows, chains] of at least two chains; `known` [rows] is the base machine's log Z."""
     chains = log_weights.shape[1]
     top = log_weights.max(axis=1, keepdims=True)
     scaled = np.exp(log_weights - top)
     mean = scaled.mean(axis=1)
     others = (scaled.sum(axis=1, keepdims=True) - scaled) / (chains - 1)
-    # Without the heaviest chain less may be left than a float holds.
+    # Without the heaviest chain the rest may underflow.
     lost = np.log(mean) - np.log(np.maximum(others, np.finfo(np.float64).tiny)).mean(axis=1)
     error = scaled.std(axis=1, ddof=1) / np.sqrt(chains) / mean
     return LogPartition(known + top[:, 0] + np.log(mean), error, (chains - 1) * lost)
@@ -121,10 +121,10 @@ def of_chains(log_weights: np.ndarray, known: np.ndarray) -> LogPartition:
 def frame_log_partitions(
     weights: np.ndarray, visible_bias: np.ndarray, hidden_bias: np.ndarray, *, steps: int, chains: int, seed: int
 ) -> LogPartition:
-    """`log_partition` of many machines [rows]: each begins without its weights, at its own biases.
+    """`log_partition` of many machines [rows]: the base machine has the same biases and no weights.
 
-    These know the music before and leave all modes open. A mean field of the whole machine is nearer to it, but to one
-    of its modes: chains that begin there miss others, and agree with one another on too low a value.
+    The biases know the music before, and leave all modes open. A mean field of the whole machine is nearer to it, but
+    to one mode: chains that begin there miss the others, and agree on too low a value.
     """
     return log_partition(
         weights, visible_bias, hidden_bias, base_hidden_bias=hidden_bias, steps=steps, chains=chains, seed=seed
@@ -134,9 +134,9 @@ def frame_log_partitions(
 def best_log_partition(
     weights: np.ndarray, visible_bias: np.ndarray, hidden_bias: np.ndarray, base_bias: np.ndarray | None = None
 ) -> LogPartition:
-    """log Z of one machine in seconds: exactly where its states are soon enumerated, else an estimate.
+    """log Z of one machine in seconds: exact where enumerating its states is fast, else an estimate.
 
-    The smaller the machine, the more temperatures the estimate takes.
+    The smaller the machine, the more temperatures there are.
     """
     small, large = sorted(weights.shape)
     if small <= MOST_ENUMERATED and large << small <= _ENUMERATION:
@@ -168,7 +168,7 @@ class _Group:
 
 
 def _anneal(machine: _Machine, groups: list[_Group], betas: np.ndarray, seed: int) -> np.ndarray:
-    """Returns the log weights float64 of the chains of some groups, one after the other."""
+    """Returns the log weights of the chains of some groups, float64 [chains]."""
     visible_units, hidden_units = machine.weights.shape
     which = np.repeat([g.row for g in groups], [g.chains for g in groups]).astype(np.int32)
     words = [
@@ -181,15 +181,15 @@ def _anneal(machine: _Machine, groups: list[_Group], betas: np.ndarray, seed: in
     visible_words, hidden_words = (
         np.ascontiguousarray(part) for part in (joined[:, :visible_units], joined[:, visible_units:])
     )
-    visible, visible_sums = np.zeros((2, len(which), visible_units), np.float32)
-    hidden, hidden_sums = np.zeros((2, len(which), hidden_units), np.float32)
+    visible, visible_preactivations = np.zeros((2, len(which), visible_units), np.float32)
+    hidden, hidden_preactivations = np.zeros((2, len(which), hidden_units), np.float32)
     gains, log_weights = np.zeros((2, len(which)))
     args, hidden_args = (machine.bias, machine.base, which), (machine.hidden, machine.base_hidden, which)
-    chain_kernels.anneal_visible(visible_sums, *args, betas[0], visible_words, visible, gains)
+    chain_kernels.anneal_visible(visible_preactivations, *args, betas[0], visible_words, visible, gains)
     for before, now in itertools.pairwise(betas):
-        np.matmul(visible, machine.weights, out=hidden_sums)
+        np.matmul(visible, machine.weights, out=hidden_preactivations)
         log_weights += np.float64(now - before) * gains
-        chain_kernels.anneal_hidden(hidden_sums, *hidden_args, before, now, hidden_words, hidden, log_weights)
-        np.matmul(hidden, machine.transposed, out=visible_sums)
-        chain_kernels.anneal_visible(visible_sums, *args, now, visible_words, visible, gains)
+        chain_kernels.anneal_hidden(hidden_preactivations, *hidden_args, before, now, hidden_words, hidden, log_weights)
+        np.matmul(hidden, machine.transposed, out=visible_preactivations)
+        chain_kernels.anneal_visible(visible_preactivations, *args, now, visible_words, visible, gains)
     return log_weights

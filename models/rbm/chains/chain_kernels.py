@@ -1,10 +1,10 @@
-"""What sampling does between two matrix products, each fused into one pass while the rows are in the cache.
+"""Fused kernels of Gibbs sampling: what is done between two matmuls, while the rows are in the cache.
 
-Each unit of each row draws from a generator of its own, xorshift32* (Marsaglia 2003, "Xorshift RNGs"; Vigna 2016),
-whose state is a word of `streams`, never zero: eight of them advance in one instruction, and what a row draws does not
-depend on the rows beside it. States of units are 0 or 1 in float32, as they go into products.
+Each unit of each row has its own random generator, xorshift32* (Marsaglia 2003, "Xorshift RNGs"; Vigna 2016). Its state
+is a word of `streams`, never zero. Eight generators advance in one instruction, and a row's random numbers do not
+depend on the rows beside it. States of units are 0 or 1 in float32, as matmuls take them.
 
-R rows, n units of a layer. `which` int32 [R] says whose biases, a row of [rows of biases, n], a row has.
+R rows, n units of a layer. `which` int32 [R] is the index of each row's biases in [rows of biases, n].
 """
 
 from typing import Any
@@ -13,12 +13,12 @@ import numba
 import numpy as np
 
 # The compiler flags and the vectorized sigmoid are those of the recurrences.
-from solferino.models.core.cpu.layer_kernels import compile_pass, sigmoid
+from solferino.models.core.cpu.layer_kernels import compile_kernel, sigmoid
 
 _F = np.float32
 _U = np.uint32
 _TO_UNIT = _F(2.0**-24)
-_BLOCK = 64  # hidden units whose factors are multiplied before a logarithm is taken: their product stays in range
+_BLOCK = 64  # factors that are multiplied before a logarithm is taken: so many stay in range
 
 
 @numba.njit(inline='always')
@@ -34,12 +34,12 @@ def _uniform(x: Any) -> Any:
     return _F(np.int32(_U(x * _U(0x9E3779BB)) >> _U(8))) * _TO_UNIT
 
 
-@compile_pass
-def draw(sums: Any, bias: Any, which: Any, scale: Any, streams: Any, states: Any) -> None:
-    """Draws each unit: on with probability sigmoid(scale * (sum + bias)).
+@compile_kernel
+def draw(preactivations: Any, bias: Any, which: Any, scale: Any, streams: Any, states: Any) -> None:
+    """Draws each unit: on with probability sigmoid(scale * (preactivation + bias)).
 
     Args:
-      sums: [R, n]; what the other layer adds.
+      preactivations: [R, n]; without the bias: the matmul with the other layer.
       bias: [rows of biases, n].
       which: [R].
       scale: inverse temperature, float32.
@@ -47,25 +47,33 @@ def draw(sums: Any, bias: Any, which: Any, scale: Any, streams: Any, states: Any
       states: [R, n]; filled.
     """
     for r in range(len(states)):
-        total, b, words, state = sums[r], bias[which[r]], streams[r], states[r]
+        total, b, words, state = preactivations[r], bias[which[r]], streams[r], states[r]
         for j in range(len(state)):
             word = _advance(words[j])
             words[j] = word
             state[j] = _F(1) if _uniform(word) < sigmoid(scale * (total[j] + b[j])) else _F(0)
 
 
-@compile_pass
+@compile_kernel
 def anneal_hidden(
-    sums: Any, bias: Any, base: Any, which: Any, before: Any, now: Any, streams: Any, states: Any, log_weights: Any
+    preactivations: Any,
+    bias: Any,
+    base: Any,
+    which: Any,
+    before: Any,
+    now: Any,
+    streams: Any,
+    states: Any,
+    log_weights: Any,
 ) -> None:
-    """A chain's weight when the inverse temperature rises from `before` to `now`, and its hidden units at `now`.
+    """Updates a chain's weight, as the inverse temperature rises from `before` to `now`; draws hidden units at `now`.
 
-    The weight's factor is prod_j (1 + exp(y_j(now))) / (1 + exp(y_j(before))), with y(beta) = base + beta x and x =
-    sums + bias - base. With p = sigmoid(y(before)) that is prod_j (1 + p_j (exp((now - before) x_j) - 1)), which for a
-    small rise takes neither an exponential nor a logarithm for each unit.
+    The factor of the weight is prod_j (1 + exp(y_j(now))) / (1 + exp(y_j(before))), with y(beta) = base + beta x and
+    x = preactivation + bias - base. With p = sigmoid(y(before)) that is prod_j (1 + p_j (exp((now - before) x_j) - 1)).
+    For a small rise this needs neither an exponential nor a logarithm per unit.
 
     Args:
-      sums: [R, H]; v.W.
+      preactivations: [R, H]; v.W.
       bias, base: [rows of biases, H]; of the machine and of the base-rate machine that annealing began with.
       which, streams, states: see `draw`.
       before, now: float32.
@@ -75,7 +83,7 @@ def anneal_hidden(
     units = states.shape[1]
     excess = np.empty(units, np.float32)  # factor - 1
     for r in range(len(states)):
-        total, b, a, words, state = sums[r], bias[which[r]], base[which[r]], streams[r], states[r]
+        total, b, a, words, state = preactivations[r], bias[which[r]], base[which[r]], streams[r], states[r]
         for j in range(units):
             x = total[j] + b[j] - a[j]
             # exp(y) - 1 by five terms for an eighth of y, squared three times.
@@ -97,14 +105,14 @@ def anneal_hidden(
         log_weights[r] += logarithm
 
 
-@compile_pass
+@compile_kernel
 def anneal_visible(
-    sums: Any, bias: Any, base: Any, which: Any, now: Any, streams: Any, states: Any, gains: Any
+    preactivations: Any, bias: Any, base: Any, which: Any, now: Any, streams: Any, states: Any, gains: Any
 ) -> None:
-    """Draws visible units at inverse temperature `now`, and says what the biases alone will add to the chain's weight.
+    """Draws visible units at inverse temperature `now`, and computes the biases' part of the chain's next weight.
 
     Args:
-      sums: [R, V]; h.W'.
+      preactivations: [R, V]; h.W'.
       bias, base: [rows of biases, V]; of the machine and of the base-rate machine that annealing began with.
       which, streams, states: see `draw`.
       now: float32.
@@ -112,7 +120,7 @@ def anneal_visible(
     """
     rest = _F(1) - now
     for r in range(len(states)):
-        total, b, a, words, state = sums[r], bias[which[r]], base[which[r]], streams[r], states[r]
+        total, b, a, words, state = preactivations[r], bias[which[r]], base[which[r]], streams[r], states[r]
         for j in range(len(state)):
             word = _advance(words[j])
             words[j] = word

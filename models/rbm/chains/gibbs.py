@@ -1,4 +1,4 @@
-"""Gibbs sampling: chains that alternate between the two layers, all of them in one batch, compiled, on all cores."""
+"""Gibbs sampling: chains that alternate between the two layers, in one batch, by compiled kernels, on all cores."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -7,14 +7,14 @@ from concurrent import futures
 import numpy as np
 
 from solferino.models.core.cpu.cores import num_cores
-from solferino.models.core.cpu.row_matmul import arrange, times_blocks
+from solferino.models.core.cpu.row_matmul import arrange, matmul_blocks
 from solferino.models.core.cpu.thread_pool import in_slices
 from solferino.models.core.events.event_sampling import one_thread
 from solferino.models.core.family import Weights
 from solferino.models.rbm.chains import chain_kernels
 
-_ROWS = 128  # that a thread leads at once in training: few enough for its caches, enough for products at full speed
-_ONE, _HIGHEST = np.float32(1), 1e30  # inverse temperature, beyond which products leave float32
+_ROWS = 128  # chains in a block of a thread in training: few enough for its caches, enough for fast matmuls
+_ONE, _HIGHEST = np.float32(1), 1e30  # inverse temperature; beyond the highest, scaled values leave float32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Machine:
         return cls(*(np.ascontiguousarray(weights[name], np.float32) for name in names))
 
     def of_chains(self, rows: np.ndarray | slice) -> 'Machine':
-        """The machine that all chains have, or those of the chains `rows`."""
+        """The machine that all chains share, or those of the chains `rows`."""
         if self.visible_bias.ndim == 1:
             return self
         return Machine(self.weights, self.visible_bias[rows], self.hidden_bias[rows])
@@ -58,10 +58,10 @@ def sample(
       machine: what to sample from.
       start: bool [chains, V].
       steps: each draws the hidden and then the visible units; at least one.
-      held: bool [chains, V] or [V]: units that keep their state of `start` throughout.
+      held: bool [chains, V] or [V]; units that keep their state of `start`.
       temperature: divides energies.
-      mean_field: in the last step a visible unit is not drawn; it is on where its probability is above one half.
-      seed: of the random numbers; a chain's are a function of it and of the chain's number alone.
+      mean_field: the last step does not draw visible units; they are on where their probability is above one half.
+      seed: of the random numbers. Those of a chain depend on the seed and on the chain's number alone.
       threads: all cores if None.
     """
     rows, where = arrange(np.arange(len(start)))
@@ -88,19 +88,21 @@ def sample_from_hidden(
     seed: np.ndarray,
     steps: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """`sample` as training wants it: from hidden states, and with those that the visible ones lead to.
+    """`sample` for training: chains begin and end with hidden states.
 
     Args:
-      hidden: float32 [R, H]; where the chains begin.
+      hidden: float32 [R, H]; the states that the chains begin with.
       weights, visible_bias, hidden_bias: float32, as in `Machine`.
       seed: int64 [2]; of the random numbers.
       steps: each draws the visible and then the hidden units; at least one.
 
     Returns:
-      The last visible states [R, V] and hidden states [R, H], float32 zeros and ones, and v.W [R, H] between them.
+      The last visible states [R, V] and hidden states [R, H], float32 zeros and ones, and v.W [R, H].
     """
     machine = Machine(weights, visible_bias, hidden_bias)
-    visible, last, sums = (np.empty((len(hidden), size), np.float32) for size in (*weights.shape, weights.shape[1]))
+    visible, last, preactivations = (
+        np.empty((len(hidden), size), np.float32) for size in (*weights.shape, weights.shape[1])
+    )
     visible_words, hidden_words = _words(machine, len(hidden), seed.view(np.uint64).tolist())
 
     def run(part: slice) -> None:
@@ -111,14 +113,18 @@ def sample_from_hidden(
             for _ in range(steps):
                 chains.draw_visible()
                 chains.draw_hidden()
-            visible[rows], last[rows], sums[rows] = chains.visible, chains.hidden, chains.hidden_sums
+            visible[rows], last[rows], preactivations[rows] = (
+                chains.visible,
+                chains.hidden,
+                chains.hidden_preactivations,
+            )
 
     in_slices(len(hidden), run)
-    return visible, last, sums
+    return visible, last, preactivations
 
 
 def _words(machine: Machine, chains: int, seed: list[int]) -> tuple[np.ndarray, np.ndarray]:
-    """The states of the generators of both layers of some chains, [chains, V] and [chains, H]; see `fused`."""
+    """The generators' states of both layers, [chains, V] and [chains, H]; see `chain_kernels.py`."""
     rng = np.random.default_rng(seed)
 
     def words(units: int) -> np.ndarray:
@@ -130,7 +136,7 @@ def _words(machine: Machine, chains: int, seed: list[int]) -> tuple[np.ndarray, 
 
 
 class _Chains:
-    """Chains that a thread leads: the states of both layers, of which one is drawn given the other.
+    """The chains of one thread: the states of both layers, of which each is drawn given the other.
 
     Args:
       machine: of all chains, or one for each.
@@ -139,8 +145,7 @@ class _Chains:
 
     Attributes:
       visible, hidden: float32 [chains, V] and [chains, H]; not filled.
-      visible_sums: [chains, V]; what the hidden units added when the visible ones were drawn.
-      hidden_sums: [chains, H]; the same of the visible units.
+      visible_preactivations, hidden_preactivations: [chains, V] and [chains, H]; without the biases, of the last draws.
     """
 
     def __init__(
@@ -149,22 +154,22 @@ class _Chains:
         self._weights, self._transposed = machine.weights, np.ascontiguousarray(machine.weights.T)
         self._visible_words, self._hidden_words = visible_words, hidden_words  # advanced in place
         self.visible_bias, self._hidden_bias = np.atleast_2d(machine.visible_bias), np.atleast_2d(machine.hidden_bias)
-        # All have the same biases, or each its own.
+        # All chains share their biases, or each has its own.
         self._which = np.arange(len(visible_words), dtype=np.int32) % len(self.visible_bias)
         self._scale = scale
-        self.visible, self.visible_sums = np.empty((2, *visible_words.shape), np.float32)
-        self.hidden, self.hidden_sums = np.empty((2, *hidden_words.shape), np.float32)
+        self.visible, self.visible_preactivations = np.empty((2, *visible_words.shape), np.float32)
+        self.hidden, self.hidden_preactivations = np.empty((2, *hidden_words.shape), np.float32)
 
     def draw_hidden(self) -> None:
-        times_blocks(self.visible, self._weights, self.hidden_sums)
+        matmul_blocks(self.visible, self._weights, self.hidden_preactivations)
         chain_kernels.draw(
-            self.hidden_sums, self._hidden_bias, self._which, self._scale, self._hidden_words, self.hidden
+            self.hidden_preactivations, self._hidden_bias, self._which, self._scale, self._hidden_words, self.hidden
         )
 
     def draw_visible(self) -> None:
-        times_blocks(self.hidden, self._transposed, self.visible_sums)
+        matmul_blocks(self.hidden, self._transposed, self.visible_preactivations)
         chain_kernels.draw(
-            self.visible_sums, self.visible_bias, self._which, self._scale, self._visible_words, self.visible
+            self.visible_preactivations, self.visible_bias, self._which, self._scale, self._visible_words, self.visible
         )
 
 
@@ -177,7 +182,7 @@ def _run(chains: _Chains, start: np.ndarray, held: np.ndarray, steps: int, mean_
         if holds:
             np.copyto(chains.visible, start, where=held)
     if mean_field:
-        visible = chains.visible_sums + chains.visible_bias > 0
+        visible = chains.visible_preactivations + chains.visible_bias > 0
         np.copyto(visible, start, where=held)
         return visible
     return chains.visible > 0

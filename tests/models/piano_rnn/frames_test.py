@@ -120,10 +120,10 @@ def test_a_vocabulary_is_learned_of_the_training_side() -> None:
 def nearest_by_hand(frame: set[int], known: list[set[int]]) -> int:
     """What `Lookup` says, in its own words."""
 
-    def distance(place: int) -> tuple[bool, int, int, bool, int]:
-        added, missing = len(known[place] - frame), len(frame - known[place])
-        lost = bool(frame) and not known[place]
-        return lost, added + missing, added, min(frame, default=0) != min(known[place], default=0), place
+    def distance(index: int) -> tuple[bool, int, int, bool, int]:
+        added, missing = len(known[index] - frame), len(frame - known[index])
+        lost = bool(frame) and not known[index]
+        return lost, added + missing, added, min(frame, default=0) != min(known[index], default=0), index
 
     return min(range(len(known)), key=distance)
 
@@ -132,8 +132,8 @@ def nearest_by_hand(frame: set[int], known: list[set[int]]) -> int:
 def test_the_nearest_is_the_nearest(asked: list[set[int]], others: list[set[int]]) -> None:
     known = list(map(set, dict.fromkeys(map(frozenset, [*others, set()]))))
     vocabulary = Vocabulary(tuple(frame_tools.tokens(keys(known))))
-    places, unknown = lookup.of(vocabulary).places(keys(asked))
-    assert places.tolist() == [nearest_by_hand(frame, known) for frame in asked]
+    indices, unknown = lookup.of(vocabulary).indices(keys(asked))
+    assert indices.tolist() == [nearest_by_hand(frame, known) for frame in asked]
     assert unknown.tolist() == [frame not in known for frame in asked]
 
 

@@ -173,7 +173,7 @@ def test_training_estimates_the_pseudo_likelihood_of_all() -> None:
 
 
 def test_on_a_gpu_the_chains_are_led_by_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contrastive.recurrent_ops, 'on_processor', lambda: False)
+    monkeypatch.setattr(contrastive.recurrent_ops, 'on_cpu', lambda: False)
     model = _model(HPARAMS)
     before = _divergence(model)
     _train(model, 700)

@@ -1,4 +1,4 @@
-"""The recurrences on a processor against TensorFlow's, and their gradients against its own."""
+"""The recurrent layers on the CPU against TensorFlow's, and their gradients against its own."""
 
 import keras
 import numpy as np
@@ -198,7 +198,7 @@ def test_the_gru_of_a_gpu_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     x = _random(np.random.default_rng(0), 4, 2, NUMBERS)
     other = GruParameters(*(tf.convert_to_tensor(v) + 0.1 for v in layer.named.values()))
     ours, of_other = layer(x), layer(x, other)
-    monkeypatch.setattr(recurrent_ops, 'on_processor', lambda: False)
+    monkeypatch.setattr(recurrent_ops, 'on_cpu', lambda: False)
     np.testing.assert_allclose(layer(x), ours, atol=1e-6)
     np.testing.assert_allclose(layer(x, other), of_other, atol=1e-6)
     assert not np.allclose(ours, of_other, atol=1e-3)
@@ -213,7 +213,7 @@ def test_what_a_gpu_does_is_the_same(attn_length: int, monkeypatch: pytest.Monke
     layer.build((None, None, 5))
     x = _random(np.random.default_rng(0), 6, 3, 5)
     here = layer(x)
-    monkeypatch.setattr(recurrent_ops, 'on_processor', lambda: False)
+    monkeypatch.setattr(recurrent_ops, 'on_cpu', lambda: False)
     np.testing.assert_allclose(layer(x), here, atol=1e-6)
 
 
@@ -224,7 +224,7 @@ def test_bfloat16_on_a_gpu_rounds_and_keeps_weights_and_gradients(
 ) -> None:
     from solferino.models.core.layers.recurrent_layers import AttentionLstm, Lstm
 
-    monkeypatch.setattr(recurrent_ops, 'on_processor', lambda: False)
+    monkeypatch.setattr(recurrent_ops, 'on_cpu', lambda: False)
     rng = np.random.default_rng(0)
     dense, upstream = _random(rng, 6, 3, 5), _random(rng, 6, 3, 16)
     x = (tf.constant(rng.integers(4, size=(6, 3, 2)), tf.int32), dense) if sparse else dense
@@ -253,11 +253,11 @@ def test_bfloat16_on_a_gpu_rounds_and_keeps_weights_and_gradients(
         assert 0 < np.abs(one - other).max() < 0.05 * np.abs(one).max()  # bfloat16 has steps of 0.008 of a number
 
 
-def test_bfloat16_rounds_the_products_alone() -> None:
+def test_bfloat16_rounds_matmuls_alone() -> None:
     rng = np.random.default_rng(0)
     x, matrix = _random(rng, 2, 3, 64), _random(rng, 64, 5)
-    exact = recurrent_ops.product(x, matrix)
-    rounded = recurrent_ops.product(x, matrix, recurrent_ops.BFLOAT16)
+    exact = recurrent_ops.matmul(x, matrix)
+    rounded = recurrent_ops.matmul(x, matrix, recurrent_ops.BFLOAT16)
     np.testing.assert_allclose(exact, tf.tensordot(x, matrix, 1), rtol=1e-5, atol=1e-5)
     assert rounded.dtype == tf.float32
     assert 0 < np.abs(rounded - exact).max() < 0.1
@@ -268,7 +268,7 @@ def test_dropout_keeps_the_share_and_passes_the_gradient_of_what_it_kept(keep: f
     x = _random(np.random.default_rng(0), 50, 20, 100)
     seed = tf.constant([3, 2**40], tf.int64)
     upstream = _random(np.random.default_rng(1), 50, 20, 100)
-    result, gradient = _differentiate(lambda: recurrent_ops.drop_out(x, seed, keep), x, upstream)
+    result, gradient = _differentiate(lambda: recurrent_ops.dropout(x, seed, keep), x, upstream)
     kept = (result != 0).numpy()
     np.testing.assert_allclose(kept.mean(), keep, atol=0.006)
     np.testing.assert_allclose(result, np.where(kept, x / np.float32(keep), 0), rtol=1e-6)
@@ -280,7 +280,7 @@ def test_dropout_is_a_function_of_the_seed_alone(monkeypatch: pytest.MonkeyPatch
     masks = []
     for cores, *seed in [(1, 5, 6), (3, 5, 6), (1, 5, 7), (1, 6, 6), (1, -5, 6)]:
         monkeypatch.setattr(thread_pool, 'num_cores', lambda cores=cores: cores)
-        masks.append(layer_recurrence.drop_out(ones, np.array(seed), 0.5) > 0)
+        masks.append(layer_recurrence.dropout(ones, np.array(seed), 0.5) > 0)
     np.testing.assert_array_equal(masks[0], masks[1])
     for mask in masks[2:]:  # as often alike as two coins
         np.testing.assert_allclose((mask == masks[0]).mean(), 0.5, atol=0.02)

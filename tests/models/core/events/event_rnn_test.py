@@ -198,7 +198,7 @@ def test_output_biases_from_the_frequencies_of_labels() -> None:
     assert not plain.named_weights()['logits/bias'].numpy().any()
 
 
-def test_running_means_are_what_is_evaluated_and_saved() -> None:
+def test_moving_averages_are_what_is_evaluated_and_saved() -> None:
     import tensorflow as tf
 
     model = _model(EventRnnHparams(rnn_layer_sizes=(4,), averaging=0.5, learning_rate=0.1))

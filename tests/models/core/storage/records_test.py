@@ -27,11 +27,11 @@ def test_round_trip(tmp_path_factory, payloads):
     path = write(tmp_path_factory.mktemp('r') / 'a.tfrecord', payloads)
     assert list(records.read(path)) == payloads
     assert records.count(path) == len(payloads)
-    places = list(records.index(path))
-    assert [place.length for place in places] == [len(p) for p in payloads]
-    for i, place in enumerate(places):
-        assert list(records.read(path, place.offset)) == payloads[i:]
-        assert list(records.read(path, place.offset, place.end)) == payloads[i : i + 1]
+    spans = list(records.index(path))
+    assert [span.length for span in spans] == [len(p) for p in payloads]
+    for i, span in enumerate(spans):
+        assert list(records.read(path, span.offset)) == payloads[i:]
+        assert list(records.read(path, span.offset, span.end)) == payloads[i : i + 1]
 
 
 @given(st.binary(min_size=1, max_size=60), st.data())

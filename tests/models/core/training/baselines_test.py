@@ -35,7 +35,9 @@ def markov_tracks(rng: np.random.Generator, transitions: np.ndarray, tracks: int
 
 def test_counts_pairs_of_neighbours() -> None:
     pairs = baselines.count([np.array([0, 1, 1, 1]), np.array([2]), np.array([1, 0])], 3)
-    np.testing.assert_array_equal(np.stack([pairs.before, pairs.after, pairs.times]), [[0, 1, 1], [1, 0, 1], [1, 1, 2]])
+    np.testing.assert_array_equal(
+        np.stack([pairs.before, pairs.after, pairs.counts]), [[0, 1, 1], [1, 0, 1], [1, 1, 2]]
+    )
 
 
 def test_smoothing_by_hand() -> None:

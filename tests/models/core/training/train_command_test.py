@@ -14,7 +14,7 @@ from solferino.models.core.storage import checkpoints
 from solferino.models.core.training import jobs
 
 _PATIENCE_S = 180  # for a command on a busy machine
-SCRIPT = str(Path(__file__).parent / 'toy_train.py')
+SCRIPT = str(Path(__file__).parents[1] / 'toy_train.py')
 
 
 @pytest.fixture

@@ -54,9 +54,9 @@ def model() -> Model:
     return Model(FAMILY, CONFIG, weights_of(network()), 'here', CONFIG.name, CONFIG.description)
 
 
-def frames(*places: int) -> np.ndarray:
+def frames(*indices: int) -> np.ndarray:
     """The frames of some tokens."""
-    return lookup.of(CONFIG.learned).frames[list(places)]
+    return lookup.of(CONFIG.learned).frames[list(indices)]
 
 
 def random_frames(steps: int, seed: int = 0) -> np.ndarray:
@@ -111,7 +111,7 @@ def test_attention_is_a_mean_over_the_window() -> None:
 
 
 @pytest.mark.parametrize('size', [0.3, 3.0])
-def test_attention_on_processors_is_that_of_tensorflow(size: float) -> None:
+def test_attention_on_cpus_is_that_of_tensorflow(size: float) -> None:
     """Forwards and backwards; with large weights, too, whose exponentials are large."""
     rng = np.random.default_rng(0)
     states = rng.normal(size=(WINDOW, 5, 6)).astype(np.float32)
@@ -174,12 +174,12 @@ def test_generation_follows_the_likeliest(model: Model) -> None:
     (output,) = model.family.generate(model.weights, CONFIG, [start], options(num_steps=40, top_k=1))
     known = lookup.of(CONFIG.learned)
     forward = Forward(model.weights, known.frames)
-    places = known.places(start)[0].tolist()
-    while len(places) < 40:
-        window = np.array([([known.empty] * WINDOW + places)[-WINDOW:]])
-        places.append(int(forward.logits(window).argmax()))
+    indices = known.indices(start)[0].tolist()
+    while len(indices) < 40:
+        window = np.array([([known.empty] * WINDOW + indices)[-WINDOW:]])
+        indices.append(int(forward.logits(window).argmax()))
     found = heard(output)
-    expected = [(known.frames[place].nonzero()[0] + 21).tolist() for place in places]
+    expected = [(known.frames[index].nonzero()[0] + 21).tolist() for index in indices]
     assert found == expected[: len(found)]
     assert not any(expected[len(found) :])
 

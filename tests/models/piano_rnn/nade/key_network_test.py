@@ -23,14 +23,14 @@ def _parameters(rng: np.random.Generator) -> KeyParameters:
 
 
 def _durations(frames: np.ndarray) -> np.ndarray:
-    """The places in the table `run` of the keys of one piece, by counting back."""
-    places = np.zeros(frames.shape, int)
+    """The indices into the table `run` of the keys of one piece, by counting back."""
+    indices = np.zeros(frames.shape, int)
     for t, k in np.ndindex(*frames.shape):
         state = frames[t - 1, k] if t else False
         lasted = next((n for n in range(1, t) if frames[t - 1 - n, k] != state), t)
-        place = np.searchsorted(key_kernels.DURATIONS, lasted)
-        places[t, k] = place + (len(key_kernels.DURATIONS) + 1) * state
-    return places
+        index = np.searchsorted(key_kernels.DURATIONS, lasted)
+        indices[t, k] = index + (len(key_kernels.DURATIONS) + 1) * state
+    return indices
 
 
 def _dense(frames: np.ndarray, extent: Extent, given: tf.Tensor, keeps: np.ndarray, p: KeyParameters) -> tf.Tensor:
@@ -60,8 +60,8 @@ def _dense(frames: np.ndarray, extent: Extent, given: tf.Tensor, keeps: np.ndarr
     z += tf.einsum('btj,jkc->btkc', x, higher * tf.gather(p.lower, (key - key[:, None] - 1).clip(0)))
     y = tf.nn.relu(z) * keeps[0][:, :, None]
     y = tf.nn.relu(tf.tensordot(y, p.matrix, 1) + p.bias) * keeps[1][:, :, None]
-    place = np.arange(steps)
-    predicted = (place >= extent.first[:, None]) & (place < extent.length[:, None])
+    index = np.arange(steps)
+    predicted = (index >= extent.first[:, None]) & (index < extent.length[:, None])
     return tf.tensordot(y, p.output, 1) * tf.cast(predicted, tf.float32)[..., None]
 
 

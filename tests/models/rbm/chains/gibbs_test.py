@@ -103,9 +103,11 @@ def test_from_hidden_states_chains_draw_from_the_conditionals(shared: bool) -> N
 def test_training_chains_of_many_steps_draw_from_the_machine() -> None:
     machine = _machine(scale=0.7)
     parameters = (machine.weights, machine.visible_bias, machine.hidden_bias)
-    visible, _, sums = gibbs.sample_from_hidden(np.zeros((CHAINS, 4), np.float32), *parameters, np.array([0, 3]), 60)
+    visible, _, preactivations = gibbs.sample_from_hidden(
+        np.zeros((CHAINS, 4), np.float32), *parameters, np.array([0, 3]), 60
+    )
     assert _is_drawn_from(_numbers(visible.astype(int)), _distribution(machine))
     again, *_ = gibbs.sample_from_hidden(np.zeros((CHAINS, 4), np.float32), *parameters, np.array([0, 3]), 60)
     other, *_ = gibbs.sample_from_hidden(np.zeros((CHAINS, 4), np.float32), *parameters, np.array([0, 4]), 60)
-    np.testing.assert_allclose(sums, visible @ machine.weights, atol=1e-5)
+    np.testing.assert_allclose(preactivations, visible @ machine.weights, atol=1e-5)
     assert (visible == again).all() and (visible != other).any()
