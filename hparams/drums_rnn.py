@@ -10,7 +10,7 @@ What each config costs and reaches stands beside it, as its `benchmark`.
 
 import dataclasses
 
-from solferino.hparams.event_rnn import QUICK_START, EventGeneration, EventRnnHparams
+from solferino.hparams.networks.event_rnn import QUICK_START, EventGeneration, EventRnnHparams
 from solferino.hparams.presets import TEN_MINUTES, TWO_MINUTES, Preset
 from solferino.hparams.reasons import CUT_OFF, NO_DRUMS, ODD_METRE, REMEDIES, TOO_SHORT
 from solferino.hparams.spec import Benchmark, Config, FamilySpec, Listening, option

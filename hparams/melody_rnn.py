@@ -11,7 +11,7 @@ What each config costs and reaches stands beside it, as its `benchmark`.
 import dataclasses
 
 from solferino.hparams import transposition
-from solferino.hparams.event_rnn import QUICK_START, EventGeneration, EventRnnHparams
+from solferino.hparams.networks.event_rnn import QUICK_START, EventGeneration, EventRnnHparams
 from solferino.hparams.presets import TWO_MINUTES, Preset
 from solferino.hparams.reasons import (
     FEW_PITCHES,

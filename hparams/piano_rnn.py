@@ -14,7 +14,7 @@ import itertools
 
 from solferino.hparams import instruments, transposition
 from solferino.hparams.generation import GenerateOptions
-from solferino.hparams.gru_nade import GruNadeHparams
+from solferino.hparams.networks.gru_nade import GruNadeHparams
 from solferino.hparams.presets import TEN_MINUTES, TWO_MINUTES, Preset
 from solferino.hparams.reasons import FRAMES_TOO_SHORT, NO_INSTRUMENT, ODD_METRE, OUT_OF_RANGE, REMEDIES, TOO_MANY_STEPS
 from solferino.hparams.spec import Benchmark, Config, FamilySpec, Listening, architecture, option

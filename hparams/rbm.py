@@ -12,6 +12,7 @@ import dataclasses
 from typing import Any, ClassVar
 
 from solferino.hparams.generation import GenerateOptions
+from solferino.hparams.networks.rnn_rbm import MOST, MOST_GIBBS_STEPS, RnnRbmHparams
 from solferino.hparams.presets import TEN_MINUTES, TWO_MINUTES, Preset
 from solferino.hparams.reasons import (
     EMPTY_WINDOW,
@@ -23,7 +24,6 @@ from solferino.hparams.reasons import (
     REMEDIES,
     TOO_MANY_STEPS,
 )
-from solferino.hparams.rnn_rbm import MOST, MOST_GIBBS_STEPS, RnnRbmHparams
 from solferino.hparams.spec import Benchmark, Config, FamilySpec, Listening, architecture, midi_option, option
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from solferino.hparams.networks.rnn_rbm import RnnRbmHparams
 from solferino.hparams.rbm import RbmConfig, RbmGeneration, RbmHparams
-from solferino.hparams.rnn_rbm import RnnRbmHparams
 from solferino.models.core.family import Weights
 from solferino.models.rbm import equations, generating, rnn_generating, rnn_rbm_recurrence
 from solferino.models.rbm.chains import ais

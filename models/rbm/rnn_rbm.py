@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from solferino.hparams.rnn_rbm import RnnRbmHparams
+from solferino.hparams.networks.rnn_rbm import RnnRbmHparams
 from solferino.models.core.layers.recurrent_layers import Gru
 from solferino.models.core.layers.trainable import Metrics, Trainable, learning_rate
 from solferino.models.rbm import contrastive

@@ -34,7 +34,7 @@ import presets
 import report
 from matplotlib.figure import Figure
 
-from solferino.hparams.event_rnn import QUICK_START
+from solferino.hparams.networks.event_rnn import QUICK_START
 from solferino.hparams.presets import TWO_MINUTES, Preset
 from solferino.models import registry
 

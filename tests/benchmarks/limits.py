@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from solferino.hparams.event_rnn import EventRnnHparams
+from solferino.hparams.networks.event_rnn import EventRnnHparams
 
 # A forward pass multiplies with each matrix once; training also computes the gradients of its input and of itself.
 TRAINING = 3

@@ -8,7 +8,7 @@ import summary
 from growth_training import Point
 from report import PEAK, START, WHOLE, medians
 
-from solferino.hparams.event_rnn import EventRnnHparams
+from solferino.hparams.networks.event_rnn import EventRnnHparams
 from solferino.models import registry
 
 CONFIGS = {name: registry.family_of_config(name).spec.configs[name] for name in stages.TRAINED}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from solferino.hparams import overrides
 from solferino.hparams.drums_rnn import SPEC
 from solferino.hparams.errors import SolferinoError
-from solferino.hparams.event_rnn import EventRnnHparams
+from solferino.hparams.networks.event_rnn import EventRnnHparams
 
 DEFAULTS = EventRnnHparams()
 

@@ -11,7 +11,7 @@ from note_seq import events_lib
 from note_seq.protobuf import music_pb2
 
 from solferino.hparams.errors import SolferinoError
-from solferino.hparams.event_rnn import EventGeneration
+from solferino.hparams.networks.event_rnn import EventGeneration
 from solferino.hparams.reasons import Reject
 from solferino.hparams.spec import FamilySpec
 from solferino.models.core.events import event_forward, event_sampling

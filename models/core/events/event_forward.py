@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from solferino.hparams.event_rnn import EventRnnHparams
+from solferino.hparams.networks.event_rnn import EventRnnHparams
 from solferino.models.core.cpu.row_matmul import matmul_blocks
 from solferino.models.core.family import Weights
 from solferino.models.music.encodings.event_encodings import Inputs

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from solferino.hparams.event_rnn import EventRnnHparams
+from solferino.hparams.networks.event_rnn import EventRnnHparams
 from solferino.models.core.cpu.output_layer import OutputParameters
 from solferino.models.core.layers import recurrent_ops
 from solferino.models.core.layers.moving_averages import MovingAverages

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import threadpoolctl
 
-from solferino.hparams.event_rnn import EventGeneration
+from solferino.hparams.networks.event_rnn import EventGeneration
 from solferino.models.core.cpu.cores import num_cores
 from solferino.models.core.cpu.row_matmul import ROWS_AT_ONCE, arrange
 from solferino.models.core.events.event_forward import Forward, State, log_softmax

@@ -37,7 +37,7 @@ class Nade:
 
     Args:
       weights: by name, as listed above.
-      lags: see `hparams/gru_nade.py`.
+      lags: see `hparams/networks/gru_nade.py`.
     """
 
     def __init__(self, weights: Weights, lags: Sequence[int]) -> None:

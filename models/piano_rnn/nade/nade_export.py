@@ -21,7 +21,7 @@ class Step:
 
     Args:
       weights: by name, as listed in `nade.py`.
-      lags: see `hparams/gru_nade.py`.
+      lags: see `hparams/networks/gru_nade.py`.
     """
 
     def __init__(self, weights: Weights, lags: Sequence[int]) -> None:

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from solferino.hparams.gru_nade import GruNadeHparams
+from solferino.hparams.networks.gru_nade import GruNadeHparams
 from solferino.models.core.cpu.layer_recurrence import GruParameters
 from solferino.models.core.layers.moving_averages import MovingAverages
 from solferino.models.core.layers.recurrent_layers import Gru

@@ -9,8 +9,8 @@ from note_seq.protobuf import music_pb2
 
 from solferino.hparams import generation
 from solferino.hparams.errors import SolferinoError
+from solferino.hparams.networks.rnn_rbm import RnnRbmHparams
 from solferino.hparams.rbm import SPEC, RbmConfig, RbmGeneration
-from solferino.hparams.rnn_rbm import RnnRbmHparams
 from solferino.models.music.pictures import page
 from solferino.models.music.pieces import piano_rolls
 from solferino.models.rbm import FAMILY, generating

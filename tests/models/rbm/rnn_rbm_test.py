@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from solferino.hparams import overrides
 from solferino.hparams.errors import SolferinoError
-from solferino.hparams.rnn_rbm import RnnRbmHparams
+from solferino.hparams.networks.rnn_rbm import RnnRbmHparams
 from solferino.models.rbm import contrastive, equations
 from solferino.models.rbm.chains import ais, gibbs
 from solferino.models.rbm.chains.gibbs import Machine

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from solferino.hparams.event_rnn import EventRnnHparams
+from solferino.hparams.networks.event_rnn import EventRnnHparams
 from solferino.models.core.events.event_forward import Forward, weight_shapes
 from solferino.models.music.encodings.event_encodings import EventEncoding
 

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from solferino.hparams.event_rnn import EventGeneration
+from solferino.hparams.networks.event_rnn import EventGeneration
 from solferino.models.core.events import event_sampling
 from solferino.models.core.events.event_forward import Forward, log_softmax
 from solferino.models.music.encodings.event_encodings import EventEncoding

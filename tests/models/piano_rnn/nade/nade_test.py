@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from solferino.hparams.gru_nade import GruNadeHparams
+from solferino.hparams.networks.gru_nade import GruNadeHparams
 from solferino.hparams.piano_rnn import SPEC
 from solferino.models.core.training import data
 from solferino.models.loading import Model

@@ -4,7 +4,7 @@ import pytest
 
 from solferino.hparams import overrides
 from solferino.hparams.errors import SolferinoError
-from solferino.hparams.gru_nade import GruNadeHparams
+from solferino.hparams.networks.gru_nade import GruNadeHparams
 
 
 @pytest.mark.parametrize(
