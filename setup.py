@@ -60,7 +60,7 @@ setup(
         'numpy>=2,<2.5',  # Beam asks for less than 2.5
         'ml_dtypes>=0.5.1,<1',  # bfloat16 for NumPy
         'threadpoolctl>=3,<4',  # fewer threads for small matrices; NumPy itself has no such switch
-        'numba>=0.61,<1',  # compiles training's fused passes; a wheel, which librosa brings anyway
+        'numba>=0.61,<1',  # compiles training's fused kernels; a wheel, which librosa brings anyway
         'safetensors>=0.5,<1',  # weights in bundles and checkpoints, without code
         'msgspec>=0.20,<1',  # holds stored JSON against what it must be; imports in a third of pydantic's time
         'absl-py>=2.1,<3',  # flags and logging
