@@ -1,5 +1,5 @@
 # make setup   create .venv from requirements.lock and install the project in it (repeating it costs nothing)
-# make test    the same if it is missing, then the tests
+# make test    the same if it is missing, then the tests; PYTEST="tests/pipelines -k split" some of them
 # make test-cpus   those that must hold on any CPU, as if on several; QUICK=1 on two
 # make fuzz    damaged files and odd flags for SECONDS=600, and a table of what came of them; ONLY=midi,abc some kinds
 # make kills   commands killed at KILLS=100 moments each, and a table of the harm done; ONLY="train generate" some of them

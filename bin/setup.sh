@@ -119,7 +119,7 @@ install() {
 imports() {
     case $1 in
     training) modules='solferino.models.core.training.jobs solferino.models.core.events.event_rnn solferino.models.core.training.monitor
-        solferino.models.piano_rnn.attention.attention_model solferino.models.piano_rnn.nade.nade_model solferino.models.rbm.networks' ;;
+        solferino.models.piano_rnn.attention.attention_model solferino.models.piano_rnn.nade.nade_model solferino.models.rbm.network_kinds' ;;
     others) modules='apache_beam note_seq pytest matplotlib.pyplot numba solferino.pipelines.runner
         solferino.pipelines.convert solferino.models.loading' ;;
     esac

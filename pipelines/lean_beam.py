@@ -6,7 +6,7 @@ without them. A later import of one of them works.
 
 import logging
 
-from solferino.models.core.imports import absent
+from solferino.models.core.hidden_modules import absent
 
 _before = logging.root.manager.disable
 logging.disable(logging.WARNING)  # Beam warns about missing packages, such as Google Cloud's client

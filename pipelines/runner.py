@@ -16,7 +16,7 @@ from typing import Any
 
 from solferino.hparams import system_errors
 from solferino.hparams.errors import SolferinoError
-from solferino.models.core import imports
+from solferino.models.core import hidden_modules
 from solferino.pipelines import workers
 
 logger = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ def run(build: Callable[[Any], object], beam_args: Sequence[str] = (), num_worke
 
         options = beam.options.pipeline_options.PipelineOptions(list(beam_args))
         with _readable_errors(), workers.watched() as alive:
-            with imports.absent('IPython'):  # which Beam would ask for the number of the notebook's cell
+            with hidden_modules.absent('IPython'):  # which Beam would ask for the number of the notebook's cell
                 pipeline = _pipeline(options, num_workers, alive)
                 build(pipeline)
             result = pipeline.run()

@@ -1,4 +1,4 @@
-"""Names of metrics that a model reports and others look for, as TensorBoard has them."""
+"""Two metrics of some models that an evaluation in words looks for; all others are named where they are measured."""
 
 # The share of events that the model predicts right, where that is another number than its accuracy of labels.
 EVENT_PREDICTIONS = 'metrics/foreseen'

@@ -18,7 +18,7 @@ from solferino.models.music.pieces import piano_rolls, sections
 from solferino.models.music.pieces import piece as pieces
 from solferino.models.music.pieces.piano_rolls import PianoRoll
 from solferino.models.music.pieces.piece import Piece
-from solferino.models.rbm import networks
+from solferino.models.rbm import network_kinds
 from solferino.models.rbm.generating import Given
 from solferino.models.rbm.note_states import NoteStates, cut
 
@@ -84,11 +84,11 @@ class RbmFamily(Family):
 
     def weight_shapes(self, config: RbmConfig) -> Mapping[str, tuple[int, ...]]:
         """See Family."""
-        return networks.of(config).weight_shapes(config.hparams, _visible_units(config))
+        return network_kinds.of(config).weight_shapes(config.hparams, _visible_units(config))
 
     def model(self, config: RbmConfig, seed: int) -> Any:
         """See Family."""
-        return networks.of(config).model(config.hparams, base_bias(config), seed)
+        return network_kinds.of(config).model(config.hparams, base_bias(config), seed)
 
     def parse_primer(self, flag: str, text: str, config: RbmConfig) -> Any:
         """See Family: there is no such flag."""
@@ -123,7 +123,7 @@ class RbmFamily(Family):
             raise SolferinoError(
                 f'--clamp={options.clamp} says what of --clamp_midi stays: give one, or leave --clamp out.'
             )
-        network = networks.of(config)
+        network = network_kinds.of(config)
         matrices = network.generate(weights, config, began, clamped, options)
         made = []
         for primer, matrix in zip(began, matrices, strict=True):
@@ -141,7 +141,7 @@ class RbmFamily(Family):
 
     def primer_steps(self, primer: Any, config: RbmConfig, options: RbmGeneration) -> int:
         """See Family."""
-        if primer is None or not networks.of(config).keeps_primer:
+        if primer is None or not network_kinds.of(config).keeps_primer:
             return 0
         return len(self._given(primer, config, 'The primer').matrix)
 
@@ -166,14 +166,14 @@ class RbmFamily(Family):
         The partition function is an estimate by annealed importance sampling, always with the same random numbers.
         """
         matrix = self._given(sequence, config, 'The music', all_of_it=True).matrix
-        return networks.of(config).log_likelihood(weights, config, matrix, base_bias(config))
+        return network_kinds.of(config).log_likelihood(weights, config, matrix, base_bias(config))
 
     def export(self, weights: Weights, config: RbmConfig, format: str, folder: pathlib.Path) -> None:
         """See Family."""
         self._require_savedmodel(format)
         from solferino.models.rbm import machine_export  # imports TensorFlow
 
-        machine_export.write(weights, config, networks.of(config).cell(config.hparams), folder)
+        machine_export.write(weights, config, network_kinds.of(config).cell(config.hparams), folder)
 
     def draw(self, sequence: music_pb2.NoteSequence, config: RbmConfig, marks: Marks = NO_MARKS) -> Any:
         """A piano roll."""
@@ -187,7 +187,9 @@ class RbmFamily(Family):
 
         activity = np.zeros(weights['weights'].shape[1])
         if sequence.notes:
-            activity = networks.of(config).activity(weights, config, self._given(sequence, config, 'The music').matrix)
+            activity = network_kinds.of(config).activity(
+                weights, config, self._given(sequence, config, 'The music').matrix
+            )
         return {'filters': filters.draw(weights['weights'], NoteStates.of(config.extraction), activity)}
 
     def _given(self, sequence: Any, config: RbmConfig, what: str, all_of_it: bool = False) -> Given:

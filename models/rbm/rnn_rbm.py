@@ -51,7 +51,7 @@ _LAYERS: Mapping[str, Any] = {'tanh': _Tanh, 'gru': Gru}
 class RnnRbm(Trainable):
     """Trains on batches of `visible` [B, T, V] uint8, the frames of each sequence, and `length` [B].
 
-    'loss' is the negative pseudo-log-likelihood in nats a step, as in `network.Rbm`.
+    'loss' is the negative pseudo-log-likelihood in nats a step, as in `rbm_model.Rbm`.
 
     Args:
       hparams: sizes, and how to train.

@@ -18,6 +18,7 @@ from note_seq.protobuf import music_pb2
 from solferino.bin import convert_dir_to_note_sequences as command
 from solferino.hparams.errors import SolferinoError
 from solferino.models.core.storage import records
+from solferino.models.music.reading import remarks
 from solferino.pipelines import convert, parsing
 from solferino.pipelines.convert import Job, find
 from solferino.pipelines.parsing import Limits
@@ -359,3 +360,13 @@ def test_what_may_not_be_read_is_counted(songs, tmp_path):
     (songs / 'below').chmod(0o700)
     lines = [(line['file'], line['reason']) for line in manifest(tmp_path / 'out.manifest.json')['left_out']]
     assert lines == [('bad.mid', parsing.CANNOT_BE_READ), ('below/', parsing.CANNOT_BE_READ)]
+
+
+def test_every_reason_for_leaving_a_file_out_has_a_remedy():
+    """One without would not be in the table."""
+    reasons = {value for name, value in vars(remarks).items() if name.isupper() and isinstance(value, str)}
+    reasons |= {
+        getattr(parsing, name) for name in ('CANNOT_BE_READ', 'EMPTY', 'TOO_LARGE', 'TOO_MUCH_MEMORY', 'CRASHED')
+    }
+    assert len(reasons) > 10
+    assert not [reason for reason in reasons if not convert.REMEDIES.get(reason)]

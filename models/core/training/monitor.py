@@ -1,7 +1,7 @@
 """Reports of training and evaluation: means over batches, tables, TensorBoard events.
 
-The scalars have Magenta's names: 'loss', 'metrics/perplexity', 'metrics/accuracy', ... They are means since the last
-summary, with each batch weighted by its size.
+The scalars have Magenta's names: 'loss', 'metrics/perplexity', 'metrics/accuracy', ... Metrics of
+training are means since the last summary, with each batch weighted by its size.
 """
 
 import io
@@ -30,6 +30,8 @@ DESCRIPTIONS = {
     'events_per_second': 'How fast training is: events learned from in a second.',
     'global_step/sec': 'How fast training is: steps in a second.',
     'learning_rate': "The optimizer's learning rate.",
+    'temperature/recommended': 'The temperature at which generated music is most like the music held out.',
+    'temperature/distance': 'How far it is from it at that temperature.',
     'generated': 'Music that the model makes at this step, always from the same seed.',
 }
 _NUMBERS = itertools.count()  # of the files of this process

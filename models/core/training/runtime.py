@@ -8,7 +8,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 
-from solferino.models.core.imports import absent
+from solferino.models.core.hidden_modules import absent
 
 # Imported by Keras if installed, but not used here: 150 MB and a third of the start-up time.
 _UNUSED = ('IPython', 'matplotlib', 'pandas', 'pyarrow', 'sklearn')

@@ -10,7 +10,7 @@ import tensorflow as tf
 from solferino.hparams.rbm import RbmHparams
 from solferino.models.core.storage import checkpoints
 from solferino.models.rbm import contrastive, equations
-from solferino.models.rbm.network import Rbm
+from solferino.models.rbm.rbm_model import Rbm
 
 UNITS = 8
 HPARAMS = RbmHparams(

@@ -91,7 +91,7 @@ class Windows(Network):
 
     def model(self, hparams: RbmHparams, visible_bias: np.ndarray, seed: int) -> Any:
         """See Network."""
-        from solferino.models.rbm.network import Rbm  # imports TensorFlow
+        from solferino.models.rbm.rbm_model import Rbm  # imports TensorFlow
 
         return Rbm(hparams, visible_bias, seed)
 
