@@ -3,9 +3,9 @@
 TensorFlow reads and writes memory for each operation: a step of attention takes some fifteen rounds over megabytes,
 and these, not the arithmetic, were its cost. A fused kernel does what belongs together while it is in the cache. Numba
 compiles the kernels when they are first called, ten seconds once on a machine. They run without Python's global lock.
-The equations are those of `event_forward.py`, and of `gru.py`. `layer_recurrence.py` calls the kernels and its tests hold
-them against TensorFlow; the kernels of piano_rnn and rbm are compiled as these are, and rbm's use `sigmoid`. A kernel
-keeps nan visible, and computes no row from another.
+The equations are those of `event_forward.py` and `gru.py`. `layer_recurrence.py` calls the kernels; its tests hold them
+against TensorFlow. The kernels of piano_rnn and rbm are compiled as these are, and rbm's use `sigmoid`.
+A kernel keeps nan visible, and computes no row from another.
 
 Arrays are float32 and contiguous along their last axis. R: rows, a slice of the batch. u: units. L: slots of memory.
 """
