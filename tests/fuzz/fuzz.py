@@ -38,7 +38,7 @@ from solferino.hparams.errors import SolferinoError
 ROOT = Path(__file__).parent.parent.parent
 SECONDS, GIGABYTE = 2.0, 2**30
 ASKED_SECONDS = 20.0  # where flags may ask for a lot, or a primer may be of hours
-_HANGS_S = 60  # on the wall
+_HANGS_S = 300  # on the wall: the machine may be busy
 _BATCH = 300  # cases of a process
 _ACCEPTED, _REFUSED = 'accepted', 'refused'
 
