@@ -1,8 +1,8 @@
 """The contract of a family: all that the trainer, the pipelines and the binaries know about it.
 
 A family is one object, held by `solferino.models.registry`: a subclass of `Family` with a `spec`. Four classes say what
-it does, in the order of the road; what must be written stands first in each, and there is an example of all of it in
-`tests/models/core/toy_family.py`:
+it does, in the order of the road; what must be written stands first in each. The smallest family, by way of
+`EventFamily`, is `models/drums_rnn/family.py`; one that does all by itself is `models/rbm/family.py`:
 
     MakingExamples  examples, to_sequence
     Modelling       features, encode, weight_shapes, model
