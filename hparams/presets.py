@@ -1,7 +1,8 @@
 """`--preset`: settings that make good music in a given time, chosen by measuring.
 
-A config's own hyperparameters are Magenta's, for hours of training on large collections. A preset is for some hundred
-files and two cores. The expected scores were measured on held-out music, see docs/benchmarks.
+The own hyperparameters of drums_rnn's and melody_rnn's configs are Magenta's, for hours of training on large
+collections. A preset is for some hundred files and two cores. The expected scores were measured on held-out music, see
+docs/benchmarks.
 """
 
 import dataclasses
