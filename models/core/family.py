@@ -6,7 +6,7 @@ it does, in the order of the road; what must be written stands first in each. Th
 
     MakingExamples  examples, to_sequence
     Modelling       features, encode, weight_shapes, model
-    Generating      parse_primer, generate, log_likelihood
+    Generating      generate, log_likelihood
     Showing         draw
 
 Every method takes the config whose hparams and extraction are in force. Modules of families import TensorFlow only
@@ -153,10 +153,6 @@ class Generating(abc.ABC):
     spec: FamilySpec
 
     @abc.abstractmethod
-    def parse_primer(self, flag: str, text: str, config: Any) -> Any:
-        """Reads the text of one of the spec's primer flags. Raises SolferinoError that says what is wrong with it."""
-
-    @abc.abstractmethod
     def generate(self, weights: Weights, config: Any, primers: Sequence[Any], options: Any) -> list[Any]:
         """Returns a NoteSequence for each primer (a NoteSequence, an event sequence, None for the default).
 
@@ -166,6 +162,10 @@ class Generating(abc.ABC):
     @abc.abstractmethod
     def log_likelihood(self, weights: Weights, config: Any, sequence: Any) -> float:
         """Natural log of the probability of the events after the first, of a NoteSequence or an event sequence."""
+
+    def parse_primer(self, flag: str, text: str, config: Any) -> Any:
+        """Reads the text of one of the spec's primer flags. Raises SolferinoError that says what is wrong with it."""
+        raise SolferinoError(f'--{flag}: {self.spec.name} has no primer in words.')
 
     def primer_steps(self, primer: Any, config: Any, options: Any) -> int:
         """How many steps of an output are a primer's, None for the default; 0 where outputs do not begin with it."""

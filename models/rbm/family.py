@@ -90,10 +90,6 @@ class RbmFamily(Family):
         """See Family."""
         return network_kinds.of(config).model(config.hparams, base_bias(config), seed)
 
-    def parse_primer(self, flag: str, text: str, config: RbmConfig) -> Any:
-        """See Family: there is no such flag."""
-        raise SolferinoError(f'--{flag}: rbm has no primer in words. --primer_midi takes a MIDI file.')
-
     def chosen(self, piece: Piece, config: RbmConfig) -> Piece:
         """See Family: all but drums, in the range of the model."""
         layout = NoteStates.of(config.extraction)

@@ -31,6 +31,10 @@ MODELS = {
 }
 
 
+def test_every_family_is_here() -> None:
+    assert {family.spec.name for family, _ in MODELS.values()} == set(registry.FAMILIES)
+
+
 @pytest.mark.parametrize('name', MODELS)
 def test_the_shapes_are_those_that_are_trained(name: str) -> None:
     family, config = MODELS[name]

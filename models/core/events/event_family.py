@@ -40,7 +40,12 @@ class Primer:
 
 
 class EventFamily(Family):
-    """Implements `solferino.models.core.family.Family` for event sequences (note-seq's DrumTrack, Melody, ...)."""
+    """Implements `solferino.models.core.family.Family` for event sequences.
+
+    An event sequence is a note_seq EventSequence (DrumTrack, Melody, ...; SimpleEventSequence where there is no other).
+    Its `start_step` is the silence before it, in steps from a bar line. The encoding is usually an `EventEncoding`, in
+    which class 0 means that nothing happens. Its spec has `has_dense_form=True`: Magenta's tools can read the examples.
+    """
 
     spec: FamilySpec
 
@@ -69,16 +74,22 @@ class EventFamily(Family):
         """Returns the event sequence of `events`, then of the event `classes`, with the metre of the track `like`."""
 
     def notes(self, track: Any, qpm: float, start_time: float) -> music_pb2.NoteSequence:
-        """Returns the notes of an event sequence that begins at `start_time` seconds."""
+        """Returns the notes of an event sequence that begins at `start_time` seconds.
+
+        To be overridden for event sequences without `to_sequence`.
+        """
         return track.to_sequence(qpm=qpm, sequence_start_time=start_time)
 
     @abc.abstractmethod
     def event_meanings(self, config: Any) -> Mapping[str, Any]:
         """What the event classes mean, in words, as JSON types."""
 
-    @abc.abstractmethod
     def browser_events(self, config: Any) -> BrowserEvents:
         """How @magenta/music makes the network's inputs. Raises SolferinoError that says why it cannot."""
+        raise SolferinoError(
+            f'--format=magentajs: the npm package @magenta/music does not know the events of {self.spec.name}. '
+            '--format=savedmodel writes a model for TensorFlow.'
+        )
 
     def examples(self, piece: Piece, config: Any, reject: Reject) -> Iterator[Example]:
         """See Family: the event classes of each track as 'events' int32 [steps]."""
