@@ -71,6 +71,7 @@ class FamilySpec:
       keeps_silence: whether generate writes a file for an output without notes, instead of only counting it.
       silence_remedy: what to do about such outputs.
       listening: how a temperature is recommended; None recommends none.
+      aliases: other names for flags of generate, such as those of a tutorial, each with the flag that it means.
     """
 
     name: str
@@ -87,6 +88,7 @@ class FamilySpec:
     keeps_silence: bool = True
     silence_remedy: str = 'Try a higher --temperature.'
     listening: Listening | None = None
+    aliases: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def config_help(self) -> str:
         """The configs, and what each is, as the help of `--config`."""
