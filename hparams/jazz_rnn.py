@@ -18,6 +18,7 @@ from solferino.hparams.reasons import MELODY_TOO_SHORT, NO_MELODY, NO_TRACK, REM
 from solferino.hparams.spec import Config, FamilySpec, Listening, midi_option, option
 
 STEPS_PER_QUARTER = 12  # sixteenths and triplets
+LEAST_LEAP = 6  # semitones: every role has a pitch so near
 _MOST = 1 << 16  # tokens
 _TOKEN = re.compile(r'R\d+|[CLAX]\d+(:-?\d+,-?\d+)?')
 _CHORD = re.compile(r'[A-G]b?[a-z0-9]*\*\d+')
@@ -129,8 +130,8 @@ class JazzGeneration(EventGeneration):
                 f'--highest_pitch={self.highest_pitch} must be at most 127, and 12 or more above '
                 f'--lowest_pitch={self.lowest_pitch}.'
             )
-        if 0 < self.max_leap < 4:
-            raise ValueError(f'--max_leap={self.max_leap} must be 0 (any), or 4 or more semitones.')
+        if 0 < self.max_leap < LEAST_LEAP:
+            raise ValueError(f'--max_leap={self.max_leap} must be 0 (any), or {LEAST_LEAP} or more semitones.')
 
 
 SPEC = FamilySpec(

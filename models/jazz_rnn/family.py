@@ -236,13 +236,15 @@ class JazzRnn(EventModels):
         ends = begin + np.cumsum([token.duration for token in found])
         found = found[: int(ends.searchsorted(end)) + 1]
         melody = playing.play(
-            playing.smooth(found, options.max_repeats, options.max_leap),
+            found,
             changes,
             np.random.default_rng([options.seed, number, 1]),  # apart from the numbers that the network draws
             begin,
             beginning.notes[-1].pitch if beginning.notes else None,
             options.lowest_pitch,
             options.highest_pitch,
+            options.max_repeats,
+            options.max_leap,
         )
         return performance.play(
             [*beginning.notes, *melody],

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from solferino.models.music.jazz.chords import OCTAVE, Changes
-from solferino.models.music.jazz.tokens import APPROACH, OTHER, REST, Note, Token, colour
+from solferino.models.music.jazz.tokens import APPROACH, CHORD, OTHER, REST, Note, Token, colour
 
 LOWEST, HIGHEST = 55, 84  # of what is played, as MIDI pitches: what a trumpet has, about
 _BROKEN = 100.0  # for bounds that are not kept; and 1 for each semitone beyond them
+_LEAPT = 1e6  # for a leap that is too wide
 _FAR = 0.1  # for a first note a semitone further from the middle than it need be
 _NEAR = 4  # semitones that it need not be nearer
 
@@ -26,6 +27,8 @@ def play(
     before: int | None = None,
     lowest: int = LOWEST,
     highest: int = HIGHEST,
+    max_repeats: int = 0,
+    max_leap: int = 0,
 ) -> list[Note]:
     """Returns a melody of tokens.
 
@@ -36,44 +39,29 @@ def play(
       start: the step at which the first token begins.
       before: the pitch of the note before it, which may be out of range; None if there is none.
       lowest, highest: the range, an octave at least, MIDI pitches.
+      max_repeats: a pitch that would come more often than this on end gives way to another near it; 0 for any.
+      max_leap: wider leaps are made narrower, as far as a role has a pitch so near; semitones, 0 for any.
     """
     steps = (start + np.cumsum([0, *(token.duration for token in tokens)])).tolist()
     sounding = [k for k, token in enumerate(tokens) if token.role != REST]
     pitches = np.arange(lowest, highest + 1)
     fits = [_fits(tokens[k], pitches, changes, steps[k]) for k in sounding]
-    costs = [_cost(tokens[k].bounds, pitches) if number else None for number, k in enumerate(sounding)]
     # What is lost from each note on, by its pitch: float [pitches].
     lost = [np.where(fit, 0.0, np.inf) for fit in fits]
     for number in range(len(sounding) - 1, 0, -1):
-        lost[number - 1] += (costs[number] + lost[number]).min(axis=1)
+        one, other = (tokens[k] for k in sounding[number - 1 : number + 1])
+        lost[number - 1] += (_cost(pitches - pitches[:, None], one, other, max_leap) + lost[number]).min(axis=1)
     melody: list[Note] = []
     for number, k in enumerate(sounding):
         last = melody[-1].pitch if melody else before
-        total = lost[number] + (_first(pitches) if last is None else _cost_from(last, tokens[k].bounds, pitches))
+        one = tokens[sounding[number - 1]] if number else None
+        total = lost[number] + (_first(pitches) if last is None else _cost(pitches - last, one, tokens[k], max_leap))
+        if max_repeats and [note.pitch for note in melody[-max_repeats:]] == [last] * max_repeats:
+            total = np.where(pitches == last, np.inf, total)
         best = np.flatnonzero(total <= total.min() + 1e-9)
         pitch = int(pitches[best[int(rng.random() * len(best))]])
         melody.append(Note(steps[k], tokens[k].duration, pitch))
     return melody
-
-
-def smooth(tokens: Sequence[Token], max_repeats: int, max_leap: int) -> list[Token]:
-    """Returns tokens without more than `max_repeats` of one pitch on end, nor leaps of more than `max_leap` semitones.
-
-    A pitch that would come once more goes on to one a little higher or lower; 0 leaves repeats, or leaps, as they are.
-    """
-    smoothed: list[Token] = []
-    same, up = 1, True
-    for token in tokens:
-        low, high = token.bounds or (1, 1)
-        if token.role != REST:
-            same = same + 1 if low == high == 0 else 1
-        if max_repeats and same > max_repeats:
-            low, high = (1, 4) if up else (-4, -1)
-            same, up = 1, not up
-        if max_leap:
-            low, high = (min(max(bound, -max_leap), max_leap) for bound in (low, high))
-        smoothed.append(token if token.bounds is None else token._replace(bounds=(low, high)))
-    return smoothed
 
 
 def _fits(token: Token, pitches: np.ndarray, changes: Changes, step: int) -> np.ndarray:
@@ -84,16 +72,18 @@ def _fits(token: Token, pitches: np.ndarray, changes: Changes, step: int) -> np.
     return by_class[pitches % OCTAVE]
 
 
-def _cost(bounds: tuple[int, int] | None, pitches: np.ndarray) -> np.ndarray:
-    """Of each step from one pitch to another, [pitches, pitches]."""
-    return np.stack([_cost_from(int(pitch), bounds, pitches) for pitch in pitches])
-
-
-def _cost_from(before: int, bounds: tuple[int, int] | None, pitches: np.ndarray) -> np.ndarray:
-    low, high = bounds or (-OCTAVE, OCTAVE)
-    intervals = pitches - before
+def _cost(intervals: np.ndarray, one: Token | None, other: Token, max_leap: int) -> np.ndarray:
+    """What intervals from one token to the other cost; an approach leads by a semitone, and no other note does."""
+    low, high = other.bounds or (-OCTAVE, OCTAVE)
+    if max_leap:
+        low, high = (min(max(bound, -max_leap), max_leap) for bound in (low, high))
     beyond = np.maximum(np.maximum(low - intervals, intervals - high), 0)
-    return np.where(beyond > 0, _BROKEN + beyond, 0.0)
+    cost = np.where(beyond > 0, _BROKEN + beyond, 0.0)
+    if max_leap:
+        cost += _LEAPT * (abs(intervals) > max_leap)
+    if one and other.role == CHORD and one.role in (APPROACH, OTHER):
+        cost += _BROKEN * ((abs(intervals) == 1) != (one.role == APPROACH))
+    return cost
 
 
 def _first(pitches: np.ndarray) -> np.ndarray:

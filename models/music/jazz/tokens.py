@@ -22,8 +22,8 @@ from solferino.models.music.jazz.chords import OCTAVE, Changes, Chord
 
 CHORD, COLOUR, APPROACH, OTHER, REST = ROLES = 'CLAXR'
 LONGEST = 96  # steps of a token
-# Bounds of intervals, upwards and downwards; narrow where ears are exact.
-_SIZES = ((1, 1), (2, 2), (3, 4), (5, 7), (8, 12), (13, 127))
+# Bounds of intervals, upwards and downwards: a step, a third, a fourth or fifth, up to an octave, more.
+_SIZES = ((1, 2), (3, 4), (5, 7), (8, 12), (13, 127))
 BOUNDS = (*((-high, -low) for low, high in reversed(_SIZES)), (0, 0), *_SIZES)
 _LOWS = [low for low, _ in BOUNDS]
 _TOKEN = re.compile(r'(R)(\d+)|([CLAX])(\d+)(?::(-?\d+),(-?\d+))?')

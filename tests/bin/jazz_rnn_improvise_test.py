@@ -1,0 +1,63 @@
+"""One song in, improvisations out: data, training and music in one command."""
+
+from pathlib import Path
+
+import pytest
+
+from solferino.bin import command, jazz_rnn_improvise
+from solferino.models.core.generation import midi_bytes
+from solferino.models.jazz_rnn import performance
+from solferino.models.music.jazz import chords
+from solferino.models.music.jazz.tokens import Note
+
+
+@pytest.fixture
+def song(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    line = [Note(place * 6, 6, 60 + place * 7 % 13) for place in range(128)]
+    sequence = performance.play(line, chords.parse_bars('Dm7 G7 Cmaj7 Cmaj7', 48), 0, 768, 120.0)
+    path = tmp_path / 'song.mid'
+    path.write_bytes(midi_bytes.midi_bytes(sequence))
+    return path
+
+
+def run(*arguments: str) -> int:
+    program = jazz_rnn_improvise
+    try:
+        command.run(program.__doc__, program.define, program.main, ['improvise', *arguments], arguments=('song.mid',))
+    except SystemExit as stop:
+        return stop.code
+    return 0
+
+
+def test_a_song_becomes_improvisations(song: Path, capfd: pytest.CaptureFixture) -> None:
+    small = ['--output_dir=out', '--num_training_steps=3', '--hparams=rnn_layer_sizes=[8]', '--num_measures=4']
+    assert run('song.mid', *small, '--num_outputs=2', '--seed=1') == 0
+    first = {path.read_bytes() for path in Path('out').glob('*.mid')}
+    assert len(first) == 2
+    assert Path('out/run/train').is_dir() and Path('out/data/training_solos.tfrecord').is_file()
+    assert '192 steps (7.38 s)' in capfd.readouterr().out  # 4 bars at 130 quarters a minute
+
+    assert run('song.mid', *small, '--num_outputs=1', '--backing_chords=Am7 D7', '--draw') == 0
+    assert 'already trained to step 3' in capfd.readouterr().out
+    assert len(list(Path('out').glob('*.mid'))) == 3
+    assert len(list(Path('out').glob('*.png'))) == 1
+
+
+@pytest.mark.parametrize(
+    'arguments, message',
+    [
+        (['song.mid'], '--output_dir is missing'),
+        (['no.mid', '--output_dir=out'], 'no.mid: cannot be read'),
+        (['text.mid', '--output_dir=out'], 'text.mid: not a MIDI file'),
+        (['song.mid', '--output_dir=out', '--melody_track=7'], 'no track of that number'),
+        (['song.mid', '--output_dir=out', '--min_notes=1000'], 'melody too short'),
+        (['song.mid', '--output_dir=out', '--swing=2'], '--swing=2 must be'),
+        (['song.mid', '--output_dir=out', '--window=0'], '--window=0 must be'),
+    ],
+)
+def test_errors_are_sentences(song: Path, capfd: pytest.CaptureFixture, arguments: list[str], message: str) -> None:
+    Path('text.mid').write_text('This is no music.')
+    assert run(*arguments) == 1
+    assert message in capfd.readouterr().err
+    assert not list(Path().glob('out/*.mid'))
