@@ -1,6 +1,7 @@
 """What only jazz_rnn knows: its events are tokens of notes over chords."""
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -16,7 +17,8 @@ from solferino.models.core.events.event_family import EventModels
 from solferino.models.core.export.browser_events import BrowserEvents
 from solferino.models.core.family import Beat, Example, Weights
 from solferino.models.jazz_rnn import performance, vocabulary, windows
-from solferino.models.music.encodings.event_encodings import Encoding, EventEncoding
+from solferino.models.jazz_rnn.token_encoding import TokenEncoding
+from solferino.models.music.encodings.event_encodings import Encoding, Inputs
 from solferino.models.music.jazz import chords, lead_sheet, playing, tokens
 from solferino.models.music.jazz.chords import Changes
 from solferino.models.music.jazz.lead_sheet import LeadSheet
@@ -53,8 +55,8 @@ class JazzRnn(EventModels):
     spec = SPEC
 
     def encoding(self, config: JazzConfig) -> Encoding:
-        """See EventModels: one-hot."""
-        return EventEncoding(len(vocabulary.of(config.learned)))
+        """See EventModels."""
+        return _encoding(config.learned)
 
     def examples(self, piece: Piece, config: JazzConfig, reject: Reject) -> Iterator[Example]:
         """See Family; what an example holds is told in `windows.py`."""
@@ -123,6 +125,11 @@ class JazzRnn(EventModels):
         window = windows.read(example)
         classes = vocabulary.of(config.learned).classes(window.tokens)
         return np.insert(classes, 0, vocabulary.BEGINNING) if window.begins else classes
+
+    def inputs_of(self, example: Example, events: np.ndarray, config: JazzConfig) -> Inputs:
+        """See EventModels: from the place in a bar on at which the window begins."""
+        encoding = _encoding(config.learned)
+        return encoding.advance(encoding.start(1, windows.read(example).place), events)[0]
 
     def model(self, config: JazzConfig, seed: int) -> Any:
         """See Family."""
@@ -274,3 +281,9 @@ class JazzRnn(EventModels):
         if config.learned.chords:
             return beat, windows.of_texts(config.learned.chords)
         return beat, chords.parse_bars(_USUAL, 4 * STEPS_PER_QUARTER)
+
+
+@functools.lru_cache(maxsize=8)
+def _encoding(grammar: Grammar) -> TokenEncoding:
+    known = vocabulary.of(grammar)
+    return TokenEncoding(len(known), tokens=tuple(known.tokens))

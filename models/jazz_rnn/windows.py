@@ -1,9 +1,10 @@
 """What an example of jazz_rnn holds: a window of the tokens of a solo, and the chords under it.
 
-roles, durations, bounds int [tokens]   places in ROLES, steps, and places in BOUNDS, -1 for none
-begins int [1]                          1 where the solo begins with the window
-chords int [changes, 2]                 for how many steps each chord sounds, and its code
-progression int [changes, 2]            likewise all chords of the piece, in its first window; else none
+- roles, durations, bounds int [tokens]: places in ROLES, steps, and places in BOUNDS, -1 for none
+- begins int [1]: 1 where the solo begins with the window
+- place int [1]: steps from the bar line at which the solo begins to the window
+- chords int [changes, 2]: for how many steps each chord sounds, and its code
+- progression int [changes, 2]: likewise all chords of the piece, in its first window; else none
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,10 +21,11 @@ _MOST_STEPS = 64 * 4 * 12  # of a progression that is kept: 64 bars
 
 
 class Window(NamedTuple):
-    """An example: its tokens, whether the solo begins with them, the chords under it, and those of all of the piece."""
+    """An example; see above."""
 
     tokens: list[Token]
     begins: bool
+    place: int
     changes: Changes
     progression: Changes | None
 
@@ -49,6 +51,7 @@ def cut(tokens: Sequence[Token], changes: Changes, start: int, size: int, hop: i
             'durations': np.array([token.duration for token in here], np.int32),
             'bounds': np.array([BOUNDS.index(token.bounds) if token.bounds else -1 for token in here], np.int32),
             'begins': np.array([begin == 0], np.int32),
+            'place': np.array([places[max(0, begin - 1)] - start], np.int32),
             'chords': _stored(under),
             'progression': _stored(changes.cut(0, min(changes.length, _MOST_STEPS)) if first and not begin else None),
         }
@@ -69,7 +72,7 @@ def read(example: Example) -> Window:
         changes, progression = (_restored(example[name]) for name in ('chords', 'progression'))
         if changes is None:
             raise ValueError
-        return Window(tokens, bool(example['begins'][0]), changes, progression)
+        return Window(tokens, bool(example['begins'][0]), int(example['place'][0]), changes, progression)
     except (KeyError, IndexError, ValueError):
         raise ValueError('it does not hold a window of a solo') from None
 

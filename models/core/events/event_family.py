@@ -18,7 +18,7 @@ from solferino.models.core.events import event_forward, event_sampling
 from solferino.models.core.events.event_forward import Forward
 from solferino.models.core.export.browser_events import BrowserEvents
 from solferino.models.core.family import Events, Example, Family, Feature, Weights, add_metre, beat_of
-from solferino.models.music.encodings.event_encodings import Encoding, to_dense
+from solferino.models.music.encodings.event_encodings import Encoding, Inputs, to_dense
 from solferino.models.music.pieces.piece import Piece
 
 DEFAULT_QPM = 120.0
@@ -53,6 +53,10 @@ class EventModels(Family):
     def classes_of(self, example: Example, config: Any) -> np.ndarray:
         """Returns the event classes int32 [events] of a stored example. Raises ValueError if it has none."""
 
+    def inputs_of(self, example: Example, events: np.ndarray, config: Any) -> Inputs:
+        """What the network sees of all but the last of an example's event classes, [1, events]."""
+        return self.encoding(config).inputs(events)
+
     @abc.abstractmethod
     def event_meanings(self, config: Any) -> Mapping[str, Any]:
         """What the event classes mean, in words, as JSON types."""
@@ -82,7 +86,7 @@ class EventModels(Family):
         if events.min() < 0 or events.max() >= encoding.num_events:
             raise ValueError(f'its events are not numbers from 0 to {encoding.num_events - 1}')
         batch = events[None].astype(np.int32)
-        inputs = encoding.inputs(batch[:, :-1])
+        inputs = self.inputs_of(example, batch[:, :-1], config)
         encoded = {'ones': inputs.ones[0], 'dense': inputs.dense[0], 'labels': encoding.labels(batch)[0]}
         return encoded | ({'meanings': encoding.meanings(batch)[0]} if encoding.lookbacks else {})
 

@@ -54,8 +54,10 @@ def play(
     melody: list[Note] = []
     for number, k in enumerate(sounding):
         last = melody[-1].pitch if melody else before
-        one = tokens[sounding[number - 1]] if number else None
-        total = lost[number] + (_first(pitches) if last is None else _cost(pitches - last, one, tokens[k], max_leap))
+        previous = tokens[sounding[number - 1]] if number else None
+        total = lost[number] + (
+            _first(pitches) if last is None else _cost(pitches - last, previous, tokens[k], max_leap)
+        )
         if max_repeats and [note.pitch for note in melody[-max_repeats:]] == [last] * max_repeats:
             total = np.where(pitches == last, np.inf, total)
         best = np.flatnonzero(total <= total.min() + 1e-9)

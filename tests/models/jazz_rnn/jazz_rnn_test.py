@@ -73,6 +73,10 @@ def test_windows_predict_every_token(window: int, hop: int) -> None:
     assert [classes == everything[k * hop : k * hop + window + 1] for k, classes in enumerate(found)] == [True] * len(
         found
     )
+    seen = FAMILY.encode(whole, config)['ones']
+    for k, example in enumerate(examples):
+        ones = FAMILY.encode(example, config)['ones']
+        np.testing.assert_array_equal(ones, seen[k * hop : k * hop + len(ones)])
     if hop == window:
         assert sum(len(classes) - 1 for classes in found) == len(everything) - 1
     assert sum('chords of a piece' in trait for e in examples for trait in FAMILY.traits(e, config)) == 1
