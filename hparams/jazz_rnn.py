@@ -38,7 +38,6 @@ class JazzExtraction:
         'where there are such, are taken instead.'
     )  # fmt: skip
     window: int = option(20, 'How many tokens, notes and rests, the model predicts on end in training.')
-    hop: int = option(3, 'Tokens from the beginning of one window to that of the next; small ones make more of a song.')
     min_notes: int = option(16, 'Leave out melodies of fewer notes.')
     gap_bars: float = option(2.0, 'Silence of this many bars of four quarters ends a melody.')
     vocabulary_size: int = option(2000, 'Know at most this many different tokens, the most frequent ones.')
@@ -48,7 +47,7 @@ class JazzExtraction:
             raise ValueError(f'melody_track={self.melody_track} must be -1 (find it), or the number of an instrument.')
         if self.chord_tracks and not _TRACKS.fullmatch(self.chord_tracks):
             raise ValueError(f'chord_tracks={self.chord_tracks} must be numbers of instruments, such as "1,2".')
-        for name in ('window', 'hop', 'vocabulary_size'):
+        for name in ('window', 'vocabulary_size'):
             if not 1 <= getattr(self, name) <= _MOST:
                 raise ValueError(f'{name}={getattr(self, name)} must be from 1 to {_MOST}.')
         if self.min_notes < 1 or self.gap_bars <= 0:
@@ -79,15 +78,6 @@ class Grammar:
             wrong = next((text for text in getattr(self, name) if not pattern.fullmatch(text)), None)
             if wrong is not None:
                 raise ValueError(f'{name} name {wrong[:20]!r}, which is none.')
-
-
-@dataclasses.dataclass(frozen=True)
-class JazzConfig(Config):
-    """A config of jazz_rnn."""
-
-    def for_evaluation(self) -> 'JazzConfig':
-        """See Config: windows one after the other."""
-        return dataclasses.replace(self, extraction=dataclasses.replace(self.extraction, hop=self.extraction.window))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,13 +129,13 @@ SPEC = FamilySpec(
     name='jazz_rnn',
     records='solos',
     configs={
-        'jazz_rnn': JazzConfig(
+        'jazz_rnn': Config(
             name='jazz_rnn',
             description='Jazz RNN: two LSTM layers over what notes are to their chords.',
             advice='learns of one song or of many how a melody moves over chords: for improvising over any',
             steps_per_quarter=STEPS_PER_QUARTER,
             hparams=JazzHparams(
-                batch_size=64,
+                batch_size=16,
                 rnn_layer_sizes=(128, 128),
                 dropout_keep_prob=0.8,
                 clip_norm=5.0,

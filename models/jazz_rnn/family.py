@@ -10,8 +10,9 @@ from note_seq.protobuf import music_pb2
 
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.generation import DEFAULT_QPM
-from solferino.hparams.jazz_rnn import SPEC, STEPS_PER_QUARTER, Grammar, JazzConfig, JazzGeneration
+from solferino.hparams.jazz_rnn import SPEC, STEPS_PER_QUARTER, Grammar, JazzGeneration
 from solferino.hparams.reasons import BAD_TIME, MELODY_TOO_SHORT, NO_MELODY, NO_TRACK, Reject
+from solferino.hparams.spec import Config
 from solferino.models.core.events import event_sampling
 from solferino.models.core.events.event_family import EventModels
 from solferino.models.core.export.browser_events import BrowserEvents
@@ -54,11 +55,11 @@ class JazzRnn(EventModels):
 
     spec = SPEC
 
-    def encoding(self, config: JazzConfig) -> Encoding:
+    def encoding(self, config: Config) -> Encoding:
         """See EventModels."""
         return _encoding(config.learned)
 
-    def examples(self, piece: Piece, config: JazzConfig, reject: Reject) -> Iterator[Example]:
+    def examples(self, piece: Piece, config: Config, reject: Reject) -> Iterator[Example]:
         """See Family; what an example holds is told in `windows.py`."""
         settings = config.extraction
         try:
@@ -78,14 +79,14 @@ class JazzRnn(EventModels):
                 reject(MELODY_TOO_SHORT)
                 continue
             solo = tokens.analyze(line.notes, sheet.changes, line.begin)
-            yield from windows.cut(solo, sheet.changes, line.begin, settings.window, settings.hop, first)
+            yield from windows.cut(solo, sheet.changes, line.begin, settings.window, first)
             first = False
 
-    def num_steps(self, example: Example, config: JazzConfig) -> int:
+    def num_steps(self, example: Example, config: Config) -> int:
         """See Family."""
         return int(example['durations'].sum())
 
-    def traits(self, example: Example, config: JazzConfig) -> Mapping[str, int]:
+    def traits(self, example: Example, config: Config) -> Mapping[str, int]:
         """See Family: the tokens, and with the first window of a piece its chords."""
         window = windows.read(example)
         counts = dict(windows.counts(window))
@@ -94,8 +95,8 @@ class JazzRnn(EventModels):
         return counts
 
     def learn(
-        self, config: JazzConfig, training: Mapping[str, int], evaluation: Mapping[str, int]
-    ) -> tuple[JazzConfig, Mapping[str, float]]:
+        self, config: Config, training: Mapping[str, int], evaluation: Mapping[str, int]
+    ) -> tuple[Config, Mapping[str, float]]:
         """See Family: the vocabulary, and the chords of the piece that is most often there, or the first by name."""
         sides = {
             side: {text: count for text, count in counts.items() if not text.startswith(_PROGRESSION)}
@@ -114,35 +115,35 @@ class JazzRnn(EventModels):
             },
         }
 
-    def to_sequence(self, example: Example, config: JazzConfig) -> music_pb2.NoteSequence:
+    def to_sequence(self, example: Example, config: Config) -> music_pb2.NoteSequence:
         """See Family: one of the melodies that its tokens mean, with its chords."""
         window = windows.read(example)
         melody = playing.play(window.tokens, window.changes, np.random.default_rng(0))
         return performance.play(melody, window.changes, 0, window.changes.length, DEFAULT_QPM)
 
-    def classes_of(self, example: Example, config: JazzConfig) -> np.ndarray:
+    def classes_of(self, example: Example, config: Config) -> np.ndarray:
         """See EventModels; a token that is not known is the nearest that is."""
         window = windows.read(example)
         classes = vocabulary.of(config.learned).classes(window.tokens)
         return np.insert(classes, 0, vocabulary.BEGINNING) if window.begins else classes
 
-    def inputs_of(self, example: Example, events: np.ndarray, config: JazzConfig) -> Inputs:
+    def inputs_of(self, example: Example, events: np.ndarray, config: Config) -> Inputs:
         """See EventModels: from the place in a bar on at which the window begins."""
         encoding = _encoding(config.learned)
         return encoding.advance(encoding.start(1, windows.read(example).place), events)[0]
 
-    def model(self, config: JazzConfig, seed: int) -> Any:
+    def model(self, config: Config, seed: int) -> Any:
         """See Family."""
         from solferino.models.jazz_rnn.network import TokenRnn  # imports TensorFlow
 
         return TokenRnn(config.hparams, self.encoding(config), seed)
 
-    def parse_primer(self, flag: str, text: str, config: JazzConfig) -> Any:
+    def parse_primer(self, flag: str, text: str, config: Config) -> Any:
         """See Family: there are no such flags."""
         raise SolferinoError(f'--{flag}: {self.spec.name} has no primers that are text. Give a file, --primer_midi.')
 
     def generate(
-        self, weights: Weights, config: JazzConfig, primers: Sequence[Any], options: JazzGeneration
+        self, weights: Weights, config: Config, primers: Sequence[Any], options: JazzGeneration
     ) -> list[music_pb2.NoteSequence]:
         """See Family. Raises SolferinoError for a primer without melody or too long, and for chords that are none."""
         distinct = {id(given): given for given in primers}
@@ -160,38 +161,38 @@ class JazzRnn(EventModels):
             for number, (beginning, classes) in enumerate(zip(known, sampled, strict=True))
         ]
 
-    def primer_steps(self, primer: Any, config: JazzConfig, options: JazzGeneration) -> int:
+    def primer_steps(self, primer: Any, config: Config, options: JazzGeneration) -> int:
         """See Family: until its melody ends."""
         return self._beginning(primer, config).steps
 
-    def chosen(self, piece: Piece, config: JazzConfig) -> Piece:
+    def chosen(self, piece: Piece, config: Config) -> Piece:
         """See Family: all but drums, as chords are heard in all of it."""
         return dataclasses.replace(piece, notes=piece.notes[~piece.notes['is_drum']])
 
-    def log_likelihood(self, weights: Weights, config: JazzConfig, sequence: Any) -> float:
+    def log_likelihood(self, weights: Weights, config: Config, sequence: Any) -> float:
         """See Family: of the tokens of its melody."""
         classes = self._beginning(sequence, config).classes
         return event_sampling.log_likelihood(self._forward(weights, config), self.encoding(config), classes)
 
-    def event_meanings(self, config: JazzConfig) -> Mapping[str, Any]:
+    def event_meanings(self, config: Config) -> Mapping[str, Any]:
         """See EventModels."""
         known = enumerate(config.learned.tokens, start=1)
         return {'0': 'a solo begins; never predicted'} | {str(number): text for number, text in known}
 
-    def browser_events(self, config: JazzConfig) -> BrowserEvents:
+    def browser_events(self, config: Config) -> BrowserEvents:
         """See EventModels."""
         raise SolferinoError(
             f'@magenta/music cannot run a model of {config.name}: its tokens are played over chords, which the package '
             'does not do. Take --format=savedmodel.'
         )
 
-    def draw(self, sequence: music_pb2.NoteSequence, config: JazzConfig, marks: Marks = NO_MARKS) -> Any:
+    def draw(self, sequence: music_pb2.NoteSequence, config: Config, marks: Marks = NO_MARKS) -> Any:
         """A piano roll."""
         from solferino.models.music.pictures import roll_pictures  # imports matplotlib
 
         return roll_pictures.draw_notes(sequence, config.steps_per_quarter, marks=marks)
 
-    def _beginning(self, given: Any, config: JazzConfig) -> Beginning:
+    def _beginning(self, given: Any, config: Config) -> Beginning:
         if given is None:
             return Beginning(np.array([vocabulary.BEGINNING], np.int32))
         sheet = self._sheet(given, config, 'primer')
@@ -199,7 +200,7 @@ class JazzRnn(EventModels):
         classes = np.insert(vocabulary.of(config.learned).classes(found), 0, vocabulary.BEGINNING)
         return Beginning(classes, sheet.notes, sheet.notes[-1].end, sheet.changes, self.beat(given, config))
 
-    def _sheet(self, given: Any, config: JazzConfig, what: str) -> LeadSheet:
+    def _sheet(self, given: Any, config: Config, what: str) -> LeadSheet:
         """The lead sheet of given music; its tracks are found if it has not those of the examples."""
         if not isinstance(given, music_pb2.NoteSequence):
             raise TypeError(f'A {what} is a NoteSequence, not {type(given).__name__}.')
@@ -216,7 +217,7 @@ class JazzRnn(EventModels):
         return sheet
 
     def _sample(
-        self, weights: Weights, config: JazzConfig, known: Sequence[Beginning], options: JazzGeneration
+        self, weights: Weights, config: Config, known: Sequence[Beginning], options: JazzGeneration
     ) -> list[np.ndarray]:
         """Returns the classes that follow each beginning, enough of them; those of one length in one batch."""
         network, encoding = self._forward(weights, config), self.encoding(config)
@@ -235,7 +236,7 @@ class JazzRnn(EventModels):
         return sampled
 
     def _sequence(
-        self, beginning: Beginning, classes: np.ndarray, config: JazzConfig, options: JazzGeneration, number: int
+        self, beginning: Beginning, classes: np.ndarray, config: Config, options: JazzGeneration, number: int
     ) -> music_pb2.NoteSequence:
         begin, end = beginning.steps, options.num_steps
         beat, changes = self._backing(beginning, config, options)
@@ -263,7 +264,7 @@ class JazzRnn(EventModels):
             beat.metre,
         )
 
-    def _backing(self, beginning: Beginning, config: JazzConfig, options: JazzGeneration) -> tuple[Beat, Changes]:
+    def _backing(self, beginning: Beginning, config: Config, options: JazzGeneration) -> tuple[Beat, Changes]:
         """The metre and the chords to play over."""
         beat, changes = beginning.beat, beginning.changes
         if options.chords_midi is not None:

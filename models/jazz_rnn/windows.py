@@ -30,19 +30,18 @@ class Window(NamedTuple):
     progression: Changes | None
 
 
-def cut(tokens: Sequence[Token], changes: Changes, start: int, size: int, hop: int, first: bool) -> Iterator[Example]:
-    """Yields windows that predict up to `size` tokens each; the first predicts also the first token.
+def cut(tokens: Sequence[Token], changes: Changes, start: int, size: int, first: bool) -> Iterator[Example]:
+    """Yields windows that predict up to `size` tokens each, every token once.
 
     Args:
       tokens: of a whole solo.
       changes: the chords of its piece.
       start: the step at which it begins.
       size: tokens.
-      hop: from one window to the next, in tokens.
       first: whether it is the first solo of its piece.
     """
     places = start + np.cumsum([0, *(token.duration for token in tokens)])
-    for begin in range(0, len(tokens), hop):
+    for begin in range(0, len(tokens), size):
         # The first window has the beginning of the solo before its tokens, the others a token that is given.
         here = tokens[max(0, begin - 1) : begin + size]
         under = changes.cut(int(places[max(0, begin - 1)]), int(places[min(begin + size, len(tokens))]))
@@ -55,8 +54,6 @@ def cut(tokens: Sequence[Token], changes: Changes, start: int, size: int, hop: i
             'chords': _stored(under),
             'progression': _stored(changes.cut(0, min(changes.length, _MOST_STEPS)) if first and not begin else None),
         }
-        if begin + size >= len(tokens):
-            return
 
 
 def read(example: Example) -> Window:
@@ -89,9 +86,9 @@ def of_texts(given: Sequence[str]) -> Changes:
 
 
 def counts(window: Window) -> Mapping[str, int]:
-    """How often each token is in a window."""
+    """How often each token is to be predicted in a window."""
     found: dict[str, int] = {}
-    for token in window.tokens:
+    for token in window.tokens[not window.begins :]:
         found[token.text] = found.get(token.text, 0) + 1
     return found
 
