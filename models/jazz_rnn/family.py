@@ -134,7 +134,7 @@ class JazzRnn(EventModels):
 
     def model(self, config: Config, seed: int) -> Any:
         """See Family."""
-        from solferino.models.jazz_rnn.network import TokenRnn  # imports TensorFlow
+        from solferino.models.jazz_rnn.token_rnn import TokenRnn  # imports TensorFlow
 
         return TokenRnn(config.hparams, self.encoding(config), seed)
 

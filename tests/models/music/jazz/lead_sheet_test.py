@@ -103,3 +103,12 @@ def test_the_voice_of_a_song_is_its_melody(shared: Path) -> None:
     for path in sorted((shared / 'data/multitrack').rglob('*.mid'))[8:11]:  # pianos that are busier than voices
         sheet = lead_sheet.read(piece.of(generate.read_music(path.name, str(path))))
         assert sheet is not None and sheet.track == 0
+
+
+def test_the_chords_of_a_tune_are_those_above_its_staff(tmp_path: Path) -> None:
+    tune = tmp_path / 'tune.abc'
+    tune.write_text('X:1\nT:Tune\nM:4/4\nL:1/4\nK:C\n"Dm7"D F A c | "G7"B d B G | "Cmaj7"E4 | "C"z4 |\n')
+    sheet = lead_sheet.read(piece.of(generate.read_music('tune', str(tune))))
+    assert sheet is not None
+    assert [chord.name for chord in sheet.changes.chords] == ['Dm7', 'G7', 'Cmaj7']  # bars go as far as notes do
+    assert len(sheet.notes) == 9
