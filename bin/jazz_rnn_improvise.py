@@ -10,19 +10,22 @@ The music is in the output directory, and the model in its folder `run`: given a
 and `jazz_rnn_generate --run_dir=out/run` goes on with it.
 """
 
+import contextlib
 import dataclasses
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from absl import flags
 
 from solferino.bin import command, generate
-from solferino.hparams import generation
+from solferino.hparams import generation, words
 from solferino.hparams.errors import SolferinoError
-from solferino.hparams.jazz_rnn import SPEC
+from solferino.hparams.jazz_rnn import SPEC, JazzExtraction
 
 _CONFIG = SPEC.configs['jazz_rnn']
 _STEPS = 100  # of training: a song is then known by its ways, and not yet by heart
+_SHOWN = 16  # chords
 
 
 def define(fv: flags.FlagValues) -> None:
@@ -50,7 +53,7 @@ def main(fv: flags.FlagValues, song: str) -> None:
     if source.is_dir():
         _convert_folder(source, notes)
     else:
-        _convert_file(song, source, notes)
+        _convert_file(song, source, notes, extraction)
         if not any(fv[name].value for name in ('backing_chords', 'chords_midi', 'primer_midi')):
             fv['chords_midi'].parse(str(source))
     from solferino.models import loading, registry
@@ -60,19 +63,24 @@ def main(fv: flags.FlagValues, song: str) -> None:
 
     config = dataclasses.replace(_CONFIG, extraction=extraction)
     print(examples.create(examples.Job(SPEC.name, config, str(notes), str(notes.parent), eval_ratio=0)))
+    learned = str(notes.with_name(f'training_{SPEC.records}.tfrecord'))
+    run = folder / 'run'
+    known = settings.dataset_config(SPEC, [learned])
+    if (run / 'train').exists() and known and loading.load(run).config.learned != known[0].learned:
+        raise SolferinoError(f'{run} learned from other music than {song}. Choose another --output_dir, or delete it.')
     stopped = jobs.train(
         registry.get(SPEC.name),
         jobs.Request(
-            run_dir=str(folder / 'run'),
+            run_dir=str(run),
             given=settings.Given(None, fv.hparams),
-            examples=str(notes.with_name(f'training_{SPEC.records}.tfrecord')),
+            examples=learned,
             num_steps=fv.num_training_steps,
             summary_frequency=50,
         ),
     )
     if stopped:
         command.stopped_by(stopped)
-    generate.generate(loading.load(folder / 'run'), fv, SPEC)
+    generate.generate(loading.load(run), fv, SPEC)
 
 
 def _convert_folder(source: Path, notes: Path) -> None:
@@ -82,13 +90,28 @@ def _convert_folder(source: Path, notes: Path) -> None:
     print(convert.convert(convert.Job(str(source), str(notes), recursive=True)))
 
 
-def _convert_file(song: str, source: Path, notes: Path) -> None:
+def _convert_file(song: str, source: Path, notes: Path, extraction: JazzExtraction) -> None:
     from solferino.models.core.storage import records
+    from solferino.models.music.jazz import lead_sheet
+    from solferino.models.music.pieces import piece
 
     music = generate.read_music(song, str(source))
+    piece.require(music)
+    with contextlib.suppress(KeyError, ValueError):  # which is told when the examples are made
+        sheet = lead_sheet.read(piece.of(music), extraction.melody_track, extraction.tracks)
+        if sheet:
+            names = {info.instrument: info.name for info in music.instrument_infos}
+            print(f'Tracks: {", ".join(_track(number, names) for number in sheet.tracks)}.')
+            print(f'Melody: {words.counted(len(sheet.notes), "notes")} of track {_track(sheet.track, names)}.')
+            print(f'Chords: {" ".join(chord.name for chord in sheet.changes.chords[:_SHOWN])} ...')
     notes.parent.mkdir(parents=True, exist_ok=True)
     with records.Writer(str(notes)) as writer:
         writer.write(music.SerializeToString(deterministic=True))
+
+
+def _track(number: int, names: Mapping[int, str]) -> str:
+    name = ' '.join(names.get(number, '').split())
+    return f'{number} ({name})' if name else str(number)
 
 
 def console_entry_point() -> None:

@@ -35,7 +35,7 @@ def test_copies_are_found_in_another_key() -> None:
 
 def test_a_song_is_measured() -> None:
     changes = chords.parse_bars('C G', 48)
-    sheet = LeadSheet(tuple(_line([60, 62, 64, 65, 67, 69, 70, 72])), changes, changes.steps, 0)
+    sheet = LeadSheet(tuple(_line([60, 62, 64, 65, 67, 69, 70, 72])), changes, changes.steps, 0, (0,))
     found = improvised.measure(sheet, sheet)
     assert (found.strong, found.length, found.h1, found.gs) == (0.75, 1, 2, 1)
     assert '| song | 2.00 |' in improvised.table({'song': [found]})

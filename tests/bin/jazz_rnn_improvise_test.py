@@ -14,11 +14,16 @@ from solferino.models.music.jazz.tokens import Note
 @pytest.fixture
 def song(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    line = [Note(place * 6, 6, 60 + place * 7 % 13) for place in range(128)]
-    sequence = performance.play(line, chords.parse_bars('Dm7 G7 Cmaj7 Cmaj7', 48), 0, 768, 120.0)
     path = tmp_path / 'song.mid'
-    path.write_bytes(midi_bytes.midi_bytes(sequence))
+    path.write_bytes(music(6))
     return path
+
+
+def music(duration: int) -> bytes:
+    """A MIDI file of 16 bars, with notes that long."""
+    line = [Note(place * duration, duration, 60 + place * 7 % 13) for place in range(768 // duration)]
+    sequence = performance.play(line, chords.parse_bars('Dm7 G7 Cmaj7 Cmaj7', 48), 0, 768, 120.0)
+    return midi_bytes.midi_bytes(sequence)
 
 
 def run(*arguments: str) -> int:
@@ -36,12 +41,19 @@ def test_a_song_becomes_improvisations(song: Path, capfd: pytest.CaptureFixture)
     first = {path.read_bytes() for path in Path('out').glob('*.mid')}
     assert len(first) == 2
     assert Path('out/run/train').is_dir() and Path('out/data/training_solos.tfrecord').is_file()
-    assert '192 steps (7.38 s)' in capfd.readouterr().out  # 4 bars at 130 quarters a minute
+    out = capfd.readouterr().out
+    assert '192 steps (7.38 s)' in out  # 4 bars at 130 quarters a minute
+    assert 'Melody: 128 notes of track 0' in out and 'Chords: Dm7 Dm7 G7 G7 Cmaj7' in out
 
     assert run('song.mid', *small, '--num_outputs=1', '--backing_chords=Am7 D7', '--draw') == 0
     assert 'already trained to step 3' in capfd.readouterr().out
     assert len(list(Path('out').glob('*.mid'))) == 3
     assert len(list(Path('out').glob('*.png'))) == 1
+
+    other = music(12)
+    Path('other.mid').write_bytes(other)
+    assert run('other.mid', *small) == 1
+    assert 'out/run learned from other music than other.mid' in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

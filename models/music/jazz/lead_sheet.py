@@ -51,12 +51,14 @@ class LeadSheet:
       changes: the chords, in whole bars; none where there is nothing to hear them in.
       bars: int64 [bars + 1], the steps at which they begin, and where the last one ends.
       track: the instrument of the melody.
+      tracks: all instruments but drums, in order.
     """
 
     notes: tuple[Note, ...]
     changes: Changes
     bars: np.ndarray
     track: int
+    tracks: tuple[int, ...]
 
     def bar_before(self, step: int) -> int:
         """The bar line at a step or before it."""
@@ -98,7 +100,7 @@ def read(piece: Piece, melody_track: int = -1, chord_tracks: Sequence[int] = ())
     melody = _skyline(_score(piece, notes[notes['instrument'] == track]))
     under = np.isin(notes['instrument'], list(chord_tracks) or list(there - {track}))
     changes = _written(piece, everything) or _heard(_score(piece, notes[under] if under.any() else notes))
-    return LeadSheet(melody, changes, everything.bars, track)
+    return LeadSheet(melody, changes, everything.bars, track, tuple(sorted(there)))
 
 
 def _score(piece: Piece, notes: np.ndarray) -> score.Score:
