@@ -149,11 +149,13 @@ class JazzRnn(EventModels):
         distinct = {id(given): given for given in primers}
         read = {key: self._beginning(given, config) for key, given in distinct.items()}
         known = [read[id(given)] for given in primers]
-        longest = max(beginning.steps for beginning in known)
-        if longest >= options.num_steps:
+        longest = max(known, key=lambda beginning: beginning.steps)
+        if longest.steps >= options.num_steps:
+            first = longest.notes[0].start
+            silence = f', {first} of them silence before it,' if first else ''
             raise SolferinoError(
-                f'The primer takes {longest} steps and {options.length} counts them: nothing is left to generate. Give '
-                f'a shorter primer or {options.enough(longest + 16 * STEPS_PER_QUARTER)}.'
+                f'The primer takes {longest.steps} steps{silence} and {options.length} counts them: nothing is left '
+                f'to generate. Give a shorter primer or {options.enough(longest.steps + 16 * STEPS_PER_QUARTER)}.'
             )
         sampled = self._sample(weights, config, known, options)
         return [
