@@ -109,7 +109,7 @@ class JazzGeneration(EventGeneration):
     max_leap: int = option(12, 'Wider leaps than so many semitones are made narrower; 0 lets them be.')
     lowest_pitch: int = option(55, 'Lowest MIDI pitch of the solo.')
     highest_pitch: int = option(84, 'Highest MIDI pitch of the solo, an octave or more above the lowest.')
-    chord_notes: bool = option(True, 'Play the chords on a track of their own.')
+    chord_notes: bool = option(True, 'Play the chords on a track of their own, and not the solo alone.')
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -166,5 +166,5 @@ SPEC = FamilySpec(
         MELODY_TOO_SHORT: '--min_notes=8 keeps shorter melodies, and a larger --gap_bars cuts them less often.',
     },
     generation=JazzGeneration(),
-    listening=Listening(('repetition', 'likeness', 'notes_per_bar', 'leap', 'in_scale'), num_bars=128),
+    listening=Listening(('repetition', 'likeness', 'notes_per_bar', 'leap', 'in_scale'), 128, {'chord_notes': False}),
 )

@@ -46,10 +46,12 @@ class Listening:
     Attributes:
       measures: names of `models.music.pieces.measures.Measures`: those that matter to the family.
       num_bars: of four quarters, how many to generate at each temperature: as many as take seconds.
+      options: of generating, those that make the outputs what `Family.to_sequence` makes of examples.
     """
 
     measures: tuple[str, ...]
     num_bars: int
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -116,10 +116,10 @@ class JazzRnn(EventModels):
         }
 
     def to_sequence(self, example: Example, config: Config) -> music_pb2.NoteSequence:
-        """See Family: one of the melodies that its tokens mean, with its chords."""
+        """See Family: one of the melodies that its tokens mean, with its chords as symbols."""
         window = windows.read(example)
         melody = playing.play(window.tokens, window.changes, np.random.default_rng(0))
-        return performance.play(melody, window.changes, 0, window.changes.length, DEFAULT_QPM)
+        return performance.play(melody, window.changes, 0, window.changes.length, DEFAULT_QPM, chord_notes=False)
 
     def classes_of(self, example: Example, config: Config) -> np.ndarray:
         """See EventModels; a token that is not known is the nearest that is."""
@@ -258,12 +258,13 @@ class JazzRnn(EventModels):
         )
         return performance.play(
             [*beginning.notes, *melody],
-            changes if options.chord_notes else None,
+            changes,
             begin if options.exclude_primer else 0,
             end,
             beginning.beat.qpm or options.qpm or DEFAULT_QPM,
             options.swing,
             beat.metre,
+            options.chord_notes,
         )
 
     def _backing(self, beginning: Beginning, config: Config, options: JazzGeneration) -> tuple[Beat, Changes]:

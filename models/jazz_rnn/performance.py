@@ -19,22 +19,24 @@ _BASS, _HAND = 36, 48  # the lowest pitches of roots and of the tones above them
 
 def play(
     melody: Sequence[Note],
-    changes: Changes | None,
+    changes: Changes,
     begin: int,
     end: int,
     qpm: float,
     swing: float = 0.5,
     metre: tuple[int, int] | None = None,
+    chord_notes: bool = True,
 ) -> music_pb2.NoteSequence:
     """Returns the music from the step `begin` to the step `end`.
 
     Args:
       melody: its notes; those that begin before are left out.
-      changes: the chords, written above the music and struck; None for no chords.
+      changes: the chords, which are written above the music.
       begin, end: steps; the first of them is at no seconds.
       qpm: quarters a minute.
       swing: where in a quarter its half is, from 0.5 on.
       metre: numerator and denominator, if it has one.
+      chord_notes: whether the chords are also played.
     """
     sequence = music_pb2.NoteSequence(ticks_per_quarter=220)
     sequence.tempos.add(qpm=qpm)
@@ -54,13 +56,13 @@ def play(
         _MELODY,
         _SAX,
     )
-    parts = changes.between(begin, end) if changes else []
+    parts = changes.between(begin, end)
     for start, _, chord in parts:
         text = sequence.text_annotations.add(time=float(times([begin + start])[0]), text=chord.name)
         text.annotation_type = music_pb2.NoteSequence.TextAnnotation.CHORD_SYMBOL
     struck = [
         (begin + start, begin + stop, pitch)
-        for start, stop, chord in parts
+        for start, stop, chord in (parts if chord_notes else ())
         for pitch in (_BASS + chord.root, *sorted(_HAND + tone for tone in chord.tones))
     ]
     add_notes(
