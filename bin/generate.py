@@ -36,9 +36,6 @@ def define(fv: flags.FlagValues, spec: FamilySpec) -> None:
     def text(name: str, default: str | None, help: str) -> None:
         flags.DEFINE_string(name, default, help, flag_values=fv)
 
-    def number(name: str, default: int, help: str) -> None:
-        flags.DEFINE_integer(name, default, help, flag_values=fv)
-
     configs = ', '.join(spec.configs)
     text('config', spec.default_config, f'One of: {configs}. The model knows its own; a different one is an error.')
     text(
@@ -57,24 +54,31 @@ def define(fv: flags.FlagValues, spec: FamilySpec) -> None:
         'save_generator_bundle', False, 'Save the model as --bundle_file instead of generating.', flag_values=fv
     )
     text('bundle_description', '', 'What to say about the model in the bundle: its training data, for example.')
-    text(
+    define_music(fv, spec)
+
+
+def define_music(fv: flags.FlagValues, spec: FamilySpec) -> None:
+    """Defines the flags of what `generate` does with a model."""
+    flags.DEFINE_string(
         'output_dir', None, 'Directory for the MIDI files; if it is not given, "generated" in the run directory, or '
-        'beside the bundle. They are called MODEL_DATE_TIME_NUMBER.mid.'
+        'beside the bundle. They are called MODEL_DATE_TIME_NUMBER.mid.', flag_values=fv,
     )  # fmt: skip
-    number('num_outputs', 10, 'How many MIDI files to generate.')
+    flags.DEFINE_integer('num_outputs', 10, 'How many MIDI files to generate.', flag_values=fv)
     flags.DEFINE_bool(
         'draw', False, 'Draw all of them in one PNG beside them, primers and kept notes marked.', flag_values=fv
     )
     for name, help in spec.primer_flags.items():
-        text(name, None, help)
-    text(
+        flags.DEFINE_string(name, None, help, flag_values=fv)
+    flags.DEFINE_string(
         'primer_midi', None, 'A file to begin with: MIDI, or what else datasets are made of, MusicXML and ABC; of many '
-        'tunes the first.'
+        'tunes the first.', flag_values=fv,
     )  # fmt: skip
     flags.DEFINE_bool(
         'magenta_reading', False, 'Read music files bug for bug as Magenta does, not as they sound.', flag_values=fv
     )
     command.define_option_flags(fv, spec.generation)
+    for name, meant in spec.aliases.items():
+        flags.DEFINE_alias(name, meant, flag_values=fv)
     for name, help in spec.plots.items():
         flags.DEFINE_bool(name, False, help, flag_values=fv)
     flags.DEFINE_integer(
@@ -101,7 +105,7 @@ def main(fv: flags.FlagValues, spec: FamilySpec) -> None:
     if fv.save_generator_bundle:
         _save_bundle(model, fv)
     else:
-        _generate(model, fv, spec)
+        generate(model, fv, spec)
 
 
 def _check_source(fv: flags.FlagValues) -> None:
@@ -152,7 +156,8 @@ def _save_bundle(model: 'Model', fv: flags.FlagValues) -> None:
     print(f'Saved {model.source} as the bundle {path}.')
 
 
-def _generate(model: 'Model', fv: flags.FlagValues, spec: FamilySpec) -> None:
+def generate(model: 'Model', fv: flags.FlagValues, spec: FamilySpec) -> None:
+    """Writes music of a model, as the flags of `define_music` say, and says what was written."""
     from solferino.models.core.generation import midi_files
 
     primer = _primer(model, fv, spec)
@@ -161,7 +166,7 @@ def _generate(model: 'Model', fv: flags.FlagValues, spec: FamilySpec) -> None:
     if not _primer_flags(fv, spec):
         logging.info('No primer was given: beginning with %s.', options.beginning or spec.default_primer)
     own = model.family.beat(primer, model.config).qpm
-    if own and fv.qpm and abs(own - fv.qpm) > 0.01:
+    if own and fv['qpm'].present and abs(own - fv.qpm) > 0.01:
         logging.warning('--qpm=%g is not used: %s has its own tempo, %.4g.', fv.qpm, fv.primer_midi, own)
     began = time.monotonic()
     sequences = model.generate_with(options, primer, fv.num_outputs)
@@ -208,7 +213,7 @@ def _given_options(fv: flags.FlagValues, spec: FamilySpec) -> dict[str, Any]:
     """Returns the fields of `spec.generation` that flags give: with the seed, and the music of files."""
     given = command.given_options(fv, spec.generation)
     midi = [field.name for field in dataclasses.fields(spec.generation) if field.metadata.get('midi')]
-    read = {name: _read_music(name, fv) if given[name] else None for name in midi if name in given}
+    read = {name: _music_of(name, fv) if given[name] else None for name in midi if name in given}
     seed = secrets.randbelow(1 << 31) if fv.seed is None else fv.seed
     return given | read | {'seed': seed}
 
@@ -257,18 +262,24 @@ def _primer(model: 'Model', fv: flags.FlagValues, spec: FamilySpec) -> Any:
     if not given:
         return None
     if given[0] == 'primer_midi':
-        return _read_music('primer_midi', fv)
+        return _music_of('primer_midi', fv)
     return model.family.parse_primer(given[0], str(fv[given[0]].value), model.config)
 
 
-def _read_music(flag: str, fv: flags.FlagValues) -> Any:
-    """Reads music as the pipelines read files: apart from this process, so that it cannot take all memory."""
+def _music_of(flag: str, fv: flags.FlagValues) -> Any:
+    return read_music(f'--{flag}={fv[flag].value}', str(fv[flag].value), fv.magenta_reading)
+
+
+def read_music(what: str, path: str, magenta_reading: bool = False) -> Any:
+    """Returns the music of a file as a NoteSequence, read as the pipelines do: apart from this process.
+
+    Raises SolferinoError, which begins with `what`, if there is none in it.
+    """
     from note_seq.protobuf import music_pb2
 
     from solferino.pipelines import parsing
 
-    path = str(fv[flag].value)
-    with parsing.Parser(parsing.Limits(), fv.magenta_reading) as parser:
+    with parsing.Parser(parsing.Limits(), magenta_reading) as parser:
         answers = parser.parse_file(Path(os.path.expanduser(path)))
     music = [answer for answer in answers if isinstance(answer, parsing.Converted)]
     if not music:
@@ -276,10 +287,10 @@ def _read_music(flag: str, fv: flags.FlagValues) -> Any:
         remedy = parsing.REMEDIES.get(reason, '')
         # These limits have no flags here.
         advice = f': {remedy}' if remedy and not remedy.startswith('--') else ''
-        raise SolferinoError(f'--{flag}={path}: {reason} ({detail}){advice}.')
+        raise SolferinoError(f'{what}: {reason} ({detail}){advice}.')
     taken = next((piece for piece in music if piece.notes), None)
     if taken is None:
-        raise SolferinoError(f'--{flag}={path}: {music[0].silence}. Give a file with notes in it.')
+        raise SolferinoError(f'{what}: {music[0].silence}. Give a file with notes in it.')
     if len(answers) > 1:
         logging.warning('%s holds %d pieces: the first that has notes is taken.', Path(path).name, len(answers))
     sequence = music_pb2.NoteSequence.FromString(taken.data)

@@ -20,6 +20,7 @@ MELODY_TOO_SHORT = 'melody too short'
 FEW_PITCHES = 'melody of too few pitches'
 MELODY_CUT_OFF = 'rest of a melody that was cut off'
 NO_MELODY = 'no notes beside drums'
+NO_TRACK = 'no track of that number'
 
 NO_INSTRUMENT = 'no notes of the chosen instruments'
 FRAMES_TOO_SHORT = 'too few frames'

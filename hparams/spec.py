@@ -68,10 +68,12 @@ class Listening:
     Attributes:
       measures: names of `models.music.pieces.measures.Measures`: those that matter to the family.
       num_bars: of four quarters, to generate at each temperature; so many that it takes seconds.
+      options: of generating, those that make the outputs what `Family.to_sequence` makes of examples.
     """
 
     measures: tuple[str, ...]
     num_bars: int
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +95,7 @@ class FamilySpec:
       keeps_silence: whether generate writes a file for an output without notes, instead of only counting it.
       silence_remedy: what to do about such outputs.
       listening: how a temperature is recommended; None recommends none.
+      aliases: other names for flags of generate, such as those of a tutorial, each with the flag that it means.
     """
 
     name: str
@@ -109,6 +112,7 @@ class FamilySpec:
     keeps_silence: bool = True
     silence_remedy: str = 'Try a higher --temperature.'
     listening: Listening | None = None
+    aliases: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def config_help(self) -> str:
         """The configs, and what each is, as the help of `--config`."""

@@ -8,6 +8,7 @@ from solferino.models.core.family import Family
 # Family name -> the module that holds it as FAMILY. A family is imported when it is asked for, not before.
 FAMILIES = {
     'drums_rnn': 'solferino.models.drums_rnn',
+    'jazz_rnn': 'solferino.models.jazz_rnn',
     'melody_rnn': 'solferino.models.melody_rnn',
     'piano_rnn': 'solferino.models.piano_rnn',
     'rbm': 'solferino.models.rbm',

@@ -43,6 +43,7 @@ PACKAGES = {
         'encodings': '',
         'pictures': 'pieces',
         'grooves': '',
+        'jazz': 'pieces',
     },
     'models.piano_rnn': {'attention': '', 'nade': ''},
     'models.rbm': {'chains': ''},

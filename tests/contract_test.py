@@ -37,6 +37,7 @@ class Row:
       primer: a primer flag and a text for it; None where there is no such flag.
       bad_primer: a text that the flag must refuse.
       bad_options: of generating, each of which must be refused.
+      num_steps: a length that leaves room after a primer of a bar and a half.
       forgets_primer: configs whose outputs do not begin with the primer, so that it cannot be left out of them.
     """
 
@@ -44,6 +45,7 @@ class Row:
     primer: tuple[str, str] | None
     bad_primer: str
     bad_options: tuple[dict[str, Any], ...]
+    num_steps: int = 40
     forgets_primer: tuple[str, ...] = ()
     hparams_of: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -59,6 +61,20 @@ ROWS = {
         ('primer_drums', '[(36,),(),(42,38)]'),
         '[(36,200)]',
         _BAD,
+    ),
+    'jazz_rnn': Row(
+        'batch_size=3,rnn_layer_sizes=[6,5],learning_rate=0.01,dropout_keep_prob=1.0',
+        None,
+        '',
+        (
+            *_BAD,
+            {'backing_chords': 'Dm7 H7'},
+            {'backing_chords': '| |'},
+            {'swing': 0.4},
+            {'max_leap': 1},
+            {'highest_pitch': 60},
+        ),
+        num_steps=144,
     ),
     'melody_rnn': Row(
         'batch_size=3,rnn_layer_sizes=[6,5],learning_rate=0.02', ('primer_melody', '[60,-2,62,-1]'), '[60,200]', _BAD
@@ -255,7 +271,7 @@ def test_train_save_load_generate(case: tuple, tmp_path: Path) -> None:
     loaded = load(tmp_path / 'x.mag')
     assert (loaded.config, loaded.description) == (config, 'A tiny one.')
     primer = row.given(family, config)
-    options = {'num_outputs': 3, 'num_steps': 24, 'seed': 5}
+    options = {'num_outputs': 3, 'num_steps': row.num_steps, 'seed': 5}
     outputs = loaded.generate(primer, **options)
     assert len(outputs) == 3
     assert all(isinstance(output, music_pb2.NoteSequence) for output in outputs)
@@ -263,7 +279,7 @@ def test_train_save_load_generate(case: tuple, tmp_path: Path) -> None:
     assert outputs != trained.generate(primer, **{**options, 'seed': 6})
     assert len(loaded.generate()) == 1  # a default primer
     keeps_primer = config.name not in row.forgets_primer
-    continued = loaded.generate(song(1, 1), num_steps=40, exclude_primer=keeps_primer)[0]
+    continued = loaded.generate(song(1, 1), num_steps=row.num_steps, exclude_primer=keeps_primer)[0]
     assert all(0 <= note.start_time < note.end_time for note in continued.notes)
     score = loaded.log_likelihood(song(2, 4))
     assert np.isfinite(score) and score < 0
@@ -362,10 +378,11 @@ def test_a_length_may_be_in_bars_or_seconds(case: tuple, model: Model) -> None:
 
 def test_the_metre_and_the_tempo_of_a_primer_are_kept(case: tuple, model: Model) -> None:
     """Those in which its notes begin."""
+    row = case[2]
     waltz = song(1, 1)
     waltz.time_signatures.add(numerator=3, denominator=4)
     waltz.tempos.add(time=9.0, qpm=200)
-    for made in model.generate(waltz, 2, num_steps=40):
+    for made in model.generate(waltz, 2, num_steps=row.num_steps):
         (metre,), (tempo,) = made.time_signatures, made.tempos
         assert (metre.numerator, metre.denominator, tempo.qpm) == (3, 4, 100)
 
@@ -379,8 +396,9 @@ def test_the_default_length_is_a_quarter_of_a_minute(case: tuple, model: Model) 
 
 
 def test_accents_change_nothing_but_velocities(case: tuple, model: Model) -> None:
+    row = case[2]
     for primer in (None, song(1, 1)):
-        plain, accented = (model.generate(primer, 2, num_steps=40, accents=on) for on in (False, True))
+        plain, accented = (model.generate(primer, 2, num_steps=row.num_steps, accents=on) for on in (False, True))
         assert plain != accented
         for before, after in zip(plain, accented, strict=True):
             levels = [new.velocity / old.velocity for old, new in zip(before.notes, after.notes, strict=True)]
@@ -396,7 +414,8 @@ def test_accents_are_the_same_without_the_primer(case: tuple, model: Model) -> N
         return
     for primer in (None, song(1, 1), *([row.given(family, config)] if row.primer else [])):
         whole, rest = (
-            model.generate(primer, num_steps=60, accents=True, exclude_primer=excluded)[0] for excluded in (False, True)
+            model.generate(primer, num_steps=row.num_steps * 3 // 2, accents=True, exclude_primer=excluded)[0]
+            for excluded in (False, True)
         )
         options = model.options(primer)
         rate = family.steps_per_second(config, options, whole.tempos[0].qpm)
@@ -410,7 +429,7 @@ def test_accents_are_the_same_without_the_primer(case: tuple, model: Model) -> N
 def test_the_primer_is_marked_where_outputs_begin_with_it(case: tuple, model: Model) -> None:
     family, config, row = case
     primer = song(1, 1)  # 2.4 seconds
-    options = model.options(primer, num_steps=40)
+    options = model.options(primer, num_steps=row.num_steps)
     (made,) = model.generate_with(options, primer, 1)
     marks = family.marks(made, primer, config, options)
     assert marks.primer_end == pytest.approx(0 if config.name in row.forgets_primer else 2.4, abs=0.01)
@@ -475,7 +494,7 @@ def test_an_output_does_not_depend_on_those_beside_it(name: tuple[str, str], dra
         for name, value in _weights(family.model(config, 0)).items()
     }
     row, few_steps = ROWS[name[0]], {'gibbs_steps': 5} if name[0] == 'rbm' else {}
-    options = dataclasses.replace(family.spec.generation, num_steps=24, seed=1, **few_steps)
+    options = dataclasses.replace(family.spec.generation, num_steps=row.num_steps, seed=1, **few_steps)
 
     def generate(primers: list[Any]) -> tuple[list[Any], dict[bytes, set[bytes]]]:
         drawn.clear()

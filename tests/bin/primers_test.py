@@ -16,6 +16,7 @@ from solferino.models.loading import Model
 
 _HPARAMS = {
     ('drums_rnn', 'drum_kit'): 'rnn_layer_sizes=[4],attn_length=0',
+    ('jazz_rnn', 'jazz_rnn'): 'rnn_layer_sizes=[4]',
     ('melody_rnn', 'mono_rnn'): 'rnn_layer_sizes=[4],attn_length=0',
     ('piano_rnn', 'gru_attention'): 'embedding_size=3,rnn_layer_sizes=[4,4],attention_size=2',
     ('piano_rnn', 'gru_nade'): 'rnn_layer_sizes=[6,5],nade_size=5,key_size=4,lags=[1,2],span=3',
@@ -24,7 +25,9 @@ _HPARAMS = {
 }
 _CONFIGS = list(_HPARAMS)
 _BY_TIME = [('piano_rnn', 'gru_attention'), ('piano_rnn', 'gru_nade')]  # which need no grid of quarters
-_BY_METRE = [config for config in _CONFIGS if config not in _BY_TIME]
+_WITH_CHANGES = [*_BY_TIME, ('jazz_rnn', 'jazz_rnn')]  # which take tempos and metres as they come
+_BY_METRE = [config for config in _CONFIGS if config not in _WITH_CHANGES]
+_LEARNED = {'gru_attention': ('60', 'e', '60,64'), 'jazz_rnn': ('C12', 'C12:1,2', 'L12:-2,-1', 'R12')}
 
 
 def test_every_family_is_here() -> None:
@@ -42,8 +45,8 @@ def _save(name: str, config_name: str, folder: Path) -> Path:
     family = registry.get(name)
     config = family.spec.configs[config_name]
     config = dataclasses.replace(config, hparams=overrides.parse(config.hparams, _HPARAMS[name, config_name]))
-    if config_name == 'gru_attention':
-        config = dataclasses.replace(config, learned=type(config.learned)(('60', 'e', '60,64')))
+    if config_name in _LEARNED:
+        config = dataclasses.replace(config, learned=type(config.learned)(_LEARNED[config_name]))
     weights = {name: variable.numpy() for name, variable in family.model(config, 0).named_weights().items()}
     Model(family, config, weights, 'here', config_name, 'Tiny.').save_bundle(folder / f'{config_name}.mag')
     return folder / f'{config_name}.mag'
@@ -177,9 +180,9 @@ def test_changes_among_the_notes_are_refused_with_a_remedy(
     assert ran.code == 1 and says in ran.said
 
 
-@pytest.mark.parametrize('place', _BY_TIME, ids=lambda place: place[1])
+@pytest.mark.parametrize('place', _WITH_CHANGES, ids=lambda place: place[1])
 @pytest.mark.parametrize('file', ['prime_tempo_changes', 'prime_metre_change'])
-def test_frames_of_a_second_need_no_grid(begin: Any, field: Path, place: tuple[str, str], file: str) -> None:
+def test_not_all_need_one_tempo_and_metre(begin: Any, field: Path, place: tuple[str, str], file: str) -> None:
     assert begin(place, f'--primer_midi={field}/piano/{file}.mid').code == 0
 
 
@@ -204,6 +207,7 @@ def test_a_metre_that_begins_after_silence_begins_the_music(begin: Any, tmp_path
         (('melody_rnn', 'mono_rnn'), '8 notes are not used: 1 of chords, 3 of other instruments, 4 of drums.'),
         (('piano_rnn', 'gru_nade'), '7 notes are not used: 3 of other instruments, 4 of drums; the examples of this '),
         (('rbm', 'chords'), '4 notes are not used: 4 of drums.'),
+        (('jazz_rnn', 'jazz_rnn'), '4 notes are not used: 4 of drums.'),
     ],
     ids=lambda given: given[1] if isinstance(given, tuple) else '',
 )

@@ -22,6 +22,7 @@ _SMALL: dict[str, dict[str, Any]] = {
     'gru_nade': {'rnn_layer_sizes': (3, 2), 'nade_size': 2, 'key_size': 2, 'lags': (1, 2), 'span': 1},
     'chords': {'hidden_units': 3, 'num_timesteps': 2},
     'rnn_rbm': {'hidden_units': 3, 'rnn_units': 2},
+    'jazz_rnn': {'rnn_layer_sizes': (3,)},
 }
 MODELS = {
     config: (family, dataclasses.replace(family.spec.configs[config], hparams=hparams))

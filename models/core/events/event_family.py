@@ -18,10 +18,11 @@ from solferino.models.core.events import event_forward, event_sampling
 from solferino.models.core.events.event_forward import Forward
 from solferino.models.core.export.browser_events import BrowserEvents
 from solferino.models.core.family import Events, Example, Family, Feature, Weights, add_metre, beat_of
-from solferino.models.music.encodings.event_encodings import Encoding, to_dense
+from solferino.models.music.encodings.event_encodings import Encoding, Inputs, to_dense
 from solferino.models.music.pieces.piece import Piece
 
 DEFAULT_QPM = 120.0
+_NO_TRACK = 'it does not hold the events of a track'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,19 +40,99 @@ class Primer:
     metre: tuple[int, int] | None = None
 
 
-class EventFamily(Family):
-    """Implements `solferino.models.core.family.Family` for event sequences.
-
-    An event sequence is a note_seq EventSequence (DrumTrack, Melody, ...; SimpleEventSequence where there is no other).
-    Its `start_step` is the silence before it, in steps from a bar line. The encoding is usually an `EventEncoding`, in
-    which class 0 means that nothing happens. Its spec has `has_dense_form=True`: Magenta's tools can read the examples.
-    """
+class EventModels(Family):
+    """What families have in common whose model is the event network, whatever their events are."""
 
     spec: FamilySpec
 
     @abc.abstractmethod
     def encoding(self, config: Any) -> Encoding:
         """How the network sees the events."""
+
+    @abc.abstractmethod
+    def classes_of(self, example: Example, config: Any) -> np.ndarray:
+        """Returns the event classes int32 [events] of a stored example. Raises ValueError if it has none."""
+
+    def inputs_of(self, example: Example, events: np.ndarray, config: Any) -> Inputs:
+        """What the network sees of all but the last of an example's event classes, [1, events]."""
+        return self.encoding(config).inputs(events)
+
+    @abc.abstractmethod
+    def event_meanings(self, config: Any) -> Mapping[str, Any]:
+        """What the event classes mean, in words, as JSON types."""
+
+    def browser_events(self, config: Any) -> BrowserEvents:
+        """How @magenta/music makes the network's inputs. Raises SolferinoError that says why it cannot."""
+        raise SolferinoError(
+            f'--format=magentajs: the npm package @magenta/music does not know the events of {self.spec.name}. '
+            '--format=savedmodel writes a model for TensorFlow.'
+        )
+
+    def features(self, config: Any) -> Mapping[str, Feature]:
+        """See Family: the batch of `EventRnn`."""
+        encoding = self.encoding(config)
+        features = {
+            'ones': Feature((None, encoding.slots), 'int32'),
+            'dense': Feature((None, encoding.dense_size), 'float32'),
+            'labels': Feature((None,), 'int32'),
+        }
+        if encoding.lookbacks:  # else a label is an event
+            features['meanings'] = Feature((None, 1 + len(encoding.lookbacks)), 'int32')
+        return features
+
+    def encode(self, example: Example, config: Any) -> Example:
+        """See Family. Raises ValueError if the example is not of this config's encoding."""
+        encoding = self.encoding(config)
+        events = self.classes_of(example, config)
+        if events.ndim != 1 or len(events) < 2:
+            raise ValueError(_NO_TRACK)
+        if events.min() < 0 or events.max() >= encoding.num_events:
+            raise ValueError(f'its events are not numbers from 0 to {encoding.num_events - 1}')
+        batch = events[None].astype(np.int32)
+        inputs = self.inputs_of(example, batch[:, :-1], config)
+        encoded = {'ones': inputs.ones[0], 'dense': inputs.dense[0], 'labels': encoding.labels(batch)[0]}
+        return encoded | ({'meanings': encoding.meanings(batch)[0]} if encoding.lookbacks else {})
+
+    def events(self, example: Example, config: Any) -> Events:
+        """See Family."""
+        return Events(self.classes_of(example, config), self.encoding(config).num_events)
+
+    def weight_shapes(self, config: Any) -> Mapping[str, tuple[int, ...]]:
+        """See Family."""
+        encoding = self.encoding(config)
+        return event_forward.weight_shapes(config.hparams, encoding.input_size, encoding.num_classes)
+
+    def model(self, config: Any, seed: int) -> Any:
+        """See Family."""
+        from solferino.models.core.events.event_rnn import EventRnn  # imports TensorFlow
+
+        return EventRnn(config.hparams, self.encoding(config), seed)
+
+    def export(self, weights: Weights, config: Any, format: str, folder: pathlib.Path) -> None:
+        """See Family."""
+        if format == 'magentajs':
+            from solferino.models.core.export import magentajs
+
+            magentajs.write(weights, config, self.encoding(config), self.browser_events(config), folder)
+        elif format == 'savedmodel':
+            from solferino.models.core.export import saved_model  # imports TensorFlow
+
+            saved_model.write(weights, config, self.encoding(config), self.event_meanings(config), folder)
+        else:
+            raise SolferinoError(f'--format={format}: {self.spec.name} has magentajs and savedmodel.')
+
+    def _forward(self, weights: Weights, config: Any) -> Forward:
+        with event_sampling.one_thread():
+            return Forward(weights, config.hparams.attn_length, config.hparams.residual_connections)
+
+
+class EventFamily(EventModels):
+    """Implements `solferino.models.core.family.Family` for event sequences.
+
+    An event sequence is a note_seq EventSequence (DrumTrack, Melody, ...; SimpleEventSequence where there is no other).
+    Its `start_step` is the silence before it, in steps from a bar line. The encoding is usually an `EventEncoding`, in
+    which class 0 means that nothing happens. Its spec has `has_dense_form=True`: Magenta's tools can read the examples.
+    """
 
     @abc.abstractmethod
     def event_classes(self, piece: Piece, config: Any, reject: Reject) -> Iterator[np.ndarray]:
@@ -80,21 +161,16 @@ class EventFamily(Family):
         """
         return track.to_sequence(qpm=qpm, sequence_start_time=start_time)
 
-    @abc.abstractmethod
-    def event_meanings(self, config: Any) -> Mapping[str, Any]:
-        """What the event classes mean, in words, as JSON types."""
-
-    def browser_events(self, config: Any) -> BrowserEvents:
-        """How @magenta/music makes the network's inputs. Raises SolferinoError that says why it cannot."""
-        raise SolferinoError(
-            f'--format=magentajs: the npm package @magenta/music does not know the events of {self.spec.name}. '
-            '--format=savedmodel writes a model for TensorFlow.'
-        )
-
     def examples(self, piece: Piece, config: Any, reject: Reject) -> Iterator[Example]:
         """See Family: the event classes of each track as 'events' int32 [steps]."""
         for classes in self.event_classes(piece, config, reject):
             yield {'events': classes}
+
+    def classes_of(self, example: Example, config: Any) -> np.ndarray:
+        """See EventModels."""
+        if 'events' not in example:
+            raise ValueError(_NO_TRACK)
+        return example['events']
 
     def to_dense(self, example: Example, config: Any) -> tuple[np.ndarray, np.ndarray]:
         """See Family."""
@@ -109,46 +185,6 @@ class EventFamily(Family):
         empty = self.default_primer(config, np.random.default_rng(0))
         empty.set_length(0)
         return self.notes(self.track([], example['events'], empty, config), DEFAULT_QPM, 0.0)
-
-    def features(self, config: Any) -> Mapping[str, Feature]:
-        """See Family: the batch of `EventRnn`."""
-        encoding = self.encoding(config)
-        features = {
-            'ones': Feature((None, encoding.slots), 'int32'),
-            'dense': Feature((None, encoding.dense_size), 'float32'),
-            'labels': Feature((None,), 'int32'),
-        }
-        if encoding.lookbacks:  # else a label is an event
-            features['meanings'] = Feature((None, 1 + len(encoding.lookbacks)), 'int32')
-        return features
-
-    def encode(self, example: Example, config: Any) -> Example:
-        """See Family. Raises ValueError if the example is not of this config's encoding."""
-        encoding = self.encoding(config)
-        events = example.get('events')
-        if events is None or events.ndim != 1 or len(events) < 2:
-            raise ValueError('it does not hold the events of a track')
-        if events.min() < 0 or events.max() >= encoding.num_events:
-            raise ValueError(f'its events are not numbers from 0 to {encoding.num_events - 1}')
-        batch = events[None].astype(np.int32)
-        inputs = encoding.inputs(batch[:, :-1])
-        encoded = {'ones': inputs.ones[0], 'dense': inputs.dense[0], 'labels': encoding.labels(batch)[0]}
-        return encoded | ({'meanings': encoding.meanings(batch)[0]} if encoding.lookbacks else {})
-
-    def events(self, example: Example, config: Any) -> Events:
-        """See Family."""
-        return Events(example['events'], self.encoding(config).num_events)
-
-    def weight_shapes(self, config: Any) -> Mapping[str, tuple[int, ...]]:
-        """See Family."""
-        encoding = self.encoding(config)
-        return event_forward.weight_shapes(config.hparams, encoding.input_size, encoding.num_classes)
-
-    def model(self, config: Any, seed: int) -> Any:
-        """See Family."""
-        from solferino.models.core.events.event_rnn import EventRnn  # imports TensorFlow
-
-        return EventRnn(config.hparams, self.encoding(config), seed)
 
     def generate(
         self, weights: Weights, config: Any, primers: Sequence[Any], options: EventGeneration
@@ -182,23 +218,6 @@ class EventFamily(Family):
             raise SolferinoError('A sequence of one event has no events after the first to be scored.')
         network, classes = self._forward(weights, config), self.classes(track, config)
         return event_sampling.log_likelihood(network, self.encoding(config), classes)
-
-    def export(self, weights: Weights, config: Any, format: str, folder: pathlib.Path) -> None:
-        """See Family."""
-        if format == 'magentajs':
-            from solferino.models.core.export import magentajs
-
-            magentajs.write(weights, config, self.encoding(config), self.browser_events(config), folder)
-        elif format == 'savedmodel':
-            from solferino.models.core.export import saved_model  # imports TensorFlow
-
-            saved_model.write(weights, config, self.encoding(config), self.event_meanings(config), folder)
-        else:
-            raise SolferinoError(f'--format={format}: {self.spec.name} has magentajs and savedmodel.')
-
-    def _forward(self, weights: Weights, config: Any) -> Forward:
-        with event_sampling.one_thread():
-            return Forward(weights, config.hparams.attn_length, config.hparams.residual_connections)
 
     def _primer(self, given: Any, config: Any, rng: np.random.Generator) -> Primer:
         if given is None:

@@ -48,7 +48,7 @@ class EventRnn(Supervised):
         'metrics/no_event_accuracy': 'The accuracy at the other steps.',
     }
 
-    repetitions = ('metrics/loss_per_step', 'metrics/perplexity_per_step')
+    repetitions: ClassVar[tuple[str, ...]] = ('metrics/loss_per_step', 'metrics/perplexity_per_step')
 
     def __init__(self, hparams: EventRnnHparams, encoding: Encoding, seed: int) -> None:
         super().__init__('event_rnn', seed, hparams.clip_norm)
@@ -68,12 +68,15 @@ class EventRnn(Supervised):
             self._keep(f'lstm_{i}', layer, size)
             size = units
         self._keep('logits', _dense(encoding.num_classes, next(own)), size)
-        # TensorFlow 1's epsilon, which Magenta trained with.
-        self.optimizer = keras.optimizers.Adam(learning_rate(hparams.learning_rate, hparams.decay_steps), epsilon=1e-8)
+        self.optimizer = self.new_optimizer(learning_rate(hparams.learning_rate, hparams.decay_steps))
         self.optimizer.build(self.trainable_variables)
         self._groups = self._clipped_together()
         self._averages = MovingAverages(self, self._trained(), hparams.averaging) if hparams.averaging else None
         self.built = True
+
+    def new_optimizer(self, rate: Any) -> keras.optimizers.Optimizer:
+        """Returns an optimizer for a learning rate or a schedule of it."""
+        return keras.optimizers.Adam(rate, epsilon=1e-8)  # TensorFlow 1's epsilon, which Magenta trained with
 
     def _keep(self, name: str, layer: Any, input_size: int) -> None:
         layer.build((None, None, input_size))

@@ -114,7 +114,11 @@ def recommend(
         if stop():
             return None
         options = generation.replace(
-            family.spec.generation, temperature=temperature, seed=seed, num_steps=length * steps_per_bar
+            family.spec.generation,
+            temperature=temperature,
+            seed=seed,
+            num_steps=length * steps_per_bar,
+            **listening.options,
         )
         made = family.generate(weights, config, primers, options)
         music = [score.read(piece.of(one), is_drums, grid, min_bars=length) for one in made]

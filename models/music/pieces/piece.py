@@ -37,6 +37,7 @@ CONTROL = np.dtype(
     [('time', np.float64), ('number', np.int32), ('value', np.int32), ('instrument', np.int32)], align=True
 )
 _SUSTAIN = 64  # its number, https://midi.org/midi-1-0-control-change-messages
+_CHORD_SYMBOL = 1  # what kind of text annotation that is
 
 _VARINT, _FIXED64, _BYTES, _GROUP, _END_GROUP, _FIXED32 = range(6)  # wire types
 # Fields by their tags: the number in music.proto, and the wire type.
@@ -97,6 +98,7 @@ class Piece:
       total_time: seconds.
       metres, tempos: in the order of the file, which need not be that of time.
       notes: NOTE [notes], likewise.
+      chord_symbols: chords that are written above the music, likewise: seconds, and a text such as 'Dm7'.
     """
 
     id: str
@@ -107,6 +109,7 @@ class Piece:
     tempos: tuple[Tempo, ...]
     notes: np.ndarray
     _data: bytes = dataclasses.field(repr=False)
+    chord_symbols: tuple[tuple[float, str], ...] = ()
 
     @functools.cached_property
     def pedal(self) -> np.ndarray:
@@ -131,6 +134,7 @@ def read(data: bytes) -> Piece:
         tuple(Tempo(t.time, t.qpm) for t in proto.tempos),
         _table(proto.notes[:], NOTE, _NOTE_FIELDS),
         data,
+        tuple((text.time, text.text) for text in proto.text_annotations if text.annotation_type == _CHORD_SYMBOL),
     )
 
 
@@ -314,6 +318,12 @@ def _message_class(name: str) -> Any:
     )
     declare('Tempo', time=(1, field.TYPE_DOUBLE, ''), qpm=(2, field.TYPE_DOUBLE, ''))
     declare(
+        'Text',
+        time=(1, field.TYPE_DOUBLE, ''),
+        text=(2, field.TYPE_STRING, ''),
+        annotation_type=(3, field.TYPE_INT32, ''),
+    )
+    declare(
         'NoteSequence',
         id=(1, field.TYPE_STRING, ''),
         filename=(2, field.TYPE_STRING, ''),
@@ -322,6 +332,7 @@ def _message_class(name: str) -> Any:
         tempos=(7, field.TYPE_MESSAGE, 'Tempo'),
         notes=(8, field.TYPE_BYTES, 'bytes'),
         total_time=(9, field.TYPE_DOUBLE, ''),
+        text_annotations=(14, field.TYPE_MESSAGE, 'Text'),
     )
     declare('Controls', control_changes=(11, field.TYPE_BYTES, 'bytes'))
     pool = descriptor_pool.DescriptorPool()

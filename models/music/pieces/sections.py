@@ -156,6 +156,7 @@ def settled(piece: Piece) -> Piece:
         metres=(*(dataclasses.replace(metre, time=0.0) for metre in metres[-1:]), *later_metres),
         tempos=(*(dataclasses.replace(tempo, time=0.0) for tempo in tempos[-1:]), *later_tempos),
         notes=notes,
+        chord_symbols=tuple((time + shift, symbol) for time, symbol in piece.chord_symbols),
     )
 
 

@@ -48,6 +48,7 @@ _NO_NOTES = re.compile('[h-tw]')
 # What note-seq's reader does not know: it leaves the tune out.
 _NOT_READ = frozenset(('chord', 'rest', 'rests', 'tuplet', 'overlay', 'bracket', 'field', 'sign', 'last', 'spacer'))
 _UNKNOWN = frozenset('#$*;?@`IJKNQRUVWYhijklmnopqrstw')  # to it likewise
+_CHORD_SYMBOL = re.compile(r'[A-G][#b]?(?:m|min|maj|dim|aug|sus|add|[-+o#b()\d])*(?:/[A-G][#b]?)?')
 _MOST_RESTS = 1000  # bars
 
 
@@ -206,6 +207,8 @@ class Voice:
                     self._place = Fraction(0)
                 case 'text':
                     musicxml_marks.mark_by_words(self._bar.marks, token['words'].lstrip('^_<>@'))
+                    if _CHORD_SYMBOL.fullmatch(token['words'].strip()) and not self._semitones % 12:
+                        self._bar.chords.append((self._place, token['words'].strip()))
                 case 'sign':
                     self._read_sign(token['decoration'] or token['decoration_of_old'] or '')
                 case 'last':  # a fermata over a bar line is where a da capo ends

@@ -13,6 +13,7 @@ by a key keeps the order of time.
 """
 
 import bisect
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -72,6 +73,7 @@ class Music(NamedTuple):
       keys: time in seconds, pitch class, and 1 for minor or 0 for major, of each key signature.
       tempos: time in seconds, and quarters per minute, of each change of tempo.
       remarks: what was noticed in reading it.
+      chords: time in seconds of each chord symbol, and the symbol.
     """
 
     resolution: int
@@ -83,6 +85,7 @@ class Music(NamedTuple):
     bends: Controls
     controls: Controls
     remarks: tuple[Remark, ...] = ()
+    chords: Sequence[tuple[float, str]] = ()
 
     @property
     def total_time(self) -> float:

@@ -33,6 +33,15 @@ _DRUMS = {
     'A5': 49, 'B5': 57, 'C6': 55,
 }  # fmt: skip
 _SNARE, _DRUM_CHANNEL = 38, 10
+_ROOTS = ('C', 'Db', 'D', 'Eb', 'E', 'F', 'Gb', 'G', 'Ab', 'A', 'Bb', 'B')
+# Kinds of chords, and how they are written after a root.
+_CHORD_KINDS = {
+    'major': '', 'minor': 'm', 'augmented': 'aug', 'diminished': 'dim', 'dominant': '7', 'major-seventh': 'maj7',
+    'minor-seventh': 'm7', 'diminished-seventh': 'dim7', 'augmented-seventh': 'aug7', 'half-diminished': 'm7b5',
+    'major-minor': 'mmaj7', 'major-sixth': '6', 'minor-sixth': 'm6', 'dominant-ninth': '9', 'major-ninth': 'maj9',
+    'minor-ninth': 'm9', 'dominant-11th': '11', 'minor-11th': 'm11', 'dominant-13th': '13', 'major-13th': 'maj13',
+    'minor-13th': 'm13', 'suspended-second': 'sus2', 'suspended-fourth': 'sus4',
+}  # fmt: skip
 _ODD_HARMONY = re.compile('other|.*1[13]th|[A-Z].*')  # to Magenta, which leaves the score out
 
 
@@ -79,6 +88,7 @@ def _beside(parts: list[list[Bar]]) -> list[Bar]:
                 bar.length = max(bar.length, one.length)
                 bar.notes += one.notes
                 bar.tempos += [tempo for tempo in one.tempos if tempo not in bar.tempos]
+                bar.chords += [chord for chord in one.chords if chord not in bar.chords]
                 bar.metre = bar.metre or one.metre
                 bar.key = bar.key or one.key
                 bar.marks.merge(one.marks)
@@ -140,6 +150,7 @@ class _Part:
                     self._read_direction(element)
                 case 'harmony':
                     self._remarks[notation.NOT_READ] += bool(_ODD_HARMONY.match(text(element, 'kind')))
+                    self._read_harmony(element)
         if self._copies and not self._bar.notes and len(self._measures) >= self._copies:
             self._bar.notes = self._measures[-self._copies].notes
             self._remarks[notation.NOT_READ] += 1
@@ -258,6 +269,17 @@ class _Part:
             above, mode = _MODES.get(text(key, 'mode').strip().lower(), (0, 0))
             sounding = self._transpositions.get('', self._transpositions.get('1', 0))
             self._bar.key = (int(fifths) * 7 + above + sounding) % 12, mode
+
+    def _read_harmony(self, harmony: Element) -> None:
+        """A chord symbol; degrees that are added to its kind, and its bass, are not read."""
+        step = text(harmony, 'root/root-step').strip().upper()
+        kind = _CHORD_KINDS.get(text(harmony, 'kind').strip())
+        if step not in _STEPS or kind is None:
+            return
+        sounding = self._transpositions.get('', self._transpositions.get('1', 0))
+        root = (_STEPS[step] + round(number(harmony, 'root/root-alter') or 0) + sounding) % 12
+        place = self._place + (number(harmony, 'offset') or 0) / self._divisions
+        self._bar.chords.append((max(place, Fraction(0)), _ROOTS[root] + kind))
 
     def _read_direction(self, direction: Element) -> None:
         sound = direction if direction.tag == 'sound' else direction.find('sound')

@@ -78,6 +78,7 @@ class Bar:
       metre: numerator and denominator of a time signature that begins here; (0, 0) where free metre does.
       key: pitch class and mode, a number of NoteSequence's, of a key that begins here.
       marks: where the music goes on.
+      chords: where in the bar a chord symbol stands, in quarters, and the symbol.
     """
 
     length: Fraction = Fraction(0)
@@ -86,6 +87,7 @@ class Bar:
     metre: tuple[int, int] | None = None
     key: tuple[int, int] | None = None
     marks: repeats.Marks = dataclasses.field(default_factory=repeats.Marks)
+    chords: list[tuple[Fraction, str]] = dataclasses.field(default_factory=list)
 
 
 class _Played(NamedTuple):
@@ -101,8 +103,8 @@ def play(streams: Sequence[list[Bar]], instruments: list[Instrument], remarks: '
     """Plays streams of bars beside each other.
 
     Args:
-      streams: one of a score whose parts are bars of the same lengths, or one for each voice. Tempo, metre and key are
-        the first one's.
+      streams: one of a score whose parts are bars of the same lengths, or one for each voice. Tempo, metre, key and
+        chord symbols are the first one's.
       instruments: by the numbers of the notes' players.
       remarks: what was noticed before; more is counted here.
 
@@ -146,6 +148,7 @@ def play(streams: Sequence[list[Bar]], instruments: list[Instrument], remarks: '
         _NO_CONTROLS,
         _NO_CONTROLS,
         tuple(Remark(what, times, what not in _SAME) for what, times in sorted(remarks.items()) if times),
+        [(clock.seconds(p.start + place), chord) for p in first for place, chord in sorted(p.bar.chords)],
     )
     if music.total_time > _MOST_SECONDS:
         raise Refused(TOO_LATE, f'its last note ends after {music.total_time / 3600:,.0f} hours')

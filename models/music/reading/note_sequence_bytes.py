@@ -26,7 +26,8 @@ _VARINT, _DOUBLE, _BYTES = 0, 1, 2  # types on the wire
 # Fields of a NoteSequence.
 _ID, _FILENAME, _COLLECTION = 1, 2, 3
 _TICKS_PER_QUARTER, _TIME_SIGNATURES, _KEY_SIGNATURES, _TEMPOS, _NOTES = 4, 5, 6, 7, 8
-_TOTAL_TIME, _PITCH_BENDS, _CONTROL_CHANGES, _SOURCE_INFO, _INSTRUMENT_INFOS = 9, 10, 11, 13, 23
+_TOTAL_TIME, _PITCH_BENDS, _CONTROL_CHANGES, _SOURCE_INFO, _TEXT_ANNOTATIONS, _INSTRUMENT_INFOS = 9, 10, 11, 13, 14, 23
+_CHORD_SYMBOL = 1  # the kind of a text annotation
 
 # SourceInfo's fields by the kind of source: source_type, encoding_type and parser. Of scores and tunes it names no
 # parser, as it knows only Magenta's.
@@ -73,6 +74,9 @@ def write(music: Music, sequence_id: str, filename: str, collection: str, kind: 
         ),
         _message(_SOURCE_INFO, b''.join(_integer(n, value) for n, value in enumerate(_SOURCES[kind], 1))),
     ]
+    for time, symbol in music.chords:
+        symbol_of_chord = _text(2, symbol) + _integer(3, _CHORD_SYMBOL)
+        parts.append(_message(_TEXT_ANNOTATIONS, _double(1, time) + symbol_of_chord))
     for number, instrument in enumerate(music.instruments):
         if instrument.name:
             parts.append(_message(_INSTRUMENT_INFOS, _integer(1, number) + _text(2, instrument.name)))

@@ -32,6 +32,12 @@ def test_a_bar():
     assert (read('C4').metres, read('C4').tempos, read('C4').keys) == ([(0, 4, 4)], [(0, 120)], [(0, 0, 0)])
 
 
+def test_chord_symbols():
+    music = read('"Am"C2 "^slow"D "G7/B"D | "Fine" "F#m7b5"E4 |')
+    assert music.chords == [(0, 'Am'), (1.5, 'G7/B'), (2, 'F#m7b5')]
+    assert read('"Am"C "_A"D', HEAD.replace('K:C', 'K:C transpose=2')).chords == []  # they would be others
+
+
 @pytest.mark.parametrize(
     'body, sounds',
     [

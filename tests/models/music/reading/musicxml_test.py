@@ -55,6 +55,20 @@ def test_a_bar():
     assert music.remarks == ()
 
 
+def harmony(step, kind, more=''):
+    return f'<harmony><root><root-step>{step}</root-step>{more}</root><kind>{kind}</kind></harmony>'
+
+
+def test_chord_symbols():
+    flat = '<root-alter>-1</root-alter>'
+    first = FOUR + harmony('D', 'minor-seventh') + note('F4', 8) + harmony('B', 'dominant', flat) + note('D4', 8)
+    again = '<barline><repeat direction="backward"/></barline>'
+    music = read(first, harmony('C', 'major') + harmony('C', 'Tristan') + note('C4', 16) + again)
+    assert music.chords == [(0, 'Dm7'), (1, 'Bb7'), (2, 'C'), (4, 'Dm7'), (5, 'Bb7'), (6, 'C')]
+    written = FOUR.replace('</attributes>', '<transpose><chromatic>-2</chromatic></transpose></attributes>')
+    assert read(written + harmony('D', 'minor') + note('D4', 16)).chords == [(0, 'Cm')]
+
+
 def test_chords_voices_and_gaps():
     chord = note('E4', 4, '<chord/>')
     backup = '<backup><duration>16</duration></backup><forward><duration>8</duration></forward>'

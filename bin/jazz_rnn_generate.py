@@ -1,0 +1,13 @@
+"""jazz_rnn_generate: see `generate.py`."""
+
+from solferino.bin import generate
+from solferino.hparams.jazz_rnn import SPEC
+
+
+def console_entry_point() -> None:
+    """The command."""
+    generate.run(SPEC)
+
+
+if __name__ == '__main__':
+    console_entry_point()

@@ -1,0 +1,293 @@
+"""What only jazz_rnn knows: its events are tokens of notes over chords."""
+
+import dataclasses
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from note_seq.protobuf import music_pb2
+
+from solferino.hparams.errors import SolferinoError
+from solferino.hparams.generation import DEFAULT_QPM
+from solferino.hparams.jazz_rnn import SPEC, STEPS_PER_QUARTER, Grammar, JazzGeneration
+from solferino.hparams.reasons import BAD_TIME, MELODY_TOO_SHORT, NO_MELODY, NO_TRACK, Reject
+from solferino.hparams.spec import Config
+from solferino.models.core.events import event_sampling
+from solferino.models.core.events.event_family import EventModels
+from solferino.models.core.export.browser_events import BrowserEvents
+from solferino.models.core.family import Beat, Example, Weights
+from solferino.models.jazz_rnn import performance, vocabulary, windows
+from solferino.models.jazz_rnn.token_encoding import TokenEncoding
+from solferino.models.music.encodings.event_encodings import Encoding, Inputs
+from solferino.models.music.jazz import chords, lead_sheet, playing, tokens
+from solferino.models.music.jazz.chords import Changes
+from solferino.models.music.jazz.lead_sheet import LeadSheet
+from solferino.models.music.jazz.tokens import Note
+from solferino.models.music.pictures.page import NO_MARKS, Marks
+from solferino.models.music.pieces.piece import Piece
+
+# What all of a piece's chords are counted as among the traits of its first window.
+_PROGRESSION = 'chords of a piece: '
+_USUAL = 'Dm7 G7 Cmaj7 Cmaj7'  # where a model knows no song
+
+
+class Beginning(NamedTuple):
+    """What generation begins with.
+
+    Attributes:
+      classes: of its tokens, the beginning before them.
+      notes: its melody.
+      steps: how many it takes.
+      changes: its chords; None if it has none.
+      beat: its tempo and metre.
+    """
+
+    classes: np.ndarray
+    notes: tuple[Note, ...] = ()
+    steps: int = 0
+    changes: Changes | None = None
+    beat: Beat = Beat(None, None)
+
+
+class JazzRnn(EventModels):
+    """See Family."""
+
+    spec = SPEC
+
+    def encoding(self, config: Config) -> Encoding:
+        """See EventModels."""
+        return _encoding(config.learned)
+
+    def examples(self, piece: Piece, config: Config, reject: Reject) -> Iterator[Example]:
+        """See Family; what an example holds is told in `windows.py`."""
+        settings = config.extraction
+        try:
+            sheet = lead_sheet.read(piece, settings.melody_track, settings.tracks)
+        except KeyError:
+            reject(NO_TRACK)
+            return
+        except ValueError:
+            reject(BAD_TIME)
+            return
+        if sheet is None:
+            reject(NO_MELODY)
+            return
+        first = True
+        for line in sheet.lines(settings.gap_bars):
+            if len(line.notes) < settings.min_notes:
+                reject(MELODY_TOO_SHORT)
+                continue
+            solo = tokens.analyze(line.notes, sheet.changes, line.begin)
+            yield from windows.cut(solo, sheet.changes, line.begin, settings.window, first)
+            first = False
+
+    def num_steps(self, example: Example, config: Config) -> int:
+        """See Family."""
+        return int(example['durations'].sum())
+
+    def traits(self, example: Example, config: Config) -> Mapping[str, int]:
+        """See Family: the tokens, and with the first window of a piece its chords."""
+        window = windows.read(example)
+        counts = dict(windows.counts(window))
+        if window.progression:
+            counts[_PROGRESSION + ' '.join(windows.texts(window.progression))] = 1
+        return counts
+
+    def learn(
+        self, config: Config, training: Mapping[str, int], evaluation: Mapping[str, int]
+    ) -> tuple[Config, Mapping[str, float]]:
+        """See Family: the vocabulary, and the chords of the piece that is most often there, or the first by name."""
+        sides = {
+            side: {text: count for text, count in counts.items() if not text.startswith(_PROGRESSION)}
+            for side, counts in (('training', training), ('evaluation', evaluation))
+        }
+        known = vocabulary.build(sides['training'], config.extraction.vocabulary_size)
+        pieces = sorted((-count, text) for text, count in training.items() if text.startswith(_PROGRESSION))
+        progression = tuple(pieces[0][1].removeprefix(_PROGRESSION).split(' ')) if pieces else ()
+        return dataclasses.replace(config, learned=Grammar(known, progression)), {
+            'different tokens in training examples': len(sides['training']),
+            'of them in the vocabulary': len(known),
+            **{
+                f'percent of {side} tokens in the vocabulary': vocabulary.coverage(known, counts)
+                for side, counts in sides.items()
+                if counts
+            },
+        }
+
+    def to_sequence(self, example: Example, config: Config) -> music_pb2.NoteSequence:
+        """See Family: one of the melodies that its tokens mean, with its chords as symbols."""
+        window = windows.read(example)
+        melody = playing.play(window.tokens, window.changes, np.random.default_rng(0))
+        return performance.play(melody, window.changes, 0, window.changes.length, DEFAULT_QPM, chord_notes=False)
+
+    def classes_of(self, example: Example, config: Config) -> np.ndarray:
+        """See EventModels; a token that is not known is the nearest that is."""
+        window = windows.read(example)
+        classes = vocabulary.of(config.learned).classes(window.tokens)
+        return np.insert(classes, 0, vocabulary.BEGINNING) if window.begins else classes
+
+    def inputs_of(self, example: Example, events: np.ndarray, config: Config) -> Inputs:
+        """See EventModels: from the place in a bar on at which the window begins."""
+        encoding = _encoding(config.learned)
+        return encoding.advance(encoding.start(1, windows.read(example).place), events)[0]
+
+    def model(self, config: Config, seed: int) -> Any:
+        """See Family."""
+        from solferino.models.jazz_rnn.token_rnn import TokenRnn  # imports TensorFlow
+
+        return TokenRnn(config.hparams, self.encoding(config), seed)
+
+    def parse_primer(self, flag: str, text: str, config: Config) -> Any:
+        """See Family: there are no such flags."""
+        raise SolferinoError(f'--{flag}: {self.spec.name} has no primers that are text. Give a file, --primer_midi.')
+
+    def generate(
+        self, weights: Weights, config: Config, primers: Sequence[Any], options: JazzGeneration
+    ) -> list[music_pb2.NoteSequence]:
+        """See Family. Raises SolferinoError for a primer without melody or too long, and for chords that are none."""
+        distinct = {id(given): given for given in primers}
+        read = {key: self._beginning(given, config) for key, given in distinct.items()}
+        known = [read[id(given)] for given in primers]
+        longest = max(known, key=lambda beginning: beginning.steps)
+        if longest.steps >= options.num_steps:
+            first = longest.notes[0].start
+            silence = f', {first} of them silence before it,' if first else ''
+            raise SolferinoError(
+                f'The primer takes {longest.steps} steps{silence} and {options.length} counts them: nothing is left '
+                f'to generate. Give a shorter primer or {options.enough(longest.steps + 16 * STEPS_PER_QUARTER)}.'
+            )
+        sampled = self._sample(weights, config, known, options)
+        return [
+            self._sequence(beginning, classes, config, options, number)
+            for number, (beginning, classes) in enumerate(zip(known, sampled, strict=True))
+        ]
+
+    def primer_steps(self, primer: Any, config: Config, options: JazzGeneration) -> int:
+        """See Family: until its melody ends."""
+        return self._beginning(primer, config).steps
+
+    def chosen(self, piece: Piece, config: Config) -> Piece:
+        """See Family: all but drums, as chords are heard in all of it."""
+        return dataclasses.replace(piece, notes=piece.notes[~piece.notes['is_drum']])
+
+    def log_likelihood(self, weights: Weights, config: Config, sequence: Any) -> float:
+        """See Family: of the tokens of its melody."""
+        classes = self._beginning(sequence, config).classes
+        return event_sampling.log_likelihood(self._forward(weights, config), self.encoding(config), classes)
+
+    def event_meanings(self, config: Config) -> Mapping[str, Any]:
+        """See EventModels."""
+        known = enumerate(config.learned.tokens, start=1)
+        return {'0': 'a solo begins; never predicted'} | {str(number): text for number, text in known}
+
+    def browser_events(self, config: Config) -> BrowserEvents:
+        """See EventModels."""
+        raise SolferinoError(
+            f'@magenta/music cannot run a model of {config.name}: its tokens are played over chords, which the package '
+            'does not do. Take --format=savedmodel.'
+        )
+
+    def draw(self, sequence: music_pb2.NoteSequence, config: Config, marks: Marks = NO_MARKS) -> Any:
+        """A piano roll."""
+        from solferino.models.music.pictures import roll_pictures  # imports matplotlib
+
+        return roll_pictures.draw_notes(sequence, config.steps_per_quarter, marks=marks)
+
+    def _beginning(self, given: Any, config: Config) -> Beginning:
+        if given is None:
+            return Beginning(np.array([vocabulary.BEGINNING], np.int32))
+        sheet = self._sheet(given, config, 'primer')
+        found = tokens.analyze(sheet.notes, sheet.changes)
+        classes = np.insert(vocabulary.of(config.learned).classes(found), 0, vocabulary.BEGINNING)
+        return Beginning(classes, sheet.notes, sheet.notes[-1].end, sheet.changes, self.beat(given, config))
+
+    def _sheet(self, given: Any, config: Config, what: str) -> LeadSheet:
+        """The lead sheet of given music; its tracks are found if it has not those of the examples."""
+        if not isinstance(given, music_pb2.NoteSequence):
+            raise TypeError(f'A {what} is a NoteSequence, not {type(given).__name__}.')
+        piece, settings = self.settled(given, config), config.extraction
+        try:
+            try:
+                sheet = lead_sheet.read(piece, settings.melody_track, settings.tracks)
+            except KeyError:
+                sheet = lead_sheet.read(piece)
+        except ValueError as error:
+            raise SolferinoError(f'The {what} cannot be used: {error}.') from error
+        if sheet is None:
+            raise SolferinoError(f'The {what} has no notes beside drums.')
+        return sheet
+
+    def _sample(
+        self, weights: Weights, config: Config, known: Sequence[Beginning], options: JazzGeneration
+    ) -> list[np.ndarray]:
+        """Returns the classes that follow each beginning, enough of them; those of one length in one batch."""
+        network, encoding = self._forward(weights, config), self.encoding(config)
+        shortest = vocabulary.of(config.learned).shortest
+        sampled: list[np.ndarray] = [np.empty(0)] * len(known)
+        shapes = [(len(beginning.classes), beginning.steps) for beginning in known]
+        for shape in sorted(set(shapes)):
+            rows = [k for k in range(len(known)) if shapes[k] == shape]
+            given, steps = shape
+            total = given + -(-(options.num_steps - steps) // shortest)
+            primers = np.stack([known[k].classes for k in rows])
+            for k, row in zip(
+                rows, event_sampling.sample(network, encoding, primers, total, options, rows), strict=True
+            ):
+                sampled[k] = row[given:]
+        return sampled
+
+    def _sequence(
+        self, beginning: Beginning, classes: np.ndarray, config: Config, options: JazzGeneration, number: int
+    ) -> music_pb2.NoteSequence:
+        begin, end = beginning.steps, options.num_steps
+        beat, changes = self._backing(beginning, config, options)
+        found = vocabulary.of(config.learned).tokens_of(classes)
+        ends = begin + np.cumsum([token.duration for token in found])
+        found = found[: int(ends.searchsorted(end)) + 1]
+        melody = playing.play(
+            found,
+            changes,
+            np.random.default_rng([options.seed, number, 1]),  # apart from the numbers that the network draws
+            begin,
+            beginning.notes[-1].pitch if beginning.notes else None,
+            options.lowest_pitch,
+            options.highest_pitch,
+            options.max_repeats,
+            options.max_leap,
+        )
+        return performance.play(
+            [*beginning.notes, *melody],
+            changes,
+            begin if options.exclude_primer else 0,
+            end,
+            beginning.beat.qpm or options.qpm or DEFAULT_QPM,
+            options.swing,
+            beat.metre,
+            options.chord_notes,
+        )
+
+    def _backing(self, beginning: Beginning, config: Config, options: JazzGeneration) -> tuple[Beat, Changes]:
+        """The metre and the chords to play over."""
+        beat, changes = beginning.beat, beginning.changes
+        if options.chords_midi is not None:
+            changes = self._sheet(options.chords_midi, config, 'music of --chords_midi').changes
+            beat = beat if beat.metre else self.beat(options.chords_midi, config)
+        if options.backing_chords:
+            numerator, denominator = beat.metre or (4, 4)
+            try:
+                steps_per_bar = max(1, round(4 * numerator / denominator * STEPS_PER_QUARTER))
+                return beat, chords.parse_bars(options.backing_chords, steps_per_bar)
+            except ValueError as error:
+                raise SolferinoError(f'--backing_chords="{options.backing_chords}": {error}.') from error
+        if changes:
+            return beat, changes
+        if config.learned.chords:
+            return beat, windows.of_texts(config.learned.chords)
+        return beat, chords.parse_bars(_USUAL, 4 * STEPS_PER_QUARTER)
+
+
+@functools.lru_cache(maxsize=8)
+def _encoding(grammar: Grammar) -> TokenEncoding:
+    known = vocabulary.of(grammar)
+    return TokenEncoding(len(known), tokens=tuple(known.tokens))

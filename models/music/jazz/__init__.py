@@ -1,0 +1,1 @@
+"""A melody over chords: chords, roles of notes over them, and both found in music."""
