@@ -1,9 +1,9 @@
 """Converts a folder of music files to NoteSequences in a TFRecord file.
 
-Reads MIDI (.mid .midi .rmi .kar), MusicXML (.xml .musicxml .mxl) and ABC (.abc), as it sounds: what is damaged or not
-needed in a file is passed over and counted. A file that is broken, empty or no music, or that would take too much
-memory or time, is left out; the others are not disturbed. A table at the end and a JSON file beside the output say what
-was left out and why. An output that exists is replaced when all is done, not before.
+Reads MIDI (.mid .midi .rmi .kar), MusicXML (.xml .musicxml .mxl), ABC (.abc) and tables of chorales (.json .npz), as
+it sounds: what is damaged or not needed in a file is passed over and counted. A file that is broken, empty or no music,
+or that would take too much memory or time, is left out; the others are not disturbed. A table at the end and a JSON
+file beside the output say what was left out and why. An output that exists is replaced when all is done, not before.
 
   convert_dir_to_note_sequences --input_dir=~/midi --recursive --output_file=/tmp/music.tfrecord
 

@@ -118,7 +118,7 @@ def _read(request: Request, limits: Limits, magenta_reading: bool) -> list[Conve
     except OSError as error:
         return [left_out(parsing.CANNOT_BE_READ, error.strerror)]
     doubt = ''
-    if not magenta_reading:
+    if not magenta_reading or request.kind == 'voices':  # which Magenta has no reader for
         return _READERS[request.kind](request, content)
     if request.kind == 'midi':
         try:
@@ -204,7 +204,18 @@ def _read_abc(request: Request, content: bytes) -> list[Converted | LeftOut]:
     return answer or [LeftOut(parsing.text(request.name), parsing.NO_TUNES, 'no tune in the file')]
 
 
-_READERS = {'midi': _read_midi, 'musicxml': _read_musicxml, 'abc': _read_abc}
+def _read_voices(request: Request, content: bytes) -> list[Converted | LeftOut]:
+    """Reads all pieces of a table of voices."""
+    from solferino.models.music.reading import voice_tables
+
+    try:
+        found = voice_tables.read(content)
+    except Refused as refusal:
+        return [LeftOut(parsing.text(request.name), refusal.reason, ' '.join(refusal.detail.split()))]
+    return [_converted_directly(request, table.music, f'_{table.name}') for table in found]
+
+
+_READERS = {'midi': _read_midi, 'musicxml': _read_musicxml, 'abc': _read_abc, 'voices': _read_voices}
 
 
 def _converted_directly(

@@ -23,6 +23,7 @@ from solferino.models.music.reading.remarks import NO_TUNES as NO_TUNES
 from solferino.models.music.reading.remarks import NOT_MIDI as NOT_MIDI
 from solferino.models.music.reading.remarks import NOT_MUSICXML as NOT_MUSICXML
 from solferino.models.music.reading.remarks import NOT_UNDERSTOOD as NOT_UNDERSTOOD
+from solferino.models.music.reading.remarks import NOT_VOICES as NOT_VOICES
 from solferino.models.music.reading.remarks import TOO_LATE as TOO_LATE
 from solferino.models.music.reading.remarks import Remark as Remark
 
@@ -36,10 +37,12 @@ KINDS = {
     '.musicxml': 'musicxml',
     '.mxl': 'musicxml',
     '.abc': 'abc',
+    '.json': 'voices',
+    '.npz': 'voices',
 }
 
 # The files that Magenta reads.
-MAGENTA_KINDS = {ending: kind for ending, kind in KINDS.items() if ending not in ('.rmi', '.kar')}
+MAGENTA_KINDS = {ending: kind for ending, kind in KINDS.items() if ending not in ('.rmi', '.kar', '.json', '.npz')}
 
 # Why there is no note in a piece of music.
 NO_NOTES = 'no notes found'
@@ -71,6 +74,7 @@ REMEDIES = {
     NOT_MUSICXML: 'despite its name: export the score again as MusicXML',
     NO_TRACKS: 'there is nothing in it',
     NO_TUNES: 'there is nothing in it',
+    NOT_VOICES: 'other JSON and NumPy files than chorales have no music that is known here',
     DAMAGED: 'it breaks the format: open it in a music program and export it again',
     NOT_UNDERSTOOD: 'the manifest names the feature that cannot be read: export the music without it, or as MIDI',
     TOO_LATE: 'a time in it may be corrupt: look in a music program where its last notes are',
@@ -105,7 +109,7 @@ class Request(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """'midi', 'musicxml' or 'abc', by its ending."""
+        """'midi', 'musicxml', 'abc' or 'voices', by its ending."""
         return KINDS[ending(self.name)]
 
 

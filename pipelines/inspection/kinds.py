@@ -91,7 +91,8 @@ def _inspect_file(path: str, head: bytes) -> Finding:
         return exports.inspect_png(path, head)
     if exported := exports.find(path):
         return exported
-    if ending in parsing.KINDS:  # it says that it is music: let the parser say why it is none
+    # It says that it is music: let the parser say why it is none. Most JSON and NumPy files do not say so.
+    if parsing.KINDS.get(ending, 'voices') != 'voices':
         return music.inspect_file(path, parsing.KINDS[ending])
     raise SolferinoError(f'{path} looks like {_looks(head)}. {_KNOWN}')
 
@@ -103,7 +104,13 @@ def _kind_of_music(head: bytes, ending: str) -> str | None:
         return 'musicxml'
     if ending == '.abc' or (re.search(rb'^X:[ \t]*\d', head, re.M) and re.search(rb'^K:', head, re.M)):
         return 'abc'
+    if _TABLE.match(head) or (head.startswith(b'PK') and b'.npy' in head[:_NAME]):
+        return 'voices'
     return None
+
+
+_TABLE = re.compile(rb'\s*\{\s*"[^"]*"\s*:\s*\[\s*\[\s*\[')  # JSON: splits, chorales, steps
+_NAME = 64  # bytes of a ZIP archive in which the first name is, if it is short
 
 
 def _is_tfrecord(path: str) -> bool:

@@ -103,15 +103,15 @@ def pitch_name(pitch: int) -> str:
     return f'{names[pitch % _OCTAVE]}{pitch // _OCTAVE - 1}'
 
 
-_FILES = {'midi': 'MIDI file', 'musicxml': 'MusicXML score', 'abc': 'ABC tunes'}
-_ENDINGS = {'midi': b'.mid', 'musicxml': b'.xml', 'abc': b'.abc'}
+_FILES = {'midi': 'MIDI file', 'musicxml': 'MusicXML score', 'abc': 'ABC tunes', 'voices': 'table of voices'}
+_ENDINGS = {'midi': b'.mid', 'musicxml': b'.xml', 'abc': b'.abc', 'voices': b'.json'}
 
 
 def inspect_file(path: str, kind: str) -> Finding:
-    """Reads a MIDI, MusicXML or ABC file, whatever its name ends in. Raises SolferinoError that says why it cannot."""
+    """Reads a music file of a kind, whatever its name ends in. Raises SolferinoError that says why it cannot."""
     name = os.fsencode(os.path.basename(path))
     if parsing.KINDS.get(parsing.ending(name)) != kind:
-        name += b'.mxl' if _is_zip(path) else _ENDINGS[kind]
+        name += b'.mxl' if kind == 'musicxml' and _is_zip(path) else _ENDINGS[kind]
     with parsing.Parser(parsing.Limits()) as parser:
         answers = parser.parse(parsing.Request(os.fsencode(path), name, ''))
     left_out = [answer for answer in answers if isinstance(answer, parsing.LeftOut)]

@@ -16,7 +16,15 @@ from solferino.hparams.errors import SolferinoError
 from solferino.models import registry
 from solferino.models.core import settings
 from solferino.models.core.storage import records
-from solferino.models.music.reading import abc_tunes, midi_events, midi_notes, midi_walk, musicxml, musicxml_document
+from solferino.models.music.reading import (
+    abc_tunes,
+    midi_events,
+    midi_notes,
+    midi_walk,
+    musicxml,
+    musicxml_document,
+    voice_tables,
+)
 from solferino.models.music.reading.remarks import Refused
 from solferino.pipelines import parsing
 
@@ -97,13 +105,19 @@ def _music(made: SmallFiles, shared: Path | None) -> list[Files]:
         'midi': sorted(made.midi.glob('*.mid')),
         'musicxml': [_SEEDS / 'score.musicxml'],
         'abc': [_SEEDS / 'tunes.abc'],
+        'voices': [_SEEDS / 'chorales.json'],
     }
     for path in sorted((shared / 'field').rglob('*')) if shared else ():
         kind = parsing.KINDS.get(path.suffix.lower())
         if kind and path.is_file() and path.stat().st_size < _MOST_BYTES and _is_read(path):
             seeds[kind].append(path)
-    damage = {'midi': mutations.bytes_of, 'musicxml': mutations.xml_of, 'abc': mutations.text_of}
-    read = {'midi': _read_midi, 'musicxml': _read_score, 'abc': _read_tunes}
+    damage = {
+        'midi': mutations.bytes_of,
+        'musicxml': mutations.xml_of,
+        'abc': mutations.text_of,
+        'voices': mutations.text_of,
+    }
+    read = {'midi': _read_midi, 'musicxml': _read_score, 'abc': _read_tunes, 'voices': _read_voices}
     others: dict[str, Reader] = {'examples': _examples_of_music, 'inspect': _INSPECT}
     others |= {
         f'primer of {config}': typed(
@@ -127,6 +141,13 @@ def _read_midi(path: Path, out: Path) -> None:
         except midi_events.InDoubt:
             events = midi_walk.read(content)
         midi_notes.pieces(events)
+    except Refused as refused:
+        raise SolferinoError(f'{refused.reason} {refused.detail}') from refused
+
+
+def _read_voices(path: Path, out: Path) -> None:
+    try:
+        voice_tables.read(path.read_bytes())
     except Refused as refused:
         raise SolferinoError(f'{refused.reason} {refused.detail}') from refused
 

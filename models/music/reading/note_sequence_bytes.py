@@ -31,11 +31,11 @@ _CHORD_SYMBOL = 1  # the kind of a text annotation
 
 # SourceInfo's fields by the kind of source: source_type, encoding_type and parser. Of scores and tunes it names no
 # parser, as it knows only Magenta's.
-_SOURCES = {'midi': (0, 3, 2), 'musicxml': (1, 1, 0), 'abc': (1, 2, 0)}
+_SOURCES = {'midi': (0, 3, 2), 'musicxml': (1, 1, 0), 'abc': (1, 2, 0), 'voices': (1, 0, 0)}
 
 
 def write(music: Music, sequence_id: str, filename: str, collection: str, kind: str = 'midi') -> bytes:
-    """Serializes the NoteSequence of a file of a kind, 'midi', 'musicxml' or 'abc'."""
+    """Serializes the NoteSequence of a file of a kind, one of `_SOURCES`."""
     notes, bends, controls = music.notes, music.bends, music.controls
 
     def players(field: int) -> list[bytes]:

@@ -295,3 +295,10 @@ def test_every_odd_file_has_an_answer(shared: Path) -> None:
                 assert kinds.inspect(str(path)).kind
             except SolferinoError as error:
                 assert str(path) in str(error)
+
+
+@pytest.mark.parametrize('ending', ['json', 'npz'])
+def test_a_table_of_voices(shared, ending):
+    found = kinds.inspect(str(shared / f'data/chorales/jsb16_separated_dev.{ending}'))
+    assert found.kind == 'table of voices'
+    assert found.facts['tunes'] == 229
