@@ -22,6 +22,8 @@ AT_MOST: Mapping[str, float] = {
     'steps_per_iteration': 1_000_000,
     'random_frames': 1_000_000,
     'gibbs_steps': 10_000_000,
+    'num_pieces': 10_000,
+    'accompany_tries': 100_000,
     # Datasets.
     'num_shards': 99_999,
     'num_workers': 1024,
@@ -36,6 +38,10 @@ AT_MOST: Mapping[str, float] = {
     # Networks and their training.
     'batch_size': 1_000_000,
     'rnn_layer_sizes': 1_000_000,
+    'latent_size': 1_000_000,
+    'temporal_size': 1_000_000,
+    'bar_sizes': 1_000_000,
+    'critic_sizes': 1_000_000,
     'checkpoint_seconds': 1e9,
 }
 _OTHERS = 2**63 - 1  # of integers that are not named above: what all libraries accept

@@ -29,6 +29,8 @@ OUT_OF_RANGE = 'notes outside the range of pitches'
 TOO_MANY_STEPS = 'too many steps for a piano roll'
 EMPTY_WINDOW = 'window without notes'
 PART_OF_WINDOW = 'end of the music that does not fill a window'
+NOT_4_4 = 'metre is not 4/4'
+OTHER_VOICES = 'not as many voices, each of one note at a time, as the model has tracks'
 
 # What to do about the reasons that all families have.
 REMEDIES = {

@@ -12,6 +12,7 @@ FAMILIES = {
     'melody_rnn': 'solferino.models.melody_rnn',
     'piano_rnn': 'solferino.models.piano_rnn',
     'rbm': 'solferino.models.rbm',
+    'musegan': 'solferino.models.musegan',
 }
 
 

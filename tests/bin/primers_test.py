@@ -24,6 +24,7 @@ _HPARAMS = {
     ('rbm', 'rnn_rbm'): 'hidden_units=3,rnn_units=3,ais_steps=100',
 }
 _CONFIGS = list(_HPARAMS)
+_WITHOUT_PRIMERS = {'musegan'}  # which the contract test knows
 _BY_TIME = [('piano_rnn', 'gru_attention'), ('piano_rnn', 'gru_nade')]  # which need no grid of quarters
 _WITH_CHANGES = [*_BY_TIME, ('jazz_rnn', 'jazz_rnn')]  # which take tempos and metres as they come
 _BY_METRE = [config for config in _CONFIGS if config not in _WITH_CHANGES]
@@ -31,7 +32,7 @@ _LEARNED = {'gru_attention': ('60', 'e', '60,64'), 'jazz_rnn': ('C12', 'C12:1,2'
 
 
 def test_every_family_is_here() -> None:
-    assert {name for name, _ in _CONFIGS} == set(registry.FAMILIES)
+    assert {name for name, _ in _CONFIGS} | _WITHOUT_PRIMERS == set(registry.FAMILIES)
 
 
 @pytest.fixture(scope='module')

@@ -22,6 +22,14 @@ _SMALL: dict[str, dict[str, Any]] = {
     'gru_nade': {'rnn_layer_sizes': (3, 2), 'nade_size': 2, 'key_size': 2, 'lags': (1, 2), 'span': 1},
     'chords': {'hidden_units': 3, 'num_timesteps': 2},
     'rnn_rbm': {'hidden_units': 3, 'rnn_units': 2},
+    'musegan': {
+        'num_tracks': 1,
+        'num_bars': 3,
+        'latent_size': 2,
+        'temporal_size': 2,
+        'bar_sizes': (4, 2, 2, 2),
+        'critic_sizes': (2, 2, 2, 2),
+    },
     'jazz_rnn': {'rnn_layer_sizes': (3,)},
 }
 MODELS = {

@@ -1,0 +1,61 @@
+"""Voices for a given one: of many pieces, that whose own voice is most like the given one, which takes its place.
+
+The paper trains an encoder for this ("track-conditional generation"). Here the generator stays as it is, and many
+pieces are made for each stretch of the given voice: where a piece has nearly that voice, its others go with it.
+"""
+
+import numpy as np
+
+from solferino.hparams.errors import SolferinoError
+from solferino.hparams.musegan import STEPS_PER_BAR, MuseGanConfig
+from solferino.models.musegan import quality
+from solferino.models.musegan.classes import Classes
+from solferino.models.music.pieces import sections, voices
+from solferino.models.music.pieces.piece import Piece
+
+_SAME, _OCTAVE = 1.0, 0.5  # what a step counts in which both sound the same pitch, or its pitch class
+
+
+def given_voice(piece: Piece, config: MuseGanConfig) -> np.ndarray:
+    """Returns the one voice of music, int [steps, 1] in whole pieces of the model. Raises SolferinoError."""
+    flag = f'--accompany_midi={piece.filename}' if piece.filename else '--accompany_midi'
+    instruments = voices.parts(piece, by_register=True)
+    if len(instruments) != 1:
+        raise SolferinoError(
+            f'{flag} must have one voice beside drums; it has {len(instruments)} instruments with notes.'
+        )
+    try:
+        section = sections.quantize(piece, config.steps_per_quarter)
+        if section.metre.name != '4/4':
+            raise ValueError(f'its metre is {section.metre.name}, and pieces are in 4/4')
+        length = config.hparams.num_bars * STEPS_PER_BAR
+        found = voices.of_section(section, instruments, -(-int(section.ends.max()) // length) * length)
+    except ValueError as error:
+        raise SolferinoError(f'{flag} cannot be used: {error}.') from None
+    if not Classes.of(config.extraction).fits(found):
+        raise SolferinoError(f'{flag} has pitches that the model does not know. Transpose it.')
+    return found
+
+
+def choose(voice: np.ndarray, pieces: np.ndarray, track: int) -> np.ndarray:
+    """Returns the music for a stretch of a voice.
+
+    Args:
+      voice: [steps], a stretch as long as a piece.
+      pieces: voices [pieces, steps, tracks].
+      track: which of them the given voice is.
+    """
+    wanted = quality.sounding(voice[:, None])[:, 0]
+    made = np.array([quality.sounding(piece)[:, track] for piece in pieces])
+    both = (made >= 0) & (wanted >= 0)
+    alike = np.where(made == wanted, _SAME, np.where(both & (made % 12 == wanted % 12), _OCTAVE, 0.0))
+    chosen: np.ndarray = pieces[int(alike.sum(axis=1).argmax())].copy()
+    chosen[:, track] = voice
+    return chosen
+
+
+def track_index(config: MuseGanConfig, track: int) -> int:
+    """Returns the index of a track that is counted from 1. Raises SolferinoError if there is none."""
+    if not 1 <= track <= config.hparams.num_tracks:
+        raise SolferinoError(f'--accompany_track={track} must be from 1 to {config.hparams.num_tracks}.')
+    return track - 1
