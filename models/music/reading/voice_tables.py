@@ -97,7 +97,7 @@ def _pitches(chorale: Any, name: str) -> np.ndarray:
     """int [T, V], -1 for a rest."""
     try:
         table = np.array(chorale, np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise Refused(NOT_VOICES, f'{name} is no table of pitches') from None
     if table.ndim != 2 or not 1 <= table.shape[1] <= _MOST_VOICES or not 1 <= len(table) <= _MOST_STEPS:
         raise Refused(NOT_VOICES, f'{name} is no table of pitches, one for each step and voice')

@@ -78,6 +78,7 @@ def test_nothing_of_a_pickle_is_executed(capsys: pytest.CaptureFixture[str]) -> 
         (b'{"train": [[[128]]]}', NOT_VOICES),
         (b'{"train": [[[60.5]]]}', NOT_VOICES),
         (b'{"train": [[["x"]]]}', NOT_VOICES),
+        (b'{"train": [[[' + b'9' * 400 + b']]]}', NOT_VOICES),
         (b'{"counts": {"a": 1}}', NOT_VOICES),
         (b'PK\3\4', DAMAGED),
     ],
