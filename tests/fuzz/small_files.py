@@ -23,6 +23,11 @@ CONFIGS: Mapping[str, tuple[str, str]] = {
     'gru_nade': ('piano_rnn', f'{_LAYERS},nade_size=5,key_size=4,lags=[1,2],span=3'),
     'phrases': ('rbm', 'batch_size=4,hidden_units=6,persistent=false,cd_steps=1'),
     'rnn_rbm': ('rbm', 'batch_size=4,hidden_units=6,rnn_units=5,cd_steps=1,ais_steps=100'),
+    'jazz_rnn': ('jazz_rnn', _LAYERS),
+    'musegan_small': (
+        'musegan',
+        'batch_size=4,num_tracks=2,latent_size=4,temporal_size=5,bar_sizes=[8,4,4,4],critic_sizes=[3,4,4,5]',
+    ),
 }
 
 
@@ -90,7 +95,10 @@ def _train(made: SmallFiles, config: str) -> None:
     family, hparams = CONFIGS[config]
     folder = made.folder / config
     shutil.rmtree(folder, ignore_errors=True)
-    _run(f'{family}_create_dataset', config=config, input=made.notes, output_dir=folder / 'data', eval_ratio=0)
+    _run(
+        f'{family}_create_dataset', config=config, hparams=hparams, input=made.notes, output_dir=folder / 'data',
+        eval_ratio=0,
+    )  # fmt: skip
     _run(
         f'{family}_train', config=config, hparams=hparams, run_dir=folder / 'run', num_training_steps=1,
         sequence_example_file=made.examples(config),
