@@ -88,7 +88,8 @@ def all_commands(made: SmallFiles) -> list[Flags]:
                 f'--bundle_file={bundle}', '--output_dir={out}/music', '--num_outputs=1', *file_kinds.short(config),
             ],
             f'{family}_create_dataset': [
-                f'--config={config}', f'--hparams={CONFIGS[config][1]}', f'--input={made.notes}', '--output_dir={out}/data',
+                f'--config={config}', f'--hparams={CONFIGS[config][1]}', f'--input={made.notes}',
+                '--output_dir={out}/data',
             ],
             f'{family}_train': [
                 f'--sequence_example_file={made.examples(config)}', '--run_dir={out}/run', '--num_training_steps=1',
