@@ -27,7 +27,9 @@ def environment(alive: str) -> Any:
     """Returns the Beam environment of worker processes that end when the file `alive` is deleted."""
     from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
-    command = f'exec {shlex.quote(sys.executable)} -m solferino.pipelines.workers {shlex.quote(alive)} {os.getpid()}'
+    # A Ctrl-C at the terminal reaches the whole group; this process decides what comes of it.
+    command = "trap '' INT; "
+    command += f'exec {shlex.quote(sys.executable)} -m solferino.pipelines.workers {shlex.quote(alive)} {os.getpid()}'
     if not _log.isEnabledFor(logging.DEBUG):
         command += f' 2>{os.devnull}'  # errors in our code come back as exceptions
     return SubprocessSDKEnvironment.from_command_string(command)
@@ -69,7 +71,7 @@ def watched() -> Iterator[str]:
     try:
         yield alive
     except KeyboardInterrupt:
-        # A Ctrl-C at the terminal also reaches the workers, and one may die before this process handles it.
+        # Workers ignore a Ctrl-C at the terminal, once their shell has begun; one that had not may die of it.
         if not deaths or f'code {-signal.SIGINT}' in str(deaths[0]):
             raise
         raise SolferinoError(
