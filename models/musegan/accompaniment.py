@@ -8,7 +8,6 @@ import numpy as np
 
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.musegan import STEPS_PER_BAR, MuseGanConfig
-from solferino.models.musegan import quality
 from solferino.models.musegan.classes import Classes
 from solferino.models.music.pieces import sections, voices
 from solferino.models.music.pieces.piece import Piece
@@ -45,8 +44,8 @@ def choose(voice: np.ndarray, pieces: np.ndarray, track: int) -> np.ndarray:
       pieces: voices [pieces, steps, tracks].
       track: which of them the given voice is.
     """
-    wanted = quality.sounding(voice[:, None])[:, 0]
-    made = np.array([quality.sounding(piece)[:, track] for piece in pieces])
+    wanted = voices.sounding(voice[:, None])[:, 0]
+    made = np.array([voices.sounding(piece)[:, track] for piece in pieces])
     both = (made >= 0) & (wanted >= 0)
     alike = np.where(made == wanted, _SAME, np.where(both & (made % 12 == wanted % 12), _OCTAVE, 0.0))
     chosen: np.ndarray = pieces[int(alike.sum(axis=1).argmax())].copy()

@@ -7,8 +7,8 @@ import dataclasses
 
 import numpy as np
 
-from solferino.hparams.musegan import STEPS_PER_BAR, MuseGanExtraction, MuseGanLearned
-from solferino.models.music.pieces.voices import HOLD, REST
+from solferino.hparams.musegan import MuseGanExtraction, MuseGanLearned
+from solferino.models.music.pieces.voices import HOLD, REST, sounding
 
 _NEVER = -1e9  # a logit
 
@@ -60,11 +60,8 @@ class Classes:
             return np.where(voices >= 0, voices - self.lowest + self.others, np.where(voices == HOLD, 1, 0)).astype(
                 np.int32
             )
-        sounding = voices.copy()
-        for step in range(1, len(voices)):
-            held = voices[step] == HOLD
-            sounding[step, held] = sounding[step - 1, held]
-        return np.where(sounding >= 0, sounding - self.lowest, 0).astype(np.int32)
+        pitches = sounding(voices)
+        return np.where(pitches >= 0, pitches - self.lowest, 0).astype(np.int32)
 
     def voices(self, classes: np.ndarray) -> np.ndarray:
         """Returns voices of classes [steps, voices]; what is held from before the first step rests.
@@ -85,8 +82,3 @@ class Classes:
             step[(step == HOLD) & ~sounds] = REST
             sounds = step != REST
         return voices
-
-    def one_hot(self, classes: np.ndarray) -> np.ndarray:
-        """Returns classes int [bars * 16, tracks] as float32 [tracks, bars, 16, classes], -1 or 1, as in tutorials."""
-        bars = classes.T.reshape(classes.shape[1], -1, STEPS_PER_BAR)
-        return (2 * np.eye(self.number, dtype=np.float32)[bars] - 1).astype(np.float32)

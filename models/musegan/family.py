@@ -8,6 +8,7 @@ import numpy as np
 from note_seq.protobuf import music_pb2
 
 from solferino.hparams.errors import SolferinoError
+from solferino.hparams.generation import DEFAULT_QPM
 from solferino.hparams.musegan import SPEC, STEPS_PER_BAR, MuseGanConfig, MuseGanGeneration, MuseGanLearned
 from solferino.hparams.reasons import (
     EMPTY_WINDOW,
@@ -28,7 +29,6 @@ from solferino.models.music.pieces import piano_rolls, sections, voices
 from solferino.models.music.pieces.piece import Piece
 
 _VELOCITY = 80
-_QPM = 120.0
 
 
 class MuseGanFamily(Family):
@@ -102,7 +102,7 @@ class MuseGanFamily(Family):
     def to_sequence(self, example: Example, config: MuseGanConfig) -> music_pb2.NoteSequence:
         """See Family."""
         music = Classes.of(config.extraction).voices(example['classes'])
-        return _sequence(music, config, _QPM, self.spec.generation)
+        return _sequence(music, config, DEFAULT_QPM, self.spec.generation)
 
     def features(self, config: MuseGanConfig) -> Mapping[str, Feature]:
         """See Family."""
@@ -135,7 +135,7 @@ class MuseGanFamily(Family):
         if any(primer is not None for primer in primers):
             raise SolferinoError('musegan makes all bars at once and cannot go on from a primer. Leave it out.')
         if options.accompany_midi is not None:
-            return [self._accompany(weights, config, output, options) for output in range(len(primers))]
+            return self._accompany(weights, config, len(primers), options)
         made = latents.draw(config.hparams, len(primers), _num_pieces(config, options), options)
         logits = _logits(weights, made, config)
         if config.hparams.output == 'gumbel':
@@ -144,27 +144,29 @@ class MuseGanFamily(Family):
         classes = logits.argmax(axis=3).reshape(len(primers), -1, config.hparams.num_tracks)
         length = options.num_steps or classes.shape[1]
         layout = Classes.of(config.extraction)
-        return [_sequence(layout.voices(one[:length]), config, options.qpm or _QPM, options) for one in classes]
+        return [_sequence(layout.voices(one[:length]), config, options.qpm or DEFAULT_QPM, options) for one in classes]
 
     def _accompany(
-        self, weights: Weights, config: MuseGanConfig, output: int, options: MuseGanGeneration
-    ) -> music_pb2.NoteSequence:
-        """One output for `options.accompany_midi`, as long as it is."""
+        self, weights: Weights, config: MuseGanConfig, outputs: int, options: MuseGanGeneration
+    ) -> list[music_pb2.NoteSequence]:
+        """Outputs for `options.accompany_midi`, as long as it is."""
         piece = self.settled(options.accompany_midi, config)
         voice = accompaniment.given_voice(piece, config)
         track = accompaniment.track_index(config, options.accompany_track)
         length, layout = _num_steps(config), Classes.of(config.extraction)
-        found = []
-        for number, start in enumerate(range(0, len(voice), length)):
-            # Tries are outputs of a seed of their own.
-            tries = dataclasses.replace(options, seed=latents.seed_of(options.seed, output, number), interpolate='')
-            made = latents.draw(config.hparams, 1, options.accompany_tries, tries)
-            classes = _logits(weights, made, config).argmax(axis=3)
-            pieces = np.array([layout.voices(one.reshape(length, -1)) for one in classes])
-            found.append(accompaniment.choose(voice[start : start + length, 0], pieces, track))
-        music = np.concatenate(found)[: options.num_steps or None]
-        qpm = self.beat(options.accompany_midi, config).qpm or options.qpm or _QPM
-        return _sequence(music, config, qpm, options)
+        qpm = self.beat(options.accompany_midi, config).qpm or options.qpm or DEFAULT_QPM
+        made = []
+        for output in range(outputs):
+            found = []
+            for number, start in enumerate(range(0, len(voice), length)):
+                # Tries are outputs of a seed of their own.
+                tries = dataclasses.replace(options, seed=latents.seed_of(options.seed, output, number), interpolate='')
+                drawn = latents.draw(config.hparams, 1, options.accompany_tries, tries)
+                classes = _logits(weights, drawn, config).argmax(axis=3)
+                pieces = np.array([layout.voices(one.reshape(length, -1)) for one in classes])
+                found.append(accompaniment.choose(voice[start : start + length, 0], pieces, track))
+            made.append(_sequence(np.concatenate(found)[: options.num_steps or None], config, qpm, options))
+        return made
 
     def log_likelihood(self, weights: Weights, config: MuseGanConfig, sequence: Any) -> float:
         """See Family. Raises SolferinoError: a generative adversarial network tells no likelihood."""

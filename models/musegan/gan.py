@@ -178,9 +178,8 @@ class MuseGan(Trainable):
         real = self._seen(tf.one_hot(batch['voices'], self._classes.number))
         distance = tf.reduce_sum(self._judge(real)) - tf.reduce_sum(self._judge(fake))
         pieces = tf.cast(size, tf.float32)
-        far = tf.add_n([_apart(metrics[f'metrics/data_{n}'], metrics[f'metrics/made_{n}']) for n in quality.TITLES])
         return {
-            'loss': (far / len(quality.TITLES) * pieces, pieces),
+            'loss': (tf.numpy_function(_distance, list(found.values()), tf.float32) * pieces, pieces),
             'metrics/wasserstein': (distance, pieces),
             **metrics,
         }
@@ -189,8 +188,8 @@ class MuseGan(Trainable):
         """See Trainable: the distance of all pieces together, where they were evaluated in batches."""
         if 'metrics/made_empty_bars' not in values:
             return {}
-        pairs = [(values[f'metrics/data_{name}'], values[f'metrics/made_{name}']) for name in quality.TITLES]
-        return {'loss': float(np.mean([quality.apart(data, made) for data, made in pairs]))}
+        data, made = ([values[f'metrics/{side}_{name}'] for name in quality.TITLES] for side in ('data', 'made'))
+        return {'loss': quality.distance(data, made)}
 
     def remarks(self, values: Mapping[str, float]) -> list[str]:
         """See Trainable."""
@@ -320,7 +319,7 @@ def _sounding(one_hot: tf.Tensor) -> tf.Tensor:
     return tf.reshape(tf.stack(sounds, axis=1), [-1, bars, steps, number - 2, tracks])
 
 
-def _apart(data: tuple[tf.Tensor, tf.Tensor], made: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-    """See `quality.apart`."""
-    a, b = (total / tf.maximum(weight, 1e-9) for total, weight in (data, made))
-    return tf.abs(a - b) / tf.maximum(tf.abs(a), quality.LEAST)
+def _distance(data: np.ndarray, made: np.ndarray) -> np.ndarray:
+    """`quality.distance` of sums and weights [measures, 2]; what there is nothing of is 0."""
+    means = (sums[:, 0] / np.maximum(sums[:, 1], 1e-9) for sums in (data, made))
+    return np.asarray(quality.distance(*means), np.float32)

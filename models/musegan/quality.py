@@ -18,7 +18,7 @@ TITLES = {
     'long_notes': 'Share of notes that are an 8th or longer (QN)',
     'tonal_distance': 'Tonal distance between voices (TD)',
 }
-LEAST = 0.05  # of a measure; below it a distance is as if it were this
+_LEAST = 0.05  # of a measure; below it a distance is as if it were this
 _QUALIFIED = 2  # steps
 _HALF = STEPS_PER_BAR // 2
 # The circles of fifths, minor thirds and major thirds, and their radii.
@@ -41,22 +41,14 @@ def measures(pieces: Sequence[np.ndarray]) -> dict[str, float]:
         return dict(zip(TITLES, (totals[:, 0] / totals[:, 1]).tolist(), strict=True))
 
 
-def apart(data: float, made: float) -> float:
-    """How far a measure of generated music is from that of the music, as a share of it."""
-    return abs(made - data) / max(abs(data), LEAST)
-
-
-def sounding(voices: np.ndarray) -> np.ndarray:
-    """Returns the pitch that sounds in each step, -1 where none does, int [steps, tracks]."""
-    result = voices.copy()
-    for step in range(1, len(result)):
-        held = voices[step] == music.HOLD
-        result[step, held] = result[step - 1, held]
-    return np.maximum(result, music.REST)
+def distance(data: Sequence[float], made: Sequence[float]) -> float:
+    """How far the measures of generated music are from those of the music, each as a share of it, on average."""
+    pairs = zip(data, made, strict=True)
+    return float(np.mean([abs(one - other) / max(abs(one), _LEAST) for one, other in pairs]))
 
 
 def _of_piece(voices: np.ndarray) -> np.ndarray:
-    pitches = sounding(voices)
+    pitches = music.sounding(voices)
     bars = pitches.reshape(-1, STEPS_PER_BAR, pitches.shape[1])
     empty = (bars < 0).all(axis=1)  # (bars, tracks)
     used = [len({p % 12 for p in column if p >= 0}) for bar in bars for column in bar.T]

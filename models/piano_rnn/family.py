@@ -11,6 +11,7 @@ from note_seq.protobuf import music_pb2
 
 from solferino.hparams import instruments
 from solferino.hparams.errors import SolferinoError
+from solferino.hparams.generation import DEFAULT_QPM
 from solferino.hparams.piano_rnn import HIGHEST, LOWEST, SPEC, PianoConfig, PianoGeneration
 from solferino.hparams.reasons import Reject
 from solferino.models.core.family import OTHER_INSTRUMENTS, Beat, Events, Example, Family, Feature, Weights, add_metre
@@ -24,7 +25,6 @@ from solferino.models.piano_rnn import frames as frame_tools
 from solferino.models.piano_rnn.attention import gru_attention, lookup
 from solferino.models.piano_rnn.nade import gru_nade
 
-DEFAULT_QPM = 120.0
 _DEFAULT_PITCH = 60
 # What a network says: features(config), encode(example, config), events(example, config), weight_shapes(config) and
 # model(config, seed) as in Family;

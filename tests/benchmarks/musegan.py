@@ -55,10 +55,10 @@ def main() -> None:
     }
     print('| music | pieces | EB | UPC | QN | TD | crossing | parallels | fragments | nearest |')
     print('| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |')
-    known = np.array([quality.sounding(one) for one in training])
+    known = np.array([voices.sounding(one) for one in training])
     for name, (music, own) in rows.items():
         found = quality.measures(music)
-        near = _nearest([quality.sounding(one) for one in music[:_PIECES]], known, own)
+        near = _nearest([voices.sounding(one) for one in music[:_PIECES]], known, own)
         cells = [
             f'{100 * found["empty_bars"]:.1f} %', f'{found["used_pitches"]:.2f}', f'{100 * found["long_notes"]:.1f} %',
             f'{found["tonal_distance"]:.2f}', f'{100 * _crossing(music):.1f} %', f'{_parallels(music):.1f}',
@@ -96,7 +96,7 @@ def _markov(classes: np.ndarray, number: int, rng: np.random.Generator) -> list[
 
 
 def _crossing(music: Sequence[np.ndarray]) -> float:
-    pitches = np.concatenate([quality.sounding(one) for one in music])
+    pitches = np.concatenate([voices.sounding(one) for one in music])
     upper, lower = pitches[:, :-1], pitches[:, 1:]
     both = (upper >= 0) & (lower >= 0)
     return float((both & (upper < lower)).any(axis=1).mean())
@@ -105,7 +105,7 @@ def _crossing(music: Sequence[np.ndarray]) -> float:
 def _parallels(music: Sequence[np.ndarray]) -> float:
     wrong = moves = 0
     for one in music:
-        pitches = quality.sounding(one)
+        pitches = voices.sounding(one)
         for i in range(pitches.shape[1]):
             for j in range(i + 1, pitches.shape[1]):
                 a, b = pitches[:, i], pitches[:, j]

@@ -11,6 +11,7 @@ from note_seq import events_lib
 from note_seq.protobuf import music_pb2
 
 from solferino.hparams.errors import SolferinoError
+from solferino.hparams.generation import DEFAULT_QPM
 from solferino.hparams.networks.event_rnn import EventGeneration
 from solferino.hparams.reasons import Reject
 from solferino.hparams.spec import FamilySpec
@@ -21,7 +22,6 @@ from solferino.models.core.family import Events, Example, Family, Feature, Weigh
 from solferino.models.music.encodings.event_encodings import Encoding, Inputs, to_dense
 from solferino.models.music.pieces.piece import Piece
 
-DEFAULT_QPM = 120.0
 _NO_TRACK = 'it does not hold the events of a track'
 
 

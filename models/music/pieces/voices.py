@@ -58,6 +58,15 @@ def cut(voices: np.ndarray, start: int, stop: int) -> np.ndarray:
     return piece
 
 
+def sounding(voices: np.ndarray) -> np.ndarray:
+    """Returns the pitch that sounds in each step, -1 where none does, int [steps, tracks]."""
+    result = voices.copy()
+    for step in range(1, len(result)):
+        held = voices[step] == HOLD
+        result[step, held] = result[step - 1, held]
+    return np.maximum(result, REST)
+
+
 def notes(voice: np.ndarray) -> Iterator[tuple[int, int, int]]:
     """Yields the first step, the step after the last and the pitch of each note of one voice, int [steps]."""
     changes = np.append((voice != HOLD).nonzero()[0], len(voice))

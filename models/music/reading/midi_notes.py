@@ -64,6 +64,9 @@ class Controls(NamedTuple):
         return Controls(self.instrument[wanted], self.time[wanted], self.number[wanted], self.value[wanted])
 
 
+NO_CONTROLS = Controls(np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.uint8), np.zeros(0, np.int64))
+
+
 class Music(NamedTuple):
     """What a NoteSequence says of a MIDI file.
 

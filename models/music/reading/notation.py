@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from solferino.models.music.reading import repeats
-from solferino.models.music.reading.midi_notes import Controls, Instrument, Music, Notes
+from solferino.models.music.reading.midi_notes import NO_CONTROLS, Instrument, Music, Notes
 from solferino.models.music.reading.remarks import TOO_LATE, Refused, Remark
 
 DEFAULT_QPM = Fraction(120)
@@ -145,17 +145,14 @@ def play(streams: Sequence[list[Bar]], instruments: list[Instrument], remarks: '
         [(clock.seconds(place), float(qpm)) for place, qpm in tempos],
         [instruments[player] for player in players],
         notes,
-        _NO_CONTROLS,
-        _NO_CONTROLS,
+        NO_CONTROLS,
+        NO_CONTROLS,
         tuple(Remark(what, times, what not in _SAME) for what, times in sorted(remarks.items()) if times),
         [(clock.seconds(p.start + place), chord) for p in first for place, chord in sorted(p.bar.chords)],
     )
     if music.total_time > _MOST_SECONDS:
         raise Refused(TOO_LATE, f'its last note ends after {music.total_time / 3600:,.0f} hours')
     return music
-
-
-_NO_CONTROLS = Controls(np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.uint8), np.zeros(0, np.int64))
 
 
 def _in_order(bars: list[Bar], order: list[int]) -> list[_Played]:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from solferino.models.music.reading.midi_notes import Controls, Instrument, Music, Notes
+from solferino.models.music.reading.midi_notes import NO_CONTROLS, Instrument, Music, Notes
 from solferino.models.music.reading.remarks import DAMAGED, NOT_VOICES, Refused
 
 _QPM = 120.0  # a table says no tempo
@@ -24,7 +24,6 @@ _SECONDS = 60 / _QPM / 4  # of a step, a 16th
 _RESOLUTION = 480
 _VELOCITY = 80
 _MOST_VOICES, _MOST_STEPS = 16, 1 << 20
-_NO_CONTROLS = Controls(np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.uint8), np.zeros(0, np.int64))
 # What pickled arrays are made of, by the names of NumPy 1 and 2.
 _ARRAYS = {('numpy.core.multiarray', '_reconstruct'), ('numpy._core.multiarray', '_reconstruct'), ('numpy', 'ndarray'),
            ('numpy', 'dtype'), ('_codecs', 'encode')}  # fmt: skip
@@ -123,4 +122,4 @@ def _music(pitches: np.ndarray) -> Music:
         columns[1] * _SECONDS,
     )
     instruments = [Instrument(0, False, f'voice {player + 1}') for player in players.tolist()]
-    return Music(_RESOLUTION, [(0.0, 4, 4)], [], [(0.0, _QPM)], instruments, notes, _NO_CONTROLS, _NO_CONTROLS)
+    return Music(_RESOLUTION, [(0.0, 4, 4)], [], [(0.0, _QPM)], instruments, notes, NO_CONTROLS, NO_CONTROLS)

@@ -11,10 +11,11 @@ import tensorflow as tf
 from solferino.hparams import overrides
 from solferino.hparams.musegan import OUTPUTS, SPEC, MuseGanLearned
 from solferino.models.core.storage import checkpoints
-from solferino.models.musegan import gan, generator, quality
+from solferino.models.musegan import gan, generator
 from solferino.models.musegan.classes import Classes
 from solferino.models.musegan.gan import MuseGan
 from solferino.models.musegan.generator import Latents
+from solferino.models.music.pieces.voices import sounding
 
 TINY = (
     'batch_size=3,num_tracks=2,latent_size=4,temporal_size=5,bar_sizes=[8,5,4,3],critic_sizes=[3,4,5,6],critic_steps=2'
@@ -138,6 +139,6 @@ def test_what_sounds_is_what_was_struck_or_held() -> None:
     one_hot = np.eye(86)[drawn].reshape(2, 2, 16, 2, 86).swapaxes(3, 4)
     found = gan._sounding(tf.constant(one_hot)).numpy()  # (2, 2, 16, 84, 2)
     for piece, roll in zip(drawn, found, strict=True):
-        pitches = quality.sounding(classes.voices(piece))
+        pitches = sounding(classes.voices(piece))
         wanted = pitches[:, None, :] == (np.arange(84) + classes.lowest)[:, None]
         np.testing.assert_array_equal(roll.reshape(32, 84, 2), wanted)

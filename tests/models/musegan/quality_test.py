@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from solferino.models.musegan import quality
+from solferino.models.music.pieces import voices
 from solferino.models.music.pieces.voices import HOLD, REST
 
 
@@ -29,7 +30,7 @@ def test_tonal_distance_is_that_of_the_paper() -> None:
 
 
 def test_what_sounds_is_held() -> None:
-    assert quality.sounding(np.array([[60], [HOLD], [REST], [HOLD]]))[:, 0].tolist() == [60, 60, REST, REST]
+    assert voices.sounding(np.array([[60], [HOLD], [REST], [HOLD]]))[:, 0].tolist() == [60, 60, REST, REST]
 
 
 def test_silence_has_no_measures() -> None:
