@@ -20,6 +20,7 @@ from solferino.hparams.reasons import (
     TOO_MANY_STEPS,
     Reject,
 )
+from solferino.models.core.cpu.thread_pool import one_thread
 from solferino.models.core.family import Example, Family, Feature, Weights
 from solferino.models.musegan import accompaniment, generator, latents
 from solferino.models.musegan.classes import Classes
@@ -194,7 +195,8 @@ class MuseGanFamily(Family):
 
 
 def _logits(weights: Weights, made: Latents, config: MuseGanConfig) -> np.ndarray:
-    logits = generator.forward(weights, made, config.hparams)
+    with one_thread():
+        logits = generator.forward(weights, made, config.hparams)
     return logits + Classes.of(config.extraction).allowed(config.learned, config.hparams.num_tracks)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.rbm import RbmGeneration
-from solferino.models.core.events.event_sampling import one_thread
+from solferino.models.core.cpu.thread_pool import one_thread
 from solferino.models.rbm import generating
 from solferino.models.rbm.chains import gibbs
 from solferino.models.rbm.chains.gibbs import Machine

@@ -6,7 +6,7 @@ kernels for small matrices than for large ones. What is generated must not depen
 So rows come in blocks of ROWS_AT_ONCE. The number of a row determines its position in a block. Blocks are multiplied
 one by one; or in one matmul, which is faster, where this machine rounds all blocks alike.
 
-Call all of this with BLAS threads off, see `event_sampling.one_thread`.
+Call all of this with BLAS threads off, see `thread_pool.one_thread`: what one thread rounds alike, several may not.
 """
 
 import functools

@@ -1,6 +1,7 @@
-"""A pool of one thread per core, and buffers that are used again."""
+"""A pool of one thread per core, BLAS without threads of its own, and buffers that are used again."""
 
 import concurrent.futures
+import contextlib
 import functools
 import itertools
 import sys
@@ -20,6 +21,11 @@ def in_slices(size: int, run: Callable[[slice], object]) -> None:
     slices = [slice(*pair) for pair in itertools.pairwise(ends)]
     with _one_at_a_time, _blas().limit(limits=1, user_api='blas'):
         list(_pool().map(run, slices))
+
+
+def one_thread() -> contextlib.AbstractContextManager[object]:
+    """Turns BLAS threads off: they wait for one another at each matmul, on a busy machine for long."""
+    return threadpoolctl.threadpool_limits(1, 'blas')
 
 
 def in_order(parts: Sequence[tuple[int, np.ndarray]]) -> np.ndarray:

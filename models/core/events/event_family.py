@@ -15,6 +15,7 @@ from solferino.hparams.generation import DEFAULT_QPM
 from solferino.hparams.networks.event_rnn import EventGeneration
 from solferino.hparams.reasons import Reject
 from solferino.hparams.spec import FamilySpec
+from solferino.models.core.cpu.thread_pool import one_thread
 from solferino.models.core.events import event_forward, event_sampling
 from solferino.models.core.events.event_forward import Forward
 from solferino.models.core.export.browser_events import BrowserEvents
@@ -122,7 +123,7 @@ class EventModels(Family):
             raise SolferinoError(f'--format={format}: {self.spec.name} has magentajs and savedmodel.')
 
     def _forward(self, weights: Weights, config: Any) -> Forward:
-        with event_sampling.one_thread():
+        with one_thread():
             return Forward(weights, config.hparams.attn_length, config.hparams.residual_connections)
 
 

@@ -1,17 +1,16 @@
 """Sampling from the event network, and scoring with it: many tracks at a time, step by step."""
 
-import contextlib
 import math
 from collections.abc import Callable, Sequence
 from concurrent import futures
 from typing import Any
 
 import numpy as np
-import threadpoolctl
 
 from solferino.hparams.networks.event_rnn import EventGeneration
 from solferino.models.core.cpu.cores import num_cores
 from solferino.models.core.cpu.row_matmul import ROWS_AT_ONCE, arrange
+from solferino.models.core.cpu.thread_pool import one_thread
 from solferino.models.core.events.event_forward import Forward, State, log_softmax
 from solferino.models.music.encodings.event_encodings import Encoding, Inputs
 
@@ -56,11 +55,6 @@ def log_likelihood(forward: Forward, encoding: Encoding, events: np.ndarray) -> 
         logits, _ = forward.run(encoding.inputs(batch[:, :-1]), forward.initial_state(1))
     labels = encoding.labels(batch)[0]
     return float(log_softmax(logits[0].astype(np.float64))[np.arange(len(labels)), labels].sum())
-
-
-def one_thread() -> contextlib.AbstractContextManager[object]:
-    """Turns BLAS threads off: they wait for one another at each matmul, on a busy machine for long."""
-    return threadpoolctl.threadpool_limits(1, 'blas')
 
 
 def on_cores(run: Callable[[np.ndarray], np.ndarray], parts: Sequence[np.ndarray], threads: int) -> np.ndarray:

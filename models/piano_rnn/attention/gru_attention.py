@@ -10,6 +10,7 @@ from solferino.hparams.piano_rnn import PianoConfig, PianoGeneration
 from solferino.models.core.cpu import gru
 from solferino.models.core.cpu.cores import num_cores
 from solferino.models.core.cpu.row_matmul import arrange
+from solferino.models.core.cpu.thread_pool import one_thread
 from solferino.models.core.events import event_sampling
 from solferino.models.core.events.event_forward import log_softmax
 from solferino.models.core.family import Events, Example, Feature, Weights
@@ -82,7 +83,7 @@ def sample(
     for k, primer in enumerate(primers):
         tokens[k, window : window + len(primer)] = known.indices(primer)[0]
         draws[k, len(primer) :] = np.random.default_rng([options.seed, k]).random(length - len(primer))
-    with event_sampling.one_thread():
+    with one_thread():
         forward = Forward(weights, known.frames)
 
     def fill(rows: np.ndarray) -> np.ndarray:
@@ -114,7 +115,7 @@ def log_likelihood(weights: Weights, config: PianoConfig, frames: np.ndarray) ->
     padded = np.concatenate([np.full(window - 1, known.empty, np.int32), indices])
     windows = np.lib.stride_tricks.sliding_window_view(padded, window)[:-1]
     labels, total = indices[1:], 0.0
-    with event_sampling.one_thread():
+    with one_thread():
         forward = Forward(weights, known.frames)
         for start in range(0, len(labels), _SCORED_AT_ONCE):
             part = slice(start, start + _SCORED_AT_ONCE)

@@ -26,7 +26,7 @@ import numpy as np
 
 from solferino.models.core.cpu import gru
 from solferino.models.core.cpu.row_matmul import matmul
-from solferino.models.core.events.event_sampling import one_thread
+from solferino.models.core.cpu.thread_pool import one_thread
 from solferino.models.core.family import Weights
 from solferino.models.piano_rnn.nade import key_network
 from solferino.models.piano_rnn.nade.key_network import Extent, KeyParameters, Observed

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from solferino.models.core.events.event_sampling import draw, one_thread
+from solferino.models.core.cpu.thread_pool import one_thread
+from solferino.models.core.events.event_sampling import draw
 from solferino.models.piano_rnn.nade import key_network
 from solferino.models.piano_rnn.nade.key_network import Extent, Observed
 from solferino.models.piano_rnn.nade.nade import Nade

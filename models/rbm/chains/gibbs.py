@@ -8,8 +8,7 @@ import numpy as np
 
 from solferino.models.core.cpu.cores import num_cores
 from solferino.models.core.cpu.row_matmul import arrange, matmul_blocks
-from solferino.models.core.cpu.thread_pool import in_slices
-from solferino.models.core.events.event_sampling import one_thread
+from solferino.models.core.cpu.thread_pool import in_slices, one_thread
 from solferino.models.core.family import Weights
 from solferino.models.rbm.chains import chain_kernels
 

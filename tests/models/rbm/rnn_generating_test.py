@@ -5,7 +5,7 @@ import pytest
 
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.rbm import RbmExtraction, RbmGeneration
-from solferino.models.core.events.event_sampling import one_thread
+from solferino.models.core.cpu.thread_pool import one_thread
 from solferino.models.rbm import rnn_generating
 from solferino.models.rbm.generating import Given
 from solferino.models.rbm.note_states import NoteStates

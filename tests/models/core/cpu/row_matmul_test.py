@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from solferino.models.core.cpu import row_matmul
 from solferino.models.core.cpu.row_matmul import ROWS_AT_ONCE, arrange, matmul
-from solferino.models.core.events.event_sampling import one_thread
+from solferino.models.core.cpu.thread_pool import one_thread
 
 # (n, m) of the configs' matrices, and of smaller ones: BLAS has other kernels for these.
 _SHAPES = [(768, 1024), (512, 256), (256, 38), (200, 88), (200, 600), (88, 150), (650, 50), (24, 24), (7, 3), (89, 50)]
