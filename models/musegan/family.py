@@ -1,6 +1,7 @@
 """What only musegan knows: music with one part a voice becomes pieces of some bars, and latents become music."""
 
 import dataclasses
+import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -172,6 +173,13 @@ class MuseGanFamily(Family):
     def log_likelihood(self, weights: Weights, config: MuseGanConfig, sequence: Any) -> float:
         """See Family. Raises SolferinoError: a generative adversarial network tells no likelihood."""
         raise SolferinoError('musegan tells no likelihood of music: a generative adversarial network has none.')
+
+    def export(self, weights: Weights, config: MuseGanConfig, format: str, folder: pathlib.Path) -> None:
+        """See Family."""
+        self._require_savedmodel(format)
+        from solferino.models.musegan import generator_export  # imports TensorFlow
+
+        generator_export.write(weights, config, folder)
 
     def draw(self, sequence: music_pb2.NoteSequence, config: MuseGanConfig, marks: Marks = NO_MARKS) -> Any:
         """A piano roll."""
