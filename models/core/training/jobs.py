@@ -39,6 +39,7 @@ PATIENCE_S = 300.0
 _MOST_WEIGHTS = 1 << 28  # 1 GB; training needs four times as much, and a bundle has 2 GB at most
 _BYTES_A_WEIGHT = 20  # in training: itself, its gradient, the two moments of Adam, and a copy to be saved
 POLL_S = 2.0
+_COMPARED = ('config', 'hparams', 'extraction', 'seed')  # what TensorBoard sorts runs by
 _log = logging.getLogger(__name__)
 
 
@@ -248,13 +249,15 @@ def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> No
     _announce(session, batches, step)
     with contextlib.ExitStack() as stack:
         board = stack.enter_context(monitor.Board(run.train_dir, step, model.descriptions))
-        board.text(step, 'hyperparameters', monitor.settings_table(run_dir.checkpoint_metadata(run, family.spec)))
-        evaluator = None
+        known = run_dir.checkpoint_metadata(run, family.spec)
+        board.text(step, 'hyperparameters', monitor.settings_table(known))
+        evaluator, compared = None, board
         if held_out:
-            eval_board = stack.enter_context(monitor.Board(run.eval_dir, step, model.descriptions))
+            compared = eval_board = stack.enter_context(monitor.Board(run.eval_dir, step, model.descriptions))
             evaluator = evaluation.Evaluator(
                 model, held_out, eval_board, run.train_dir, run.seed, stop, session.dataset
             )
+        compared.hparams({name: known[name] for name in _COMPARED}, os.path.abspath(run.path))
         names = [field.name for field in dataclasses.fields(training_loop.Options)]
         trainer = training_loop.Trainer(
             model=model,
@@ -262,7 +265,7 @@ def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> No
             batches=batches,
             options=training_loop.Options(**{name: getattr(session.request, name) for name in names}),
             directory=run.train_dir,
-            metadata=run_dir.checkpoint_metadata(run, family.spec),
+            metadata=known,
             board=board,
             status=entry,
             evaluator=evaluator,

@@ -34,6 +34,8 @@ DESCRIPTIONS = {
     'temperature/distance': 'How far it is from it at that temperature.',
     'generated': 'Music that the model makes at this step, always from the same seed.',
 }
+# What TensorBoard compares runs by.
+COMPARED = ('loss', 'temperature/distance')
 _NUMBERS = itertools.count()  # of the files of this process
 _BINS = 30
 _LONGEST = 200  # characters of a setting, such as a vocabulary
@@ -113,6 +115,21 @@ class Board:
         tensor = TensorProto(dtype=DT_STRING, string_val=[markdown.encode()])
         self._add(step, summary=Summary(value=[Summary.Value(tag=name, tensor=tensor, metadata=metadata)]))
 
+    def hparams(self, values: Mapping[str, Any], name: str) -> None:
+        """Writes the settings of a run, which TensorBoard compares under HPARAMS with those of other runs.
+
+        Args:
+          values: which may be nested mappings.
+          name: of the run; what is written again under a name is the same run.
+        """
+        from tensorboard.plugins.hparams import summary_v2  # half a second
+
+        kept = {key: value if isinstance(value, (int, float)) else _shown(value) for key, value in leaves(values)}
+        kinds = [summary_v2.HParam(key) for key in kept]
+        metrics = [summary_v2.Metric(tag) for tag in COMPARED]
+        self._add(0, summary=summary_v2.hparams_config_pb(kinds, metrics))
+        self._add(0, summary=summary_v2.hparams_pb(kept, name))
+
     def histogram(self, step: int, name: str, values: np.ndarray) -> None:
         """Writes a histogram of the finite values, if there are any."""
         values = values[np.isfinite(values)].astype(np.float64)
@@ -149,19 +166,24 @@ class Board:
 
 def settings_table(values: Mapping[str, Any]) -> str:
     """Returns names and values, which may be nested mappings, as a Markdown table."""
-    rows = (f'| {name} | {value} |' for name, value in _flat(values))
+    rows = (f'| {name} | {_shown(value)} |' for name, value in leaves(values))
     return '\n'.join(['| setting | value |', '| --- | --- |', *rows])
 
 
-def _flat(values: Mapping[str, Any], prefix: str = '') -> Iterator[tuple[str, str]]:
-    """Yields ('hparams.batch_size', '64') and so on; long values are cut."""
+def leaves(values: Mapping[str, Any], prefix: str = '') -> Iterator[tuple[str, Any]]:
+    """Yields ('hparams.batch_size', 64) and so on."""
     for name, value in values.items():
         if isinstance(value, Mapping):
-            yield from _flat(value, f'{prefix}{name}.')
+            yield from leaves(value, f'{prefix}{name}.')
         else:
-            shown = ', '.join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
-            shown = shown.replace('|', r'\|')
-            yield prefix + name, shown if len(shown) <= _LONGEST else f'{shown[:_LONGEST]} ...'
+            yield prefix + name, value
+
+
+def _shown(value: Any) -> str:
+    """A setting as text; a long one is cut."""
+    text = ', '.join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    text = text.replace('|', r'\|')
+    return text if len(text) <= _LONGEST else f'{text[:_LONGEST]} ...'
 
 
 def table(title: str, values: Mapping[str, float]) -> str:

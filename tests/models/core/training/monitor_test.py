@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator as PluginEventAccumulator
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from solferino.models.core.training import monitor
 
@@ -73,3 +74,24 @@ def test_tensorboard_shows_what_values_mean_and_the_settings(tmp_path):
 def test_table():
     text = monitor.table('Title', {'loss': np.float32(1.23456), 'metrics/accuracy': 0.5})
     assert text.splitlines() == ['Title', '  loss              1.2346', '  metrics/accuracy  0.5000']
+
+
+def test_tensorboard_compares_runs_by_their_settings(tmp_path):
+    values = {'config': 'kit', 'hparams': {'batch_size': 64, 'rnn_layer_sizes': [8, 9], 'residual': True}, 'seed': 0}
+    with monitor.Board(str(tmp_path)) as board:
+        board.hparams(values, 'run')
+        board.scalars(10, {'loss': 1.5})
+    read = PluginEventAccumulator(str(tmp_path)).Reload()
+    told = {tag: HParamsPluginData.FromString(data) for tag, data in read.PluginTagToContent('hparams').items()}
+    started = told['_hparams_/session_start_info'].session_start_info
+    assert started.group_name == 'run'
+    assert {name: getattr(value, value.WhichOneof('kind')) for name, value in started.hparams.items()} == {
+        'config': 'kit',
+        'hparams.batch_size': 64,
+        'hparams.rnn_layer_sizes': '8, 9',
+        'hparams.residual': True,
+        'seed': 0,
+    }
+    experiment = told['_hparams_/experiment'].experiment
+    assert {info.name for info in experiment.hparam_infos} == set(started.hparams)
+    assert {info.name.tag for info in experiment.metric_infos} == set(monitor.COMPARED)
