@@ -31,6 +31,7 @@ STEPS_PER_BAR = 16
 PITCH_LAYERS = ('octaves', 'dense')
 OUTPUTS = ('tanh', 'straight_through', 'gumbel')
 VOICE_ORDERS = ('register', 'file')
+_FARTHEST = 24  # semitones
 _SEED = re.compile(r'\d{1,9}(,\d{1,9})*')
 _SPAN = re.compile(r'(\d{1,9}):(\d{1,9}):(\d{1,4})')
 
@@ -120,6 +121,10 @@ class MuseGanExtraction:
         'register', 'Which voice is which track. register: the highest on average is the first; file: as parts are in '
         'the file.'
     )  # fmt: skip
+    common_key: bool = option(
+        True, 'Transpose each piece to C major or A minor, whichever of them its notes are like: chords are learned '
+        'sooner, and music is generated in these keys.'
+    )  # fmt: skip
     hop_bars: int = option(0, 'Bars from the beginning of one training example to the next; 0 for those of an example.')
     tutorial_format: bool = option(
         False, "The tutorials' format, which does not tell a rest from the lowest pitch, nor a note that is held from "
@@ -196,6 +201,7 @@ class MuseGanGeneration(GenerateOptions):
     )
     accompany_track: int = option(1, 'Which track the voice of --accompany_midi is, from 1, the highest.')
     accompany_tries: int = option(500, 'Pieces that are made for each piece of --accompany_midi, to choose one.')
+    transpose: int = option(0, 'Semitones by which the music is moved up, or down if negative.')
     programs: str = option(
         '52', 'MIDI programs from 0 to 127 of the tracks, one or one for each with commas; 52 is a choir.'
     )
@@ -219,6 +225,8 @@ class MuseGanGeneration(GenerateOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.require_at_least(1, 'num_pieces', 'accompany_track', 'accompany_tries')
+        if abs(self.transpose) > _FARTHEST:
+            raise ValueError(f'--transpose={self.transpose} must be from -{_FARTHEST} to {_FARTHEST}.')
         for name in ('chords_seed', 'style_seed'):
             if not re.fullmatch(r'\d{0,9}', getattr(self, name)):
                 raise ValueError(f'--{name}={getattr(self, name)} must be a number of at most nine digits.')

@@ -9,14 +9,19 @@ import numpy as np
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.musegan import STEPS_PER_BAR, MuseGanConfig
 from solferino.models.musegan.classes import Classes
-from solferino.models.music.pieces import sections, voices
+from solferino.models.music.pieces import keys, sections, voices
 from solferino.models.music.pieces.piece import Piece
 
 _SAME, _OCTAVE = 1.0, 0.5  # what a step counts in which both sound the same pitch, or its pitch class
 
 
-def given_voice(piece: Piece, config: MuseGanConfig) -> np.ndarray:
-    """Returns the one voice of music, int [steps, 1] in whole pieces of the model. Raises SolferinoError."""
+def given_voice(piece: Piece, config: MuseGanConfig) -> tuple[np.ndarray, int]:
+    """Returns the one voice of music, int [steps, 1] in whole pieces, and the semitones by which it was moved.
+
+    It is in a key that the model knows then.
+
+    Raises SolferinoError: it has several voices, or does not fit.
+    """
     flag = f'--accompany_midi={piece.filename}' if piece.filename else '--accompany_midi'
     instruments = voices.parts(piece, by_register=True)
     if len(instruments) != 1:
@@ -31,9 +36,11 @@ def given_voice(piece: Piece, config: MuseGanConfig) -> np.ndarray:
         found = voices.of_section(section, instruments, -(-int(section.ends.max()) // length) * length)
     except ValueError as error:
         raise SolferinoError(f'{flag} cannot be used: {error}.') from None
+    up = keys.to_common(voices.key(found)) if config.extraction.common_key else 0
+    found = voices.transpose(found, up)
     if not Classes.of(config.extraction).fits(found):
         raise SolferinoError(f'{flag} has pitches that the model does not know. Transpose it.')
-    return found
+    return found, up
 
 
 def choose(voice: np.ndarray, pieces: np.ndarray, track: int) -> np.ndarray:

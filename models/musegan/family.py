@@ -27,10 +27,11 @@ from solferino.models.musegan import accompaniment, generator, latents
 from solferino.models.musegan.classes import Classes
 from solferino.models.musegan.generator import Latents
 from solferino.models.music.pictures.page import NO_MARKS, Marks
-from solferino.models.music.pieces import piano_rolls, sections, voices
+from solferino.models.music.pieces import keys, piano_rolls, sections, voices
 from solferino.models.music.pieces.piece import Piece
 
 _VELOCITY = 80
+_HIGHEST = 127  # MIDI pitch
 
 
 class MuseGanFamily(Family):
@@ -66,6 +67,8 @@ class MuseGanFamily(Family):
             except ValueError:
                 reject(OTHER_VOICES)
                 continue
+            if options.common_key:
+                music = voices.transpose(music, keys.to_common(voices.key(music)))
             if not classes.fits(music):
                 reject(OUT_OF_RANGE)
                 continue
@@ -145,15 +148,15 @@ class MuseGanFamily(Family):
             logits = logits + np.float32(options.temperature) * rng.gumbel(size=logits.shape).astype(np.float32)
         classes = logits.argmax(axis=3).reshape(len(primers), -1, config.hparams.num_tracks)
         length = options.num_steps or classes.shape[1]
-        layout = Classes.of(config.extraction)
-        return [_sequence(layout.voices(one[:length]), config, options.qpm or DEFAULT_QPM, options) for one in classes]
+        layout, qpm = Classes.of(config.extraction), options.qpm or DEFAULT_QPM
+        return [_sequence(layout.voices(one[:length]), config, qpm, options) for one in classes]
 
     def _accompany(
         self, weights: Weights, config: MuseGanConfig, outputs: int, options: MuseGanGeneration
     ) -> list[music_pb2.NoteSequence]:
         """Outputs for `options.accompany_midi`, as long as it is."""
         piece = self.settled(options.accompany_midi, config)
-        voice = accompaniment.given_voice(piece, config)
+        voice, up = accompaniment.given_voice(piece, config)
         track = accompaniment.track_index(config, options.accompany_track)
         length, layout = _num_steps(config), Classes.of(config.extraction)
         qpm = self.beat(options.accompany_midi, config).qpm or options.qpm or DEFAULT_QPM
@@ -167,7 +170,8 @@ class MuseGanFamily(Family):
                 classes = _logits(weights, drawn, config).argmax(axis=3)
                 pieces = np.array([layout.voices(one.reshape(length, -1)) for one in classes])
                 found.append(accompaniment.choose(voice[start : start + length, 0], pieces, track))
-            made.append(_sequence(np.concatenate(found)[: options.num_steps or None], config, qpm, options))
+            music = voices.transpose(np.concatenate(found)[: options.num_steps or None], -up)
+            made.append(_sequence(music, config, qpm, options))
         return made
 
     def log_likelihood(self, weights: Weights, config: MuseGanConfig, sequence: Any) -> float:
@@ -228,4 +232,8 @@ def _sequence(
     if len(programs) not in (1, number):
         raise SolferinoError(f'--programs={options.programs} must be one number or {number}, one for each track.')
     programs = programs * number if len(programs) == 1 else programs
-    return voices.to_sequence(music, config.steps_per_quarter, qpm, _VELOCITY, programs)
+    moved = voices.transpose(music, options.transpose)
+    struck = moved[music >= 0]
+    if len(struck) and not 0 <= struck.min() <= struck.max() <= _HIGHEST:
+        raise SolferinoError(f'--transpose={options.transpose} moves notes beyond the pitches of MIDI. Choose less.')
+    return voices.to_sequence(moved, config.steps_per_quarter, qpm, _VELOCITY, programs)

@@ -10,7 +10,7 @@ import numpy as np
 from note_seq.constants import STANDARD_PPQ
 from note_seq.protobuf import music_pb2
 
-from solferino.models.music.pieces import piano_rolls
+from solferino.models.music.pieces import keys, piano_rolls
 from solferino.models.music.pieces.piece import Piece
 from solferino.models.music.pieces.sections import Section
 from solferino.models.music.reading.note_sequence_bytes import add_notes
@@ -65,6 +65,17 @@ def sounding(voices: np.ndarray) -> np.ndarray:
         held = voices[step] == HOLD
         result[step, held] = result[step - 1, held]
     return np.maximum(result, REST)
+
+
+def transpose(voices: np.ndarray, semitones: int) -> np.ndarray:
+    """Returns voices moved up, or down if negative."""
+    return np.where(voices >= 0, voices + semitones, voices)
+
+
+def key(voices: np.ndarray) -> keys.Key:
+    """The key of voices that sound somewhere."""
+    pitches = sounding(voices)
+    return keys.find(np.bincount(pitches[pitches >= 0] % 12, minlength=12).astype(float))
 
 
 def notes(voice: np.ndarray) -> Iterator[tuple[int, int, int]]:

@@ -9,7 +9,7 @@ from note_seq.protobuf import music_pb2
 
 from solferino.hparams import overrides
 from solferino.hparams.errors import SolferinoError
-from solferino.hparams.musegan import SPEC
+from solferino.hparams.musegan import SPEC, MuseGanLearned
 from solferino.hparams.reasons import NOT_4_4, OTHER_VOICES, OUT_OF_RANGE, PART_OF_WINDOW
 from solferino.models.loading import Model
 from solferino.models.musegan import FAMILY
@@ -30,7 +30,8 @@ def _quartet(bars: int = 4, seed: int = 0) -> music_pb2.NoteSequence:
 
 
 def _config(more: str = '', **extraction: Any) -> Any:
-    config = SPEC.configs['musegan']
+    """Of a tiny network; music stays in its key unless it is said."""
+    config, extraction = SPEC.configs['musegan'], {'common_key': False, **extraction}
     return dataclasses.replace(
         config,
         hparams=overrides.parse(config.hparams, f'{TINY},{more}'.strip(',')),
@@ -55,12 +56,24 @@ def test_pieces_follow_one_another_or_overlap() -> None:
 
 
 @pytest.mark.parametrize('config', ['musegan', 'musegan_small'])
-def test_music_comes_back(config: str) -> None:
+def test_music_comes_back_in_the_common_key(config: str) -> None:
     settings = SPEC.configs[config]
     for example in FAMILY.examples(piece.of(_quartet(2)), settings, lambda reason: None):
         sequence = FAMILY.to_sequence(example, settings)
         (again,), _ = _examples(sequence, settings)
         np.testing.assert_array_equal(again, example['classes'])
+
+
+def test_pieces_are_all_in_c_major_or_a_minor() -> None:
+    found = set()
+    for up in range(-6, 7):
+        music = np.full((32, 4), voices.HOLD)
+        music[::8] = np.array([[72, 67, 64, 48], [72, 69, 65, 53], [71, 67, 62, 55], [72, 67, 64, 48]]) + up
+        sequence = voices.to_sequence(music, 4, 100.0, 80, [0] * 4)
+        ((classes,), _) = _examples(sequence, _config(common_key=True))
+        found.add(classes.tobytes())
+    assert len(found) == 2  # an octave apart
+    assert {tuple(c % 12 for c in np.frombuffer(one, np.int32)[:4] - 2) for one in found} == {(0, 7, 4, 0)}
 
 
 def test_the_highest_voice_is_the_first() -> None:
@@ -111,8 +124,9 @@ def test_a_track_without_notes_cannot_be_learned() -> None:
         FAMILY.learn(_config(), {'0:60': 3, '2:50': 1, '3:40': 1}, {})
 
 
-def test_a_given_voice_is_kept(tmp_path: Path) -> None:
-    model = _model(_config())
+@pytest.mark.parametrize('common_key', [False, True])
+def test_a_given_voice_is_kept(common_key: bool) -> None:
+    model = _model(_config(common_key=common_key))
     given = _quartet(3, seed=4)
     alto = [(n.pitch, n.start_time, n.end_time) for n in given.notes if n.instrument == 1]
     kept = [note for note in given.notes if note.instrument == 1]
@@ -133,6 +147,18 @@ def test_a_given_voice_is_kept(tmp_path: Path) -> None:
     ):
         with pytest.raises(SolferinoError):
             model.generate(**{**options, **wrong})
+
+
+def test_music_is_transposed() -> None:
+    model = _model(_config())
+    (made,), (moved,) = (model.generate(num_outputs=1, seed=2, transpose=up) for up in (0, -3))
+    assert [note.pitch - 3 for note in made.notes] == [note.pitch for note in moved.notes]
+    for wrong in (-25, 25):
+        with pytest.raises(SolferinoError, match='--transpose'):
+            model.generate(transpose=wrong)
+    config = dataclasses.replace(_config(lowest_pitch=0), learned=MuseGanLearned((0,) * 4, (11,) * 4))
+    with pytest.raises(SolferinoError, match='beyond the pitches of MIDI'):
+        dataclasses.replace(model, config=config).generate(seed=2, transpose=-24)
 
 
 def test_interpolation_and_programs() -> None:
