@@ -40,6 +40,7 @@ COMMANDS = (
     'solferino_draw',
     'solferino_export',
     'solferino_inspect',
+    'solferino_report',
     'solferino_write_grooves',
 )
 
@@ -52,7 +53,11 @@ setup(
     packages=['solferino.' + p for p in packages],
     # Only the children are mapped: `solferino` itself is a namespace package.
     package_dir={'solferino.' + folder: folder for folder in FOLDERS},
-    package_data={'solferino.models': ['**/*.txt', '**/*.js'], 'solferino.hparams': ['recipes/*.flags']},
+    package_data={
+        'solferino.models': ['**/*.txt', '**/*.js'],
+        'solferino.pipelines': ['**/*.html'],
+        'solferino.hparams': ['recipes/*.flags'],
+    },
     entry_points={'console_scripts': [f'{name}=solferino.bin.{name}:console_entry_point' for name in COMMANDS]},
     # The set that is known to work together is pinned in requirements.lock; these are the ranges that may work.
     install_requires=[
@@ -72,6 +77,7 @@ setup(
         'msgspec>=0.20,<1',  # holds stored JSON against what it must be; imports in a third of pydantic's time
         'absl-py>=2.1,<3',  # flags and logging
         'matplotlib>=3.8,<4',  # pictures of tracks
+        'jinja2>=3.1,<4',  # the page of a report, every text escaped; note-seq's bokeh brings it anyway
         'tqdm>=4.66,<5',  # progress bars
         'audioop-lts>=0.2.1; python_version >= "3.13"',  # note-seq's pydub imports audioop, gone from Python 3.13
     ],

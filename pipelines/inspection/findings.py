@@ -56,7 +56,7 @@ class Finding:
 
 def text(finding: Finding) -> str:
     """Returns a finding as lines of text."""
-    lines = [f'{finding.path}: {finding.kind}', *_table(finding.facts)]
+    lines = [f'{finding.path}: {finding.kind}', *table(finding.facts)]
     if finding.curves:
         lines += ['', '  curves: first and last value, the best and its step']
         rows = {
@@ -64,7 +64,7 @@ def text(finding: Finding) -> str:
             for name, sides in finding.curves.items()
             for side, c in sides.items()
         }
-        lines += _table(rows, '    ')
+        lines += table(rows, '    ')
     for chart in finding.charts:
         rows_of_text = chart.bars if chart.rows is None else chart.rows
         if rows_of_text:
@@ -73,12 +73,13 @@ def text(finding: Finding) -> str:
     return '\n'.join(lines)
 
 
-def _table(facts: Mapping[str, Any], indent: str = '  ') -> list[str]:
+def table(facts: Mapping[str, Any], indent: str = '  ') -> list[str]:
+    """Facts as lines of text, those of a mapping below its name."""
     width = max((len(name) for name, value in facts.items() if not isinstance(value, Mapping)), default=0)
     lines = []
     for name, value in facts.items():
         if isinstance(value, Mapping):
-            lines += [f'{indent}{name}', *_table(value, indent + '  ')] if value else []
+            lines += [f'{indent}{name}', *table(value, indent + '  ')] if value else []
         elif value is not None and value != '':
             lines.append(f'{indent}{name:<{width}}  {_value(value)}')
     return lines

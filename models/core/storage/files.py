@@ -42,6 +42,7 @@ def head(path: str, size: int) -> bytes:
 _HEAD = 4096
 PNG = beginning_with('a PNG picture', b'\x89PNG\r\n\x1a\n')
 MIDI = beginning_with('a MIDI file', b'MThd')
+HTML = beginning_with('an HTML page', b'<!DOCTYPE html>')
 
 
 @contextlib.contextmanager

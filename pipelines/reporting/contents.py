@@ -1,0 +1,107 @@
+"""What stands in a report, found in music, runs and commands."""
+
+import dataclasses
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from solferino.hparams import words
+from solferino.hparams.errors import SolferinoError
+from solferino.models.music.pictures import page as pictures
+from solferino.models.music.pictures import roll_pictures, track_pictures
+from solferino.pipelines import music_files
+from solferino.pipelines.inspection import charts, findings, kinds
+from solferino.pipelines.music_files import Music
+from solferino.pipelines.reporting.report_page import Commands, Picture, Player, Section, Table, Words, render
+
+_STEPS_PER_QUARTER = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What a report is to be about.
+
+    Attributes:
+      sets: names of music, see `music_files.find`: the first is judged, the others it is compared with.
+      title: of the page.
+      run_dir: of the training run that made a model; '' for none.
+      commands: a text file with the commands that made the music; '' for none.
+      most: pieces of each set that are shown.
+    """
+
+    sets: Sequence[str]
+    title: str
+    run_dir: str = ''
+    commands: str = ''
+    most: int = 6
+
+
+@dataclasses.dataclass(frozen=True)
+class _Set:
+    name: str
+    music: Sequence[Music]
+
+
+def report(job: Job) -> str:
+    """Returns the page as HTML. Raises SolferinoError for what cannot be read, and for a set without notes."""
+    sets = [_read(name) for name in job.sets]
+    sections = [_listen(one, job) for one in sets]
+    if job.run_dir:
+        sections.append(_training(job.run_dir))
+    if job.commands:
+        sections.append(Section('How it was made', [Commands(_text(job.commands))]))
+    told = ' and '.join(f'{words.counted(len(one.music), "pieces")} of {one.name}' for one in sets)
+    return render(job.title, f'{told}.', sections)
+
+
+def _read(name: str) -> _Set:
+    found = [music for music in music_files.read(music_files.find(name.split(','), 'input')) if music.sequence.notes]
+    if not found:
+        raise SolferinoError(f'{name}: none of its music has notes, so that there is nothing to report.')
+    return _Set(name, found)
+
+
+def _listen(one: _Set, job: Job) -> Section:
+    shown = [one.music[round(k * (len(one.music) - 1) / max(1, job.most - 1))] for k in range(job.most)]
+    shown = list({id(music): music for music in shown}.values())
+    note = f'{len(shown)} of {words.counted(len(one.music), "pieces")}, spread over all of them.'
+    blocks = [Words(note)] if len(shown) < len(one.music) else []
+    return Section(one.name, [*blocks, *(_player(music) for music in shown)])
+
+
+def _player(music: Music) -> Player:
+    sequence = music.sequence
+    facts = f'{words.counted(len(sequence.notes), "notes")}, {sequence.total_time:.3g} seconds'
+    return Player(music.path.name, facts, pictures.to_png(_draw(music)), _sound(sequence))
+
+
+def _draw(music: Music) -> Any:
+    if all(note.is_drum for note in music.sequence.notes):
+        return track_pictures.draw_drums(music.sequence, _STEPS_PER_QUARTER, music.path.name, False)
+    return roll_pictures.draw_notes(music.sequence, _STEPS_PER_QUARTER, music.path.name)
+
+
+def _sound(sequence: Any) -> bytes | None:
+    return None
+
+
+def _training(run: str) -> Section:
+    finding = kinds.inspect(run)
+    figure = charts.draw(finding)
+    curves = [Picture(pictures.to_png(figure), f'Curves of the training run {run}')] if figure else []
+    facts = Table(('', 'value'), list(_facts(finding)), finding.kind)
+    return Section('Training', [*curves, facts, *map(Words, finding.warnings)])
+
+
+def _facts(finding: findings.Finding) -> Iterator[tuple[str, str]]:
+    for line in findings.table(finding.facts, ''):
+        name, _, value = line.strip().partition('  ')
+        yield name, value.strip()
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(os.path.expanduser(path)).read_text('utf-8').strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SolferinoError(f'--commands={path} cannot be read as text: {error}.') from None
