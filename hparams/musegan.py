@@ -201,6 +201,10 @@ class MuseGanGeneration(GenerateOptions):
     )
     accompany_track: int = option(1, 'Which track the voice of --accompany_midi is, from 1, the highest.')
     accompany_tries: int = option(500, 'Pieces that are made for each piece of --accompany_midi, to choose one.')
+    crossing: bool = option(
+        False,
+        'Let voices cross. Else each stays below those that have higher registers, where tracks are in that order.',
+    )
     transpose: int = option(0, 'Semitones by which the music is moved up, or down if negative.')
     programs: str = option(
         '52', 'MIDI programs from 0 to 127 of the tracks, one or one for each with commas; 52 is a choir.'

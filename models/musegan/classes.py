@@ -11,6 +11,8 @@ from solferino.hparams.musegan import MuseGanExtraction, MuseGanLearned
 from solferino.models.music.pieces.voices import HOLD, REST, sounding
 
 _NEVER = -1e9  # a logit
+_REST, _HOLD = 0, 1  # classes
+_SILENT = -1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,16 +23,20 @@ class Classes:
       lowest: MIDI pitch of the first pitch class.
       num_pitches: how many there are.
       others: classes before them: 2, rest and hold, or 0.
+      ordered: whether the tracks are in the order of their registers, so that none need cross the one above it.
     """
 
     lowest: int
     num_pitches: int
     others: int
+    ordered: bool
 
     @classmethod
     def of(cls, extraction: MuseGanExtraction) -> 'Classes':
         """Those that the options ask for."""
-        return cls(extraction.lowest_pitch, extraction.num_pitches, extraction.num_classes - extraction.num_pitches)
+        others = extraction.num_classes - extraction.num_pitches
+        ordered = extraction.voice_order == 'register' and others > 0
+        return cls(extraction.lowest_pitch, extraction.num_pitches, others, ordered)
 
     @property
     def number(self) -> int:
@@ -48,6 +54,30 @@ class Classes:
         inside = (np.array(learned.lowest) <= pitches) & (pitches <= np.array(learned.highest))
         inside[: self.others] = True
         return np.where(inside, 0, _NEVER).astype(np.float32)
+
+    def likeliest(self, logits: np.ndarray, crossing: bool = False) -> np.ndarray:
+        """Returns what each voice does, int32 [pieces, steps, tracks], of logits [pieces, ..., 16, classes, tracks].
+
+        That is what has the highest logit; but for `crossing`, of all that leaves a voice that is ordered no higher
+        than those above it.
+        """
+        pieces, number, tracks = len(logits), *logits.shape[-2:]
+        by_step = logits.reshape(pieces, -1, number, tracks)
+        if crossing or not self.ordered:
+            return by_step.argmax(axis=2).astype(np.int32)
+        made = np.zeros((pieces, by_step.shape[1], tracks), np.int32)
+        classes = np.arange(number)
+        sounds = np.full((pieces, tracks), _SILENT)  # the class that was struck
+        for step in range(by_step.shape[1]):
+            above = np.full(pieces, number)
+            for track in range(tracks):
+                held = sounds[:, track]
+                crosses = np.where(classes == _HOLD, held[:, None], classes) > above[:, None]
+                chosen = np.where(crosses, -np.inf, by_step[:, step, :, track]).argmax(axis=1)
+                held = np.where(chosen == _HOLD, held, np.where(chosen == _REST, _SILENT, chosen))
+                made[:, step, track], sounds[:, track] = chosen, held
+                above = np.where(held == _SILENT, above, np.minimum(above, held))
+        return made
 
     def fits(self, voices: np.ndarray) -> bool:
         """Whether all pitches of voices are among these."""

@@ -146,9 +146,9 @@ class MuseGanFamily(Family):
         if config.hparams.output == 'gumbel':
             rng = np.random.default_rng([options.seed, latents.NOISE])
             logits = logits + np.float32(options.temperature) * rng.gumbel(size=logits.shape).astype(np.float32)
-        classes = logits.argmax(axis=3).reshape(len(primers), -1, config.hparams.num_tracks)
-        length = options.num_steps or classes.shape[1]
         layout, qpm = Classes.of(config.extraction), options.qpm or DEFAULT_QPM
+        classes = layout.likeliest(logits, options.crossing).reshape(len(primers), -1, config.hparams.num_tracks)
+        length = options.num_steps or classes.shape[1]
         return [_sequence(layout.voices(one[:length]), config, qpm, options) for one in classes]
 
     def _accompany(
@@ -167,8 +167,8 @@ class MuseGanFamily(Family):
                 # Tries are outputs of a seed of their own.
                 tries = dataclasses.replace(options, seed=latents.seed_of(options.seed, output, number), interpolate='')
                 drawn = latents.draw(config.hparams, 1, options.accompany_tries, tries)
-                classes = _logits(weights, drawn, config).argmax(axis=3)
-                pieces = np.array([layout.voices(one.reshape(length, -1)) for one in classes])
+                classes = layout.likeliest(_logits(weights, drawn, config), options.crossing)
+                pieces = np.array([layout.voices(one) for one in classes])
                 found.append(accompaniment.choose(voice[start : start + length, 0], pieces, track))
             music = voices.transpose(np.concatenate(found)[: options.num_steps or None], -up)
             made.append(_sequence(music, config, qpm, options))
@@ -197,12 +197,10 @@ class MuseGanFamily(Family):
         """See Family: what each latent of an output's first piece changes."""
         from solferino.models.musegan import sheet  # imports matplotlib
 
-        rows = {}
+        rows, layout = {}, Classes.of(config.extraction)
         for row, drawn in latents.varied(config.hparams, options).items():
-            classes = (
-                _logits(weights, drawn, config).argmax(axis=3).reshape(len(drawn.style), -1, config.hparams.num_tracks)
-            )
-            rows[row] = [Classes.of(config.extraction).voices(one) for one in classes]
+            classes = layout.likeliest(_logits(weights, drawn, config), options.crossing)
+            rows[row] = [layout.voices(one) for one in classes]
         return {'latents': sheet.draw(rows)}
 
 

@@ -167,8 +167,8 @@ class MuseGan(Trainable):
         """See Trainable: measures of the music, and of as many pieces made of latents that are always the same."""
         size = tf.shape(batch['voices'])[0]
         logits = self._logits(self._averages.weights, self._draw(size, tf.constant(-1), 3), trains=False)
-        made = tf.argmax(logits, axis=3, output_type=tf.int32)  # (B, bars, 16, tracks)
-        made = tf.reshape(made, [size, -1, self._hparams.num_tracks])
+        made = tf.numpy_function(self._classes.likeliest, [logits], tf.int32)
+        made.set_shape([None, self._hparams.num_bars * STEPS_PER_BAR, self._hparams.num_tracks])
         found = {'data': self._quality(batch['voices']), 'made': self._quality(made)}
         metrics = {
             f'metrics/{side}_{name}': (sums[k, 0], sums[k, 1]) for side, sums in found.items()

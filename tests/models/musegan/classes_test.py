@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from solferino.hparams.musegan import SPEC, MuseGanExtraction, MuseGanLearned
 from solferino.models.musegan.classes import Classes
-from solferino.models.music.pieces.voices import HOLD, REST
+from solferino.models.music.pieces.voices import HOLD, REST, sounding
 
 CLASSES = Classes.of(MuseGanExtraction())
 TUTORIAL = Classes.of(MuseGanExtraction(lowest_pitch=0, tutorial_format=True))
@@ -31,6 +32,31 @@ def test_a_track_stays_in_its_range() -> None:
     pitches = [np.flatnonzero(column == 0)[2:] - 2 + 24 for column in allowed.T]
     assert [(one.min(), one.max(), len(one)) for one in pitches] == [(60, 72, 13), (40, 41, 2)]
     assert (allowed[:2] == 0).all() and (CLASSES.allowed(MuseGanLearned(), 2) == 0).all()
+
+
+@given(st.integers(0, 10**6), st.sampled_from([1, 2, 4]))
+def test_voices_do_not_cross(seed: int, tracks: int) -> None:
+    logits = np.random.default_rng(seed).normal(size=(3, 2, 16, 86, tracks)).astype(np.float32)
+    logits[..., 1, :] += 2  # what is held is often longer than a step
+    free = CLASSES.likeliest(logits, crossing=True)
+    np.testing.assert_array_equal(free, logits.argmax(axis=3).reshape(3, 32, tracks))
+    made = CLASSES.likeliest(logits)
+    assert made.shape == free.shape and made.dtype == np.int32
+    for one, as_it_was in zip(made, free, strict=True):
+        heard = sounding(CLASSES.voices(one))
+        highest = np.minimum.accumulate(np.where(heard < 0, 999, heard), axis=1)
+        assert (heard <= highest).all()
+        np.testing.assert_array_equal(one[:, 0], as_it_was[:, 0])
+        before = sounding(CLASSES.voices(as_it_was))
+        if (before <= np.minimum.accumulate(np.where(before < 0, 999, before), axis=1)).all():
+            np.testing.assert_array_equal(one, as_it_was)
+
+
+@pytest.mark.parametrize('options', [{'voice_order': 'file'}, {'tutorial_format': True}])
+def test_voices_in_no_order_may_cross(options: dict[str, Any]) -> None:
+    classes = Classes.of(MuseGanExtraction(**options))
+    logits = np.random.default_rng(1).normal(size=(2, 1, 16, classes.number, 3))
+    np.testing.assert_array_equal(classes.likeliest(logits), logits.argmax(axis=3).reshape(2, 16, 3))
 
 
 def test_they_are_rest_hold_and_pitches() -> None:
