@@ -11,7 +11,7 @@ from solferino.hparams.errors import SolferinoError
 
 SOUNDS = ('wav', 'mp3', 'flac', 'ogg')
 PICTURES = ('png', 'svg', 'pdf')
-_FORMATS = SOUNDS + PICTURES
+FORMATS = SOUNDS + PICTURES
 
 
 def define(flag_values: flags.FlagValues) -> None:
@@ -20,6 +20,15 @@ def define(flag_values: flags.FlagValues) -> None:
         'soundfont', None, 'SF2 file with the instruments that sound; the one of the package pretty_midi if not given.',
         flag_values=flag_values,
     )  # fmt: skip
+
+
+def of_flags(flag_values: flags.FlagValues) -> 'Renderer | None':
+    """What --render and --soundfont of a command that generates ask for. Raises SolferinoError as `Renderer`."""
+    if flag_values.render:
+        return Renderer('render', flag_values.render, flag_values.soundfont)
+    if flag_values.soundfont:
+        raise SolferinoError(f'--soundfont={flag_values.soundfont}: nothing is to sound. Add --render=mp3.')
+    return None
 
 
 class Renderer:
@@ -37,8 +46,8 @@ class Renderer:
     def __init__(self, flag: str, formats: Sequence[str], soundfont: str | None) -> None:
         named = [name.strip().lower().removeprefix('.') for name in formats]
         for name in named:
-            if name not in _FORMATS:
-                raise SolferinoError(f'--{flag}={",".join(formats)}: {name!r} is none of: {", ".join(_FORMATS)}.')
+            if name not in FORMATS:
+                raise SolferinoError(f'--{flag}={",".join(formats)}: {name!r} is none of: {", ".join(FORMATS)}.')
         self._formats = list(dict.fromkeys(named))
         self._sounds = any(name in SOUNDS for name in self._formats)
         if soundfont and not self._sounds:

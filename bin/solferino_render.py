@@ -26,7 +26,7 @@ def define(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         'output_dir', None, 'Folder for the files; made if missing.', required=True, flag_values=flag_values
     )
-    formats = ', '.join(render.SOUNDS + render.PICTURES)
+    formats = ', '.join(render.FORMATS)
     flags.DEFINE_list(
         'format', ['mp3'], f'What to write of each piece of music, with commas between them: {formats}.',
         flag_values=flag_values,
