@@ -40,6 +40,7 @@ COMMANDS = (
     'solferino_draw',
     'solferino_export',
     'solferino_inspect',
+    'solferino_render',
     'solferino_report',
     'solferino_write_grooves',
 )
@@ -82,12 +83,20 @@ setup(
         'audioop-lts>=0.2.1; python_version >= "3.13"',  # note-seq's pydub imports audioop, gone from Python 3.13
     ],
     extras_require={
+        'sound': [
+            # Plays notes through a soundfont. Of those with wheels for all three Pythons it is the one that is kept up:
+            # midirenderer, which is ten times as fast, was last released in 2024 and has 16 bits, which a loud chord
+            # overflows; tinysoundfont has no pedal and no wheel for 3.13; pyfluidsynth wants a library of the system's.
+            'libsonare>=1.9.1,<2',
+            'soundfile>=0.13,<1',  # writes WAV, FLAC, Ogg and, without a program of the system's, MP3
+            'scipy>=1.13,<2',  # sliding minima, for the limiter; librosa brings it anyway
+        ],
         'dev': [
             'pytest>=8,<10',
             'hypothesis>=6.100,<7',  # round trips of encodings on invented input
             'ruff>=0.15,<1',
             'mypy>=1.15,<3',
             'setuptools>=77',  # builds the wheel that a test looks into
-        ]
+        ],
     },
 )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags, logging
 
-from solferino.bin import command
+from solferino.bin import command, render
 from solferino.hparams import generation, overrides, words
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.generation import GenerateOptions
@@ -67,6 +67,11 @@ def define_music(fv: flags.FlagValues, spec: FamilySpec) -> None:
     flags.DEFINE_bool(
         'draw', False, 'Draw all of them in one PNG beside them, primers and kept notes marked.', flag_values=fv
     )
+    flags.DEFINE_list(
+        'render', None, 'What to write beside each MIDI file, to listen to or to look at, with commas between them: '
+        f'{", ".join(render.FORMATS)}.', flag_values=fv,
+    )  # fmt: skip
+    render.define(fv)
     for name, help in spec.primer_flags.items():
         flags.DEFINE_string(name, None, help, flag_values=fv)
     flags.DEFINE_string(
@@ -89,6 +94,7 @@ def define_music(fv: flags.FlagValues, spec: FamilySpec) -> None:
 def main(fv: flags.FlagValues, spec: FamilySpec) -> None:
     """Saves a bundle or generates."""
     _check_source(fv)
+    renderer = render.of_flags(fv)
     given = command.given_options(fv, spec.generation)
     stands = {name: value for name, value in given.items() if value != generation.AUTO}  # the model fills in the others
     generation.replace(spec.generation, **stands)  # raises for what cannot be
@@ -105,7 +111,7 @@ def main(fv: flags.FlagValues, spec: FamilySpec) -> None:
     if fv.save_generator_bundle:
         _save_bundle(model, fv)
     else:
-        generate(model, fv, spec)
+        generate(model, fv, spec, renderer)
 
 
 def _check_source(fv: flags.FlagValues) -> None:
@@ -156,7 +162,7 @@ def _save_bundle(model: 'Model', fv: flags.FlagValues) -> None:
     print(f'Saved {model.source} as the bundle {path}.')
 
 
-def generate(model: 'Model', fv: flags.FlagValues, spec: FamilySpec) -> None:
+def generate(model: 'Model', fv: flags.FlagValues, spec: FamilySpec, renderer: render.Renderer | None = None) -> None:
     """Writes music of a model, as the flags of `define_music` say, and says what was written."""
     from solferino.models.core.generation import midi_files
 
@@ -194,6 +200,8 @@ def generate(model: 'Model', fv: flags.FlagValues, spec: FamilySpec) -> None:
         length = f'up to {max(sequence.total_time for sequence in sequences):.3g} s'
     print(f'Generated {len(paths)} MIDI file{"s" * (len(paths) > 1)} of {length} in {seconds:.1f} s:')
     print(f'{paths[0]} to {paths[-1].name}' if len(paths) > 1 else paths[0])
+    if renderer:
+        _render(model, dict(zip(paths, sequences, strict=True)), primer, options, renderer)
     if fv.draw:
         print(_draw(model, dict(zip(paths, sequences, strict=True)), primer, options))
     for path in _plot(model, plots, dict(zip(paths, shown, strict=True)), plotted):
@@ -216,6 +224,27 @@ def _given_options(fv: flags.FlagValues, spec: FamilySpec) -> dict[str, Any]:
     read = {name: _music_of(name, fv) if given[name] else None for name in midi if name in given}
     seed = secrets.randbelow(1 << 31) if fv.seed is None else fv.seed
     return given | read | {'seed': seed}
+
+
+def _render(
+    model: 'Model', music: dict[Path, Any], primer: Any, options: GenerateOptions, renderer: render.Renderer
+) -> None:
+    """Writes each piece as sound and as pictures beside its file, and prints the paths."""
+    from solferino.models.music.sound.synthesis import NotHeardError
+
+    for path, sequence in music.items():
+
+        def draw(sequence: Any = sequence, title: str = path.stem) -> Any:
+            named = type(sequence)()
+            named.CopyFrom(sequence)
+            named.sequence_metadata.title = title
+            return model.family.draw(named, model.config, model.family.marks(sequence, primer, model.config, options))
+
+        try:
+            for written in renderer.write(path.with_suffix(''), sequence, draw):
+                print(written)
+        except NotHeardError as error:
+            logging.warning('%s is not rendered: %s', path.name, error)
 
 
 def _draw(model: 'Model', music: dict[Path, Any], primer: Any, options: GenerateOptions) -> Path:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from absl import flags
 
-from solferino.bin import command, generate
+from solferino.bin import command, generate, render
 from solferino.hparams import generation, words
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.jazz_rnn import SPEC, JazzExtraction
@@ -44,6 +44,7 @@ def main(fv: flags.FlagValues, song: str) -> None:
     """Makes the examples, trains and generates."""
     if not fv.output_dir:
         raise SolferinoError(f'--output_dir is missing. Example: jazz_rnn_improvise {song} --output_dir=out')
+    renderer = render.of_flags(fv)
     given = command.given_options(fv, SPEC.generation)
     generation.replace(SPEC.generation, **{name: value for name, value in given.items() if value != generation.AUTO})
     extraction = command.options_from_flags(fv, _CONFIG.extraction)
@@ -80,7 +81,7 @@ def main(fv: flags.FlagValues, song: str) -> None:
     )
     if stopped:
         command.stopped_by(stopped)
-    generate.generate(loading.load(run), fv, SPEC)
+    generate.generate(loading.load(run), fv, SPEC, renderer)
 
 
 def _convert_folder(source: Path, notes: Path) -> None:

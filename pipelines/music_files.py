@@ -22,22 +22,23 @@ class Music(NamedTuple):
     sequence: music_pb2.NoteSequence
 
 
-def find(inputs: Iterable[str], flag: str = 'input') -> list[Path]:
+def find(inputs: Iterable[str], flag: str | None = 'input') -> list[Path]:
     """Returns the files that names, folders and patterns mean, each once, in the order in which they are named.
 
-    Raises SolferinoError, which names the flag, for a name without files.
+    Raises SolferinoError, which names the flag unless it is None, for a name without files.
     """
+    said = f'--{flag}: ' if flag else ''
     found: dict[Path, None] = {}
     for text in map(str.strip, inputs):
         name = os.path.expanduser(text)
         files = _files(name)
         if not files and os.path.isdir(name):
             raise SolferinoError(
-                f'--{flag}: the folder {text} has no music files. Those of its subfolders as well are '
+                f'{said}the folder {text} has no music files. Those of its subfolders as well are '
                 f'"{text.rstrip("/")}/**/*.mid".'
             )
         if not files:
-            raise SolferinoError(f'--{flag}: no file matches {text!r}.')
+            raise SolferinoError(f'{said}no file matches {text!r}.')
         found.update(dict.fromkeys(map(Path, files)))
     return list(found)
 

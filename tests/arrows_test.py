@@ -44,6 +44,7 @@ PACKAGES = {
         'pictures': 'pieces',
         'grooves': '',
         'jazz': 'pieces',
+        'sound': '',
     },
     'models.piano_rnn': {'attention': '', 'nade': ''},
     'models.rbm': {'chains': ''},

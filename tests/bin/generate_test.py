@@ -16,6 +16,7 @@ from solferino.models import load, registry, write_midi
 from solferino.models.core import settings
 from solferino.models.core.storage import checkpoints
 from solferino.models.loading import Model
+from solferino.models.music.sound import sound_files
 
 _DRUMS, _PIANO, _RBM = (registry.get(name) for name in ('drums_rnn', 'piano_rnn', 'rbm'))
 _STAMP = r'\d{4}-\d\d-\d\d_\d{6}'
@@ -247,3 +248,40 @@ def test_names_that_a_killed_run_did_not_write_are_not_followed(bundle: Path, na
     assert _run(_DRUMS, f'--bundle_file={bundle}', '--num_outputs=1', '--num_bars=2') == 0
     assert _names(folder) == ['my beats_NOW_1.mid']
     assert (bundle.parent / 'kept').exists() and not (bundle.parent / 'x.mid').exists()
+
+
+def test_music_is_rendered_beside_its_files(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = [f'--bundle_file={bundle}', '--num_outputs=2', '--num_steps=8', '--seed=1']
+    assert _run(_DRUMS, *flags, '--render=mp3,PNG,.svg', '--draw') == 0
+    folder = bundle.parent / 'generated'
+    names = [f'my beats_NOW_{n}.{ending}' for n in (1, 2) for ending in ('mid', 'mp3', 'png', 'svg')]
+    assert _names(folder) == sorted([*names, 'my beats_NOW.png'])
+    out = capsys.readouterr().out
+    assert all(str(path) in out for path in folder.iterdir() if path.suffix in ('.mp3', '.png', '.svg'))
+    sound, rate = sound_files.decode(next(folder.glob('*_1.mp3')).read_bytes())
+    assert len(sound) > rate and abs(sound).max() > 0.1
+
+
+def test_what_cannot_be_rendered_is_said_before_anything_is_generated(
+    bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for flags, says in (
+        (['--render=gif'], "--render=gif: 'gif' is none of: wav, mp3"),
+        (['--render=mp3', '--soundfont=no.sf2'], '--soundfont=no.sf2 is not there.'),
+        (['--soundfont=no.sf2'], '--soundfont=no.sf2: nothing is to sound. Add --render=mp3.'),
+    ):
+        assert _run(_DRUMS, f'--bundle_file={bundle}', *flags) == 1
+        assert says in capsys.readouterr().err
+        assert _names(bundle.parent) == [bundle.name]
+
+
+def test_silence_that_is_kept_is_not_rendered(
+    bundle: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = load(bundle).generate(num_outputs=2, num_steps=8, seed=1)
+    del made[0].notes[:]
+    monkeypatch.setattr(Model, 'generate_with', lambda *arguments: made)
+    assert _run(_DRUMS, f'--bundle_file={bundle}', '--num_outputs=2', '--num_steps=8', '--render=wav') == 0
+    endings = [name.rpartition('_')[2] for name in _names(bundle.parent / 'generated')]
+    assert endings == ['1.mid', '2.mid', '2.wav']
+    assert '_1.mid is not rendered: There are no notes' in caplog.text

@@ -45,10 +45,10 @@ def test_a_song_becomes_improvisations(song: Path, capfd: pytest.CaptureFixture)
     assert '192 steps (7.38 s)' in out  # 4 bars at 130 quarters a minute
     assert 'Melody: 128 notes of track 0' in out and 'Chords: Dm7 Dm7 G7 G7 Cmaj7' in out
 
-    assert run('song.mid', *small, '--num_outputs=1', '--backing_chords=Am7 D7', '--draw') == 0
+    assert run('song.mid', *small, '--num_outputs=1', '--backing_chords=Am7 D7', '--draw', '--render=mp3') == 0
     assert 'already trained to step 3' in capfd.readouterr().out
     assert len(list(Path('out').glob('*.mid'))) == 3
-    assert len(list(Path('out').glob('*.png'))) == 1
+    assert len(list(Path('out').glob('*.png'))) == len(list(Path('out').glob('*_1.mp3'))) == 1
 
     other = music(12)
     Path('other.mid').write_bytes(other)
@@ -66,6 +66,7 @@ def test_a_song_becomes_improvisations(song: Path, capfd: pytest.CaptureFixture)
         (['song.mid', '--output_dir=out', '--min_notes=1000'], 'melody too short'),
         (['song.mid', '--output_dir=out', '--swing=2'], '--swing=2 must be'),
         (['song.mid', '--output_dir=out', '--window=0'], '--window=0 must be'),
+        (['song.mid', '--output_dir=out', '--render=gif'], "'gif' is none of"),
     ],
 )
 def test_errors_are_sentences(song: Path, capfd: pytest.CaptureFixture, arguments: list[str], message: str) -> None:

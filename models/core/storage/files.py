@@ -42,7 +42,20 @@ def head(path: str, size: int) -> bytes:
 _HEAD = 4096
 PNG = beginning_with('a PNG picture', b'\x89PNG\r\n\x1a\n')
 MIDI = beginning_with('a MIDI file', b'MThd')
+<<<<<<< HEAD
 HTML = beginning_with('an HTML page', b'<!DOCTYPE html>')
+=======
+# What music is rendered as, by the ending of the file's name.
+RENDERED = {
+    'wav': beginning_with('a WAV file', b'RIFF'),
+    'mp3': Kind('an MP3 file', lambda path: head(path, 3) == b'ID3' or head(path, 2)[:1] == b'\xff'),
+    'flac': beginning_with('a FLAC file', b'fLaC'),
+    'ogg': beginning_with('an Ogg file', b'OggS'),
+    'png': PNG,
+    'svg': Kind('an SVG picture', lambda path: b'<svg' in head(path, _HEAD)),
+    'pdf': beginning_with('a PDF file', b'%PDF'),
+}
+>>>>>>> sound
 
 
 @contextlib.contextmanager

@@ -250,6 +250,19 @@ def shade(velocity: int, colours: tuple[str, ...] = VELOCITY_COLOURS) -> tuple[f
 
 def to_png(figure: 'Figure') -> bytes:
     """The figure as a PNG file; equal figures give equal bytes."""
+    return to_file(figure, 'png')
+
+
+FORMATS = ('png', 'svg', 'pdf')
+# What a file would say of when and by what it was made.
+_UNSAID: dict[str, dict[str, None]] = {'png': {'Software': None}, 'svg': {'Date': None}, 'pdf': {'CreationDate': None}}
+
+
+def to_file(figure: 'Figure', format: str) -> bytes:
+    """The figure as a file of a format, one of FORMATS; equal figures give equal bytes."""
+    import matplotlib
+
     file = io.BytesIO()
-    figure.savefig(file, format='png', metadata={'Software': None})
+    with matplotlib.rc_context({'svg.hashsalt': 'solferino'}):  # names of shapes follow from it
+        figure.savefig(file, format=format, metadata=_UNSAID[format])
     return file.getvalue()

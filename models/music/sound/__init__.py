@@ -1,0 +1,1 @@
+"""Music as sound: a synthesizer with a soundfont, loudness, and files of sound."""
