@@ -1,6 +1,7 @@
 """What stands in a report, found in music, runs and commands."""
 
 import dataclasses
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,6 +11,8 @@ from solferino.hparams import words
 from solferino.hparams.errors import SolferinoError
 from solferino.models.music.pictures import page as pictures
 from solferino.models.music.pictures import roll_pictures, track_pictures
+from solferino.models.music.sound import rendering, sound_files
+from solferino.models.music.sound.synthesis import NotHeardError
 from solferino.pipelines import music_files
 from solferino.pipelines.inspection import charts, findings, kinds
 from solferino.pipelines.music_files import Music
@@ -83,7 +86,12 @@ def _draw(music: Music) -> Any:
 
 
 def _sound(sequence: Any) -> bytes | None:
-    return None
+    """An MP3; None of what cannot be heard."""
+    try:
+        return sound_files.encode(rendering.render(sequence).frames, 'mp3')
+    except NotHeardError as error:
+        logging.warning('%s', error)
+        return None
 
 
 def _training(run: str) -> Section:

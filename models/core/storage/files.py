@@ -42,9 +42,7 @@ def head(path: str, size: int) -> bytes:
 _HEAD = 4096
 PNG = beginning_with('a PNG picture', b'\x89PNG\r\n\x1a\n')
 MIDI = beginning_with('a MIDI file', b'MThd')
-<<<<<<< HEAD
 HTML = beginning_with('an HTML page', b'<!DOCTYPE html>')
-=======
 # What music is rendered as, by the ending of the file's name.
 RENDERED = {
     'wav': beginning_with('a WAV file', b'RIFF'),
@@ -55,7 +53,6 @@ RENDERED = {
     'svg': Kind('an SVG picture', lambda path: b'<svg' in head(path, _HEAD)),
     'pdf': beginning_with('a PDF file', b'%PDF'),
 }
->>>>>>> sound
 
 
 @contextlib.contextmanager
