@@ -1,4 +1,4 @@
-"""Evaluation: the metrics of a model on held-out examples, without dropout, and a picture of a generated track.
+"""Evaluation: the metrics of a model on held-out examples, without dropout, and a sample of what it generates.
 
 It runs inside training (`--eval_file`), in a process of its own beside it (`--eval`), or once (`--eval_once`).
 """
@@ -12,17 +12,15 @@ import numpy as np
 import tensorflow as tf
 
 from solferino.hparams import words
-from solferino.hparams.spec import Config
-from solferino.models.core.family import Family
 from solferino.models.core.layers.trainable import Trainable
 from solferino.models.core.storage import checkpoints
 from solferino.models.core.storage.checkpoints import Checkpoint
 from solferino.models.core.training import markov_report, monitor
 from solferino.models.core.training.data import Dataset, evaluation_order
 from solferino.models.core.training.markov_report import MarkovScore
+from solferino.models.core.training.samples import Samples
 from solferino.models.core.training.steps import compiled
 
-PICTURE = 'generated'
 _COMPARED = 500  # training examples
 _log = logging.getLogger(__name__)
 
@@ -52,6 +50,7 @@ class Evaluator:
     is_thorough: bool = False
 
     def __post_init__(self) -> None:
+        self._samples = Samples(self.board, self.seed)
         step = self.model.thorough_step if self.is_thorough else self.model.test_step
         self._test_step = compiled(step, self.dataset.family, self.dataset.config)
 
@@ -79,13 +78,13 @@ class Evaluator:
         return means | self.model.derived(means)
 
     def _show(self, checkpoint: Checkpoint) -> None:
-        """Writes pictures and histograms."""
+        """Writes pictures, sound and histograms."""
         dataset = self.dataset
         first = evaluation_order(dataset, dataset.config.hparams.batch_size)[0]
         batch = {name: tf.constant(array) for name, array in dataset.batch(first).items()}
         for name, array in self.model.histograms(batch).items():
             self.board.histogram(checkpoint.step, name, array.numpy())
-        draw(dataset.family, dataset.config, checkpoint, self.board, self.seed)
+        self._samples.show(dataset.family, dataset.config, checkpoint)
 
     def report(self, checkpoint: Checkpoint) -> dict[str, float] | None:
         """Evaluates the model in the state of `checkpoint`; writes values and pictures, keeps the best checkpoint."""
@@ -103,19 +102,6 @@ class Evaluator:
             else:
                 _log.info('Evaluation loss %.4f at step %d.', loss, checkpoint.step)
         return values
-
-
-def draw(family: Family, config: Config, checkpoint: Checkpoint, board: monitor.Board, seed: int) -> None:
-    """Writes pictures of music that the model generates. The same seed makes the pictures of a run comparable."""
-    try:
-        options = dataclasses.replace(family.spec.generation, seed=seed)
-        sequence = family.generate(checkpoint.weights, config, [None], options)[0]
-        board.picture(checkpoint.step, PICTURE, family.draw(sequence, config))
-        for plot in family.plots(config):
-            for name, figure in family.plot(plot, checkpoint.weights, config, sequence, options).items():
-                board.picture(checkpoint.step, name, figure)
-    except Exception as error:  # a picture is not worth hours of training
-        _log.warning('No picture of a generated track at step %d: %r', checkpoint.step, error)
 
 
 def describe(evaluator: Evaluator, checkpoint_path: str, values: Mapping[str, float], table: MarkovScore | None) -> str:

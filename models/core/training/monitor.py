@@ -9,6 +9,7 @@ import itertools
 import os
 import socket
 import time
+import wave
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -33,6 +34,7 @@ DESCRIPTIONS = {
     'temperature/recommended': 'The temperature at which generated music is most like the music held out.',
     'temperature/distance': 'How far it is from it at that temperature.',
     'generated': 'Music that the model makes at this step, always from the same seed.',
+    'generated_sound': 'The beginning of the same music, to be heard.',
 }
 # What TensorBoard compares runs by.
 COMPARED = ('loss', 'temperature/distance')
@@ -108,6 +110,20 @@ class Board:
         width, height = (int(size) for size in figure.get_size_inches() * figure.dpi)
         image = Summary.Image(height=height, width=width, colorspace=4, encoded_image_string=png.getvalue())
         self._add(step, summary=Summary(value=[self._value(name, image=image)]))
+
+    def sound(self, step: int, name: str, samples: np.ndarray, rate: int) -> None:
+        """Writes sound, int16 [frames] at so many a second."""
+        file = io.BytesIO()
+        with wave.open(file, 'wb') as writer:
+            writer.setnchannels(1)
+            writer.setsampwidth(samples.itemsize)
+            writer.setframerate(rate)
+            writer.writeframes(samples.tobytes())
+        audio = Summary.Audio(
+            sample_rate=rate, num_channels=1, length_frames=len(samples), encoded_audio_string=file.getvalue(),
+            content_type='audio/wav',
+        )  # fmt: skip
+        self._add(step, summary=Summary(value=[self._value(name, audio=audio)]))
 
     def text(self, step: int, name: str, markdown: str) -> None:
         """Writes a text, which TensorBoard shows under TEXT."""
