@@ -59,7 +59,7 @@ class Classes:
         """Returns what each voice does, int32 [pieces, steps, tracks], of logits [pieces, ..., 16, classes, tracks].
 
         That is what has the highest logit; but for `crossing`, of all that leaves a voice that is ordered no higher
-        than those above it.
+        than those above it, and holds nothing when a piece begins.
         """
         pieces, number, tracks = len(logits), *logits.shape[-2:]
         by_step = logits.reshape(pieces, -1, number, tracks)
@@ -72,8 +72,10 @@ class Classes:
             above = np.full(pieces, number)
             for track in range(tracks):
                 held = sounds[:, track]
-                crosses = np.where(classes == _HOLD, held[:, None], classes) > above[:, None]
-                chosen = np.where(crosses, -np.inf, by_step[:, step, :, track]).argmax(axis=1)
+                unfit = np.where(classes == _HOLD, held[:, None], classes) > above[:, None]
+                if not step:  # what a piece before it has struck is not its own
+                    unfit[:, _HOLD] = True
+                chosen = np.where(unfit, -np.inf, by_step[:, step, :, track]).argmax(axis=1)
                 held = np.where(chosen == _HOLD, held, np.where(chosen == _REST, _SILENT, chosen))
                 made[:, step, track], sounds[:, track] = chosen, held
                 above = np.where(held == _SILENT, above, np.minimum(above, held))

@@ -38,6 +38,7 @@ def test_a_track_stays_in_its_range() -> None:
 def test_voices_do_not_cross(seed: int, tracks: int) -> None:
     logits = np.random.default_rng(seed).normal(size=(3, 2, 16, 86, tracks)).astype(np.float32)
     logits[..., 1, :] += 2  # what is held is often longer than a step
+    logits[:, 0, 0, 1] = -9  # and never when a piece begins
     free = CLASSES.likeliest(logits, crossing=True)
     np.testing.assert_array_equal(free, logits.argmax(axis=3).reshape(3, 32, tracks))
     made = CLASSES.likeliest(logits)
@@ -50,6 +51,13 @@ def test_voices_do_not_cross(seed: int, tracks: int) -> None:
         before = sounding(CLASSES.voices(as_it_was))
         if (before <= np.minimum.accumulate(np.where(before < 0, 999, before), axis=1)).all():
             np.testing.assert_array_equal(one, as_it_was)
+
+
+def test_a_piece_does_not_begin_with_what_another_has_struck() -> None:
+    logits = np.zeros((1, 1, 16, 86, 4), np.float32)
+    logits[..., 1, :] = 5
+    logits[..., 40, :] = 4
+    assert CLASSES.likeliest(logits)[0].tolist() == [[40] * 4] + [[1] * 4] * 15
 
 
 @pytest.mark.parametrize('options', [{'voice_order': 'file'}, {'tutorial_format': True}])
