@@ -40,6 +40,7 @@ COMMANDS = (
     'solferino_draw',
     'solferino_export',
     'solferino_inspect',
+    'solferino_metrics',
     'solferino_render',
     'solferino_report',
     'solferino_write_grooves',
@@ -96,6 +97,7 @@ setup(
             'hypothesis>=6.100,<7',  # round trips of encodings on invented input
             'ruff>=0.15,<1',
             'mypy>=1.15,<3',
+            'muspy>=0.5,<1',  # its metrics are the oracle of ours
             'setuptools>=77',  # builds the wheel that a test looks into
         ],
     },

@@ -44,6 +44,7 @@ PACKAGES = {
         'pictures': 'pieces',
         'grooves': '',
         'jazz': 'pieces',
+        'metrics': 'pieces jazz',
         'sound': '',
     },
     'models.piano_rnn': {'attention': '', 'nade': ''},

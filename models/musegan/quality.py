@@ -1,8 +1,8 @@
 """What Dong et al. 2018 measure of music with several voices, section 5 (arXiv:1709.06298).
 
 Of voices in a grid of 16ths all notes are longer than a 32nd, so that all are 'qualified' as the paper has it; here a
-note is if it is an 8th or longer. Tonal distance is that of Harte, Sandler and Gasser 2006, "Detecting harmonic change
-in musical audio": of two voices' chroma in a space where fifths and thirds are near, by half bars.
+note is if it is an 8th or longer. Tonal distance is that of `models/music/metrics/tonal.py`,
+of two voices' steps by half bars.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from solferino.hparams.musegan import STEPS_PER_BAR
+from solferino.models.music.metrics import tonal
 from solferino.models.music.pieces import voices as music
 
 TITLES = {
@@ -21,11 +22,6 @@ TITLES = {
 _LEAST = 0.05  # of a measure; below it a distance is as if it were this
 _QUALIFIED = 2  # steps
 _HALF = STEPS_PER_BAR // 2
-# The circles of fifths, minor thirds and major thirds, and their radii.
-_CIRCLES = ((7 * np.pi / 6, 1.0), (3 * np.pi / 2, 1.0), (2 * np.pi / 3, 0.5))
-_TONAL = np.concatenate(
-    [[radius * np.sin(np.arange(12) * angle), radius * np.cos(np.arange(12) * angle)] for angle, radius in _CIRCLES]
-)  # (6, 12)
 
 
 def sums(pieces: Sequence[np.ndarray]) -> np.ndarray:
@@ -71,7 +67,7 @@ def _tonal_distances(pitches: np.ndarray) -> Iterator[float]:
         centroids = []
         for column in half.T:
             heard = column[column >= 0] % 12
-            centroids.append(_TONAL @ (np.bincount(heard, minlength=12) / len(heard)) if len(heard) else None)
+            centroids.append(tonal.centroid(np.bincount(heard, minlength=12)) if len(heard) else None)
         for i, one in enumerate(centroids):
             for other in centroids[i + 1 :]:
                 if one is not None and other is not None:

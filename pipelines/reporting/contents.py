@@ -15,6 +15,7 @@ from solferino.models.music.sound import rendering, sound_files
 from solferino.models.music.sound.synthesis import NotHeardError
 from solferino.pipelines import music_files
 from solferino.pipelines.inspection import charts, findings, kinds
+from solferino.pipelines.judging import set_metrics
 from solferino.pipelines.music_files import Music
 from solferino.pipelines.reporting.report_page import Commands, Picture, Player, Section, Table, Words, render
 
@@ -50,6 +51,7 @@ def report(job: Job) -> str:
     """Returns the page as HTML. Raises SolferinoError for what cannot be read, and for a set without notes."""
     sets = [_read(name) for name in job.sets]
     sections = [_listen(one, job) for one in sets]
+    sections.append(_measures(sets))
     if job.run_dir:
         sections.append(_training(job.run_dir))
     if job.commands:
@@ -59,7 +61,7 @@ def report(job: Job) -> str:
 
 
 def _read(name: str) -> _Set:
-    found = [music for music in music_files.read(music_files.find(name.split(','), 'input')) if music.sequence.notes]
+    found = [music for music in music_files.read(music_files.find(name.split(','), None)) if music.sequence.notes]
     if not found:
         raise SolferinoError(f'{name}: none of its music has notes, so that there is nothing to report.')
     return _Set(name, found)
@@ -92,6 +94,17 @@ def _sound(sequence: Any) -> bytes | None:
     except NotHeardError as error:
         logging.warning('%s', error)
         return None
+
+
+def _measures(sets: Sequence[_Set]) -> Section:
+    measured = [set_metrics.measure(one.name, one.music) for one in sets]
+    note = 'Means, with intervals of 95 %, of what can be measured here.'
+    if len(sets) > 1:
+        note += (
+            f' Overlap and divergence say how far a set is from {sets[0].name} (Yang and Lerch 2020): where two are '
+            'alike, the overlap of their distances is 1 and the divergence 0.'
+        )
+    return Section('Measured', [Table(set_metrics.header(measured), set_metrics.rows(measured), note)])
 
 
 def _training(run: str) -> Section:

@@ -1,0 +1,1 @@
+"""What is measured of sets of music, one beside the other."""
