@@ -25,10 +25,12 @@ from solferino.models.music.jazz.chords import Changes
 from solferino.models.music.jazz.lead_sheet import LeadSheet
 from solferino.models.music.jazz.tokens import Note
 from solferino.models.music.pictures.page import NO_MARKS, Marks
+from solferino.models.music.pieces import piece as pieces
 from solferino.models.music.pieces.piece import Piece
 
 # What all of a piece's chords are counted as among the traits of its first window.
 _PROGRESSION = 'chords of a piece: '
+_LABEL = 'label of a window: '  # likewise
 _USUAL = 'Dm7 G7 Cmaj7 Cmaj7'  # where a model knows no song
 
 
@@ -73,13 +75,14 @@ class JazzRnn(EventModels):
         if sheet is None:
             reject(NO_MELODY)
             return
+        label = windows.label_of(piece) if settings.labels_from_folders else None
         first = True
         for line in sheet.lines(settings.gap_bars):
             if len(line.notes) < settings.min_notes:
                 reject(MELODY_TOO_SHORT)
                 continue
             solo = tokens.analyze(line.notes, sheet.changes, line.begin)
-            yield from windows.cut(solo, sheet.changes, line.begin, settings.window, first)
+            yield from windows.cut(solo, sheet.changes, line.begin, settings.window, first, label)
             first = False
 
     def num_steps(self, example: Example, config: Config) -> int:
@@ -87,25 +90,27 @@ class JazzRnn(EventModels):
         return int(example['durations'].sum())
 
     def traits(self, example: Example, config: Config) -> Mapping[str, int]:
-        """See Family: the tokens, and with the first window of a piece its chords."""
+        """See Family: the tokens, the label, and with the first window of a piece its chords."""
         window = windows.read(example)
         counts = dict(windows.counts(window))
         if window.progression:
             counts[_PROGRESSION + ' '.join(windows.texts(window.progression))] = 1
+        if window.label is not None:
+            counts[_LABEL + window.label] = 1
         return counts
 
     def learn(
         self, config: Config, training: Mapping[str, int], evaluation: Mapping[str, int]
     ) -> tuple[Config, Mapping[str, float]]:
-        """See Family: the vocabulary, and the chords of the piece that is most often there, or the first by name."""
+        """See Family: vocabulary, labels, and the chords of the piece that is most often there, or first by name."""
         sides = {
-            side: {text: count for text, count in counts.items() if not text.startswith(_PROGRESSION)}
+            side: {text: count for text, count in counts.items() if not text.startswith((_PROGRESSION, _LABEL))}
             for side, counts in (('training', training), ('evaluation', evaluation))
         }
         known = vocabulary.build(sides['training'], config.extraction.vocabulary_size)
-        pieces = sorted((-count, text) for text, count in training.items() if text.startswith(_PROGRESSION))
-        progression = tuple(pieces[0][1].removeprefix(_PROGRESSION).split(' ')) if pieces else ()
-        return dataclasses.replace(config, learned=Grammar(known, progression)), {
+        songs, labels = (_most_frequent(training, prefix) for prefix in (_PROGRESSION, _LABEL))
+        learned = Grammar(known, tuple(songs[0].split(' ')) if songs else (), labels)
+        return dataclasses.replace(config, learned=learned), {
             'different tokens in training examples': len(sides['training']),
             'of them in the vocabulary': len(known),
             **{
@@ -113,6 +118,7 @@ class JazzRnn(EventModels):
                 for side, counts in sides.items()
                 if counts
             },
+            **{f'training examples of {label}': training[_LABEL + label] for label in labels},
         }
 
     def to_sequence(self, example: Example, config: Config) -> music_pb2.NoteSequence:
@@ -129,8 +135,9 @@ class JazzRnn(EventModels):
 
     def inputs_of(self, example: Example, events: np.ndarray, config: Config) -> Inputs:
         """See EventModels: from the place in a bar on at which the window begins."""
-        encoding = _encoding(config.learned)
-        return encoding.advance(encoding.start(1, windows.read(example).place), events)[0]
+        window = windows.read(example)
+        encoding = _encoding(config.learned, window.label)
+        return encoding.advance(encoding.start(1, window.place), events)[0]
 
     def model(self, config: Config, seed: int) -> Any:
         """See Family."""
@@ -145,7 +152,7 @@ class JazzRnn(EventModels):
     def generate(
         self, weights: Weights, config: Config, primers: Sequence[Any], options: JazzGeneration
     ) -> list[music_pb2.NoteSequence]:
-        """See Family. Raises SolferinoError for a primer without melody or too long, and for chords that are none."""
+        """See Family. Raises SolferinoError for a primer without melody or too long, and for odd chords or labels."""
         distinct = {id(given): given for given in primers}
         read = {key: self._beginning(given, config) for key, given in distinct.items()}
         known = [read[id(given)] for given in primers]
@@ -172,9 +179,10 @@ class JazzRnn(EventModels):
         return dataclasses.replace(piece, notes=piece.notes[~piece.notes['is_drum']])
 
     def log_likelihood(self, weights: Weights, config: Config, sequence: Any) -> float:
-        """See Family: of the tokens of its melody."""
+        """See Family: of the tokens of its melody, by the label of its folder if it is known."""
         classes = self._beginning(sequence, config).classes
-        return event_sampling.log_likelihood(self._forward(weights, config), self.encoding(config), classes)
+        encoding = _encoding(config.learned, windows.label_of(pieces.of(sequence)))
+        return event_sampling.log_likelihood(self._forward(weights, config), encoding, classes)
 
     def event_meanings(self, config: Config) -> Mapping[str, Any]:
         """See EventModels."""
@@ -222,7 +230,8 @@ class JazzRnn(EventModels):
         self, weights: Weights, config: Config, known: Sequence[Beginning], options: JazzGeneration
     ) -> list[np.ndarray]:
         """Returns the classes that follow each beginning, enough of them; those of one length in one batch."""
-        network, encoding = self._forward(weights, config), self.encoding(config)
+        network = self._forward(weights, config)
+        encoding = _encoding(config.learned, config.learned.chosen(options.label))
         shortest = vocabulary.of(config.learned).shortest
         sampled: list[np.ndarray] = [np.empty(0)] * len(known)
         shapes = [(len(beginning.classes), beginning.steps) for beginning in known]
@@ -288,6 +297,14 @@ class JazzRnn(EventModels):
 
 
 @functools.lru_cache(maxsize=8)
-def _encoding(grammar: Grammar) -> TokenEncoding:
-    known = vocabulary.of(grammar)
-    return TokenEncoding(len(known), tokens=tuple(known.tokens))
+def _encoding(grammar: Grammar, label: str | None = None) -> TokenEncoding:
+    """The encoding of music of a label; one that is not known is taken for the most frequent."""
+    known, labels = vocabulary.of(grammar), grammar.labels
+    number = labels.index(label) if label in labels else 0
+    return TokenEncoding(len(known), tokens=tuple(known.tokens), conditions=labels, condition=number)
+
+
+def _most_frequent(counts: Mapping[str, int], prefix: str) -> tuple[str, ...]:
+    """Returns the traits of a prefix, without it, most frequent first; of equals the first by name."""
+    found = sorted((-count, trait) for trait, count in counts.items() if trait.startswith(prefix))
+    return tuple(trait.removeprefix(prefix) for _, trait in found)
