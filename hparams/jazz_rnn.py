@@ -24,7 +24,7 @@ STEPS_PER_QUARTER = 12  # sixteenths and triplets
 LEAST_LEAP = 6  # semitones: every role has a pitch so near
 _MOST = 1 << 16  # tokens
 _TOKEN = re.compile(r'R\d+|[CLAX]\d+(:-?\d+,-?\d+)?')
-_CHORD = re.compile(r'[A-G]b?[a-z0-9]*\*\d+')
+_CHORD = re.compile(r'[A-G]b?[a-z0-9]*(/[A-G]b?)?\*\d+')
 _TRACKS = re.compile(r'\d+(,\d+)*')
 
 

@@ -138,6 +138,20 @@ def test_it_improvises_over_given_chords(model: Model) -> None:
     assert len({sequence.SerializeToString() for sequence in made}) == 3
 
 
+def test_basses_are_stored_and_played(model: Model) -> None:
+    changes = chords.parse_bars('C/E F/G', 48)
+    solo = tokens.analyze([Note(0, 96, 60)], changes)
+    (example,) = windows.cut(solo, changes, 0, 20, True)
+    window = windows.read(example)
+    assert (window.changes, window.progression) == (changes, changes)
+    texts = windows.texts(changes)
+    assert texts == ('C/E*48', 'F/G*48') and windows.of_texts(texts) == changes
+    assert Grammar(chords=texts).chords == texts
+    (made,) = model.generate(None, backing_chords='C/E F/G', num_bars=2)
+    assert [text.text for text in made.text_annotations] == ['C/E', 'F/G']
+    assert [note.pitch for note in made.notes if note.instrument == 1 and note.pitch < 48] == [40, 43]
+
+
 def test_it_plays_over_the_chords_of_its_song_by_itself(model: Model) -> None:
     (made,) = model.generate(num_bars=4)
     assert [text.text for text in made.text_annotations][:4:2] == ['Dm7', 'Dm7'] or made.text_annotations[

@@ -77,7 +77,7 @@ def test_written_chords_are_taken(song: music_pb2.NoteSequence) -> None:
     sheet = lead_sheet.read(piece.of(song))
     assert sheet is not None
     found = [sheet.changes.at(quarter * 12).name for quarter in (0, 5, 6, 9, 10, 15)]
-    assert found == ['Bb7', 'Bb7', 'Bb7', 'Bb7', 'Em7b5', 'Em7b5']
+    assert found == ['Bb7', 'Bb7', 'Bb7', 'Bb7', 'Em7b5/A', 'Em7b5/A']
     assert set(sheet.bars[:-1].tolist()) <= set(sheet.changes.steps)  # struck in each bar
 
 
