@@ -6,18 +6,15 @@ A pitch class is a number from 0, C, to 11, B; of a quality they are counted fro
 import bisect
 import dataclasses
 import functools
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from solferino.models.music import chord_symbols
+
 OCTAVE = 12
 _ROOTS = ('C', 'Db', 'D', 'Eb', 'E', 'F', 'Gb', 'G', 'Ab', 'A', 'Bb', 'B')
-_LETTERS = {'C': 0, 'D': 2, 'E': 4, 'F': 5, 'G': 7, 'A': 9, 'B': 11}
-_SHIFTS = {'': 0, '#': 1, '♯': 1, 'b': -1, '♭': -1}
-_NOTE = r'([A-G])([#b♯♭]?)'
-_SYMBOL = re.compile(rf'{_NOTE}([^/]*|m?6/9)(?:/{_NOTE})?')
 _OF_BASS = 1 << 12  # of a code, for each semitone of the bass above C, and one more; a bass that is the root has none
 
 
@@ -52,29 +49,6 @@ QUALITIES = {
     'aug7': _quality('0 4 8 10', '0 2 4 6 8 10'),
 }
 _NAMES = tuple(QUALITIES)
-# What else they are called, once brackets and commas are gone and signs are letters.
-_ALSO = {
-    '': 'maj ma M Maj major 5',
-    'm': 'min mi - minor',
-    '7': '9 13 dom dom7 7#11 9#11 13#11 7add13 dominant',
-    'maj7': 'M7 Maj7 ma7 Ma7 j7 ^ ^7 maj9 Maj9 ma9 M9 ^9 maj13 Maj13 maj7#11 maj9#11 maj13#11',
-    'm7': 'min7 mi7 -7 m9 min9 mi9 -9 m11 min11 mi11 -11 m13 min13',
-    'm7b5': 'min7b5 mi7b5 -7b5 h h7 m7-5 m9b5 h9',
-    'dim7': 'dim o o7 m7bb5',
-    'aug': '+ #5',
-    'sus4': 'sus sus2 sus4sus2',
-    '7sus4': '7sus 9sus 9sus4 13sus 13sus4 11',
-    '6': '69 6/9 add9 2 maj6 M6',
-    'm6': 'min6 mi6 -6 m69 m6/9 min69 madd9',
-    'mmaj7': 'mM7 mMaj7 minmaj7 minMaj7 -maj7 -M7 m^7 -^7 mmaj9',
-    '7b9': '13b9 7b9b13 7b5b9',
-    '7alt': 'alt 7#9 7b5 7#5#9 7#5b9 7b13 7#9b13 7#9#5 7b9#9 7b9b5',
-    'aug7': '+7 7#5 7+ 9#5 +9 aug9',
-}
-_MEANT = {name: name for name in QUALITIES} | {
-    other: name for name, others in _ALSO.items() for other in others.split()
-}
-_SIGNS = str.maketrans({'♯': '#', '♭': 'b', 'Δ': '^', 'ø': 'h', '°': 'o', '(': '', ')': '', ',': '', ' ': ''})
 # Those that are heard in notes. A rarer quality would be taken for one of these, with a passing note in it.
 _HEARD = ('', 'm', '7', 'maj7', 'm7', 'm7b5', 'dim7', 'aug')
 _MISSING = 0.12  # of a chord's score, for a tone of which next to nothing sounds
@@ -143,16 +117,8 @@ def of_code(code: int) -> Chord:
 
 def parse(symbol: str) -> Chord:
     """Reads a chord symbol such as 'Dm7', 'F#7b9' or 'C/E'. Raises ValueError."""
-    match = _SYMBOL.fullmatch(symbol.strip())
-    if not match:
-        raise ValueError(f'{symbol!r} is no chord: it begins with its root, such as D, F# or Bb')
-    letter, accidental, rest, bass, shift = match.groups()
-    quality = _MEANT.get(rest.translate(_SIGNS))
-    if quality is None:
-        known = ', '.join(f'C{name}' for name in QUALITIES)
-        raise ValueError(f'{symbol!r} is a chord of a kind that is not known; there are {known}')
-    chord = Chord((_LETTERS[letter] + _SHIFTS[accidental]) % OCTAVE, quality)
-    return chord.over((_LETTERS[bass] + _SHIFTS[shift]) % OCTAVE) if bass else chord
+    root, quality, bass = chord_symbols.read(symbol)
+    return Chord(root, quality).over(bass)
 
 
 def heard(weights: np.ndarray, bass: int | None = None, before: Chord | None = None) -> Chord:
