@@ -67,8 +67,13 @@ def main(fv: flags.FlagValues, song: str) -> None:
     learned = str(notes.with_name(f'training_{SPEC.records}.tfrecord'))
     run = folder / 'run'
     known = settings.dataset_config(SPEC, [learned])
+    if known:
+        known[0].learned.chosen(fv.label)  # raises for one that is not known, before the model is trained
     if (run / 'train').exists() and known and loading.load(run).config.learned != known[0].learned:
-        raise SolferinoError(f'{run} learned from other music than {song}. Choose another --output_dir, or delete it.')
+        raise SolferinoError(
+            f'{run} learned from other music than {song}, or of it with other flags. Choose another --output_dir, or '
+            'delete it.'
+        )
     stopped = jobs.train(
         registry.get(SPEC.name),
         jobs.Request(

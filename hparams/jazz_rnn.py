@@ -11,18 +11,21 @@ Cost and scores to expect are in docs/benchmarks.
 
 import dataclasses
 import re
+import unicodedata
 from typing import Any
 
+from solferino.hparams.errors import SolferinoError
 from solferino.hparams.networks.event_rnn import EventGeneration, EventRnnHparams
 from solferino.hparams.presets import TWO_MINUTES, Preset
 from solferino.hparams.reasons import MELODY_TOO_SHORT, NO_MELODY, NO_TRACK, REMEDIES
-from solferino.hparams.spec import Benchmark, Config, FamilySpec, Listening, midi_option, option
+from solferino.hparams.spec import Benchmark, Config, FamilySpec, Listening, architecture, midi_option, option
 
 STEPS_PER_QUARTER = 12  # sixteenths and triplets
+CHORD_INPUTS = ('none', 'length', 'all')
 LEAST_LEAP = 6  # semitones: every role has a pitch so near
 _MOST = 1 << 16  # tokens
 _TOKEN = re.compile(r'R\d+|[CLAX]\d+(:-?\d+,-?\d+)?')
-_CHORD = re.compile(r'[A-G]b?[a-z0-9]*\*\d+')
+_CHORD = re.compile(r'[A-G]b?[a-z0-9]*(/[A-G]b?)?\*\d+')
 _TRACKS = re.compile(r'\d+(,\d+)*')
 
 
@@ -41,6 +44,10 @@ class JazzExtraction:
     min_notes: int = option(16, 'Leave out melodies of fewer notes.')
     gap_bars: float = option(2.0, 'Silence of this many bars of four quarters ends a melody.')
     vocabulary_size: int = option(2000, 'Know at most this many different tokens, the most frequent ones.')
+    labels_from_folders: bool = option(
+        False, 'The name of the folder that a file was in, such as "ballad", becomes a condition: the model learns '
+        'what is played under each, and --label chooses one when it generates.'
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         if self.melody_track < -1:
@@ -66,23 +73,63 @@ class Grammar:
     Attributes:
       tokens: notes and rests as `models.music.jazz.tokens` writes them, most frequent first.
       chords: of a song that it learned from, such as 'Dm7*24': how many steps each lasts.
+      labels: of its music, most frequent first; none if it was made without labels.
     """
 
     tokens: tuple[str, ...] = ()
     chords: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if len(set(self.tokens)) < len(self.tokens):
-            raise ValueError('tokens name a token twice.')
+        for name in ('tokens', 'labels'):
+            if len(set(getattr(self, name))) < len(getattr(self, name)):
+                raise ValueError(f'{name} name one of them twice.')
         for name, pattern in (('tokens', _TOKEN), ('chords', _CHORD)):
             wrong = next((text for text in getattr(self, name) if not pattern.fullmatch(text)), None)
             if wrong is not None:
                 raise ValueError(f'{name} name {wrong[:20]!r}, which is none.')
 
+    def number(self, label: str | None) -> int:
+        """Returns the place of a label in `labels`; of one that is not known, that of the most frequent."""
+        return self.labels.index(label) if label in self.labels else 0
+
+    def chosen(self, label: str) -> str | None:
+        """Returns the label that a flag names, None if it names none. Raises SolferinoError if it is not known."""
+        name = label_named(label)
+        if not name or name in self.labels:
+            return name or None
+        if not self.labels:
+            raise SolferinoError(
+                f'--label={label}: the model knows no labels. Leave it out, or make the examples of its training with '
+                '--labels_from_folders.'
+            )
+        raise SolferinoError(
+            f'--label={label}: the model does not know it. It knows: {", ".join(sorted(self.labels))}.'
+        )
+
+
+def label_named(name: str) -> str:
+    """The label that a name stands for: of the ways in which Unicode can write a letter, one."""
+    return unicodedata.normalize('NFC', name.strip())
+
 
 @dataclasses.dataclass(frozen=True)
 class JazzHparams(EventRnnHparams):
-    """See EventRnnHparams; the learning rate is that of RMSprop."""
+    """See EventRnnHparams; the learning rate is that of RMSprop.
+
+    Attributes:
+      chord_input: what the network sees of the chord under the next note: 'none', 'length' (for how long it goes on
+        from there), or 'all' (its kind and the motion of its root, too).
+    """
+
+    chord_input: str = architecture('none')
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.chord_input not in CHORD_INPUTS:
+            raise ValueError(
+                f'chord_input={self.chord_input} must be {", ".join(CHORD_INPUTS[:-1])} or {CHORD_INPUTS[-1]}.'
+            )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,6 +151,10 @@ class JazzGeneration(EventGeneration):
         'two and one. If not given, those of --chords_midi, the primer, or a song that the model learned from.'
     )  # fmt: skip
     chords_midi: Any = midi_option('A file to take the chords from, heard in it or written in it.')  # noqa: RUF009  # its default is None
+    label: str = option(
+        '', 'Which label of the training music to play by, where its examples were made with --labels_from_folders; if '
+        'not given, the most frequent.'
+    )  # fmt: skip
     swing: float = option(0.5, 'Where in a beat its second eighth falls: 0.5 is straight, 0.667 swings as triplets do.')
     max_repeats: int = option(2, 'A pitch that would come once more than so often on end gives way; 0 lets it stay.')
     max_leap: int = option(12, 'Wider leaps than so many semitones are made narrower; 0 lets them be.')

@@ -19,16 +19,18 @@ from solferino.models.core.export.browser_events import BrowserEvents
 from solferino.models.core.family import Beat, Example, Weights
 from solferino.models.jazz_rnn import performance, vocabulary, windows
 from solferino.models.jazz_rnn.token_encoding import TokenEncoding
-from solferino.models.music.encodings.event_encodings import Encoding, Inputs
+from solferino.models.music.encodings.event_encodings import Inputs
 from solferino.models.music.jazz import chords, lead_sheet, playing, tokens
 from solferino.models.music.jazz.chords import Changes
 from solferino.models.music.jazz.lead_sheet import LeadSheet
 from solferino.models.music.jazz.tokens import Note
 from solferino.models.music.pictures.page import NO_MARKS, Marks
+from solferino.models.music.pieces import piece as pieces
 from solferino.models.music.pieces.piece import Piece
 
 # What all of a piece's chords are counted as among the traits of its first window.
 _PROGRESSION = 'chords of a piece: '
+_LABEL = 'label of a window: '  # likewise
 _USUAL = 'Dm7 G7 Cmaj7 Cmaj7'  # where a model knows no song
 
 
@@ -55,9 +57,9 @@ class JazzRnn(EventModels):
 
     spec = SPEC
 
-    def encoding(self, config: Config) -> Encoding:
+    def encoding(self, config: Config) -> TokenEncoding:
         """See EventModels."""
-        return _encoding(config.learned)
+        return _encoding(config.learned, config.hparams.chord_input)
 
     def examples(self, piece: Piece, config: Config, reject: Reject) -> Iterator[Example]:
         """See Family; what an example holds is told in `windows.py`."""
@@ -73,13 +75,14 @@ class JazzRnn(EventModels):
         if sheet is None:
             reject(NO_MELODY)
             return
+        label = windows.label_of(piece) if settings.labels_from_folders else None
         first = True
         for line in sheet.lines(settings.gap_bars):
             if len(line.notes) < settings.min_notes:
                 reject(MELODY_TOO_SHORT)
                 continue
             solo = tokens.analyze(line.notes, sheet.changes, line.begin)
-            yield from windows.cut(solo, sheet.changes, line.begin, settings.window, first)
+            yield from windows.cut(solo, sheet.changes, line.begin, settings.window, first, label)
             first = False
 
     def num_steps(self, example: Example, config: Config) -> int:
@@ -87,25 +90,27 @@ class JazzRnn(EventModels):
         return int(example['durations'].sum())
 
     def traits(self, example: Example, config: Config) -> Mapping[str, int]:
-        """See Family: the tokens, and with the first window of a piece its chords."""
+        """See Family: the tokens, the label, and with the first window of a piece its chords."""
         window = windows.read(example)
         counts = dict(windows.counts(window))
         if window.progression:
             counts[_PROGRESSION + ' '.join(windows.texts(window.progression))] = 1
+        if window.label is not None:
+            counts[_LABEL + window.label] = 1
         return counts
 
     def learn(
         self, config: Config, training: Mapping[str, int], evaluation: Mapping[str, int]
     ) -> tuple[Config, Mapping[str, float]]:
-        """See Family: the vocabulary, and the chords of the piece that is most often there, or the first by name."""
+        """See Family: vocabulary, labels, and the chords of the piece that is most often there, or first by name."""
         sides = {
-            side: {text: count for text, count in counts.items() if not text.startswith(_PROGRESSION)}
+            side: {text: count for text, count in counts.items() if not text.startswith((_PROGRESSION, _LABEL))}
             for side, counts in (('training', training), ('evaluation', evaluation))
         }
         known = vocabulary.build(sides['training'], config.extraction.vocabulary_size)
-        pieces = sorted((-count, text) for text, count in training.items() if text.startswith(_PROGRESSION))
-        progression = tuple(pieces[0][1].removeprefix(_PROGRESSION).split(' ')) if pieces else ()
-        return dataclasses.replace(config, learned=Grammar(known, progression)), {
+        songs, labels = (_most_frequent(training, prefix) for prefix in (_PROGRESSION, _LABEL))
+        learned = Grammar(known, tuple(songs[0].split(' ')) if songs else (), labels)
+        return dataclasses.replace(config, learned=learned), {
             'different tokens in training examples': len(sides['training']),
             'of them in the vocabulary': len(known),
             **{
@@ -113,13 +118,15 @@ class JazzRnn(EventModels):
                 for side, counts in sides.items()
                 if counts
             },
+            **{f'training examples of {label}': training[_LABEL + label] for label in labels},
         }
 
     def to_sequence(self, example: Example, config: Config) -> music_pb2.NoteSequence:
         """See Family: one of the melodies that its tokens mean, with its chords as symbols."""
         window = windows.read(example)
         melody = playing.play(window.tokens, window.changes, np.random.default_rng(0))
-        return performance.play(melody, window.changes, 0, window.changes.length, DEFAULT_QPM, chord_notes=False)
+        end = self.num_steps(example, config)
+        return performance.play(melody, window.changes, 0, end, DEFAULT_QPM, chord_notes=False)
 
     def classes_of(self, example: Example, config: Config) -> np.ndarray:
         """See EventModels; a token that is not known is the nearest that is."""
@@ -129,8 +136,9 @@ class JazzRnn(EventModels):
 
     def inputs_of(self, example: Example, events: np.ndarray, config: Config) -> Inputs:
         """See EventModels: from the place in a bar on at which the window begins."""
-        encoding = _encoding(config.learned)
-        return encoding.advance(encoding.start(1, windows.read(example).place), events)[0]
+        window, encoding = windows.read(example), self.encoding(config)
+        state = encoding.start(1, window.place, config.learned.number(window.label), window.changes)
+        return encoding.advance(state, events)[0]
 
     def model(self, config: Config, seed: int) -> Any:
         """See Family."""
@@ -145,7 +153,7 @@ class JazzRnn(EventModels):
     def generate(
         self, weights: Weights, config: Config, primers: Sequence[Any], options: JazzGeneration
     ) -> list[music_pb2.NoteSequence]:
-        """See Family. Raises SolferinoError for a primer without melody or too long, and for chords that are none."""
+        """See Family. Raises SolferinoError for a primer without melody or too long, and for odd chords or labels."""
         distinct = {id(given): given for given in primers}
         read = {key: self._beginning(given, config) for key, given in distinct.items()}
         known = [read[id(given)] for given in primers]
@@ -172,9 +180,10 @@ class JazzRnn(EventModels):
         return dataclasses.replace(piece, notes=piece.notes[~piece.notes['is_drum']])
 
     def log_likelihood(self, weights: Weights, config: Config, sequence: Any) -> float:
-        """See Family: of the tokens of its melody."""
-        classes = self._beginning(sequence, config).classes
-        return event_sampling.log_likelihood(self._forward(weights, config), self.encoding(config), classes)
+        """See Family: of the tokens of its melody, by the label of its folder if it is known."""
+        given = self._beginning(sequence, config)
+        encoding = self._seeing(windows.label_of(pieces.of(sequence)), given.changes, config)
+        return event_sampling.log_likelihood(self._forward(weights, config), encoding, given.classes)
 
     def event_meanings(self, config: Config) -> Mapping[str, Any]:
         """See EventModels."""
@@ -221,14 +230,15 @@ class JazzRnn(EventModels):
     def _sample(
         self, weights: Weights, config: Config, known: Sequence[Beginning], options: JazzGeneration
     ) -> list[np.ndarray]:
-        """Returns the classes that follow each beginning, enough of them; those of one length in one batch."""
-        network, encoding = self._forward(weights, config), self.encoding(config)
+        """Returns the classes that follow each beginning, enough of them; those of one length and chords as a batch."""
+        network, label = self._forward(weights, config), config.learned.chosen(options.label)
         shortest = vocabulary.of(config.learned).shortest
         sampled: list[np.ndarray] = [np.empty(0)] * len(known)
-        shapes = [(len(beginning.classes), beginning.steps) for beginning in known]
-        for shape in sorted(set(shapes)):
-            rows = [k for k in range(len(known)) if shapes[k] == shape]
-            given, steps = shape
+        kinds = [(len(one.classes), one.steps, self._backing(one, config, options)[1]) for one in known]
+        for kind in dict.fromkeys(kinds):
+            rows = [k for k in range(len(known)) if kinds[k] == kind]
+            given, steps, changes = kind
+            encoding = self._seeing(label, changes, config)
             total = given + -(-(options.num_steps - steps) // shortest)
             primers = np.stack([known[k].classes for k in rows])
             for k, row in zip(
@@ -236,6 +246,14 @@ class JazzRnn(EventModels):
             ):
                 sampled[k] = row[given:]
         return sampled
+
+    def _seeing(self, label: str | None, changes: Changes | None, config: Config) -> TokenEncoding:
+        """The encoding of music of a label over chords."""
+        encoding = self.encoding(config)
+        number = config.learned.number(label)
+        return dataclasses.replace(
+            encoding, condition=number, changes=windows.halved(changes) if changes else encoding.changes
+        )
 
     def _sequence(
         self, beginning: Beginning, classes: np.ndarray, config: Config, options: JazzGeneration, number: int
@@ -288,6 +306,12 @@ class JazzRnn(EventModels):
 
 
 @functools.lru_cache(maxsize=8)
-def _encoding(grammar: Grammar) -> TokenEncoding:
+def _encoding(grammar: Grammar, chord_input: str) -> TokenEncoding:
     known = vocabulary.of(grammar)
-    return TokenEncoding(len(known), tokens=tuple(known.tokens))
+    return TokenEncoding(len(known), tokens=tuple(known.tokens), conditions=grammar.labels, chord_input=chord_input)
+
+
+def _most_frequent(counts: Mapping[str, int], prefix: str) -> tuple[str, ...]:
+    """Returns the traits of a prefix, without it, most frequent first; of equals the first by name."""
+    found = sorted((-count, trait) for trait, count in counts.items() if trait.startswith(prefix))
+    return tuple(trait.removeprefix(prefix) for _, trait in found)

@@ -14,7 +14,7 @@ from solferino.models.music.reading.note_sequence_bytes import add_notes
 _MELODY, _CHORDS = 0, 1  # instruments
 _SAX, _PIANO = 65, 0  # programs
 _LOUD, _SOFT = 90, 60  # velocities
-_BASS, _HAND = 36, 48  # the lowest pitches of roots and of the tones above them
+_BASS, _HAND = 36, 48  # the lowest pitches of basses and of the tones above them
 
 
 def play(
@@ -63,7 +63,7 @@ def play(
     struck = [
         (begin + start, begin + stop, pitch)
         for start, stop, chord in (parts if chord_notes else ())
-        for pitch in (_BASS + chord.root, *sorted(_HAND + tone for tone in chord.tones))
+        for pitch in (_BASS + chord.bass, *sorted(_HAND + tone for tone in chord.tones))
     ]
     add_notes(
         sequence,

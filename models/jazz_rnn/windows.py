@@ -3,21 +3,28 @@
 - roles, durations, bounds int [tokens]: places in ROLES, steps, and places in BOUNDS, -1 for none
 - begins int [1]: 1 where the solo begins with the window
 - place int [1]: steps from the bar line at which the solo begins to the window
-- chords int [changes, 2]: for how many steps each chord sounds, and its code
+- chords int [changes, 2]: for how many steps each chord sounds, the last one to its end, and its code;
+  a chord of a bar is two of half a bar
 - progression int [changes, 2]: likewise all chords of the piece, in its first window; else none
+- label int [bytes]: the label of the piece in UTF-8; only where pieces have labels
 """
 
+import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from solferino.hparams.jazz_rnn import label_named
 from solferino.models.core.family import Example
 from solferino.models.music.jazz import chords as chord_tools
 from solferino.models.music.jazz.chords import Changes
 from solferino.models.music.jazz.tokens import BOUNDS, LONGEST, ROLES, Token
+from solferino.models.music.pieces.piece import Piece
 
 _MOST_STEPS = 64 * 4 * 12  # of a progression that is kept: 64 bars
+_BAR = 4 * 12  # steps
+_NO_FOLDER = 'none'  # the label of music of which it is not known in which folder it was
 
 
 class Window(NamedTuple):
@@ -28,9 +35,17 @@ class Window(NamedTuple):
     place: int
     changes: Changes
     progression: Changes | None
+    label: str | None
 
 
-def cut(tokens: Sequence[Token], changes: Changes, start: int, size: int, first: bool) -> Iterator[Example]:
+def label_of(piece: Piece) -> str:
+    """Returns the name of the folder that a piece was in: of its file's, or of the one that was converted."""
+    return label_named(pathlib.PurePath(piece.filename).parent.name or piece.collection_name) or _NO_FOLDER
+
+
+def cut(
+    tokens: Sequence[Token], changes: Changes, start: int, size: int, first: bool, label: str | None = None
+) -> Iterator[Example]:
     """Yields windows that predict up to `size` tokens each, every token once.
 
     Args:
@@ -39,12 +54,16 @@ def cut(tokens: Sequence[Token], changes: Changes, start: int, size: int, first:
       start: the step at which it begins.
       size: tokens.
       first: whether it is the first solo of its piece.
+      label: of the piece, if it has one.
     """
     places = start + np.cumsum([0, *(token.duration for token in tokens)])
+    halves = halved(changes)
     for begin in range(0, len(tokens), size):
         # The first window has the beginning of the solo before its tokens, the others a token that is given.
         here = tokens[max(0, begin - 1) : begin + size]
-        under = changes.cut(int(places[max(0, begin - 1)]), int(places[min(begin + size, len(tokens))]))
+        # Where the window ends nothing must tell, or it told how long its last token is, which is to be predicted.
+        end = halves.end(int(places[min(begin + size, len(tokens))]) - 1)
+        under = halves.cut(int(places[max(0, begin - 1)]), end)
         yield {
             'roles': np.array([ROLES.index(token.role) for token in here], np.int32),
             'durations': np.array([token.duration for token in here], np.int32),
@@ -53,7 +72,13 @@ def cut(tokens: Sequence[Token], changes: Changes, start: int, size: int, first:
             'place': np.array([places[max(0, begin - 1)] - start], np.int32),
             'chords': _stored(under),
             'progression': _stored(changes.cut(0, min(changes.length, _MOST_STEPS)) if first and not begin else None),
+            **({} if label is None else {'label': np.array([*label.encode()], np.int32)}),
         }
+
+
+def halved(changes: Changes) -> Changes:
+    """Chords as examples have them, and as the network sees them: those of 48 steps or more in halves."""
+    return changes.halved(_BAR)
 
 
 def read(example: Example) -> Window:
@@ -69,7 +94,8 @@ def read(example: Example) -> Window:
         changes, progression = (_restored(example[name]) for name in ('chords', 'progression'))
         if changes is None:
             raise ValueError
-        return Window(tokens, bool(example['begins'][0]), int(example['place'][0]), changes, progression)
+        label = bytes(example['label'].tolist()).decode() if 'label' in example else None
+        return Window(tokens, bool(example['begins'][0]), int(example['place'][0]), changes, progression, label)
     except (KeyError, IndexError, ValueError):
         raise ValueError('it does not hold a window of a solo') from None
 

@@ -1,5 +1,6 @@
 """One song in, improvisations out: data, training and music in one command."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,25 @@ def test_errors_are_sentences(song: Path, capfd: pytest.CaptureFixture, argument
     assert run(*arguments) == 1
     assert message in capfd.readouterr().err
     assert not list(Path().glob('out/*.mid'))
+
+
+def test_folders_of_real_songs_become_labels(
+    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    songs = sorted((shared / 'data' / 'multitrack').rglob('*.mid'))[:4]
+    for number, source in enumerate(songs):
+        folder = Path('songs', ('early', 'late songs')[number % 2])
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, folder)
+    small = ['--output_dir=out', '--num_training_steps=2', '--hparams=rnn_layer_sizes=[8]', '--num_measures=8']
+    small += ['--labels_from_folders', '--seed=1', '--num_outputs=1', '--temperature=1.5', '--chord_notes=false']
+    assert run('songs', *small, '--label=slow') == 1
+    assert '--label=slow: the model does not know it. It knows: early, late songs.' in capfd.readouterr().err
+    assert not Path('out/run').exists()
+    for label in ('early', 'late songs'):
+        assert run('songs', *small, f'--label={label}') == 0
+    assert len({path.read_bytes() for path in Path('out').glob('*.mid')}) == 2
+    assert 'training examples of late songs' in capfd.readouterr().out
+    assert run('songs', *small, '--nolabels_from_folders') == 1
+    assert 'or of it with other flags' in capfd.readouterr().err

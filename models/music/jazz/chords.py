@@ -6,16 +6,16 @@ A pitch class is a number from 0, C, to 11, B; of a quality they are counted fro
 import bisect
 import dataclasses
 import functools
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from solferino.models.music import chord_symbols
+
 OCTAVE = 12
 _ROOTS = ('C', 'Db', 'D', 'Eb', 'E', 'F', 'Gb', 'G', 'Ab', 'A', 'Bb', 'B')
-_LETTERS = {'C': 0, 'D': 2, 'E': 4, 'F': 5, 'G': 7, 'A': 9, 'B': 11}
-_SYMBOL = re.compile(r'([A-G])([#b♯♭]?)([^/]*|6/9)(?:/[A-G][#b♯♭]?)?')
+_OF_BASS = 1 << 12  # of a code, for each semitone of the bass above C, and one more; a bass that is the root has none
 
 
 class Quality(NamedTuple):
@@ -49,29 +49,6 @@ QUALITIES = {
     'aug7': _quality('0 4 8 10', '0 2 4 6 8 10'),
 }
 _NAMES = tuple(QUALITIES)
-# What else they are called, once brackets and commas are gone and signs are letters.
-_ALSO = {
-    '': 'maj M major',
-    'm': 'min mi - minor',
-    '7': '9 13 dom dom7 7#11 9#11 dominant',
-    'maj7': 'M7 Maj7 ma7 j7 ^ ^7 maj9 M9 maj13 maj7#11',
-    'm7': 'min7 mi7 -7 m9 min9 -9 m11 m13',
-    'm7b5': 'min7b5 mi7b5 -7b5 h h7 m7-5',
-    'dim7': 'dim o o7 m7bb5',
-    'aug': '+ #5',
-    'sus4': 'sus sus2 sus4sus2',
-    '7sus4': '7sus 9sus 9sus4 13sus 13sus4 11',
-    '6': '69 6/9 add9 2 maj6 M6',
-    'm6': 'min6 mi6 -6 m69 min69 madd9',
-    'mmaj7': 'mM7 minmaj7 -maj7 -M7 m^7 -^7',
-    '7b9': '13b9 7b9b13 7b5b9',
-    '7alt': 'alt 7#9 7b5 7#5#9 7#5b9 7b13 7#9b13 7#9#5 7b9#9 7b9b5',
-    'aug7': '+7 7#5 7+ 9#5 +9 aug9',
-}
-_MEANT = {name: name for name in QUALITIES} | {
-    other: name for name, others in _ALSO.items() for other in others.split()
-}
-_SIGNS = str.maketrans({'♯': '#', '♭': 'b', 'Δ': '^', 'ø': 'h', '°': 'o', '(': '', ')': '', ',': '', ' ': ''})
 # Those that are heard in notes. A rarer quality would be taken for one of these, with a passing note in it.
 _HEARD = ('', 'm', '7', 'maj7', 'm7', 'm7b5', 'dim7', 'aug')
 _MISSING = 0.12  # of a chord's score, for a tone of which next to nothing sounds
@@ -80,20 +57,31 @@ _IN_BASS, _STAYS = 0.15, 0.1  # more for the root in the bass, and for the chord
 
 
 class Chord(NamedTuple):
-    """A chord; its bass is its root.
+    """A chord.
 
     Attributes:
       root: its pitch class.
       quality: one of QUALITIES.
+      slash: the pitch class of its bass, of the chord or not; None where that is the root.
     """
 
     root: int
     quality: str
+    slash: int | None = None
 
     @property
     def name(self) -> str:
-        """As it is written above a staff, 'Bbm7'."""
-        return _ROOTS[self.root] + self.quality
+        """As it is written above a staff, 'Bbm7' or 'C/E'."""
+        return _ROOTS[self.root] + self.quality + ('' if self.slash is None else f'/{_ROOTS[self.slash]}')
+
+    @property
+    def bass(self) -> int:
+        """The pitch class of its lowest note."""
+        return self.root if self.slash is None else self.slash
+
+    def over(self, bass: int | None) -> 'Chord':
+        """The chord with another bass, a pitch class; None for its root."""
+        return self._replace(slash=None if bass == self.root else bass)
 
     @property
     def tones(self) -> frozenset[int]:
@@ -108,51 +96,47 @@ class Chord(NamedTuple):
     @property
     def code(self) -> int:
         """A number for it, for storing; `of_code` is the way back."""
-        return _NAMES.index(self.quality) * OCTAVE + self.root
+        bass = 0 if self.slash is None else (1 + self.slash) * _OF_BASS
+        return bass + _NAMES.index(self.quality) * OCTAVE + self.root
 
 
 @functools.cache
 def _classes(chord: Chord) -> tuple[frozenset[int], frozenset[int]]:
-    quality = QUALITIES[chord.quality]
+    quality = QUALITIES[chord.quality]  # the bass is no tone of the chord by being its bass
     tones, scale = (frozenset((chord.root + k) % OCTAVE for k in part) for part in quality)
     return tones, scale
 
 
 def of_code(code: int) -> Chord:
     """The chord of a number. Raises ValueError if there is none."""
-    if not 0 <= code < len(_NAMES) * OCTAVE:
+    bass, rest = divmod(code, _OF_BASS)
+    if not 0 <= bass <= OCTAVE or rest >= len(_NAMES) * OCTAVE:
         raise ValueError(f'{code} is the number of no chord')
-    return Chord(code % OCTAVE, _NAMES[code // OCTAVE])
+    return Chord(rest % OCTAVE, _NAMES[rest // OCTAVE]).over(bass - 1 if bass else None)
 
 
 def parse(symbol: str) -> Chord:
-    """Reads a chord symbol such as 'Dm7', 'F#7b9' or 'C/E', of which the bass is not kept. Raises ValueError."""
-    match = _SYMBOL.fullmatch(symbol.strip())
-    if not match:
-        raise ValueError(f'{symbol!r} is no chord: it begins with its root, such as D, F# or Bb')
-    letter, accidental, rest = match.groups()
-    quality = _MEANT.get(rest.translate(_SIGNS))
-    if quality is None:
-        known = ', '.join(f'C{name}' for name in QUALITIES)
-        raise ValueError(f'{symbol!r} is a chord of a kind that is not known; there are {known}')
-    return Chord((_LETTERS[letter] + {'#': 1, '♯': 1, 'b': -1, '♭': -1}.get(accidental, 0)) % OCTAVE, quality)
+    """Reads a chord symbol such as 'Dm7', 'F#7b9' or 'C/E'. Raises ValueError."""
+    root, quality, bass = chord_symbols.read(symbol)
+    return Chord(root, quality).over(bass)
 
 
 def heard(weights: np.ndarray, bass: int | None = None, before: Chord | None = None) -> Chord:
-    """Returns the chord that is most like what sounds.
+    """Returns the chord that is most like what sounds, over the bass if that is one of its tones.
 
     Args:
       weights: float [12], for how long each pitch class sounds; one of them at least.
       bass: the pitch class of the lowest note.
-      before: the chord before, which is kept rather than another that is about as likely.
+      before: the chord before, which is kept rather than another that is about as likely, whatever the bass.
     """
     shares = weights / weights.sum()
     scores = _INSIDE @ shares - (_INSIDE == 0) @ shares - _MISSING * (_INSIDE @ (shares < _FAINT))
     if bass is not None:
         scores += _IN_BASS * np.array([chord.root == bass for chord in _CANDIDATES])
-    if before in _CANDIDATES:
-        scores[_CANDIDATES.index(before)] += _STAYS
-    return _CANDIDATES[int(scores.argmax())]
+    if before and before.over(None) in _CANDIDATES:
+        scores[_CANDIDATES.index(before.over(None))] += _STAYS
+    found = _CANDIDATES[int(scores.argmax())]
+    return found.over(bass) if bass in found.tones else found
 
 
 _CANDIDATES = [Chord(root, quality) for quality in _HEARD for root in range(OCTAVE)]
@@ -177,17 +161,29 @@ class Changes:
         """The chord that sounds at a step."""
         return self.chords[bisect.bisect_right(self.steps, step % self.length) - 1]
 
+    def end(self, step: int) -> int:
+        """The step at which the chord ends that sounds at a step."""
+        base = step - step % self.length
+        following = bisect.bisect_right(self.steps, step - base)
+        return base + (self.steps[following] if following < len(self.steps) else self.length)
+
     def between(self, begin: int, end: int) -> list[tuple[int, int, Chord]]:
         """What sounds from one step to another: where each chord begins and ends, counted from `begin`."""
         found = []
         step = begin
         while step < end:
-            base = step - step % self.length
-            following = bisect.bisect_right(self.steps, step - base)
-            stop = base + (self.steps[following] if following < len(self.steps) else self.length)
+            stop = self.end(step)
             found.append((step - begin, min(stop, end) - begin, self.at(step)))
             step = stop
         return found
+
+    def halved(self, longest: int) -> 'Changes':
+        """The same, but chords of so many steps or more are two of half as many, as they are where they are heard."""
+        parts: list[tuple[int, Chord]] = []
+        for start, stop, chord in self.between(0, self.length):
+            times = 2 if stop - start >= longest and (stop - start) % 2 == 0 else 1
+            parts += [((stop - start) // times, chord)] * times
+        return progression(parts)
 
     def cut(self, begin: int, end: int) -> 'Changes':
         """The chords from one step to another, of which the latter is later."""

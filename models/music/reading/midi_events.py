@@ -12,6 +12,7 @@ Format: Standard MIDI Files 1.0 (https://midi.org/standard-midi-files-specificat
 """
 
 import struct
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -34,6 +35,7 @@ UNKNOWN_DELTAS = 'delta times of unknown events'
 
 NOTE_OFF, NOTE_ON, POLY_TOUCH, CONTROL, PROGRAM, PRESSURE, BEND, SYSTEM = range(0x80, 0x100, 0x10)
 SYSEX, SYSEX_MORE, META = 0xF0, 0xF7, 0xFF
+TEXT, LYRIC, MARKER, CUE = 0x01, 0x05, 0x06, 0x07
 TRACK_NAME, PORT, TEMPO, SMPTE_OFFSET, TIME_SIGNATURE, KEY_SIGNATURE = 0x03, 0x21, 0x51, 0x54, 0x58, 0x59
 
 _HEADER = struct.Struct('>4sLhhh')
@@ -57,8 +59,12 @@ _THREE_BYTES[[*range(NOTE_OFF, PROGRAM), *range(BEND, SYSTEM)]] = True
 _CHANNEL = np.zeros(256, bool)
 _CHANNEL[NOTE_OFF:SYSTEM] = True
 
-# Meta events of which nothing is kept and nothing can be wrong: texts, and the end of the track.
-_TEXTS = frozenset([1, 2, 4, 5, 6, 7, 9, 0x2F, 0x7F])
+# Meta events of which nothing can be wrong: texts, and the end of the track. Of some it may be that they are chords.
+_TEXTS = frozenset([TEXT, 2, 4, LYRIC, MARKER, CUE, 9, 0x2F, 0x7F])
+CHORD_TEXTS = frozenset([TEXT, LYRIC, MARKER, CUE])
+MOST_OF_TEXT = 24  # bytes of it that are kept: no chord symbol has so many
+_BEGINS_CHORD = np.zeros(256, bool)
+_BEGINS_CHORD[[*b'ABCDEFGN%']] = True  # or says that there is none
 # The others that mido knows.
 _CHECKED = frozenset([0, TRACK_NAME, 0x20, PORT, TEMPO, SMPTE_OFFSET, TIME_SIGNATURE, KEY_SIGNATURE])
 
@@ -88,6 +94,7 @@ class Events(NamedTuple):
       status: its status byte; channel events are below SYSTEM.
       data1, data2: a channel event's data bytes; without meaning where it has none.
       metas: the meta events that matter to notes, in the same order.
+      texts: CHORD_TEXTS, likewise, of a track and type of which most may be chord symbols; of each as much as could be.
       format: of the file: 2 if its tracks are pieces of their own.
       ticks_per_second: where ticks are parts of frames of film; or else 0. The resolution then is that of 120 qpm.
       remarks: what was noticed.
@@ -104,6 +111,7 @@ class Events(NamedTuple):
     format: int = 1
     ticks_per_second: float = 0.0
     remarks: tuple[Remark, ...] = ()
+    texts: Sequence[Meta] = ()
 
 
 def read(content: bytes, magenta_reading: bool = False) -> Events:
@@ -135,7 +143,7 @@ def read(content: bytes, magenta_reading: bool = False) -> Events:
 
     other = (status >= SYSTEM).nonzero()[0]
     first = counts.cumsum() - counts
-    metas, unknown = _metas(raw, other.tolist(), at[other].tolist())
+    metas, texts, unknown = _metas(raw, other.tolist(), at[other].tolist())
     remarks: tuple[Remark, ...] = ()
     if unknown and (forgotten := np.count_nonzero(deltas[unknown])):
         if magenta_reading:
@@ -148,8 +156,11 @@ def read(content: bytes, magenta_reading: bool = False) -> Events:
     if max(tick[first + (counts - 1)].tolist()) >= MAX_TICK:
         raise InDoubt('many ticks')
     track = np.arange(len(counts)).repeat(counts)
-    timed = [Meta(i, track.item(i), tick.item(i), kind, payload) for i, kind, payload in metas]
-    return Events(resolution, len(counts), track, tick, status, data1, data2, timed, form, remarks=remarks)
+    timed, said = (
+        [Meta(i, track.item(i), tick.item(i), kind, payload) for i, kind, payload in found]
+        for found in (metas, _chord_texts(raw, data, track, texts) if texts else ())
+    )
+    return Events(resolution, len(counts), track, tick, status, data1, data2, timed, form, remarks=remarks, texts=said)
 
 
 def strikes(events: Events) -> bool:
@@ -310,13 +321,19 @@ def _deltas(data: Bytes, last: Integers, more: Bytes) -> Integers:
     return deltas
 
 
-def _metas(raw: bytes, indices: list[int], places: list[int]) -> tuple[list[tuple[int, int, bytes]], list[int]]:
-    """The meta events that matter: index, type and bytes. And the indices of those that mido does not know.
+def _metas(
+    raw: bytes, indices: list[int], places: list[int]
+) -> tuple[list[tuple[int, int, bytes]], list[tuple[int, int]], list[int]]:
+    """The meta events that matter: index, type and bytes. Of CHORD_TEXTS, index and the place of their type.
+
+    And the indices of those that mido does not know.
 
     Given are the indices of all events that are not channel events, and the places after their status. The others are
     checked too.
     """
-    metas, unknown = [], []
+    metas: list[tuple[int, int, bytes]] = []
+    texts: list[tuple[int, int]] = []
+    unknown: list[int] = []
     for index, place in zip(indices, places, strict=True):
         status, kind = raw[place - 1], raw[place]
         if status != META:
@@ -324,6 +341,8 @@ def _metas(raw: bytes, indices: list[int], places: list[int]) -> tuple[list[tupl
         elif kind in _TEXTS:
             if raw[place + 1] >= 0x80:
                 _payload(raw, place + 1)
+            if kind in CHORD_TEXTS:
+                texts.append((index, place))
         elif kind in _CHECKED:
             payload = _payload(raw, place + 1)
             if not is_usual(kind, payload):
@@ -332,7 +351,24 @@ def _metas(raw: bytes, indices: list[int], places: list[int]) -> tuple[list[tupl
         else:
             _payload(raw, place + 1)
             unknown.append(index)
-    return metas, unknown
+    return metas, texts, unknown
+
+
+def _chord_texts(
+    raw: bytes, data: Bytes, track: Integers, texts: list[tuple[int, int]]
+) -> list[tuple[int, int, bytes]]:
+    """Index, type and bytes of texts, where more than half of a track's of a type begin as chord symbols do."""
+    index, place = np.array(texts).T
+    begins = _BEGINS_CHORD[data[place + 2]]
+    if not np.count_nonzero(begins):
+        return []
+    _, group = np.unique(track[index] << 8 | data[place], return_inverse=True)
+    likely = 2 * np.bincount(group, begins) > np.bincount(group)
+    return [
+        (i, raw[at], raw[at + 2 : at + 2 + min(raw[at + 1], MOST_OF_TEXT)])
+        for (i, at), taken in zip(texts, likely[group].tolist(), strict=True)
+        if taken
+    ]
 
 
 def _payload(raw: bytes, place: int) -> bytes:

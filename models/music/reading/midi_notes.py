@@ -14,7 +14,7 @@ by a key keeps the order of time.
 
 import bisect
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ from solferino.models.music.reading.midi_programs import Programs
 from solferino.models.music.reading.remarks import TOO_LATE, Refused, Remark
 
 Seconds = npt.NDArray[np.float64]
+Told = TypeVar('Told', bytes, str)
 
 _DEFAULT_QPM = 120.0
 
@@ -114,10 +115,13 @@ def pieces(events: Events) -> list[Music]:
 def music(events: Events, magenta_reading: bool = False) -> Music:
     """Makes music of a file's events. Raises Refused if it is longer than a day."""
     remarks: list[Remark] = []
+    symbols: list[tuple[int, str]] = []
     if magenta_reading:
         changes, _ = midi_sounding.changes_of_first_track(events)
     else:
         changes, remarks = midi_sounding.changes(events)
+        symbols = midi_sounding.chord_symbols(events.texts) if events.texts else symbols
+        remarks += [Remark(midi_sounding.CHORDS, len(symbols))] if symbols else []
     clock = _Clock(events, changes[midi_events.TEMPO])
     # Channels of different tracks have nothing to do with each other.
     channel = events.track << 4
@@ -154,6 +158,7 @@ def music(events: Events, magenta_reading: bool = False) -> Music:
         bends,
         controls,
         (*events.remarks, *remarks, *named),
+        _changes(clock, symbols),
     )
     if not magenta_reading and made.total_time > _MOST_SECONDS:
         raise Refused(TOO_LATE, f'its last note ends after {made.total_time / 3600:,.0f} hours')
@@ -178,6 +183,7 @@ def _pattern(events: Events, track: int) -> Events:
         lent + own,
         ticks_per_second=events.ticks_per_second,
         remarks=events.remarks,
+        texts=[text._replace(track=0) for text in events.texts if text.track == track],
     )
 
 
@@ -224,7 +230,7 @@ class _Clock:
         return self._times[part] + self._scales[part] * (ticks - self._ticks[part])
 
 
-def _changes(clock: _Clock, found: list[tuple[int, bytes]]) -> list[tuple[float, bytes]]:
+def _changes(clock: _Clock, found: list[tuple[int, Told]]) -> list[tuple[float, Told]]:
     """Seconds for ticks."""
     if not found:
         return []

@@ -6,13 +6,17 @@
 - A note keeps the program with which it began.
 - Times in frames of film (SMPTE) do not depend on the tempo.
 - Names are in UTF-8, Shift-JIS or Latin-1.
+- Texts that are chord symbols say which chords there are.
 """
 
+import itertools
 import unicodedata
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from solferino.models.music import chord_symbols as symbols
 from solferino.models.music.reading import midi_events
 from solferino.models.music.reading.midi_events import Events, Integers, Meta
 from solferino.models.music.reading.remarks import Remark
@@ -34,11 +38,15 @@ _ENDED = 'notes ended by a controller'
 NEVER_ENDED = 'notes never ended, left out'
 NO_LENGTH = 'notes of no length, left out'
 NAMES = 'names of tracks in UTF-8 or Shift-JIS'
+CHORDS = 'chord symbols in texts'
 PATTERNS = 'patterns of a file of format 2, each a piece of its own'
 
 # Where a hit has no length it gets a sixteenth, if the same drum is not struck again before.
 _HITS_PER_QUARTER = 4
 _TICK_BITS = 40
+# Where no chord is played, which says nothing against the other texts being chords; and with what a chord begins.
+_NO_CHORD = frozenset([b'N.C.', b'N.C', b'NC', b'%'])
+_ROOTS = frozenset('ABCDEFG')
 _ALL_NOTES_OFF = [120, 123, 124, 125, 126, 127]
 
 
@@ -96,6 +104,25 @@ def _one_a_tick(metas: list[Meta], last_track: bool) -> list[tuple[int, bytes]]:
         if meta.track == 0 or not kept or kept[-1].data != meta.data:
             kept.append(meta)
     return [(meta.tick, meta.data) for meta in kept]
+
+
+def chord_symbols(texts: Sequence[Meta]) -> list[tuple[int, str]]:
+    """Chords that are written in a file: ticks and symbols, in the order of time.
+
+    They stand among the texts, lyrics, markers or cues of one track, of which most are then chord symbols. Rehearsal
+    letters are not meant: one of the symbols at least has more than a letter.
+    """
+    best: list[tuple[int, str]] = []
+    for _, group in itertools.groupby(sorted(texts, key=_kind), key=_kind):
+        said = [(meta.tick, text(meta.data).rstrip()) for meta in group if meta.data.rstrip() not in _NO_CHORD]
+        found = [(tick, name) for tick, name in said if name[:1] in _ROOTS and symbols.is_symbol(name)]
+        if 2 * len(found) > len(said) and len(found) > len(best) and any(len(name) > 1 for _, name in found):
+            best = found
+    return best if len(best) > 1 else []
+
+
+def _kind(meta: Meta) -> tuple[int, int]:
+    return meta.track, meta.type
 
 
 def ends(

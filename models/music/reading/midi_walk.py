@@ -90,6 +90,7 @@ def read(content: bytes) -> Events:
         form,
         ticks_per_second,
         tuple(Remark(what, times, what not in _SAME) for what, times in counts.items() if times),
+        walk.texts,
     )
 
 
@@ -165,6 +166,7 @@ class _Walk:
         self.track, self.tick = array.array('q'), array.array('q')
         self.status, self.data1, self.data2 = bytearray(), bytearray(), bytearray()
         self.metas: list[Meta] = []
+        self.texts: list[Meta] = []
 
     def all_tracks(self, place: int, declared: int) -> None:
         """Reads chunks from a place on, tracks or not, to the end of the file; so many tracks should be there."""
@@ -278,6 +280,8 @@ class _Walk:
                 self._counts[_METAS[kind]] += 1
             else:
                 self.metas.append(Meta(len(self.status), self.tracks, tick, kind, needed))
+        elif kind in midi_events.CHORD_TEXTS:
+            self.texts.append(Meta(len(self.status), self.tracks, tick, kind, data[: midi_events.MOST_OF_TEXT]))
         elif not midi_events.is_usual(kind, data):
             self._counts[_OTHER_METAS] += 1
         elif delta and not midi_events.is_known(kind):

@@ -271,15 +271,20 @@ class _Part:
             self._bar.key = (int(fifths) * 7 + above + sounding) % 12, mode
 
     def _read_harmony(self, harmony: Element) -> None:
-        """A chord symbol; degrees that are added to its kind, and its bass, are not read."""
+        """A chord symbol; degrees that are added to its kind are not read."""
         step = text(harmony, 'root/root-step').strip().upper()
         kind = _CHORD_KINDS.get(text(harmony, 'kind').strip())
         if step not in _STEPS or kind is None:
             return
         sounding = self._transpositions.get('', self._transpositions.get('1', 0))
-        root = (_STEPS[step] + round(number(harmony, 'root/root-alter') or 0) + sounding) % 12
+
+        def name(step: str, alter: str) -> str:
+            return _ROOTS[(_STEPS[step] + round(number(harmony, alter) or 0) + sounding) % 12]
+
         place = self._place + (number(harmony, 'offset') or 0) / self._divisions
-        self._bar.chords.append((max(place, Fraction(0)), _ROOTS[root] + kind))
+        bass = text(harmony, 'bass/bass-step').strip().upper()
+        over = f'/{name(bass, "bass/bass-alter")}' if bass in _STEPS else ''
+        self._bar.chords.append((max(place, Fraction(0)), name(step, 'root/root-alter') + kind + over))
 
     def _read_direction(self, direction: Element) -> None:
         sound = direction if direction.tag == 'sound' else direction.find('sound')

@@ -16,6 +16,7 @@ from solferino.hparams.jazz_rnn import SPEC, Grammar
 from solferino.hparams.reasons import MELODY_TOO_SHORT, NO_MELODY, NO_TRACK
 from solferino.hparams.spec import Config
 from solferino.models import registry
+from solferino.models.core import settings
 from solferino.models.jazz_rnn import performance, vocabulary, windows
 from solferino.models.loading import Model
 from solferino.models.music.jazz import chords, tokens
@@ -24,6 +25,7 @@ from solferino.models.music.pieces import piece
 
 FAMILY = registry.get('jazz_rnn')
 CONFIG = SPEC.configs['jazz_rnn']
+LABELLED = dataclasses.replace(CONFIG, extraction=dataclasses.replace(CONFIG.extraction, labels_from_folders=True))
 TOKENS = st.builds(Token, st.sampled_from('CLAX'), st.integers(1, 96), st.sampled_from(tokens.BOUNDS))
 
 
@@ -52,10 +54,13 @@ def _config(music: music_pb2.NoteSequence, **extraction: Any) -> Config:
 @pytest.fixture(scope='module')
 def model() -> Model:
     """An untrained one."""
-    config = _config(song())
+    return _untrained(_config(song()))
+
+
+def _untrained(config: Config, scale: float = 0.05) -> Model:
     rng = np.random.default_rng(0)
     shapes = FAMILY.weight_shapes(config)
-    weights = {name: rng.normal(0, 0.05, shape).astype(np.float32) for name, shape in shapes.items()}
+    weights = {name: rng.normal(0, scale, shape).astype(np.float32) for name, shape in shapes.items()}
     return Model(FAMILY, config, weights, 'here', config.name, config.description)
 
 
@@ -131,6 +136,20 @@ def test_it_improvises_over_given_chords(model: Model) -> None:
         bass = [note.pitch for note in sequence.notes if note.instrument == 1 and note.pitch < 48]
         assert bass == [39, 44, 37] * 3
     assert len({sequence.SerializeToString() for sequence in made}) == 3
+
+
+def test_basses_are_stored_and_played(model: Model) -> None:
+    changes = chords.parse_bars('C/E F/G', 48)
+    solo = tokens.analyze([Note(0, 96, 60)], changes)
+    (example,) = windows.cut(solo, changes, 0, 20, True)
+    window = windows.read(example)
+    assert (window.changes, window.progression) == (changes.halved(48), changes)
+    texts = windows.texts(changes)
+    assert texts == ('C/E*48', 'F/G*48') and windows.of_texts(texts) == changes
+    assert Grammar(chords=texts).chords == texts
+    (made,) = model.generate(None, backing_chords='C/E F/G', num_bars=2)
+    assert [text.text for text in made.text_annotations] == ['C/E', 'F/G']
+    assert [note.pitch for note in made.notes if note.instrument == 1 and note.pitch < 48] == [40, 43]
 
 
 def test_it_plays_over_the_chords_of_its_song_by_itself(model: Model) -> None:
@@ -220,3 +239,130 @@ def test_tracks_of_the_examples_need_not_be_in_a_primer() -> None:
     for note in primer.notes:
         note.instrument += 4
     assert FAMILY.primer_steps(primer, config, SPEC.generation) == 96
+
+
+def _of_folder(path: str, collection: str = '') -> piece.Piece:
+    music = song()
+    music.filename, music.collection_name = path, collection
+    return piece.of(music)
+
+
+@pytest.mark.parametrize(
+    'path, collection, label',
+    [
+        ('ballads/song.mid', 'songs', 'ballads'),
+        ('/music/slow blues/song.mid', '', 'slow blues'),
+        ('song.mid', 'bebop', 'bebop'),
+        ('song.mid', '', 'none'),
+        ('Cafe\u0301/song.mid', '', 'Caf\u00e9'),  # as some file systems write it
+    ],
+)
+def test_the_folder_of_a_song_is_its_label(path: str, collection: str, label: str) -> None:
+    examples = list(FAMILY.examples(_of_folder(path, collection), LABELLED, pytest.fail))
+    assert {windows.read(example).label for example in examples} == {label}
+    without = list(FAMILY.examples(_of_folder(path, collection), CONFIG, pytest.fail))
+    for one, other in zip(examples, without, strict=True):
+        assert one.keys() - other.keys() == {'label'}
+        assert all(np.array_equal(one[name], array) for name, array in other.items())
+
+
+def _of_two_folders() -> tuple[Config, list[Any]]:
+    """A config that knows ballads and, twice as often, bebop, and its examples."""
+    found = [e for k in 'aab' for e in FAMILY.examples(_of_folder(f'{_NAMES[k]}/song.mid'), LABELLED, pytest.fail)]
+    counts = sum((Counter(FAMILY.traits(example, LABELLED)) for example in found), Counter())
+    config, told = FAMILY.learn(LABELLED, counts, {'label of a window: unknown': 1})
+    assert told['training examples of bebop'] == 2 * told['training examples of ballads'] > 0
+    return config, found
+
+
+_NAMES = {'a': 'bebop', 'b': 'ballads'}
+
+
+def test_labels_are_learned_of_the_training_side_and_seen() -> None:
+    config, found = _of_two_folders()
+    assert config.learned.labels == ('bebop', 'ballads')
+    width = FAMILY.encoding(config).input_size
+    assert width == FAMILY.encoding(_config(song())).input_size + 2
+
+    def seen(example: Any) -> set[int]:
+        return set((FAMILY.encode(example, config)['ones'][:, -1] - width).tolist())
+
+    assert [seen(found[0]), seen(found[-1])] == [{-2}, {-1}]
+    (other, *_) = FAMILY.examples(_of_folder('waltzes/song.mid'), LABELLED, pytest.fail)
+    (without, *_) = FAMILY.examples(_of_folder('ballads/song.mid'), CONFIG, pytest.fail)
+    assert seen(other) == seen(without) == {-2}  # the most frequent label
+    with pytest.raises(ValueError, match='window of a solo'):
+        FAMILY.encode({**other, 'label': np.array([300])}, config)
+
+
+def test_a_label_is_chosen_when_music_is_made() -> None:
+    config, _ = _of_two_folders()
+    model = _untrained(config, 1.0)
+    usual, bebop, ballads = (
+        [note.pitch for note in model.generate(num_bars=8, seed=1, temperature=1.0, label=label)[0].notes]
+        for label in ('', 'bebop', ' ballads')
+    )
+    assert usual == bebop != ballads
+    with pytest.raises(SolferinoError, match=r'--label=waltzes: .* It knows: ballads, bebop'):
+        model.generate(label='waltzes')
+    likeliest = [model.log_likelihood(_named(path)) for path in ('bebop/1.mid', 'ballads/1.mid', 'waltzes/1.mid')]
+    assert likeliest[0] == likeliest[2] != likeliest[1]
+
+
+def _named(path: str) -> music_pb2.NoteSequence:
+    music = song()
+    music.filename = path
+    return music
+
+
+def test_models_without_labels_are_what_they_were(model: Model) -> None:
+    record = settings.record_of(SPEC, model.config)
+    del record['learned']['labels'], record['extraction']['labels_from_folders']
+    assert settings.config_of(SPEC, record, 'an older file') == model.config
+    assert FAMILY.encoding(model.config).slots == 5
+    with pytest.raises(SolferinoError, match='--label=bebop: the model knows no labels'):
+        model.generate(label='bebop')
+
+
+def _seeing(chord_input: str = 'all') -> Config:
+    return dataclasses.replace(_config(song()), hparams=dataclasses.replace(CONFIG.hparams, chord_input=chord_input))
+
+
+@pytest.mark.parametrize('window', [20, 7])
+def test_chords_are_seen_alike_in_windows_of_any_size(window: int) -> None:
+    seen = []
+    for size in (window, 1000):
+        config = dataclasses.replace(_seeing(), extraction=dataclasses.replace(CONFIG.extraction, window=size))
+        found = FAMILY.examples(piece.of(song()), config, pytest.fail)
+        seen.append(np.concatenate([FAMILY.encode(example, config)['ones'] for example in found]))
+    np.testing.assert_array_equal(*seen)
+
+
+def test_what_is_seen_of_chords_does_not_tell_how_long_the_last_token_is() -> None:
+    config = _seeing()
+    long, short = ([Note(k * 6, 6, 60 + k) for k in range(16)] + [Note(96, last, 70)] for last in (6, 18))
+    seen = []
+    for line in (long, short):
+        changes = chords.parse_bars('Dm7 G7 Cmaj7 Cmaj7', 48)
+        (example,) = windows.cut(tokens.analyze(line, changes), changes, 0, 20, True)
+        seen.append(FAMILY.encode(example, config)['ones'])
+    np.testing.assert_array_equal(*seen)
+
+
+@pytest.mark.parametrize('chord_input, slots, differs', [('none', 5, False), ('length', 6, False), ('all', 8, True)])
+def test_what_is_played_depends_on_what_is_seen_of_chords(chord_input: str, slots: int, differs: bool) -> None:
+    config = _seeing(chord_input)
+    assert FAMILY.encoding(config).slots == slots
+    model = _untrained(config, 1.0)
+    one, other = (  # chords of the same tones and scale
+        _melody(model.generate(backing_chords=text, num_bars=8, temperature=1.0)[0])
+        for text in ('Caug Caug', 'Caug Eaug')
+    )
+    assert (one != other) == differs
+    assert model.log_likelihood(song(2)) < 0
+    assert len(model.generate(song(2), 2, num_bars=6)) == 2
+
+
+def test_odd_chord_inputs_are_refused() -> None:
+    with pytest.raises(ValueError, match='chord_input=some must be none, length or all'):
+        _seeing('some')

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from midi_songs import END, meta, midi, vlq
+from midi_songs import note as strike
 from note_seq.protobuf import music_pb2
 
 from solferino.bin import generate
@@ -77,8 +79,20 @@ def test_written_chords_are_taken(song: music_pb2.NoteSequence) -> None:
     sheet = lead_sheet.read(piece.of(song))
     assert sheet is not None
     found = [sheet.changes.at(quarter * 12).name for quarter in (0, 5, 6, 9, 10, 15)]
-    assert found == ['Bb7', 'Bb7', 'Bb7', 'Bb7', 'Em7b5', 'Em7b5']
+    assert found == ['Bb7', 'Bb7', 'Bb7', 'Bb7', 'Em7b5/A', 'Em7b5/A']
     assert set(sheet.bars[:-1].tolist()) <= set(sheet.changes.steps)  # struck in each bar
+
+
+def test_chords_in_texts_of_a_midi_file_are_taken(tmp_path: Path) -> None:
+    symbols = b''.join(vlq(960 if k else 0) + meta(0x06, name) for k, name in enumerate([b'Dm7', b'G7/B', b'C6']))
+    line = b''.join(strike(0, 60 + k) + strike(240, 60 + k, on=False) for k in range(16))
+    path = tmp_path / 'song.mid'
+    path.write_bytes(midi(symbols + END, line + END))
+    for magenta_reading, names in ((False, ['Dm7', 'G7/B', 'C6', 'C6']), (True, None)):
+        sheet = lead_sheet.read(piece.of(generate.read_music('song', str(path), magenta_reading)))
+        assert sheet is not None
+        found = [sheet.changes.at(quarter * 12).name for quarter in (0, 2, 4, 7)]
+        assert (found == names) == (not magenta_reading)
 
 
 def test_touch_is_evened_out(song: music_pb2.NoteSequence) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from midi_songs import END, RESOLUTIONS, SONGS, clean_songs, meta, midi, note, tempo, vlq
 
-from solferino.models.music.reading import midi_events, midi_notes, midi_sounding, note_sequence_bytes
+from solferino.models.music.reading import midi_events, midi_notes, midi_sounding, midi_walk, note_sequence_bytes
 from solferino.models.music.reading.midi_events import InDoubt
 from solferino.models.music.reading.remarks import TOO_LATE, Refused
 
@@ -187,3 +187,54 @@ def test_real_music_differs_only_where_it_is_said(shared):
         counts[folder] = differ
     # Hits that an electronic kit ended at once; a program on another track; keys that LilyPond writes to other tracks.
     assert counts == {'drums': 69, 'melodies': 0, 'chorales': 1, 'piano': 79, 'multitrack': 0}
+
+
+def _texts(kind, *said):
+    """A text event a quarter."""
+    return b''.join(vlq(480 if number else 0) + meta(kind, text.encode()) for number, text in enumerate(said))
+
+
+QUARTER = note(0, 60) + note(480, 60, on=False)
+
+
+@pytest.mark.parametrize('kind', [midi_events.TEXT, midi_events.LYRIC, midi_events.MARKER, midi_events.CUE])
+@pytest.mark.parametrize('walk', [False, True])
+def test_texts_that_are_chord_symbols_are_read(kind, walk):
+    content = midi(_texts(kind, 'Dm7', 'Intro', 'G7/B ', 'N.C.', 'B♭Δ7') + END, QUARTER + END)
+    [music] = midi_notes.pieces(midi_walk.read(content) if walk else midi_events.read(content))
+    assert music.chords == [(0, 'Dm7'), (1, 'G7/B'), (2, 'B♭Δ7')]
+    assert remarked(music) == {midi_sounding.CHORDS: 3}
+    assert not magenta(content).chords
+    assert written(music) != written(magenta(content)) == written(music._replace(chords=()))
+
+
+@pytest.mark.parametrize(
+    'said',
+    [
+        ('A', 'B', 'A', 'C'),  # rehearsal letters
+        ('Am',),
+        ('Am', 'C', 'and', 'the', 'moon'),
+        ('Do', 're', 'mi', 'Fa'),
+        ('Dm7 and what else there is to be said of it', 'Am', 'Words', 'G7 ' + 'long ' * 40),
+        ('N.C.', '%', 'Am'),
+        ('', 'Am', 'F', '', ' G7', ''),
+    ],
+)
+def test_other_texts_are_no_chords(said):
+    music = read(_texts(midi_events.MARKER, *said) + END, QUARTER)
+    assert not music.chords and not music.remarks
+
+
+def test_chords_stand_in_one_track_beside_the_words_of_another():
+    words = _texts(midi_events.LYRIC, 'A', 'long', 'time', 'a', 'go')
+    few = _texts(midi_events.MARKER, 'Am', 'D7')
+    music = read(QUARTER + words + END, few + END, _texts(midi_events.TEXT, 'C', 'Em', 'F', 'G7'))
+    assert [name for _, name in music.chords] == ['C', 'Em', 'F', 'G7']
+
+
+def test_chords_follow_the_tempo_and_patterns_have_their_own():
+    music = read(b'\x00' + tempo(60) + END, _texts(midi_events.MARKER, 'Am', 'F') + END, QUARTER)
+    assert music.chords == [(0, 'Am'), (1, 'F')]
+    tracks = [QUARTER + _texts(midi_events.TEXT, *names) + END for names in (('Am', 'F'), ('C', 'Gm'))]
+    first, second = midi_notes.pieces(midi_events.read(midi(*tracks, kind=2)))
+    assert [[name for _, name in one.chords] for one in (first, second)] == [['Am', 'F'], ['C', 'Gm']]

@@ -67,6 +67,10 @@ def test_chord_symbols():
     assert music.chords == [(0, 'Dm7'), (1, 'Bb7'), (2, 'C'), (4, 'Dm7'), (5, 'Bb7'), (6, 'C')]
     written = FOUR.replace('</attributes>', '<transpose><chromatic>-2</chromatic></transpose></attributes>')
     assert read(written + harmony('D', 'minor') + note('D4', 16)).chords == [(0, 'Cm')]
+    bass = '<bass><bass-step>F</bass-step><bass-alter>1</bass-alter></bass></harmony>'
+    over = harmony('D', 'major').replace('</harmony>', bass)
+    assert read(FOUR + over + note('D4', 16)).chords == [(0, 'D/Gb')]
+    assert read(written + over + note('D4', 16)).chords == [(0, 'C/E')]
 
 
 def test_chords_voices_and_gaps():
