@@ -4,12 +4,12 @@
 
     solferino_draw --input='generated/*.mid' --contact_sheet=all.png
 
-MIDI, MusicXML and ABC files are drawn; of an ABC file each tune. A contact sheet is one picture of all of them.
+MIDI, MusicXML and ABC files are drawn, of an ABC file each tune; and TFRecord files of NoteSequences. A contact sheet
+is one picture of all of them.
 """
 
-import glob
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from absl import flags
 
 from solferino.bin import command
 from solferino.hparams.errors import SolferinoError
-from solferino.pipelines import parsing
 
 _STYLES = ('auto', 'drums', 'notes')
 
@@ -25,7 +24,8 @@ _STYLES = ('auto', 'drums', 'notes')
 def define(flag_values: flags.FlagValues) -> None:
     """Defines the flags."""
     flags.DEFINE_list(
-        'input', None, 'Music files, folders of them, or patterns such as "generated/*.mid", with commas between them.',
+        'input', None, 'Music files, folders of them, TFRecord files of NoteSequences, or patterns such as '
+        '"generated/*.mid", with commas between them.',
         required=True, flag_values=flag_values,
     )  # fmt: skip
     flags.DEFINE_string(
@@ -56,40 +56,24 @@ def main(flag_values: flags.FlagValues) -> None:
     if not flag_values.output_dir and not flag_values.contact_sheet:
         raise SolferinoError('--output_dir or --contact_sheet is required: where to draw to.')
     sheet = command.picture_path('contact_sheet', flag_values.contact_sheet) if flag_values.contact_sheet else None
-    paths = _pictures(flag_values.input, Path(os.path.expanduser(flag_values.output_dir or '')))
-    items = []
-    for picture, title, sequence in _music(paths):
+    from solferino.pipelines import music_files
+
+    folder, paths = Path(os.path.expanduser(flag_values.output_dir or '')), music_files.find(flag_values.input)
+    _require_different(paths, folder)
+    items: list[tuple[Any, Path]] = []
+    for title, sequence in music_files.read(paths):
         try:
             style = _style(sequence, flag_values)
         except _NothingToDrawError as error:
             print(f'left out: {title}: {error}')
             continue
         if flag_values.output_dir:
-            _write('output_dir', picture, _draw(sequence, title, style, flag_values))
+            _write('output_dir', folder / f'{title.stem}.png', _draw(sequence, title, style, flag_values))
         items.append((sequence, title))
     if not items:
         raise SolferinoError('--input: nothing was drawn; the reasons are above.')
     if sheet:
         _write('contact_sheet', sheet, _sheet(items, sheet.stem, flag_values))
-
-
-def _music(paths: dict[Path, Path]) -> Iterator[tuple[Path, Path, Any]]:
-    """Yields picture, file and NoteSequence for each piece of music in the files, by `_pictures`."""
-    from note_seq.protobuf import music_pb2  # only now, as it takes a second
-
-    with parsing.Parser(parsing.Limits()) as parser:
-        for source, picture in paths.items():
-            answers = parser.parse_file(source)
-            for number, answer in enumerate(answers, start=1):
-                if isinstance(answer, parsing.LeftOut):
-                    print(f'left out: {source}: {answer.reason}' + (f' ({answer.detail})' if answer.detail else ''))
-                    continue
-                which = f'_tune{number}' if len(answers) > 1 else ''
-                yield (
-                    picture.with_stem(picture.stem + which),
-                    source.with_stem(source.stem + which),
-                    music_pb2.NoteSequence.FromString(answer.data),
-                )
 
 
 def _write(flag: str, path: Path, figure: Any) -> None:
@@ -138,37 +122,15 @@ def _sheet(music: Sequence[tuple[Any, Path]], title: str, flag_values: flags.Fla
     return contact_sheet.draw(items, title, flag_values.steps_per_quarter, style, every)
 
 
-def _pictures(inputs: Iterable[str], folder: Path) -> dict[Path, Path]:
-    """Returns the picture's path for each MIDI file. Raises SolferinoError for no file or two of one name."""
-    paths: dict[Path, Path] = {}
-    for text in inputs:
-        pattern = str(Path(os.path.expanduser(text.strip())))
-        found = _found(pattern)
-        if not found and os.path.isdir(pattern):
+def _require_different(paths: Iterable[Path], folder: Path) -> None:
+    """Raises SolferinoError if two files would be drawn as one picture."""
+    sources: dict[str, Path] = {}
+    for source in paths:
+        if sources.setdefault(source.stem, source) != source:
             raise SolferinoError(
-                f'--input: the folder {text.strip()} has no music files. Those of its subfolders as well are '
-                f'"{text.strip().rstrip("/")}/**/*.mid".'
+                f'--input: {sources[source.stem]} and {source} would both be drawn as {folder / source.stem}.png. '
+                'Draw them apart.'
             )
-        if not found:
-            raise SolferinoError(f'--input: no file matches {text.strip()!r}.')
-        paths.update({Path(file): folder / f'{Path(file).stem}.png' for file in found})
-    sources: dict[Path, Path] = {}
-    for source, picture in paths.items():
-        if sources.setdefault(picture, source) != source:
-            raise SolferinoError(
-                f'--input: {sources[picture]} and {source} would both be drawn as {picture}. Draw them apart.'
-            )
-    return paths
-
-
-def _found(pattern: str) -> list[str]:
-    """The files that a text means: one that is there itself, even if its name holds a bracket, or those of a folder."""
-    if os.path.isfile(pattern):
-        return [pattern]
-    if os.path.isdir(pattern):
-        names = sorted(name for name in os.listdir(pattern) if parsing.ending(os.fsencode(name)) in parsing.KINDS)
-        return [path for path in (os.path.join(pattern, name) for name in names) if os.path.isfile(path)]
-    return sorted(filter(os.path.isfile, glob.glob(pattern, recursive=True)))
 
 
 def console_entry_point() -> None:
