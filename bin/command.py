@@ -16,6 +16,7 @@ import difflib
 import importlib.util
 import inspect
 import io
+import itertools
 import logging
 import math
 import os
@@ -48,6 +49,7 @@ _LOG_LEVELS = {
     'ERROR': (logging.ERROR, '2'),
     'FATAL': (logging.CRITICAL, '3'),
 }
+MORE = '...'  # among the names of a command's arguments: the one before it may be given several times
 _HELP_FLAGS = {'--help', '-help', '-h', '--helpfull', '-helpfull'}
 # What values are called, by absl's name of their type.
 _NUMBER_OR_AUTO = 'number or auto'
@@ -88,8 +90,8 @@ def run(
       main: the command.
       argv: program name and arguments; None takes those of the process.
       beam: call `main(flag_values, beam_arguments)`, with the flags that Apache Beam knows and the command does not.
-      arguments: what the command takes beside flags, such as ('input.mag', 'output.mag'): each is required, and `main`
-        is called with their values, `main(flag_values, *values)`.
+      arguments: what the command takes beside flags, such as ('input.mag', 'output.mag') or ('FILE', MORE): each is
+        required, and `main` is called with their values, `main(flag_values, *values)`.
     """
     received: list[int] = []
     _open_standard_streams()
@@ -265,14 +267,19 @@ def _require_flag_files(argv: list[str]) -> None:
 
 
 def _take_arguments(unknown: list[str], names: tuple[str, ...], flag_values: flags.FlagValues) -> list[str]:
-    """Takes those of the `unknown` arguments that are no flags out of the list, one for each of `names`."""
+    """Takes those of the `unknown` arguments that are no flags out of the list, one for each of `names`.
+
+    After '...', the last of the names, there may be any number of them.
+    """
+    names, more = (names[:-1], True) if names[-1] == MORE else (names, False)
     values = [argument for argument in unknown if not argument.startswith('-')]
     unknown[:] = [argument for argument in unknown if argument.startswith('-')]
     _refuse(unknown, flag_values)
-    if len(values) != len(names):
+    if len(values) < len(names) or (len(values) > len(names) and not more):
         given = ' '.join(values) or 'none'
-        raise SolferinoError(f'After the command comes {" ".join(names)}, without --; given: {given}.')
-    for name, value in zip(names, values, strict=True):
+        wanted = ' '.join((*names, MORE) if more else names)
+        raise SolferinoError(f'After the command comes {wanted}, without --; given: {given}.')
+    for name, value in itertools.zip_longest(names, values, fillvalue=names[-1]):
         if not value:
             raise SolferinoError(f'{name} {_EMPTY}')
     return values

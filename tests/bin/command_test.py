@@ -316,6 +316,31 @@ def test_arguments_that_are_no_flags(arguments, outcome, capsys):
 
 
 @pytest.mark.parametrize(
+    ('given', 'outcome'),
+    [(['a'], ['a']), (['--bars=2', 'a', 'b', 'c'], ['a', 'b', 'c']), ([], 'comes FILE ...'), (['a', ''], 'FILE is')],
+)
+def test_the_last_argument_may_be_given_several_times(
+    given: list[str], outcome: list[str] | str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen: list[str] = []
+    try:
+        command.run(
+            DOC,
+            define,
+            lambda _, *values: seen.extend(values),
+            ['count', '--input=x', *given],
+            arguments=('FILE', command.MORE),
+        )
+        code: object = 0
+    except SystemExit as end:
+        code = end.code
+    if isinstance(outcome, str):
+        assert code == 1 and outcome in capsys.readouterr().err
+    else:
+        assert seen == outcome
+
+
+@pytest.mark.parametrize(
     'value, example', [('.', 'picture.png'), ('/', '/picture.png'), ('a/b', 'a/b.png'), ('x.jpg', 'x.png')]
 )
 def test_a_picture_is_named_as_a_png_file(value: str, example: str) -> None:
