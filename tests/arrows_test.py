@@ -44,6 +44,7 @@ PACKAGES = {
         'pictures': 'pieces',
         'grooves': '',
         'jazz': 'pieces',
+        'originality': 'pieces',
     },
     'models.piano_rnn': {'attention': '', 'nade': ''},
     'models.rbm': {'chains': ''},
