@@ -43,11 +43,18 @@ def define(fv: flags.FlagValues, spec: FamilySpec) -> None:
     flags.DEFINE_float(
         'eval_ratio',
         0.1,
-        'Share of the pieces of music to set aside for evaluation; 0 trains on all. Copies of a piece stay together, '
-        'whatever their files and folders are called.',
+        'Share of the pieces of music to set aside for evaluation; 0 trains on all.',
         flag_values=fv,
     )
     flags.DEFINE_integer('seed', 0, 'Decides which pieces are for evaluation.', flag_values=fv)
+    flags.DEFINE_enum(
+        'split',
+        'by_content',
+        ['by_content', 'by_notes', 'by_name'],
+        'What keeps pieces on one side. by_content: near-duplicates stay together (in another key, tempo or metre, a '
+        'few notes changed). by_notes: only copies of the very same notes do. by_name: the name of the file decides.',
+        flag_values=fv,
+    )
     flags.DEFINE_enum(
         'format',
         'compact',
@@ -82,6 +89,7 @@ def main(fv: flags.FlagValues, beam_args: list[str], spec: FamilySpec) -> None:
         output_dir=fv.output_dir,
         eval_ratio=fv.eval_ratio,
         seed=fv.seed,
+        split=fv.split,
         form=fv.format,
         num_workers=fv.num_workers,
         beam_args=tuple(beam_args),

@@ -17,7 +17,7 @@ from solferino.models.core.family import Family
 from solferino.models.core.storage import files, records, sequence_examples
 from solferino.models.music.pieces import piece
 from solferino.models.music.pieces.piece import Piece
-from solferino.pipelines import parsing, report, split, work, writing
+from solferino.pipelines import parsing, reading, report, split, work, writing
 from solferino.pipelines.reading import Source
 from solferino.pipelines.staging import Staging
 from solferino.pipelines.work import Results
@@ -30,6 +30,7 @@ _EXAMPLES = {split.TRAINING: 'training examples', split.EVAL: 'evaluation exampl
 _STEPS = {split.TRAINING: 'steps in training examples', split.EVAL: 'steps in evaluation examples'}
 # Prefixes of the counters of the family's traits.
 _TRAIT = {split.TRAINING: 'trait of training: ', split.EVAL: 'trait of evaluation: '}
+_ALIKE = 'near-duplicates, each on the side of those like it'
 _DONE = (_SEQUENCES, *_EXAMPLES.values(), *_STEPS.values())
 
 _log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ class Job:
       output_dir: folder for {training,eval}_<records>.tfrecord and the sidecar <records>.json.
       eval_ratio: share of the pieces of music whose examples are for evaluation.
       seed: decides which.
+      split: what decides the side of a piece, one of split.WAYS.
       form: COMPACT or DENSE (Magenta's).
       num_workers: processes on this machine.
       beam_args: Beam's own flags.
@@ -57,6 +59,7 @@ class Job:
     output_dir: str
     eval_ratio: float = 0.1
     seed: int = 0
+    split: str = split.BY_CONTENT
     form: str = COMPACT
     num_workers: int = 1
     beam_args: tuple[str, ...] = ()
@@ -81,9 +84,11 @@ def create(job: Job) -> str:
         for path in outputs.values():
             staging.output(path, _EXAMPLES_KIND)
         description = staging.output(sidecar, _SIDECAR_KIND)
-        made = work.run(_MakeExamples(job), source, staging, 'NoteSequences', job.beam_args, job.num_workers)
+        leaders, alike = _near_duplicates(job, source, staging)
+        task = _MakeExamples(job, leaders)
+        made = work.run(task, source, staging, 'NoteSequences', job.beam_args, job.num_workers)
         tallies = made.tallies
-        done = {name: tallies.get(name, report.Tally()).count for name in _DONE}
+        done = {name: tallies.get(name, report.Tally()).count for name in _DONE} | alike
         traits = {side: _with_prefix(tallies, prefix) for side, prefix in _TRAIT.items()}
         left_out = {
             name: tally
@@ -113,11 +118,21 @@ def create(job: Job) -> str:
     )
 
 
+def _near_duplicates(job: Job, source: Source, staging: Staging) -> tuple[dict[str, str], dict[str, int]]:
+    """Returns the keys that stand for those of near-duplicates, and how many pieces these are, if the split asks."""
+    if job.split != split.BY_CONTENT or job.eval_ratio in (0, 1):
+        return {}, {}
+    task = split.Sign(job.input)
+    signed = work.run(task, source, staging, 'NoteSequences compared', job.beam_args, job.num_workers)
+    leaders, number = split.leaders(writing.merge(staging, signed.runs.get(split.SIGNATURES, [])))
+    return leaders, {_ALIKE: number}
+
+
 class _MakeExamples:
     """The task: NoteSequences to SequenceExamples, whose destination is the side of the split."""
 
-    def __init__(self, job: Job) -> None:
-        self._job = job
+    def __init__(self, job: Job, leaders: Mapping[str, str]) -> None:
+        self._job, self._leaders = job, leaders
 
     def setup(self) -> None:
         """See work.Task."""
@@ -129,13 +144,14 @@ class _MakeExamples:
     def process(self, payloads: Iterator[bytes], results: Results) -> None:
         """See work.Task."""
         for payload in payloads:
-            self._make(_read(payload, self._job.input), results)
+            self._make(reading.note_sequence(payload, self._job.input), results)
             results.step()
 
     def _make(self, music: Piece, results: Results) -> None:
         job = self._job
         name = music.filename or music.id
-        side = split.side(split.key(music), job.eval_ratio, job.seed)
+        key = split.key_of_name(music) if job.split == split.BY_NAME else split.key(music)
+        side = split.side(self._leaders.get(key, key), job.eval_ratio, job.seed)
         config = job.config if side == split.TRAINING else job.config.for_evaluation()
         # A family's reason, and its advice, would not help silent music.
         flaw = piece.flaw(music)
@@ -159,18 +175,6 @@ class _MakeExamples:
 
 _EXAMPLES_KIND = records.kind('a TFRecord file of examples', sequence_examples.is_example)
 _SIDECAR_KIND = files.json_about('the description of a dataset', 'family')
-
-
-def _read(data: bytes, pattern: str) -> Piece:
-    try:
-        found = piece.read(data)
-    except ValueError:
-        found = None
-    if found is None or not found.id:
-        raise SolferinoError(
-            f'--input={pattern} does not hold NoteSequences. Name a file that convert_dir_to_note_sequences wrote.'
-        )
-    return found
 
 
 def _refuse_music(pattern: str) -> None:
@@ -232,6 +236,7 @@ def _sidecar(
         'encoding': {name: dataclasses.asdict(f) for name, f in family.features(config).items()},
         'format': job.form,
         'seed': job.seed,
+        'split': job.split,
         'eval_ratio': job.eval_ratio,
         'input': job.input,
         'counts': done,

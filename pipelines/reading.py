@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from solferino.hparams.errors import SolferinoError
 from solferino.models.core.storage import records
+from solferino.models.music.pieces import piece
+from solferino.models.music.pieces.piece import Piece
 
 # A unit of work, read by one worker at once: so many records or bytes. Small, so that all workers have some.
 _UNIT_RECORDS = 32
@@ -50,3 +53,16 @@ def _units(path: str) -> Iterator[tuple[Unit, int]]:
         end, count = span.end, count + 1
     if count:
         yield Unit(path, start, end), count
+
+
+def note_sequence(data: bytes, pattern: str) -> Piece:
+    """Returns the piece of a record of the files of --input=pattern. Raises SolferinoError if it is none."""
+    try:
+        found = piece.read(data)
+    except ValueError:
+        found = None
+    if found is None or not found.id:
+        raise SolferinoError(
+            f'--input={pattern} does not hold NoteSequences. Name a file that convert_dir_to_note_sequences wrote.'
+        )
+    return found

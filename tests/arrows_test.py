@@ -46,6 +46,7 @@ PACKAGES = {
         'jazz': 'pieces',
         'metrics': 'pieces jazz',
         'sound': '',
+        'originality': 'pieces',
     },
     'models.piano_rnn': {'attention': '', 'nade': ''},
     'models.rbm': {'chains': ''},

@@ -27,6 +27,7 @@ class Sidecar(schemas.Settings, total=False):
     format: str
     seed: int
     eval_ratio: float
+    split: str
     input: str
     counts: dict[str, float]
     left_out: dict[str, schemas.Tally]

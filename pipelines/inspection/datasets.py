@@ -137,7 +137,7 @@ def _of_sidecar(record: dict[str, Any]) -> dict[str, Any]:
         return {}
     counts = record.get('counts') or {}
     left_out = {reason: _count(tally) for reason, tally in (record.get('left_out') or {}).items()}
-    known = ('family', 'config', 'steps_per_quarter', 'format', 'seed', 'eval_ratio', 'input')
+    known = ('family', 'config', 'steps_per_quarter', 'format', 'seed', 'split', 'eval_ratio', 'input')
     facts = {name: record[name] for name in known if record.get(name) is not None}
     lists = {name: record.get(name) or {} for name in ('extraction', 'hparams')}
     return facts | lists | {'made': counts, 'left out': left_out}

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from note_seq.protobuf import music_pb2
 
+from solferino.hparams import melody_rnn
 from solferino.hparams.drums_rnn import SPEC
 from solferino.hparams.errors import SolferinoError
 from solferino.models import registry
@@ -131,6 +132,46 @@ def test_renaming_folders_and_files_changes_no_side(notes: Path, tmp_path: Path)
             for source in (notes, renamed)
         )
         assert old == new and old.total() > 3
+
+
+def _tune(number: int, semitones: int = 0, qpm: float = 120.0) -> music_pb2.NoteSequence:
+    """A tune that has nothing in common with those of other numbers."""
+    rng = np.random.default_rng(number)
+    song = music_pb2.NoteSequence(id=f'/id/midi/test/{number}_{semitones}', filename=f'{number}_{semitones}.mid')
+    song.tempos.add(qpm=qpm)
+    quarters = 0.0
+    for pitch, length in zip(rng.integers(50, 80, 80), rng.choice([0.5, 1.0, 1.5], 80), strict=True):
+        start, end = quarters * 60 / qpm, (quarters + length) * 60 / qpm
+        song.notes.add(pitch=int(pitch) + semitones, velocity=90, start_time=start, end_time=end)
+        quarters += float(length)
+    song.total_time = quarters * 60 / qpm
+    return song
+
+
+@pytest.mark.parametrize('way, workers', [('by_content', 1), ('by_content', 2), ('by_notes', 1), ('by_name', 1)])
+def test_near_duplicates_go_to_one_side(tmp_path: Path, way: str, workers: int) -> None:
+    path = tmp_path / 'notes.tfrecord'
+    with records.Writer(str(path)) as writer:
+        for song in [*map(_tune, range(24)), *(_tune(n, n % 5 - 6, 90.0 + n) for n in range(16))]:
+            writer.write(song.SerializeToString())
+    config = melody_rnn.SPEC.config('mono_rnn')
+    job = examples.Job('melody_rnn', config, str(path), str(tmp_path), eval_ratio=0.4, split=way, num_workers=workers)
+    table = examples.create(job)
+    times = [
+        Counter(
+            np.diff(record['events'][record['events'] > 1]).tobytes() for record in map(sequence_examples.parse, side)
+        )
+        for side in (records.read(str(tmp_path / f'{side}_melodies.tfrecord')) for side in ('training', 'eval'))
+    ]
+    assert len(times[0]) > 3 < len(times[1])
+    apart = set(times[0]) & set(times[1])
+    sidecar = json.loads((tmp_path / 'melodies.json').read_text())
+    assert sidecar['split'] == way
+    if way == 'by_content':
+        assert not apart
+        assert '32  near-duplicates, each on the side of those like it' in table
+    else:
+        assert apart and 'near-duplicates' not in table
 
 
 @pytest.mark.parametrize(

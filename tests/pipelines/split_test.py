@@ -1,9 +1,11 @@
 """The split hangs on the seed and the notes, and on nothing else."""
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from note_seq.protobuf import music_pb2
 
+from solferino.models.music.originality import signatures
 from solferino.models.music.pieces import piece
 from solferino.pipelines import split
 
@@ -59,3 +61,16 @@ def test_the_key_is_the_same_on_every_machine() -> None:
 
 def test_an_endless_tempo_and_no_notes_have_a_key() -> None:
     assert len(key([])) == len(key([(60, 0), (62, 3)], qpm=1e308)) == 64
+
+
+def test_near_duplicates_have_one_leader_in_any_order() -> None:
+    rng = np.random.default_rng(0)
+    table = rng.integers(0, 1 << 32, (4, signatures.SIZE), dtype=np.uint32)
+    table[2] = table[0]
+    table[2, :40] = 0
+    keys = ['cc' * 32, 'bb' * 32, 'aa' * 32, 'dd' * 32]
+    signed = [bytes.fromhex(own) + row.astype('<u4').tobytes() for own, row in zip(keys, table, strict=True)]
+    signed.append(signed[3])  # the same notes twice
+    for records in (signed, signed[::-1]):
+        assert split.leaders(records) == ({keys[0]: keys[2]}, 4)
+    assert split.leaders([]) == ({}, 0)

@@ -1,0 +1,1 @@
+"""How much of one piece of music is in another: near-duplicates (`signatures.py`), and copied runs (`copies.py`)."""
