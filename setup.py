@@ -41,6 +41,7 @@ COMMANDS = (
     'solferino_export',
     'solferino_inspect',
     'solferino_metrics',
+    'solferino_play',
     'solferino_render',
     'solferino_report',
     'solferino_write_grooves',
@@ -90,6 +91,7 @@ setup(
             # overflows; tinysoundfont has no pedal and no wheel for 3.13; pyfluidsynth wants a library of the system's.
             'libsonare>=1.9.1,<2',
             'soundfile>=0.13,<1',  # writes WAV, FLAC, Ogg and, without a program of the system's, MP3
+            'miniaudio>=1.60,<2',  # plays; its wheel has all that it needs, where sounddevice's lacks PortAudio
             'scipy>=1.13,<2',  # sliding minima, for the limiter; librosa brings it anyway
         ],
         'dev': [

@@ -43,6 +43,9 @@ _OTHERS = ('#c9c4cb', '#8d8492', '#5c5560')
 _DRUMS = ('#c9c4cb', '#6d6471', INK)
 _BLACK_KEYS, _BLACK_TINT = {1, 3, 6, 8, 10}, '#f4eff3'
 _OCTAVE = 12
+_CHORDS = 0.12  # inches above the first line of music, for the names of chords
+_NO_CHORD = ('', 'N.C.')  # what note_seq calls none
+_LONGEST_CHORD = 12  # letters
 _HIGHEST = 127  # pitch
 _STRIP = 5  # the rows that drums take, below the lowest pitch
 _DRUM_LANES = 10
@@ -57,7 +60,7 @@ def draw_notes(
     """Draws a piano roll: pitch upwards, time to the right, with lines at bars and beats, the louder the darker.
 
     Notes are where they sound, not where a grid would put them. Time is in quarters, so that a bar is as wide in any
-    tempo. Instruments differ in colour; drums are a strip at the foot.
+    tempo. Instruments differ in colour; drums are a strip at the foot. Chords that the music names stand above it.
 
     Args:
       sequence: quantized or not.
@@ -75,7 +78,8 @@ def draw_notes(
     row = min(0.115, max(0.05, 2.6 / (score.high - score.foot)))  # inches
     legend = _legend(score.voices, sequence) if len(score.voices) > 1 else []
     unit = LINE_WIDTH / max(page.longest(lines), 10)
-    paper = Page(lines, unit, (score.high - score.foot) * row, 0.24 if legend else 0)
+    extra = (0.24 if legend else 0) + (_CHORDS if time.chords else 0)
+    paper = Page(lines, unit, (score.high - score.foot) * row, extra)
     name = title or sequence.sequence_metadata.title or sequence.filename or 'Notes'
     paper.head(name, page.heading(time.num_bars, time.tempos, time.reasons), [marks])
     if legend:
@@ -84,6 +88,7 @@ def draw_notes(
         paper.loudness()
     for axes, bars in paper.systems():
         draw_system(axes, bars, score, row)
+        _draw_chords(axes, bars, time.chords)
     return paper.figure
 
 
@@ -188,6 +193,31 @@ def draw_system(axes: 'Axes', bars: Sequence[Bar], score: Score, row: float, siz
         axes.axhline(score.low, color=FAINT, lw=0.7, zorder=2)
         labels[(score.foot + score.low) / 2] = 'drums'
     axes.set_yticks(list(labels), list(labels.values()), fontsize=size, color=INK)
+
+
+def _draw_chords(axes: 'Axes', bars: Sequence[Bar], chords: Sequence[tuple[float, str]]) -> None:
+    """Writes the names of chords above the bars' numbers; of several that would lie on one another the first."""
+    start, end = bars[0].start, bars[-1].end
+    points = axes.bbox.width * 72 / axes.figure.dpi / (end - start)  # a quarter
+    here = [(max(place, start), name) for place, name in chords if place < end]
+    before = [chord for chord in here if chord[0] == start][-1:]  # the chord that still sounds where the line begins
+    free = start
+    for place, name in [*before, *(chord for chord in here if chord[0] > start)]:
+        if place < free or name in _NO_CHORD:
+            continue
+        name = name if len(name) <= _LONGEST_CHORD else name[: _LONGEST_CHORD - 1] + '…'
+        axes.annotate(
+            name,
+            (place, 1),
+            (0, 12),
+            xycoords=('data', 'axes fraction'),
+            textcoords='offset points',
+            fontsize=8,
+            color=INK,
+            va='bottom',
+            parse_math=False,
+        )
+        free = place + (len(name) + 1) * 4.8 / points
 
 
 def _is_labelled(pitch: int, row: float) -> bool:

@@ -14,6 +14,7 @@ from solferino.models.music.pieces import bars as barlines
 from solferino.models.music.pieces.bars import MAX_BARS, Bar, Metre
 
 DEFAULT_QPM = 120.0
+_CHORD_SYMBOL = music_pb2.NoteSequence.TextAnnotation.CHORD_SYMBOL
 _ALMOST = 1e-3  # quarters; what rounding may cost
 
 
@@ -27,6 +28,7 @@ class Timeline:
       num_bars: all of them.
       tempos: quarters a minute.
       reasons: why something of it cannot be drawn.
+      chords: names of chords, in order, and where they begin.
     """
 
     starts: np.ndarray
@@ -35,23 +37,31 @@ class Timeline:
     num_bars: int
     tempos: list[float]
     reasons: list[str]
+    chords: list[tuple[float, str]]
 
 
 def read(sequence: music_pb2.NoteSequence) -> Timeline:
     """Returns the timeline of a sequence, quantized or not."""
     notes = sequence.notes
+    chords = [text for text in sequence.text_annotations if text.annotation_type == _CHORD_SYMBOL]
     tempos = {t.time: t.qpm for t in sequence.tempos if 0 < t.qpm < math.inf and 0 <= t.time < math.inf}
     to_quarters = Clock(tempos)
     if sequences_lib.is_relative_quantized_sequence(sequence):
         steps = [(note.quantized_start_step, note.quantized_end_step) for note in notes]
-        times = np.array(steps, float).reshape(-1, 2) / sequence.quantization_info.steps_per_quarter
+        per_quarter = sequence.quantization_info.steps_per_quarter
+        times = np.array(steps, float).reshape(-1, 2) / per_quarter
+        places = np.array([text.quantized_step for text in chords], float) / per_quarter
     else:
         times = to_quarters(np.array([(note.start_time, note.end_time) for note in notes]).reshape(-1, 2))
         times[~np.isfinite(times).all(axis=1)] = np.nan
+        places = to_quarters(np.array([text.time for text in chords]))
     reasons: list[str] = []
     end = float(np.nanmax(times[:, 0], initial=0.0)) if len(times) else 0.0
     bars, num_bars = _bars(_metres(sequence.time_signatures, to_quarters, reasons), end)
-    return Timeline(times[:, 0], times[:, 1], bars, num_bars, list(tempos.values()), reasons)
+    names = sorted(
+        (float(place), text.text) for place, text in zip(places, chords, strict=True) if 0 <= place < math.inf
+    )
+    return Timeline(times[:, 0], times[:, 1], bars, num_bars, list(tempos.values()), reasons, names)
 
 
 class Clock:

@@ -6,7 +6,7 @@ from matplotlib.collections import PolyCollection
 from note_seq import Melody, sequences_lib
 from note_seq.protobuf import music_pb2
 
-from solferino.models.music.pictures.page import to_png
+from solferino.models.music.pictures.page import to_file, to_png
 from solferino.models.music.pictures.roll_pictures import draw_notes
 from solferino.models.music.pieces import timeline
 from solferino.models.music.pieces.bars import MAX_BARS
@@ -136,3 +136,36 @@ def test_damaged_music_is_no_problem() -> None:
     assert len(boxes(figure)) == 2
     assert 'metre does not exist' in texts(figure)
     assert to_png(figure) == to_png(draw_notes(sequence))
+
+
+def chords(figure) -> list[list[str]]:
+    """The names above each line of music."""
+    return [[t.get_text() for t in axes.texts if t.get_fontsize() == 8] for axes in figure.axes]
+
+
+def test_chords_stand_where_they_begin_and_again_at_a_new_line() -> None:
+    sequence = music(*((4 * bar, 4 * bar + 4, 60) for bar in range(8)))
+    for time, name in ((0, 'C'), (4, 'Am7'), (12, 'G$7'), (18, 'N.C.')):
+        sequence.text_annotations.add(time=time, text=name, annotation_type=1)
+    sequence.text_annotations.add(time=8, text='a remark')
+    figure = draw_notes(sequence)
+    assert len(figure.axes) == 2
+    assert chords(figure) == [['C', 'Am7', 'G$7'], ['G$7']]
+    places = [text.xy[0] for text in figure.axes[0].texts if text.get_fontsize() == 8]
+    assert places == [0, 4, 12]
+    assert to_png(figure) == to_png(draw_notes(sequence))
+
+
+def test_chords_that_change_too_fast_to_be_read_are_not_written_over_one_another() -> None:
+    sequence = music(*((4 * bar, 4 * bar + 4, 60) for bar in range(4)))
+    for step in range(64):
+        sequence.text_annotations.add(time=step / 4, text='Cmaj7', annotation_type=1)
+    [names] = chords(draw_notes(sequence))
+    assert 10 < len(names) < 40
+
+
+@pytest.mark.parametrize('format, start', [('png', b'\x89PNG'), ('svg', b'<?xml'), ('pdf', b'%PDF')])
+def test_formats_of_pictures_repeat_their_bytes(format: str, start: bytes) -> None:
+    sequence = music((0, 1, 60), (1, 2, 67))
+    first, second = (to_file(draw_notes(sequence), format) for _ in range(2))
+    assert first.startswith(start) and first == second
