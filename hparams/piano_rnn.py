@@ -22,6 +22,7 @@ from solferino.hparams.spec import Benchmark, Config, FamilySpec, Listening, arc
 # The keys of a piano, as MIDI pitches.
 LOWEST, HIGHEST = 21, 108
 EMPTY = 'e'  # the token of a frame in which nothing sounds
+AGAIN = '!'  # stands in a token behind a pitch that sounded before and is struck again
 _PITCHES = {str(pitch): pitch for pitch in range(LOWEST, HIGHEST + 1)}
 _MOST = 1 << 20  # frames, and sets of pitches: more would exceed any memory
 
@@ -35,6 +36,10 @@ class PianoExtraction:
     steps_per_quarter: int = option(
         0, 'Look at them so many times a quarter note instead, each tempo and metre by itself; 0 for seconds.'
     )
+    articulation: bool = option(
+        True, 'Tell which of the keys that sound on are struck again. Without it a repeated note is one long note, as '
+        'in the tutorial that gru_attention is from.', unsaid=False,
+    )  # fmt: skip
     window: int = option(50, 'How many frames the model sees before the one that it predicts.')
     steps_per_example: int = option(16, 'Frames to predict in an example; small ones mix well but repeat their window.')
     min_steps: int = option(50, 'Leave out music of fewer frames.')
@@ -57,8 +62,8 @@ class PianoExtraction:
 
 
 def _is_set(token: str) -> bool:
-    """Whether a text is ascending pitches such as '49,68'."""
-    pitches = token.split(',')
+    """Whether a text is ascending pitches such as '49,68!'."""
+    pitches = [pitch.removesuffix(AGAIN) for pitch in token.split(',')]
     if not all(pitch in _PITCHES for pitch in pitches):
         return False
     numbers = [_PITCHES[pitch] for pitch in pitches]
@@ -70,7 +75,8 @@ class Vocabulary:
     """The sets of pitches that a model knows.
 
     Attributes:
-      tokens: each as its pitches in order, '49,68', or 'e' for silence, which is always there; most frequent first.
+      tokens: each as its pitches in order, '49,68', with '!' behind those that are struck again, or 'e' for silence,
+        which is always there; most frequent first.
     """
 
     tokens: tuple[str, ...] = (EMPTY,)
@@ -88,6 +94,11 @@ class Vocabulary:
 @dataclasses.dataclass(frozen=True)
 class PianoConfig(Config):
     """A piano config; the module of its name in `models/piano_rnn` is its network."""
+
+    def __post_init__(self) -> None:
+        known = self.learned.tokens if self.learned else ()
+        if not self.extraction.articulation and any(AGAIN in token for token in known):
+            raise ValueError('tokens say what is struck again, and articulation is off.')
 
     def for_evaluation(self) -> 'PianoConfig':
         """See Config: without transposed copies."""
@@ -132,7 +143,7 @@ class GruAttentionHparams:
 class PianoGeneration(GenerateOptions):
     """How to generate frames, and how to play them.
 
-    A key sounds until a frame without it: frames do not distinguish a repeated note from a held one.
+    A key sounds until a frame without it, or one in which it is struck again.
     """
 
     num_steps: int = option(200, 'Length of each output in frames, the primer included.')
@@ -173,7 +184,7 @@ SPEC = FamilySpec(
             advice='chooses among the sets of keys that the training music has: for chords that were there before',
             benchmark=Benchmark(
                 command='piano_rnn_train --config=gru_attention --preset=ten_minutes',
-                score='5.073 nats a frame, works of Mutopia held out (Markov chain: 5.610)',
+                score='5.073 nats a frame, works of Mutopia held out, --noarticulation (Markov chain: 5.610)',
                 time='422 s (324 s of one core)',
                 page='docs/benchmarks/presets.md',
             ),
@@ -188,7 +199,7 @@ SPEC = FamilySpec(
             advice='decides key by key: learns more from the same music, and finds chords that were never there',
             benchmark=Benchmark(
                 command='piano_rnn_train --config=gru_nade --preset=two_minutes',
-                score='4.930 nats a frame, works of Mutopia held out (Markov chain: 6.502)',
+                score='4.930 nats a frame, works of Mutopia held out, --noarticulation (Markov chain: 6.502)',
                 time='107 s (103 s of one core)',
                 page='docs/benchmarks/presets.md',
             ),
@@ -202,11 +213,13 @@ SPEC = FamilySpec(
             TEN_MINUTES: Preset(
                 'learning_rate=0.002,dropout_keep_prob=0.5',
                 1000,
-                'loss 5.07 (table: 5.61), Mutopia, 324 s of one core',
+                'loss 5.07 (table: 5.61), Mutopia, --noarticulation, 324 s of one core',
             ),
         },
         'gru_nade': {
-            TWO_MINUTES: Preset('averaging=0.98', 300, 'loss 4.93 (table: 6.50), Mutopia, 103 s of one core'),
+            TWO_MINUTES: Preset(
+                'averaging=0.98', 300, 'loss 4.93 (table: 6.50), Mutopia, --noarticulation, 103 s of one core'
+            ),
         },
     },
     default_config='gru_attention',

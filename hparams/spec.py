@@ -132,9 +132,12 @@ class FamilySpec:
         return self.configs[name]
 
 
-def option(default: Any, help: str, auto: bool = False) -> Any:
-    """A dataclass field that a binary also offers as a flag with this help text, and with `auto` for a value."""
-    return dataclasses.field(default=default, metadata={'help': help, 'auto': auto})
+def option(default: Any, help: str, auto: bool = False, unsaid: Any = None) -> Any:
+    """A dataclass field that a binary also offers as a flag with this help text, and with `auto` for a value.
+
+    `unsaid`, if it is not None, is what holds in files of earlier versions, which do not say it.
+    """
+    return dataclasses.field(default=default, metadata={'help': help, 'auto': auto, 'unsaid': unsaid})
 
 
 def midi_option(help: str) -> Any:

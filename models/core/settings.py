@@ -74,7 +74,9 @@ def config_of(spec: FamilySpec, record: Mapping[str, Any], source: str) -> Confi
         raise SolferinoError(f'{source} has the config {name!r}. {spec.name} has only: {", ".join(spec.configs)}.')
     config = spec.configs[name]
     parts = {
-        part: overrides.replace(getattr(config, part), _values(record, part, source), source)
+        part: overrides.replace(
+            getattr(config, part), _unsaid(getattr(config, part)) | _values(record, part, source), source
+        )
         for part in ('hparams', 'extraction', 'learned')
         if getattr(config, part) is not None
     }
@@ -181,6 +183,12 @@ def _values(record: Mapping[str, Any], key: str, source: str) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise SolferinoError(f'{source} is damaged: its {key} is no list of names and values.')
     return values
+
+
+def _unsaid(part: Any) -> dict[str, Any]:
+    """The values that hold where a description of an earlier version says none, by name."""
+    values = {field.name: field.metadata.get('unsaid') for field in dataclasses.fields(part)}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def read_json(path: str, schema: Any = dict[str, Any]) -> Any:

@@ -22,6 +22,7 @@ from solferino.models.core.family import Example
 from solferino.models.music.pieces import piano_rolls, sections
 from solferino.models.music.pieces.piece import Piece
 from solferino.models.piano_rnn import frames as frame_tools
+from solferino.models.piano_rnn.frames import KEYS
 
 
 def examples(piece: Piece, config: PianoConfig, reject: Reject) -> Iterator[Example]:
@@ -51,7 +52,7 @@ def cut(frames: np.ndarray, window: int, most: int) -> Iterator[Example]:
 
 
 def music(piece: Piece, settings: PianoExtraction, reject: Reject) -> Iterator[np.ndarray]:
-    """Yields the frames, bool [steps, KEYS], of the chosen instruments from the first note on to the end of the last.
+    """Yields the frames, bool [steps, W], of the chosen instruments from the first note on to the end of the last.
 
     By time, there is one run of frames for the whole piece; by metre, one for each section of one tempo and metre.
     """
@@ -73,7 +74,7 @@ def music(piece: Piece, settings: PianoExtraction, reject: Reject) -> Iterator[n
 
 
 def whole(chosen: Piece, settings: PianoExtraction) -> np.ndarray:
-    """Returns the frames, bool [steps, KEYS], of what `choose` returned, from time zero to the end of the last note.
+    """Returns the frames, bool [steps, W], of what `choose` returned, from time zero to the end of the last note.
 
     Raises:
       ValueError: there are none, a note is not on the keyboard, or the piece has no single grid.
@@ -87,7 +88,7 @@ def whole(chosen: Piece, settings: PianoExtraction) -> np.ndarray:
         )
     if settings.steps_per_quarter:
         section = sections.quantize(chosen, settings.steps_per_quarter)
-        found = [piano_rolls.by_metre(section, LOWEST, HIGHEST).sounding]
+        found = [frame_tools.of_roll(piano_rolls.by_metre(section, LOWEST, HIGHEST), settings.articulation)]
     else:
         found = list(_by_time(chosen, settings, reasons.append))
     if reasons:
@@ -121,7 +122,8 @@ def _by_time(piece: Piece, settings: PianoExtraction, reject: Reject) -> Iterato
     elif last * settings.frames_per_second > piano_rolls.MAX_STEPS - 1:  # one less: a note may be struck at the end
         reject(TOO_MANY_STEPS)
     else:
-        yield piano_rolls.by_time(piece.notes, last, settings.frames_per_second, LOWEST, HIGHEST).sounding
+        roll = piano_rolls.by_time(piece.notes, last, settings.frames_per_second, LOWEST, HIGHEST)
+        yield frame_tools.of_roll(roll, settings.articulation)
 
 
 def _by_metre(piece: Piece, settings: PianoExtraction, reject: Reject) -> Iterator[np.ndarray]:
@@ -129,7 +131,7 @@ def _by_metre(piece: Piece, settings: PianoExtraction, reject: Reject) -> Iterat
         if section.ends.max(initial=0) > piano_rolls.MAX_STEPS:
             reject(TOO_MANY_STEPS)
         elif len(section.starts):
-            yield piano_rolls.by_metre(section, LOWEST, HIGHEST).sounding
+            yield frame_tools.of_roll(piano_rolls.by_metre(section, LOWEST, HIGHEST), settings.articulation)
 
 
 def _sounding(frames: np.ndarray) -> tuple[int, int]:
@@ -140,5 +142,6 @@ def _sounding(frames: np.ndarray) -> tuple[int, int]:
 
 def _transpose(frames: np.ndarray, semitones: int) -> np.ndarray | None:
     """Frames moved upwards; None if a note would leave the keyboard."""
-    beyond = frames[:, frames.shape[1] - semitones :] if semitones > 0 else frames[:, : max(0, -semitones)]
-    return None if beyond.any() else np.roll(frames, semitones, axis=1)
+    planes = frames.reshape(len(frames), -1, KEYS)
+    beyond = planes[..., KEYS - semitones :] if semitones > 0 else planes[..., : max(0, -semitones)]
+    return None if beyond.any() else np.roll(planes, semitones, axis=2).reshape(frames.shape)

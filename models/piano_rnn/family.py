@@ -18,7 +18,6 @@ from solferino.models.core.family import OTHER_INSTRUMENTS, Beat, Events, Exampl
 from solferino.models.music.pictures.page import NO_MARKS, Marks
 from solferino.models.music.pieces import piano_rolls, sections
 from solferino.models.music.pieces import piece as pieces
-from solferino.models.music.pieces.piano_rolls import PianoRoll
 from solferino.models.music.pieces.piece import Piece
 from solferino.models.piano_rnn import extraction, primers
 from solferino.models.piano_rnn import frames as frame_tools
@@ -28,10 +27,10 @@ from solferino.models.piano_rnn.nade import gru_nade
 _DEFAULT_PITCH = 60
 # What a network says: features(config), encode(example, config), events(example, config), weight_shapes(config) and
 # model(config, seed) as in Family;
-# sample(weights, config, primers bool [steps, KEYS], length, options) -> bool [primers, length, KEYS];
-# log_likelihood(weights, config, frames bool [steps, KEYS]) -> float;
+# sample(weights, config, primers bool [steps, W], length, options) -> bool [primers, length, W];
+# log_likelihood(weights, config, frames bool [steps, W]) -> float;
 # export(weights, config, folder), which writes a SavedModel;
-# and, if there is something to see, plot(name, weights, config, frames bool [steps, KEYS]) -> figures by name.
+# and, if there is something to see, plot(name, weights, config, frames bool [steps, W]) -> figures by name.
 _NETWORKS: Mapping[str, ModuleType] = {'gru_attention': gru_attention, 'gru_nade': gru_nade}
 
 
@@ -52,7 +51,7 @@ class PianoRnn(Family):
         """See Family: the tokens of the frames to be predicted, for a config that has a vocabulary."""
         counts: dict[str, int] = {}
         if config.learned is not None:
-            frames, context = frame_tools.of_example(example)
+            frames, context = frame_tools.of_example(example, config.extraction.articulation)
             for token in frame_tools.tokens(frames[context:]):
                 counts[token] = counts.get(token, 0) + 1
         return counts
@@ -82,8 +81,8 @@ class PianoRnn(Family):
         }
 
     def to_sequence(self, example: Example, config: PianoConfig) -> music_pb2.NoteSequence:
-        """See Family; a key that sounds in several frames on end is one note."""
-        frames, _ = frame_tools.of_example(example)
+        """See Family; a key that sounds in several frames on end is one note, until it is struck again."""
+        frames, _ = frame_tools.of_example(example, config.extraction.articulation)
         return _play(frames, config, self.spec.generation, DEFAULT_QPM)
 
     def steps_per_quarter(self, config: PianoConfig) -> float:
@@ -118,7 +117,7 @@ class PianoRnn(Family):
     def generate(
         self, weights: Weights, config: PianoConfig, primers: Sequence[Any], options: PianoGeneration
     ) -> list[music_pb2.NoteSequence]:
-        """See Family; a primer can also be frames, bool [steps, KEYS], and None is random frames or a note.
+        """See Family; a primer can also be frames, bool [steps, KEYS or W], and None is random frames or a note.
 
         Raises SolferinoError for a primer that is silent, too long, or does not fit the config, and for an option that
         the config does not have.
@@ -221,36 +220,37 @@ class PianoRnn(Family):
         """See Family: of the frames that were generated, the silent ones at the end among them."""
         if options.exclude_primer:
             raise SolferinoError(f'--{name}: what the model saw cannot be told without the primer. Generate with it.')
-        frames = np.zeros((0, frame_tools.KEYS), bool)
+        frames = np.zeros((0, frame_tools.width(config.extraction.articulation)), bool)
         if sequence.notes:
             # Looked at as often as it was played.
             rate = options.frames_per_second or config.extraction.frames_per_second
             played = dataclasses.replace(config.extraction, frames_per_second=rate)
             frames = self._frames(sequence, dataclasses.replace(config, extraction=played), 'sequence')
-        silence = np.zeros((max(0, options.num_steps - len(frames)), frame_tools.KEYS), bool)
+        silence = np.zeros((max(0, options.num_steps - len(frames)), frames.shape[1]), bool)
         return _network(config).plot(name, weights, config, np.concatenate([frames, silence]))
 
     def _beginning(self, config: PianoConfig, options: PianoGeneration, number: int) -> np.ndarray:
         """The frames that output `number` begins with if no primer is given."""
         if not options.random_frames:
-            return frame_tools.of_pitch(_DEFAULT_PITCH)
+            return self._frames(frame_tools.of_pitch(_DEFAULT_PITCH), config, 'primer')
         if config.learned is None:
             raise SolferinoError(f'--random_frames: a model of {config.name} has no vocabulary to choose them from.')
-        known = lookup.of(config.learned)
+        known = lookup.of(config)
         rng = np.random.default_rng([options.seed, number, 1])  # apart from the numbers that the network draws
         return known.frames[rng.integers(len(known), size=options.random_frames)]
 
     def _frames(self, given: Any, config: PianoConfig, what: str, all_of_it: bool = False) -> np.ndarray:
         """The frames of a NoteSequence, or frames as they are; with `all_of_it` no note may be beyond the keyboard."""
+        settings = config.extraction
         if isinstance(given, np.ndarray):
-            if given.ndim != 2 or given.shape[1] != frame_tools.KEYS or not len(given):
+            width = frame_tools.width(settings.articulation)
+            if given.ndim != 2 or given.shape[1] not in (frame_tools.KEYS, width) or not len(given):
                 raise SolferinoError(f'The {what} has no frames of {frame_tools.KEYS} keys.')
-            return given.astype(bool)
+            return np.pad(given.astype(bool), [(0, 0), (0, width - given.shape[1])])  # none is struck again
         if not isinstance(given, music_pb2.NoteSequence):
             raise TypeError(f'A {what} is a NoteSequence or an array of frames, not {type(given).__name__}.')
         if not given.notes:
             raise SolferinoError(f'The {what} has no notes.')
-        settings = config.extraction
         try:
             if all_of_it:
                 return extraction.whole(sections.settled(extraction.choose(pieces.of(given), settings)), settings)
@@ -276,7 +276,9 @@ def _play(
         seconds = 60 / qpm / settings.steps_per_quarter
     else:
         seconds = 1 / (options.frames_per_second or settings.frames_per_second)
-    roll = PianoRoll(frames, frames if options.strike_anew else np.zeros_like(frames), LOWEST)
+    roll = frame_tools.to_roll(frames)
+    if options.strike_anew:
+        roll = dataclasses.replace(roll, struck=roll.sounding)
     # Of the instruments that the model learned from, so that it takes what it wrote as a primer.
     program = instruments.programs(settings.instruments)[0]
     sequence = piano_rolls.to_sequence(roll, seconds, qpm, options.velocity, program)

@@ -49,4 +49,6 @@ def entrant(model: str, hparams: str, training: Sequence[np.ndarray], evaluation
             traits.update(family.traits(matrix(keys, 0), config))
         config, _ = family.learn(config, traits, {})
         return Entrant(family, config, matrix)
+    if model != 'lstm':  # rolls do not tell what is struck
+        config = dataclasses.replace(config, extraction=dataclasses.replace(config.extraction, articulation=False))
     return Entrant(family, config, pianoroll_data.example)

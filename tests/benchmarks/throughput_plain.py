@@ -21,7 +21,7 @@ def gru_attention(dataset: Dataset) -> _Train:
     hparams, window = config.hparams, config.extraction.window
     windows, labels = _windows(dataset, window)
     batch = round(hparams.batch_size * len(labels) / len(dataset))  # windows in a batch of ours
-    model = attention_model(hparams, lookup.of(config.learned).frames, window)
+    model = attention_model(hparams, lookup.of(config).frames, window)
     model.compile(
         keras.optimizers.Adam(hparams.learning_rate, global_clipnorm=hparams.clip_norm),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -40,7 +40,7 @@ def gru_attention(dataset: Dataset) -> _Train:
 
 
 def attention_model(hparams: Any, keys: np.ndarray, window: int) -> keras.Model:
-    """Of int32 [N, window] the logits [N, tokens]: the equations of `attention_forward.py`; `keys` [tokens, KEYS]."""
+    """Of int32 [N, window] the logits [N, tokens]: the equations of `attention_forward.py`; `keys` is its `keys`."""
     num_tokens, num_keys = keys.shape
     sounding = keras.initializers.Constant(keys.astype(np.float32))
     inputs = keras.Input((window,), dtype='int32')

@@ -17,7 +17,7 @@ class Step:
 
     Args:
       weights: by name, as listed in `attention_forward.py`.
-      keys: bool [tokens, KEYS], which keys sound in each token.
+      keys: bool [tokens, columns], which keys sound in each token.
       window: how many frames it sees.
       empty: the token of silence.
     """
@@ -71,7 +71,7 @@ class Step:
 
 def write(weights: Weights, config: Any, folder: pathlib.Path) -> None:
     """Writes a model of the config into an empty folder."""
-    known, window = lookup.of(config.learned), config.extraction.window
+    known, window = lookup.of(config), config.extraction.window
     model = Step(weights, known.frames, window, known.empty)
     state = saved_model.state_spec({'window': (window,)}, {'window': tf.int32})
     functions = {
@@ -90,6 +90,7 @@ def write(weights: Weights, config: Any, folder: pathlib.Path) -> None:
             'meaning': 'softmax(logits)[k] is the probability that the next frame is entry k of vocabulary',
         },
         'vocabulary': list(config.learned.tokens),
-        'vocabulary_meaning': 'the MIDI pitches that sound in a frame; "e" is silence',
+        'vocabulary_meaning': 'the MIDI pitches that sound in a frame, with "!" behind those that sounded before and '
+        'are struck again; "e" is silence',
     }
     saved_model.save(model.variables, functions, description, folder)

@@ -6,7 +6,7 @@ Generation and log-likelihood run on it, so that neither imports TensorFlow. The
     x_t -> embedding -> GRU 0 -> self-attention 0 -> GRU 1 -> ... -> h, the last GRU's last state -> logits of the next
 
 Most tokens (sets of keys) are rare. So a token shares weights with all tokens that have a key in common with it.
-K_ip = 1 where key p sounds in token i:
+K_ip = 1 where key p sounds in token i, and, of 2 KEYS columns, K_i(KEYS + p) = 1 where it is struck again:
 
     embedding_i = kernel_i + sum over p of K_ip key_kernel_p
     logit_i = h . kernel_i + bias_i + sum over p of K_ip (h . key_kernel_p + key_bias_p)
@@ -28,10 +28,10 @@ steps s of the window:
 
 Weights by name, for layer i with `in` inputs and u units, and attention of a units:
 
-    embedding/kernel [tokens, in], /key_kernel [KEYS, in]
+    embedding/kernel [tokens, in], /key_kernel [columns, in]
     gru_i/kernel [in, 3u], /recurrent_kernel [u, 3u], /bias [2, 3u] (b and c)
     attention_i/query_kernel [u, a], /key_kernel [u, a], /bias [a], /score [a]    for all layers but the last
-    logits/kernel [u, tokens], /bias [tokens], /key_kernel [u, KEYS], /key_bias [KEYS]
+    logits/kernel [u, tokens], /bias [tokens], /key_kernel [u, columns], /key_bias [columns]
 """
 
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ class Forward:
 
     Args:
       weights: by name, as listed above; the layers are found from the names.
-      keys: bool [tokens, KEYS], which keys sound in each token.
+      keys: bool [tokens, columns], which keys sound in each token.
     """
 
     def __init__(self, weights: Weights, keys: np.ndarray) -> None:

@@ -89,7 +89,7 @@ class AttentionModel(Supervised):
 
     Args:
       hparams: sizes, dropout, clipping, learning rate.
-      keys: bool [tokens, KEYS], which keys sound in each token of the vocabulary.
+      keys: bool [tokens, columns], which keys sound in each token of the vocabulary.
       window: frames.
       seed: of the initial weights and of dropout.
     """

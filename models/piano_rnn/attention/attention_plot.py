@@ -21,7 +21,7 @@ def draw(weights: np.ndarray, frames: np.ndarray, number: int, layers: int) -> '
 
     Args:
       weights: [W, W], of the frame of a row on that of a column; rows sum to 1.
-      frames: bool [W, KEYS], oldest first.
+      frames: bool [W, columns], oldest first.
       number, layers: which self-attention it is, from 1, and of how many.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -59,6 +59,6 @@ def draw(weights: np.ndarray, frames: np.ndarray, number: int, layers: int) -> '
 
 def _label(frame: np.ndarray) -> str:
     """'C4 E4 G4', a dot for silence."""
-    names = frame_tools.names(frame)
+    names = frame_tools.names(frame[: frame_tools.KEYS])
     more = len(names) - _MOST_NAMES
     return ' '.join(names[:_MOST_NAMES]) + (f' +{more}' if more > 0 else '') if names else '·'

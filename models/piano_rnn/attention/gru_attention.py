@@ -28,11 +28,11 @@ def features(config: PianoConfig) -> Mapping[str, Feature]:
 
 def encode(example: Example, config: PianoConfig) -> Example:
     """See Family: indices in the vocabulary, after a window before the first to predict, padded with silence."""
-    frames, context = frame_tools.of_example(example)
+    frames, context = frame_tools.of_example(example, config.extraction.articulation)
     window = config.extraction.window
     if context > window:
         raise ValueError(f'its first {context} frames are only seen, in windows of {window}')
-    known = lookup.of(config.learned)
+    known = lookup.of(config)
     indices, unknown = known.indices(frames)
     silence = window - context
     return {
@@ -44,39 +44,40 @@ def encode(example: Example, config: PianoConfig) -> Example:
 def events(example: Example, config: PianoConfig) -> Events:
     """See Family: the indices in the vocabulary, from the frame before the first to predict."""
     indices = encode(example, config)['tokens'][config.extraction.window - 1 :]
-    return Events(indices, len(lookup.of(config.learned)))
+    return Events(indices, len(lookup.of(config)))
 
 
 def weight_shapes(config: PianoConfig) -> Mapping[str, tuple[int, ...]]:
     """See Family: those that `attention_forward.py` lists."""
     sizes, tokens = config.hparams, len(config.learned.tokens)
     inputs, attention = sizes.embedding_size, sizes.attention_size
+    width = frame_tools.width(config.extraction.articulation)
     shapes = gru.weight_shapes(sizes.rnn_layer_sizes, inputs)
-    shapes |= {'embedding/kernel': (tokens, inputs), 'embedding/key_kernel': (frame_tools.KEYS, inputs)}
+    shapes |= {'embedding/kernel': (tokens, inputs), 'embedding/key_kernel': (width, inputs)}
     for i, units in enumerate(sizes.rnn_layer_sizes[:-1]):
         shapes |= {f'attention_{i}/{name}_kernel': (units, attention) for name in ('query', 'key')}
         shapes |= {f'attention_{i}/{name}': (attention,) for name in ('bias', 'score')}
     last = sizes.rnn_layer_sizes[-1]
     shapes |= {'logits/kernel': (last, tokens), 'logits/bias': (tokens,)}
-    return shapes | {'logits/key_kernel': (last, frame_tools.KEYS), 'logits/key_bias': (frame_tools.KEYS,)}
+    return shapes | {'logits/key_kernel': (last, width), 'logits/key_bias': (width,)}
 
 
 def model(config: PianoConfig, seed: int) -> Any:
     """See Family."""
     from solferino.models.piano_rnn.attention.attention_model import AttentionModel  # imports TensorFlow
 
-    return AttentionModel(config.hparams, lookup.of(config.learned).frames, config.extraction.window, seed)
+    return AttentionModel(config.hparams, lookup.of(config).frames, config.extraction.window, seed)
 
 
 def sample(
     weights: Weights, config: PianoConfig, primers: Sequence[np.ndarray], length: int, options: PianoGeneration
 ) -> np.ndarray:
-    """Continues primers, bool [steps, KEYS], to `length` frames; returns bool [primers, length, KEYS].
+    """Continues primers, bool [steps, columns], to `length` frames; returns bool [primers, length, columns].
 
     The network sees the primer's frames as tokens of the vocabulary; the returned frames of the primer are as given.
     The random numbers of output k depend on the seed and on k alone, not on how many outputs are sampled beside it.
     """
-    known, window = lookup.of(config.learned), config.extraction.window
+    known, window = lookup.of(config), config.extraction.window
     tokens = np.full((len(primers), window + length), known.empty, np.int32)
     starts = np.array([len(primer) for primer in primers])
     draws = np.zeros((len(primers), length))
@@ -108,9 +109,9 @@ def log_likelihood(weights: Weights, config: PianoConfig, frames: np.ndarray) ->
     """Natural log of the probability of the frames after the first, as tokens of the vocabulary.
 
     Args:
-      frames: bool [steps, KEYS].
+      frames: bool [steps, columns].
     """
-    known, window = lookup.of(config.learned), config.extraction.window
+    known, window = lookup.of(config), config.extraction.window
     indices, _ = known.indices(frames)
     padded = np.concatenate([np.full(window - 1, known.empty, np.int32), indices])
     windows = np.lib.stride_tricks.sliding_window_view(padded, window)[:-1]
@@ -125,10 +126,10 @@ def log_likelihood(weights: Weights, config: PianoConfig, frames: np.ndarray) ->
 
 
 def plot(name: str, weights: Weights, config: PianoConfig, frames: np.ndarray) -> Mapping[str, Any]:
-    """See Family: the weights of each self-attention over the last window of bool [steps, KEYS]."""
+    """See Family: the weights of each self-attention over the last window of bool [steps, columns]."""
     from solferino.models.piano_rnn.attention import attention_plot  # imports matplotlib
 
-    known, window = lookup.of(config.learned), config.extraction.window
+    known, window = lookup.of(config), config.extraction.window
     shown = known.indices(frames[-window:])[0]
     padded = np.concatenate([np.full(window - len(shown), known.empty, np.int32), shown])
     layers = Forward(weights, known.frames).attention(padded[None])

@@ -17,7 +17,7 @@ from solferino.models.piano_rnn.nade.nade import Nade
 def features(config: PianoConfig) -> Mapping[str, Feature]:
     """See Family: the batch of `NadeModel`."""
     return {
-        'frames': Feature((None, frame_tools.KEYS), 'uint8'),
+        'frames': Feature((None, frame_tools.width(config.extraction.articulation)), 'uint8'),
         'first': Feature((), 'int32'),
         'begins': Feature((), 'uint8'),
     }
@@ -25,7 +25,7 @@ def features(config: PianoConfig) -> Mapping[str, Feature]:
 
 def encode(example: Example, config: PianoConfig) -> Example:
     """See Family: the frames as they are, how many of the first are only seen, whether the piece begins with them."""
-    frames, context = frame_tools.of_example(example)
+    frames, context = frame_tools.of_example(example, config.extraction.articulation)
     return {
         'frames': frames.astype(np.uint8),
         'first': np.array(context, np.int32),
@@ -35,7 +35,7 @@ def encode(example: Example, config: PianoConfig) -> Example:
 
 def events(example: Example, config: PianoConfig) -> Events:
     """See Family: the frames from the one before the first to predict."""
-    frames, context = frame_tools.of_example(example)
+    frames, context = frame_tools.of_example(example, config.extraction.articulation)
     if not context:
         frames = np.pad(frames, [(1, 0), (0, 0)])
     return Events(frames[max(0, context - 1) :], 2)
@@ -44,15 +44,16 @@ def events(example: Example, config: PianoConfig) -> Events:
 def weight_shapes(config: PianoConfig) -> Mapping[str, tuple[int, ...]]:
     """See Family: those that `nade.py` lists."""
     sizes, keys = config.hparams, frame_tools.KEYS
+    width = frame_tools.width(config.extraction.articulation)
     size, hidden, channels = sum(sizes.rnn_layer_sizes), sizes.nade_size, sizes.key_size
-    parts = key_network.shapes(keys, channels, len(sizes.lags), sizes.span)
-    return gru.weight_shapes(sizes.rnn_layer_sizes, keys + 1) | {
+    parts = key_network.shapes(keys, channels, len(sizes.lags), sizes.span, width // keys)
+    return gru.weight_shapes(sizes.rnn_layer_sizes, width + 1) | {
         'nade/hidden_kernel': (size, hidden),
         'nade/hidden_bias': (hidden,),
-        'nade/below': (keys, hidden),
-        'nade/above': (hidden, keys),
-        'nade/key_kernel': (size, keys),
-        'nade/key_bias': (keys,),
+        'nade/below': (width, hidden),
+        'nade/above': (hidden, width),
+        'nade/key_kernel': (size, width),
+        'nade/key_bias': (width,),
         'nade/given_kernel': (hidden, channels),
         **{f'keys/{name}': shape for name, shape in parts.items()},
     }
@@ -62,13 +63,13 @@ def model(config: PianoConfig, seed: int) -> Any:
     """See Family."""
     from solferino.models.piano_rnn.nade.nade_model import NadeModel  # imports TensorFlow
 
-    return NadeModel(config.hparams, frame_tools.KEYS, seed)
+    return NadeModel(config.hparams, frame_tools.KEYS, seed, planes=1 + config.extraction.articulation)
 
 
 def sample(
     weights: Weights, config: PianoConfig, primers: Sequence[np.ndarray], length: int, options: PianoGeneration
 ) -> np.ndarray:
-    """Continues primers, bool [steps, KEYS], to `length` frames; returns bool [primers, length, KEYS].
+    """Continues primers, bool [steps, W], to `length` frames; returns bool [primers, length, W].
 
     Output k draws its random numbers from the seed and k alone, so that it does not depend on how many are sampled
     beside it.
@@ -85,5 +86,5 @@ def export(weights: Weights, config: PianoConfig, folder: pathlib.Path) -> None:
 
 
 def log_likelihood(weights: Weights, config: PianoConfig, frames: np.ndarray) -> float:
-    """Natural log of the probability of the frames, bool [steps, KEYS], after the first, given the first."""
+    """Natural log of the probability of the frames, bool [steps, W], after the first, given the first."""
     return float(Nade(weights, config.hparams.lags).log_likelihoods(frames)[1:].sum())

@@ -11,11 +11,15 @@ It sees a frame relative to each key, so that what it learns of a chord or a voi
 where b keys below k sound in this frame, m keys up to k did in the last, r_k says for how long key k has been sounding
 or silent, and `given` comes from the rest of the model.
 
+Frames have K columns or, where they tell which keys are struck again, a second plane of K. Then each such key adds a
+second row of `lagged` and `lower`, r_k counts from when key k was struck, and `output` has a second half: for the logit
+that key k, if it sounds on, is struck again.
+
 Each thread takes some pieces, in blocks of a few frames that stay in the cache of its core.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,16 +29,35 @@ from solferino.models.piano_rnn.nade import key_kernels
 _FRAMES_AT_ONCE = 8
 _DECAYS = np.array(key_kernels.DECAYS, np.float32)
 _TABLES = (_DECAYS, key_kernels.DURATIONS)
+_FILLED = 5  # of Observed, by the kernel
 RUNS = 2 * (len(key_kernels.DURATIONS) + 1)
 
 
 class Observed(NamedTuple):
-    """What the network needs of frames [B, T, K]; see `key_kernels.observe`."""
+    """What the network needs of frames [B, T, W]; see `key_kernels.observe`.
+
+    notes, again and counts are of each frame as it is predicted; the rest is of the frames before as they are seen,
+    which in training may be others.
+    """
 
     notes: np.ndarray
+    again: np.ndarray
     counts: np.ndarray
     runs: np.ndarray
     profile: np.ndarray
+    past_notes: np.ndarray
+    past_again: np.ndarray
+    past_counts: np.ndarray
+
+    def take(self, rows: np.ndarray) -> 'Observed':
+        """Some pieces, of which the frames before are seen as they are."""
+        parts = [part[rows] for part in self[:_FILLED]]
+        return Observed(*parts, *parts[:3])
+
+    def of_piece(self, b: int) -> tuple[Any, ...]:
+        """The arguments of the kernels."""
+        *parts, notes, again, counts = (part[b] for part in self)
+        return *parts, (notes, again, counts)
 
 
 class Past(NamedTuple):
@@ -66,35 +89,49 @@ class Extent(NamedTuple):
     length: np.ndarray
 
 
-def shapes(keys: int, channels: int, lags: int, span: int) -> dict[str, tuple[int, ...]]:
-    """The shapes of the parameters by name."""
+def shapes(keys: int, channels: int, lags: int, span: int, planes: int = 1) -> dict[str, tuple[int, ...]]:
+    """The shapes of the parameters by name, for frames of so many planes."""
     q, c = key_kernels.RANKS, channels
     return {
         'key': (keys, c),
         'rank': (q, q, c),
         'run': (RUNS, c),
         'tonal': (len(_DECAYS), 12, c),
-        'lagged': (lags, 2 * span + 1, c),
-        'lower': (keys, c),  # row 0 is for the next key
+        'lagged': (planes * lags, 2 * span + 1, c),
+        'lower': (planes * keys, c),  # row 0 of a plane is for the next key
         'matrix': (c, c),
         'bias': (c,),
-        'output': (c,),
+        'output': (planes * c,),
     }
 
 
-def observe(frames: np.ndarray) -> Observed:
-    """Observes whole pieces, frames bool or uint8 [B, T, K]."""
-    batch, steps, keys = frames.shape
-    observed = unobserved(batch, steps, keys, int(np.count_nonzero(frames, axis=2).max(initial=0)))
+def observe(frames: np.ndarray, keys: int, seen: np.ndarray | None = None) -> Observed:
+    """Observes whole pieces, frames bool or uint8 [B, T, W] of so many keys.
+
+    Args:
+      frames: as they are predicted.
+      keys: K.
+      seen: as they are seen from later frames, if they are seen otherwise.
+    """
+    observed = _observe(frames, keys)
+    if seen is None:
+        return observed
+    past = _observe(seen, keys)
+    return past._replace(notes=observed.notes, again=observed.again, counts=observed.counts)
+
+
+def _observe(frames: np.ndarray, keys: int) -> Observed:
+    batch, steps, _ = frames.shape
+    observed = unobserved(batch, steps, keys, int(np.count_nonzero(frames[..., :keys], axis=2).max(initial=0)))
     for b, past in enumerate(pasts(batch, keys)):
-        key_kernels.observe(frames[b], *_TABLES, *past, *(part[b] for part in observed))
+        key_kernels.observe(frames[b], *_TABLES, *past, *(part[b] for part in observed[:_FILLED]))
     return observed
 
 
 def observe_next(frames: np.ndarray, past: list[Past], observed: Observed) -> None:
-    """Observes the next frame of each piece, bool or uint8 [B, K]; fills the last step of `observed`."""
+    """Observes the next frame of each piece, bool or uint8 [B, W]; fills the last step of `observed`."""
     for b in range(len(frames)):
-        key_kernels.observe(frames[b, None], *_TABLES, *past[b], *(part[b, -1:] for part in observed))
+        key_kernels.observe(frames[b, None], *_TABLES, *past[b], *(part[b, -1:] for part in observed[:_FILLED]))
 
 
 def pasts(batch: int, keys: int) -> list[Past]:
@@ -105,18 +142,18 @@ def pasts(batch: int, keys: int) -> list[Past]:
 
 def unobserved(batch: int, steps: int, keys: int, most: int) -> Observed:
     """Empty arrays for frames in which at most `most` keys sound."""
-    return Observed(
-        notes=np.full((batch, steps, most), -1, np.int16),
-        counts=np.zeros((batch, steps), np.int32),
-        runs=np.zeros((batch, steps, keys), np.uint8),
-        profile=np.zeros((batch, steps, len(_DECAYS), 12), np.float32),
-    )
+    notes = np.full((batch, steps, most), -1, np.int16)
+    again = np.zeros((batch, steps, most), np.uint8)
+    counts = np.zeros((batch, steps), np.int32)
+    runs = np.zeros((batch, steps, keys), np.uint8)
+    profile = np.zeros((batch, steps, len(_DECAYS), 12), np.float32)
+    return Observed(notes, again, counts, runs, profile, notes, again, counts)
 
 
 def logits(
     o: Observed, extent: Extent, given: np.ndarray, keeps: np.ndarray, p: KeyParameters, lags: np.ndarray
 ) -> np.ndarray:
-    """Returns [B, T, K], 0 for frames that are not predicted.
+    """Returns [B, T, W], 0 for frames that are not predicted.
 
     Args:
       given: [B, T, S + 1, C]; by the number of sounding keys below.
@@ -124,12 +161,12 @@ def logits(
       lags: int32.
     """
     batch, steps, keys = o.runs.shape
-    result = np.zeros((batch, steps, keys), np.float32)
+    result = np.zeros((batch, steps, keys * _planes(p)), np.float32)
 
     def run(rows: slice) -> None:
         z, y = _work(keys, p)
         for b, t, n in _blocks(extent, rows):
-            key_kernels.first_layer(t, *(part[b] for part in o), given[b], keeps[0, b], *p[:6], lags, z[:n])
+            key_kernels.first_layer(t, *o.of_piece(b), given[b], keeps[0, b], *p[:6], lags, z[:n])
             _multiply(z[:n], p.matrix, y[:n])
             key_kernels.last_layer(t, y[:n], p.bias, keeps[1, b], p.output, result[b])
 
@@ -153,11 +190,11 @@ def gradient(
 
     def run(rows: slice) -> None:
         z, y = _work(keys, p)
-        unused = np.empty((d_logits.shape[1], keys), np.float32)
+        unused = np.empty(d_logits.shape[1:], np.float32)
         d = KeyParameters(*(np.zeros_like(part) for part in p))
         transposed, d_matrix = np.ascontiguousarray(p.matrix.T), np.empty_like(p.matrix)
         for b, t, n in _blocks(extent, rows):
-            key_kernels.first_layer(t, *(part[b] for part in o), given[b], keeps[0, b], *p[:6], lags, z[:n])
+            key_kernels.first_layer(t, *o.of_piece(b), given[b], keeps[0, b], *p[:6], lags, z[:n])
             _multiply(z[:n], p.matrix, y[:n])
             key_kernels.last_layer(t, y[:n], p.bias, keeps[1, b], p.output, unused)
             key_kernels.last_layer_gradient(t, y[:n], keeps[1, b], p.output, d_logits[b], d.bias, d.output)
@@ -166,14 +203,16 @@ def gradient(
             np.add(d.matrix, d_matrix, out=d.matrix)
             d_z = np.empty_like(z[:n])
             _multiply(y[:n], transposed, d_z)
-            key_kernels.first_layer_gradient(
-                t, *(part[b] for part in o), keeps[0, b], lags, z[:n], d_z, d_given[b], *d[:6]
-            )
+            key_kernels.first_layer_gradient(t, *o.of_piece(b), keeps[0, b], lags, z[:n], d_z, d_given[b], *d[:6])
         d_parts.append((rows.start, d))
 
     in_slices(batch, run)
     ordered = [d for _, d in sorted(d_parts, key=lambda pair: pair[0])]  # floating-point sums depend on their order
     return d_given, KeyParameters(*(sum(parts[1:], parts[0]) for parts in zip(*ordered, strict=True)))
+
+
+def _planes(p: KeyParameters) -> int:
+    return len(p.output) // len(p.matrix)
 
 
 def _work(keys: int, p: KeyParameters) -> tuple[np.ndarray, np.ndarray]:

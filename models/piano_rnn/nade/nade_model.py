@@ -21,11 +21,11 @@ from solferino.models.piano_rnn.nade import key_network
 from solferino.models.piano_rnn.nade.key_network import Extent, KeyParameters, Observed
 
 _USUAL = -3.0  # a key's initial logit: four of 88 sound
-_OBSERVED = Observed(tf.int16, tf.int32, tf.uint8, tf.float32)
+_OBSERVED = Observed(*(tf.int16, tf.uint8, tf.int32), tf.uint8, tf.float32, *(tf.int16, tf.uint8, tf.int32))
 
 
 class NadeModel(Supervised):
-    """Trains on batches of `frames` [B, T, K] uint8, `length` [B] int32, `first` [B] int32, `begins` [B] uint8.
+    """Trains on batches of `frames` [B, T, W] uint8, `length` [B] int32, `first` [B] int32, `begins` [B] uint8.
 
     Frames before `first` are context only; `begins` is 1 where frame 0 is the first of a piece.
 
@@ -35,23 +35,25 @@ class NadeModel(Supervised):
       hparams: sizes, dropout, clipping, learning rate.
       keys: K.
       seed: of the initial weights and of dropout.
+      planes: 1, or 2 where frames tell which keys are struck again: W / K.
     """
 
     descriptions: ClassVar[Mapping[str, str]] = {
         'loss': 'How surprised the model is by the keys of the next frame together, in nats: the mean of -ln of the '
-        'probability it gave.'
+        'probability it gave.',
+        'metrics/loss_of_strikes': 'The part of the loss that says which keys that sound on are struck again.',
     }
 
-    def __init__(self, hparams: GruNadeHparams, keys: int, seed: int) -> None:
+    def __init__(self, hparams: GruNadeHparams, keys: int, seed: int, planes: int = 1) -> None:
         super().__init__('gru_nade', seed, hparams.clip_norm)
         self._hparams = hparams
-        self._keys = keys
+        self._keys, self._planes = keys, planes
         self._lags = np.array(hparams.lags, np.int32)
         self._trained: dict[str, Any] = {}  # by the names of `nade.py`
         self._grus = []
         kinds = itertools.cycle((keras.initializers.GlorotUniform, keras.initializers.Orthogonal))
         initializers = (kind(seed=s) for kind, s in zip(kinds, seeds(seed), strict=False))
-        sizes = (keys + 1, *hparams.rnn_layer_sizes)
+        sizes = (keys * planes + 1, *hparams.rnn_layer_sizes)
         for i, units in enumerate(hparams.rnn_layer_sizes):
             gru = Gru(units, initializers)
             gru.build((None, None, sizes[i]))
@@ -70,14 +72,15 @@ class NadeModel(Supervised):
     def _add_weights(self, size: int) -> None:
         rng = np.random.default_rng([self._seed, 0])
         keys, hidden, channels = self._keys, self._hparams.nade_size, self._hparams.key_size
-        parts = key_network.shapes(keys, channels, len(self._lags), self._hparams.span)
+        width = keys * self._planes
+        parts = key_network.shapes(keys, channels, len(self._lags), self._hparams.span, self._planes)
         scales = {  # standard deviations; 0 for zeros
             'nade/hidden_kernel': ((size, hidden), size**-0.5),
             'nade/hidden_bias': ((hidden,), 0.0),
-            'nade/below': ((keys, hidden), 0.2),
-            'nade/above': ((hidden, keys), 0.02),
-            'nade/key_kernel': ((size, keys), 0.02),
-            'nade/key_bias': ((keys,), 0.0),
+            'nade/below': ((width, hidden), 0.2),
+            'nade/above': ((hidden, width), 0.02),
+            'nade/key_kernel': ((size, width), 0.02),
+            'nade/key_bias': ((width,), 0.0),
             'nade/given_kernel': ((hidden, channels), hidden**-0.5),
             **{f'keys/{name}': (shape, 0.1) for name, shape in parts.items()},
             'keys/matrix': (parts['matrix'], (2 / channels) ** 0.5),
@@ -93,22 +96,24 @@ class NadeModel(Supervised):
             )
 
     def logits(self, batch: Mapping[str, tf.Tensor], training: bool) -> tf.Tensor:
-        """Returns the logits [B, T, K] of each key, given all frames before and the keys below it."""
-        frames, first = batch['frames'], batch['first']
+        """Returns the logits [B, T, W] of each key, given all frames before and the keys below it."""
+        frames, first, keys = batch['frames'], batch['first'], self._keys
         w = {
             name: tf.convert_to_tensor(v) for name, v in (self._trained if training else self._averages.weights).items()
         }
         h = self._past(frames, batch['begins'], w, training)
-        observed = Observed(*tf.numpy_function(key_network.observe, [frames], list(_OBSERVED), stateful=False))
-        notes = tf.ensure_shape(observed.notes, [None, None, None])
-        sounds = notes >= 0
-        steps = tf.gather(w['nade/below'], tf.maximum(tf.cast(notes, tf.int32), 0))  # [B, T, S, H]
-        steps = tf.cumsum(steps * tf.cast(sounds, tf.float32)[..., None], axis=2)
+        observed = Observed(*tf.numpy_function(key_network.observe, [frames, keys], list(_OBSERVED), stateful=False))
+        notes, again = (tf.ensure_shape(part, [None, None, None]) for part in (observed.notes, observed.again))
+        sounds, notes = notes >= 0, tf.maximum(tf.cast(notes, tf.int32), 0)
+        steps = tf.gather(w['nade/below'], notes) * tf.cast(sounds, tf.float32)[..., None]  # [B, T, S, H]
+        if self._planes > 1:
+            steps += tf.gather(w['nade/below'], keys + notes) * tf.cast(again, tf.float32)[..., None]
+        steps = tf.cumsum(steps, axis=2)
         start = tf.tensordot(h, w['nade/hidden_kernel'], 1) + w['nade/hidden_bias']
         hidden = tf.sigmoid(start[:, :, None] + tf.pad(steps, [[0, 0], [0, 0], [1, 0], [0, 0]]))  # [B, T, S + 1, H]
-        active = tf.cast(frames, tf.int32)
-        below = tf.cumsum(active, axis=2, exclusive=True)  # [B, T, K]
+        below = tf.cumsum(tf.cast(frames[..., :keys], tf.int32), axis=2, exclusive=True)  # [B, T, K]
         of_index = tf.transpose(tf.one_hot(below, tf.shape(hidden)[2]), [0, 1, 3, 2])  # [B, T, S + 1, K]
+        of_index = tf.tile(of_index, [1, 1, 1, self._planes])
         nade = tf.reduce_sum(tf.tensordot(hidden, w['nade/above'], 1) * of_index, axis=2)
         given = tf.tensordot(hidden, w['nade/given_kernel'], 1)
         p = KeyParameters(*(w[f'keys/{name}'] for name in KeyParameters._fields))
@@ -154,12 +159,23 @@ class NadeModel(Supervised):
 
     def measure(self, batch: Mapping[str, tf.Tensor], training: bool) -> Metrics:
         """See Supervised: nats per frame."""
-        frames, first, length = batch['frames'], batch['first'], batch['length']
+        frames, first, length, keys = batch['frames'], batch['first'], batch['length'], self._keys
         logits = self.logits(batch, training)
         losses = tf.nn.sigmoid_cross_entropy_with_logits(tf.cast(frames, tf.float32), logits)
         index = tf.range(tf.shape(frames)[1])
         steps = tf.cast((index >= first[:, None]) & (index < length[:, None]), tf.float32)
-        return {'loss': (tf.reduce_sum(tf.reduce_sum(losses, axis=2) * steps), tf.reduce_sum(steps))}
+        number = tf.reduce_sum(steps)
+
+        def total(losses: tf.Tensor) -> tf.Tensor:
+            return tf.reduce_sum(tf.reduce_sum(losses, axis=2) * steps)
+
+        loss = total(losses[..., :keys])
+        if self._planes == 1:
+            return {'loss': (loss, number)}
+        sounding = tf.cast(frames[..., :keys], tf.float32)
+        sounds_on = sounding * tf.pad(sounding, [[0, 0], [1, 0], [0, 0]])[:, :-1]
+        strikes = total(losses[..., keys:] * sounds_on)
+        return {'loss': (loss + strikes, number), 'metrics/loss_of_strikes': (strikes, number)}
 
     def _drop(self, x: tf.Tensor, keep: float, index: int) -> tf.Tensor:
         return self.dropout(x, keep, index, 2 + len(self._grus))
@@ -195,6 +211,7 @@ def _shared(
             return [tf.ensure_shape(g, v.shape) for g, v in zip(gradients, (given, *parameters), strict=True)]
 
         result = tf.numpy_function(forwards, flat, tf.float32, stateful=False)
-        return tf.ensure_shape(result, [None, None, p.key.shape[0]]), differentiate
+        width = p.key.shape[0] * p.output.shape[0] // p.matrix.shape[0]
+        return tf.ensure_shape(result, [None, None, width]), differentiate
 
     return run(given, *p)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from note_seq.protobuf import music_pb2
 
-from solferino.hparams.piano_rnn import SPEC, PianoConfig, PianoExtraction
+from solferino.hparams.piano_rnn import SPEC, PianoConfig, PianoExtraction, Vocabulary
 from solferino.hparams.reasons import (
     FRAMES_TOO_SHORT,
     NEGATIVE_TIME,
@@ -18,6 +18,7 @@ from solferino.hparams.reasons import (
     TOO_MANY_STEPS,
 )
 from solferino.models import registry
+from solferino.models.core import settings
 from solferino.models.music.pieces import piano_rolls
 from solferino.models.music.pieces import piece as pieces
 from solferino.models.piano_rnn import extraction
@@ -41,19 +42,19 @@ def music(*notes: tuple[float, float, int], program: int = 0, qpm: float = 120) 
     return sequence
 
 
-def tokens(sequence: music_pb2.NoteSequence, **settings: object) -> list[list[str]]:
+def tokens(sequence: music_pb2.NoteSequence, **options: object) -> list[list[str]]:
     """Of each stretch of frames."""
     reasons: list[str] = []
-    found = extraction.music(pieces.of(sequence), config(**settings).extraction, reasons.append)
+    found = extraction.music(pieces.of(sequence), config(**options).extraction, reasons.append)
     texts = [list(frame_tools.tokens(frames)) for frames in found]
     assert not reasons
     return texts
 
 
-def reasons_of(sequence: music_pb2.NoteSequence, **settings: object) -> list[str]:
+def reasons_of(sequence: music_pb2.NoteSequence, **options: object) -> list[str]:
     """Why there are no examples of it."""
     reasons: list[str] = []
-    assert list(extraction.examples(pieces.of(sequence), config(**settings), reasons.append)) == []
+    assert list(extraction.examples(pieces.of(sequence), config(**options), reasons.append)) == []
     return reasons
 
 
@@ -97,6 +98,45 @@ def test_instruments() -> None:
     assert reasons_of(sequence, instruments='all') == [NO_INSTRUMENT]
 
 
+def test_a_note_that_is_repeated_is_struck_again() -> None:
+    repeated = music((0, 0.4, 60), (0.4, 0.6, 60), (0.6, 0.8, 60), (0, 1, 48))
+    assert tokens(repeated) == [['48,60', '48,60', '48,60!', '48,60!', '48']]
+    assert tokens(repeated, steps_per_quarter=4)[0].count('48,60!') == 2
+    assert tokens(repeated, articulation=False) == [['48,60', '48,60', '48,60', '48,60', '48']]
+
+
+@pytest.mark.parametrize(
+    'articulation, expected',
+    [(True, [(0, 5, 48), (0, 2, 60), (2, 3, 60), (3, 4, 60)]), (False, [(0, 5, 48), (0, 4, 60)])],
+)
+def test_what_is_struck_again_is_played_so(articulation: bool, expected: list[tuple[int, int, int]]) -> None:
+    repeated = music((0, 0.4, 60), (0.4, 0.6, 60), (0.6, 0.8, 60), (0, 1, 48))
+    here = config(min_steps=2, articulation=articulation)
+    (example,) = extraction.examples(pieces.of(repeated), here, pytest.fail)
+    played = registry.get('piano_rnn').to_sequence(example, here).notes
+    assert [(round(n.start_time * 5), round(n.end_time * 5), n.pitch) for n in played] == expected
+
+
+def test_a_description_of_an_earlier_version_has_no_articulation() -> None:
+    record = settings.record_of(SPEC, dataclasses.replace(CONFIG, learned=Vocabulary(('e', '60'))))
+    assert settings.config_of(SPEC, record, 'here').extraction.articulation
+    del record['extraction']['articulation']
+    assert not settings.config_of(SPEC, record, 'here').extraction.articulation
+
+
+def test_transposing_moves_what_is_struck_again() -> None:
+    here = config(transpose_augment='1:2', min_steps=2)
+    repeated = music((0, 0.4, 60), (0.4, 1, 60))
+    found = [
+        frame_tools.of_example(one, True)[0] for one in extraction.examples(pieces.of(repeated), here, pytest.fail)
+    ]
+    assert [list(frame_tools.tokens(frames)) for frames in found] == [
+        ['60', '60', '60!', '60', '60'],
+        ['61', '61', '61!', '61', '61'],
+        ['62', '62', '62!', '62', '62'],
+    ]
+
+
 def test_why_music_is_left_out() -> None:
     long = [(k * 0.2, k * 0.2 + 0.2, 60) for k in range(60)]
     assert reasons_of(music(*long, program=40)) == [NO_INSTRUMENT]
@@ -120,7 +160,7 @@ def test_every_frame_but_the_first_is_predicted_once(steps: int, window: int, mo
     frames[np.arange(steps), np.arange(steps) % frame_tools.KEYS] = True  # neighbours differ
     predicted = 1
     for example in extraction.cut(frames, window, most):
-        found, context = frame_tools.of_example(example)
+        found, context = frame_tools.of_example(example, articulation=False)
         assert 0 < len(found) - context <= most
         assert context == min(window, predicted)
         assert frame_tools.begins(example) == (predicted == context)

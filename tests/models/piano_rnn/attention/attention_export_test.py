@@ -29,7 +29,7 @@ def test_logits_are_those_of_the_equations(tmp_path: Path) -> None:
     assert b'PyFunc' not in (tmp_path / 'saved_model.pb').read_bytes()
     tokens = rng.integers(0, 5, (3, 11)).astype(np.int32)
     windows = np.concatenate([np.full((3, 5), 1, np.int32), tokens], axis=1)  # silence before
-    forward = Forward(weights, lookup.of(config.learned).frames)
+    forward = Forward(weights, lookup.of(config).frames)
 
     model = tf.saved_model.load(str(tmp_path))
     state, flat = model.initial_state(3), model.signatures['initial_state'](batch_size=tf.constant(3))

@@ -29,10 +29,12 @@ CONFIG = dataclasses.replace(
     hparams=GruAttentionHparams(
         batch_size=4, embedding_size=5, rnn_layer_sizes=(7, 6, 5), attention_size=3, dropout_keep_prob=1.0
     ),
-    extraction=dataclasses.replace(SPEC.config('gru_attention').extraction, window=WINDOW, min_steps=2),
+    extraction=dataclasses.replace(
+        SPEC.config('gru_attention').extraction, window=WINDOW, min_steps=2, articulation=False
+    ),
     learned=Vocabulary(TOKENS),
 )
-KNOWN = lookup.of(CONFIG.learned).frames
+KNOWN = lookup.of(CONFIG).frames
 BY_METRE = dataclasses.replace(CONFIG, extraction=dataclasses.replace(CONFIG.extraction, steps_per_quarter=4))
 
 
@@ -56,7 +58,7 @@ def model() -> Model:
 
 def frames(*indices: int) -> np.ndarray:
     """The frames of some tokens."""
-    return lookup.of(CONFIG.learned).frames[list(indices)]
+    return lookup.of(CONFIG).frames[list(indices)]
 
 
 def random_frames(steps: int, seed: int = 0) -> np.ndarray:
@@ -172,7 +174,7 @@ def test_generation_follows_the_likeliest(model: Model) -> None:
     """At top_k=1 each frame is the likeliest after those before, window by window."""
     start = random_frames(5)
     (output,) = model.family.generate(model.weights, CONFIG, [start], options(num_steps=40, top_k=1))
-    known = lookup.of(CONFIG.learned)
+    known = lookup.of(CONFIG)
     forward = Forward(model.weights, known.frames)
     indices = known.indices(start)[0].tolist()
     while len(indices) < 40:
@@ -216,7 +218,7 @@ def test_a_primer_outside_the_vocabulary_is_played_as_it_was_given(model: Model)
 
 def test_random_frames_are_known_ones_and_not_all_the_same(model: Model) -> None:
     outputs = model.generate(num_outputs=3, num_steps=21, random_frames=20, seed=2)
-    known = [(frame.nonzero()[0] + 21).tolist() for frame in lookup.of(CONFIG.learned).frames]
+    known = [(frame.nonzero()[0] + 21).tolist() for frame in lookup.of(CONFIG).frames]
     assert all(frame in known for output in outputs for frame in heard(output))
     assert len({output.SerializeToString() for output in outputs}) == 3
     with pytest.raises(SolferinoError, match='not both'):

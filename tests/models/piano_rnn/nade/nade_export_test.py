@@ -5,19 +5,26 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from solferino.hparams import overrides
 from solferino.hparams.piano_rnn import SPEC
 from solferino.models import registry
+from solferino.models.piano_rnn.frames import sounds_on
 from solferino.models.piano_rnn.nade.nade import Nade
 
 SIZES = 'rnn_layer_sizes=[6,5],nade_size=5,key_size=4,lags=[1,2,5],span=3'
 
 
-def test_logits_are_those_of_the_equations(tmp_path: Path) -> None:
+@pytest.mark.parametrize('articulation', [False, True])
+def test_logits_are_those_of_the_equations(articulation: bool, tmp_path: Path) -> None:
     family, config = registry.get('piano_rnn'), SPEC.config('gru_nade')
-    config = dataclasses.replace(config, hparams=overrides.parse(config.hparams, SIZES))
+    config = dataclasses.replace(
+        config,
+        hparams=overrides.parse(config.hparams, SIZES),
+        extraction=dataclasses.replace(config.extraction, articulation=articulation),
+    )
     rng = np.random.default_rng(0)
     variables = family.model(config, 1).named_weights()
     weights = {name: rng.normal(0, 0.5, v.shape).astype(np.float32) for name, v in variables.items()}
@@ -26,6 +33,9 @@ def test_logits_are_those_of_the_equations(tmp_path: Path) -> None:
     # Keys that last for long, the lowest and the highest among them, and many at once.
     pieces = rng.random((2, 30, 88)) < np.where(np.arange(30) % 9 == 4, 0.4, 0.05)[:, None]
     pieces[0, 5:28, [0, 40, 87]] = True
+    if articulation:
+        again = np.stack([sounds_on(frames) for frames in pieces]) & (rng.random(pieces.shape) < 0.5)
+        pieces = np.concatenate([pieces, again], axis=2)
     expected = np.stack([Nade(weights, config.hparams.lags).logits(frames) for frames in pieces])
 
     model = tf.saved_model.load(str(tmp_path))
@@ -38,7 +48,7 @@ def test_logits_are_those_of_the_equations(tmp_path: Path) -> None:
         state = model.step(frames[:, t], state)
         flat = model.signatures['step'](inputs=tf.constant(frames[:, t]), **flat)
     # A key is given those below it, and knows nothing of those above.
-    below = np.where(np.arange(88) < 40, frames[:, 3], 0)
+    below = np.where(np.arange(frames.shape[2]) % 88 < 40, frames[:, 3], 0)
     np.testing.assert_array_equal(model.logits(below, state)[:, :41], model.logits(frames[:, 3], state)[:, :41])
     told = json.loads((tmp_path / 'model.json').read_text())
     assert {name: tensor.shape[1:].as_list() for name, tensor in state.items()} == {

@@ -46,12 +46,27 @@ def _weights(model: NadeModel, rng: np.random.Generator | None = None) -> dict[s
     return {name: (value + rng.normal(0, 0.5, value.shape)).astype(np.float32) for name, value in weights.items()}
 
 
-def _nade(seed: int) -> Nade:
-    return Nade(_weights(NadeModel(HPARAMS, KEYS, seed), np.random.default_rng(seed)), HPARAMS.lags)
+def _nade(seed: int, planes: int = 1) -> Nade:
+    model = NadeModel(HPARAMS, KEYS, seed, planes)
+    return Nade(_weights(model, np.random.default_rng(seed)), HPARAMS.lags)
+
+
+def _with_strikes(frames: np.ndarray, seed: int = 0) -> np.ndarray:
+    """With a second plane: half of the keys that sound on are struck again."""
+    again = frame_tools.sounds_on(frames) & (np.random.default_rng(seed).random(frames.shape) < 0.5)
+    return np.concatenate([frames, again], axis=1)
+
+
+def _all_after(past: np.ndarray) -> np.ndarray:
+    """Every frame that there can be after bool [steps, W]."""
+    if past.shape[1] == KEYS:
+        return ALL
+    last = past[-1, :KEYS] if len(past) else np.zeros(KEYS, bool)
+    return np.array([[*f, *a] for f in ALL for a in ALL if not (a & ~(f & last)).any()])
 
 
 def _batch(*pieces: np.ndarray, first: tuple[int, ...] = (), begins: tuple[int, ...] = ()) -> dict[str, tf.Tensor]:
-    frames = np.zeros((len(pieces), max(map(len, pieces)), KEYS), np.uint8)
+    frames = np.zeros((len(pieces), max(map(len, pieces)), pieces[0].shape[1]), np.uint8)
     for row, piece in zip(frames, pieces, strict=True):
         row[: len(piece)] = piece
     lengths = [len(piece) for piece in pieces]
@@ -68,10 +83,11 @@ def _loss(model: NadeModel, batch: dict[str, tf.Tensor]) -> float:
     return float(total / weight)
 
 
-@pytest.mark.parametrize('steps', [0, 1, 8])
-def test_probabilities_of_all_frames_sum_to_one(steps: int) -> None:
-    nade, past = _nade(1), np.random.default_rng(steps).random((steps, KEYS)) < 0.4
-    scores = [nade.log_likelihoods(np.concatenate([past, [frame]]))[-1] for frame in ALL]
+@pytest.mark.parametrize('steps, planes', [(0, 1), (1, 1), (8, 1), (0, 2), (1, 2), (8, 2)])
+def test_probabilities_of_all_frames_sum_to_one(steps: int, planes: int) -> None:
+    nade, past = _nade(1, planes), np.random.default_rng(steps).random((steps, KEYS)) < 0.4
+    past = _with_strikes(past) if planes > 1 else past
+    scores = [nade.log_likelihoods(np.concatenate([past, [frame]]))[-1] for frame in _all_after(past)]
     assert np.exp(scores).sum() == pytest.approx(1, abs=1e-5)
     assert np.ptp(scores) > 1
 
@@ -87,6 +103,31 @@ def test_numpy_is_tensorflow(frames: np.ndarray) -> None:
     np.testing.assert_allclose(nade.logits(other), logits[1, :9], rtol=1e-3, atol=1e-4)
     scores = np.concatenate([nade.log_likelihoods(frames), nade.log_likelihoods(other)])
     assert -scores.mean() == pytest.approx(_loss(model, _batch(frames, other)), abs=1e-4)
+
+
+def test_numpy_is_tensorflow_with_strikes() -> None:
+    model, rng = NadeModel(HPARAMS, KEYS, 3, planes=2), np.random.default_rng(4)
+    pieces = [_with_strikes(rng.random((steps, KEYS)) < 0.5, steps) for steps in (12, 9)]
+    weights = _weights(model, rng)
+    for name, variable in model.named_weights().items():
+        variable.assign(weights[name])
+    logits = model.logits(_batch(*pieces), training=False).numpy()
+    nade = Nade(weights, HPARAMS.lags)
+    for row, piece in zip(logits, pieces, strict=True):
+        np.testing.assert_allclose(nade.logits(piece), row[: len(piece)], rtol=1e-3, atol=1e-4)
+    scores = np.concatenate([nade.log_likelihoods(piece) for piece in pieces])
+    assert -scores.mean() == pytest.approx(_loss(model, _batch(*pieces)), abs=1e-4)
+
+
+def test_what_is_struck_again_does_not_change_what_comes_before_it() -> None:
+    nade, frames = _nade(13, planes=2), np.ones((3, 2 * KEYS), bool)
+    other = frames.copy()
+    other[1, KEYS + 2] = False
+    before, after = nade.logits(frames), nade.logits(other)
+    np.testing.assert_array_equal(before[0], after[0])
+    same = np.tile(np.arange(KEYS) <= 2, 2)  # the key itself, and those below it
+    np.testing.assert_array_equal(before[1, same], after[1, same])
+    assert (np.abs(before - after)[1, ~same] > 1e-4).all() and (np.abs(before - after)[2] > 1e-4).all()
 
 
 @hypothesis.settings(max_examples=25, deadline=None)
@@ -109,16 +150,19 @@ def test_frames_that_are_only_seen_are_not_counted() -> None:
     assert not np.allclose(logits[0, 4:], logits[1, 4:], atol=1e-6)  # a part is not told to be a beginning
 
 
-@pytest.mark.parametrize('most', [9, 200])
-def test_log_likelihood_is_the_loss_of_the_examples(most: int) -> None:
+@pytest.mark.parametrize('most, articulation', [(9, False), (200, False), (9, True)])
+def test_log_likelihood_is_the_loss_of_the_examples(most: int, articulation: bool) -> None:
     """Extraction and masks in TensorFlow, against one pass in NumPy, if each example holds all frames before."""
     config = dataclasses.replace(
         SPEC.config('gru_nade'),
         hparams=HPARAMS,
-        extraction=dataclasses.replace(SPEC.config('gru_nade').extraction, window=60),
+        extraction=dataclasses.replace(SPEC.config('gru_nade').extraction, window=60, articulation=articulation),
     )
     music = np.random.default_rng(0).random((40, frame_tools.KEYS)) < 0.05
     music[0, 40] = True
+    if articulation:
+        music[5:15, 30:34] = True
+        music = _with_strikes(music)
     network = FAMILY.model(config, 0)
     weights = _weights(network, np.random.default_rng(1))
     for name, variable in network.named_weights().items():
@@ -180,7 +224,7 @@ def test_weight_decay_takes_off_all_but_biases() -> None:
 
 
 def _probabilities(nade: Nade, past: np.ndarray) -> np.ndarray:
-    return np.exp([nade.log_likelihoods(np.concatenate([past, [frame]]))[-1] for frame in ALL])
+    return np.exp([nade.log_likelihoods(np.concatenate([past, [frame]]))[-1] for frame in _all_after(past)])
 
 
 def _sample(nade: Nade, primers: list[np.ndarray], length: int, **options: Any) -> np.ndarray:
@@ -202,6 +246,23 @@ def test_samples_are_as_likely_as_the_model_says() -> None:
     assert np.abs(np.bincount(following, minlength=len(ALL)) / len(following) - then).max() < 4 * np.sqrt(
         0.25 / len(following)
     )
+
+
+def test_samples_with_strikes_are_as_likely_as_the_model_says() -> None:
+    weights, number = _weights(NadeModel(HPARAMS, KEYS, 7, planes=2), np.random.default_rng(7)), 4000
+    weights['nade/key_bias'] = np.repeat(np.float32([1, 0]), KEYS)
+    nade = Nade(weights, HPARAMS.lags)
+    past = _with_strikes(np.random.default_rng(7).random((6, KEYS)) < 0.6)
+    sampled = _sample(nade, [past] * number, 8)
+    assert (sampled[:, :6] == past).all()
+    powers = 1 << np.arange(2 * KEYS)
+    possible = _all_after(past) @ powers
+    counts = np.bincount(sampled[:, 6] @ powers, minlength=1 << 2 * KEYS)
+    assert counts.sum() == counts[possible].sum()
+    assert np.abs(counts[possible] / number - _probabilities(nade, past)).max() < 4 * np.sqrt(0.25 / number)
+    on = sampled[:, 7, :KEYS] & sampled[:, 6, :KEYS]
+    struck = sampled[:, 7, KEYS:]
+    assert not (struck & ~on).any() and 0 < struck.sum() < on.sum()
 
 
 def test_sampling_repeats_and_an_output_does_not_depend_on_those_beside_it() -> None:
