@@ -359,7 +359,7 @@ def _check_beam_arguments(arguments: list[str], flag_values: flags.FlagValues) -
     given = (argument for argument in arguments if re.match(r'--[A-Za-z]\S*$', argument))
     if names:
         _refuse([argument for argument in given if _name(argument) not in names], [*flag_values, *names])
-    from solferino.pipelines.lean_beam import beam  # 1 s, so only where Beam's flags are used
+    from solferino.pipelines.engine.lean_beam import beam  # 1 s, so only where Beam's flags are used
 
     def check(parser: Any) -> None:
         parser.exit_on_error = False  # raise instead of printing two pages of usage

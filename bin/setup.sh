@@ -120,7 +120,7 @@ imports() {
     case $1 in
     training) modules='solferino.models.core.training.jobs solferino.models.core.events.event_rnn solferino.models.core.training.monitor
         solferino.models.piano_rnn.attention.attention_model solferino.models.piano_rnn.nade.nade_model solferino.models.rbm.network_kinds' ;;
-    others) modules='apache_beam note_seq pytest matplotlib.pyplot numba solferino.pipelines.runner
+    others) modules='apache_beam note_seq pytest matplotlib.pyplot numba solferino.pipelines.engine.runner
         solferino.pipelines.convert solferino.models.loading' ;;
     esac
     # shellcheck disable=SC2086

@@ -11,12 +11,13 @@ from typing import TypedDict
 from solferino.hparams.errors import SolferinoError
 from solferino.models.core.storage import files, records, schemas
 from solferino.models.music.pieces import piece
-from solferino.pipelines import parsing, report, work, writing
+from solferino.pipelines import parsing, report, writing
+from solferino.pipelines.engine import work
+from solferino.pipelines.engine.work import Results
 from solferino.pipelines.parsing import Converted, LeftOut, Limits, Parser, Request
 from solferino.pipelines.reading import Source
 from solferino.pipelines.report import Tally
 from solferino.pipelines.staging import Staging
-from solferino.pipelines.work import Results
 
 # Why a file is not even opened.
 UNKNOWN_KIND = 'unknown kind of file'

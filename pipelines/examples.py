@@ -17,10 +17,11 @@ from solferino.models.core.family import Family
 from solferino.models.core.storage import files, records, sequence_examples
 from solferino.models.music.pieces import piece
 from solferino.models.music.pieces.piece import Piece
-from solferino.pipelines import parsing, reading, report, split, work, writing
+from solferino.pipelines import parsing, reading, report, split, writing
+from solferino.pipelines.engine import work
+from solferino.pipelines.engine.work import Results
 from solferino.pipelines.reading import Source
 from solferino.pipelines.staging import Staging
-from solferino.pipelines.work import Results
 
 COMPACT, DENSE = 'compact', 'dense'
 

@@ -33,7 +33,7 @@ _FILES_PER_FOLDER = 1000
 _SAMPLE_SECONDS = 0.1
 _TICKS = os.sysconf('SC_CLK_TCK')
 # What a process is known by, if it is not the command itself.
-_KINDS = {'solferino.pipelines.parse_child': 'reader', 'solferino.pipelines.workers': 'worker'}
+_KINDS = {'solferino.pipelines.parse_child': 'reader', 'solferino.pipelines.engine.workers': 'worker'}
 # What is drawn, and its unit.
 _SECONDS, _CPU, _MEMORY = 'seconds', 'processor seconds', 'memory of all processes, MB'
 

@@ -262,7 +262,7 @@ class TestBeam:
 
     def test_no_flag_of_beam_is_refused(self):
         """Fails where an update of Beam defines flags elsewhere: command._names_in_beam must read that file, too."""
-        from solferino.pipelines.lean_beam import beam
+        from solferino.pipelines.engine.lean_beam import beam
 
         flags_of_beam = set()
         beam.options.pipeline_options.PipelineOptions([]).get_all_options(

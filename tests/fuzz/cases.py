@@ -54,7 +54,7 @@ def typed(name: str, *arguments: str, folder: Path) -> None:
         mock.patch.object(parsing, 'Parser', _Parser),
         mock.patch('solferino.models.core.training.jobs._train', _make_batches),
         mock.patch('solferino.models.core.training.jobs._evaluate'),
-        mock.patch('solferino.pipelines.runner._runner', _in_this_process),
+        mock.patch('solferino.pipelines.engine.runner._runner', _in_this_process),
         mock.patch.object(command, '_fail', _refuse),
         contextlib.chdir(folder),
     ):

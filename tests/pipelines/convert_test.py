@@ -288,7 +288,7 @@ def slow_run(songs, tmp_path):
 
     def workers():
         # An argument of its own: the shell that becomes the worker has it within a line.
-        name = b'\0solferino.pipelines.workers\0'
+        name = b'\0solferino.pipelines.engine.workers\0'
         started = [pid for pid in descendants(process.pid) if name in Path(f'/proc/{pid}/cmdline').read_bytes()]
         return started if list(tmp_path.glob('.out.*/progress')) and len(started) == 2 else []
 

@@ -31,7 +31,7 @@ def test_what_takes_long_is_not_imported(module):
 
 
 @pytest.mark.parametrize(
-    'first', ['solferino.pipelines.lean_beam', 'solferino.models.core.training.runtime as r; r.set_up()']
+    'first', ['solferino.pipelines.engine.lean_beam', 'solferino.models.core.training.runtime as r; r.set_up()']
 )
 def test_it_can_be_imported_later(first):
     script = f'import {first}; import pandas, pymongo; print(pandas.Series([1]).sum())'

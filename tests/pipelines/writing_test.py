@@ -11,8 +11,9 @@ import pytest
 
 from solferino.hparams.errors import SolferinoError
 from solferino.models.core.storage import records
-from solferino.pipelines import report, runner, work, writing
-from solferino.pipelines.lean_beam import beam
+from solferino.pipelines import report, writing
+from solferino.pipelines.engine import runner, work
+from solferino.pipelines.engine.lean_beam import beam
 from solferino.pipelines.reading import Source
 from solferino.pipelines.report import Tally
 from solferino.pipelines.staging import Staging
@@ -259,7 +260,7 @@ def test_progress_is_counted_by_any_process(tmp_path, capfd):
     path = str(tmp_path / 'progress')
     runner.Steps(path).step()  # where there is no file, nothing happens
     with runner.Progress(path, 3, 'files', interval=0.05):
-        script = f'from solferino.pipelines import runner; runner.Steps({json.dumps(path)}).step()'
+        script = f'from solferino.pipelines.engine import runner; runner.Steps({json.dumps(path)}).step()'
         subprocess.run([sys.executable, '-c', script], check=True)
         steps = runner.Steps(path)
         steps.step()

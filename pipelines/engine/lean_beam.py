@@ -1,4 +1,4 @@
-"""Apache Beam: import it only by `from solferino.pipelines.lean_beam import beam`, before any module of Beam's.
+"""Apache Beam: import it only by `from solferino.pipelines.engine.lean_beam import beam`, before any module of Beam's.
 
 Beam imports pandas and others, if installed, for some transforms: half of its start-up time and memory. Here it does
 without them. A later import of one of them works.

@@ -12,8 +12,9 @@ from typing import Any, Protocol
 
 from solferino.hparams.errors import SolferinoError
 from solferino.models.core.storage import files, records, schemas
-from solferino.pipelines import report, runner
-from solferino.pipelines.lean_beam import beam
+from solferino.pipelines import report
+from solferino.pipelines.engine import runner
+from solferino.pipelines.engine.lean_beam import beam
 from solferino.pipelines.reading import Source, Unit
 from solferino.pipelines.report import Counts, Tally
 from solferino.pipelines.staging import Staging

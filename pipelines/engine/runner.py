@@ -17,7 +17,7 @@ from typing import Any
 from solferino.hparams import system_errors
 from solferino.hparams.errors import SolferinoError
 from solferino.models.core import hidden_modules
-from solferino.pipelines import workers
+from solferino.pipelines.engine import workers
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ def run(build: Callable[[Any], object], beam_args: Sequence[str] = (), num_worke
     if num_workers < 1:
         raise SolferinoError(f'--num_workers is {num_workers}; it must be 1 or more.')
     with _quiet():
-        from solferino.pipelines.lean_beam import beam  # 1 s, and only now is it quiet
+        from solferino.pipelines.engine.lean_beam import beam  # 1 s, and only now is it quiet
 
         options = beam.options.pipeline_options.PipelineOptions(list(beam_args))
         with _readable_errors(), workers.watched() as alive:
@@ -117,7 +117,7 @@ def run(build: Callable[[Any], object], beam_args: Sequence[str] = (), num_worke
 
 
 def _pipeline(options: Any, num_workers: int, alive: str) -> Any:
-    from solferino.pipelines.lean_beam import beam
+    from solferino.pipelines.engine.lean_beam import beam
 
     name = options.view_as(beam.options.pipeline_options.StandardOptions).runner or ''
     if 'dask' in name.lower():

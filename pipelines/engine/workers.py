@@ -29,7 +29,9 @@ def environment(alive: str) -> Any:
 
     # A Ctrl-C at the terminal reaches the whole group; this process decides what comes of it.
     command = "trap '' INT; "
-    command += f'exec {shlex.quote(sys.executable)} -m solferino.pipelines.workers {shlex.quote(alive)} {os.getpid()}'
+    command += (
+        f'exec {shlex.quote(sys.executable)} -m solferino.pipelines.engine.workers {shlex.quote(alive)} {os.getpid()}'
+    )
     if not _log.isEnabledFor(logging.DEBUG):
         command += f' 2>{os.devnull}'  # errors in our code come back as exceptions
     return SubprocessSDKEnvironment.from_command_string(command)
@@ -87,7 +89,7 @@ def watched() -> Iterator[str]:
 def main() -> None:
     """A worker process."""
     threading.Thread(target=_end_with, args=(sys.argv.pop(1), int(sys.argv.pop(1))), daemon=True).start()
-    from solferino.pipelines import lean_beam  # noqa: F401, I001 before any other module of Beam's
+    from solferino.pipelines.engine import lean_beam  # noqa: F401, I001 before any other module of Beam's
     from apache_beam.runners.worker import sdk_worker_main
 
     sdk_worker_main.main(sys.argv)
