@@ -4,6 +4,8 @@ solferino_inspect drums.mag
 
 solferino_inspect data/training_melodies.tfrecord --plot=melodies.png
 
+solferino_inspect --leaks training.tfrecord eval.tfrecord
+
 It knows music (MIDI, MusicXML, ABC), TFRecord files of NoteSequences and of training examples, the JSON files beside
 them, run directories and all that is in them, bundles, those of Magenta too, and what solferino_export writes.
 """
@@ -13,7 +15,7 @@ from absl import flags
 from solferino.bin import command
 from solferino.hparams.errors import SolferinoError
 
-ARGUMENTS = ('FILE',)
+ARGUMENTS = ('FILE', command.MORE)
 
 
 def define(flag_values: flags.FlagValues) -> None:
@@ -22,10 +24,27 @@ def define(flag_values: flags.FlagValues) -> None:
         'plot', None, 'Draw it into this PNG file: the notes of a piece of music, a piece that a trained model makes, '
         'the curves of a run, histograms of any other.', flag_values=flag_values,
     )  # fmt: skip
+    flags.DEFINE_bool(
+        'leaks', False, 'Tell which pieces of the second file have a near-duplicate in the first: the same music, in '
+        'another key, tempo or metre, or with a few notes changed. Both are NoteSequences, examples, or music files or '
+        'folders of them.', flag_values=flag_values,
+    )  # fmt: skip
 
 
-def main(flag_values: flags.FlagValues, path: str) -> None:
+def main(flag_values: flags.FlagValues, *paths: str) -> None:
     """Prints what is found, and draws it."""
+    if flag_values.leaks:
+        if len(paths) != 2 or flag_values.plot:
+            raise SolferinoError(
+                'Name two files with --leaks, and no --plot: solferino_inspect --leaks training.tfrecord eval.tfrecord'
+            )
+        from solferino.pipelines.inspection import leaks
+
+        print(leaks.report(*paths))
+        return
+    if len(paths) != 1:
+        raise SolferinoError(f'Name one file, not {len(paths)}. Two are compared by --leaks.')
+    (path,) = paths
     picture = command.picture_path('plot', flag_values.plot) if flag_values.plot else None
     from solferino.pipelines.inspection import charts, findings, kinds
 

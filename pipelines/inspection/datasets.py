@@ -188,13 +188,32 @@ def _choose(
     return family, config
 
 
-def _note_charts(paths: list[str], family: Family, config: Config) -> list[Chart]:
-    music = Music()
-    for path, number, stored in itertools.islice(_examples(paths), _COUNTED):
+def music(path: str, paths: list[str]) -> Iterator[Any]:
+    """Yields the examples of the files `paths` of the dataset `path` as NoteSequences.
+
+    Raises SolferinoError where it is not known for which config they were made, and for a damaged record.
+    """
+    finding = Finding(path, '')
+    record = _sidecar(paths[0], finding)
+    chosen = _choose(record, _fitting([one for _, _, one in itertools.islice(_examples(paths), _TRIED)]), finding)
+    if not chosen:
+        reason = '; '.join(finding.warnings) or 'they fit no config of any family'
+        raise SolferinoError(f'{path}: its examples cannot be turned into notes again: {reason}.')
+    yield from _as_music(paths, *chosen)
+
+
+def _as_music(paths: list[str], family: Family, config: Config) -> Iterator[Any]:
+    for path, number, stored in _examples(paths):
         if not _fits(stored, family, config):
             raise SolferinoError(f'{path}: record {number} is no example for --config={config.name}, as others are.')
         if isinstance(stored, DenseExample):
             stored = family.from_dense(stored.inputs, stored.labels, config)
-        music.add(family.to_sequence(stored, config))
+        yield family.to_sequence(stored, config)
+
+
+def _note_charts(paths: list[str], family: Family, config: Config) -> list[Chart]:
+    music = Music()
+    for sequence in itertools.islice(_as_music(paths, family, config), _COUNTED):
+        music.add(sequence)
     part = f' of the first {_COUNTED:,} examples' if music.sequences == _COUNTED else ''
     return [Chart(chart.title + part, chart.bars, chart.rows) for chart in music.note_charts()]

@@ -8,8 +8,11 @@ import pytest
 from note_seq import midi_io
 
 from solferino.bin import command, solferino_inspect
+from solferino.hparams.drums_rnn import SPEC
+from solferino.models.core.storage import records
 from solferino.models.music.grooves.groove_library import style
 from solferino.models.music.grooves.groove_songs import song
+from solferino.pipelines import examples, music_files
 
 
 @pytest.fixture
@@ -40,10 +43,34 @@ def test_tells_and_draws(midi: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert picture.read_bytes().startswith(b'\x89PNG')
 
 
+def test_leaks_are_told_of_files_and_of_examples(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    for folder, names in (('training', ('waltz', 'disco')), ('eval', ('waltz', 'funk'))):
+        (tmp_path / folder).mkdir()
+        for name in names:
+            midi_io.note_sequence_to_midi_file(song(style(name)), str(tmp_path / folder / f'{name}.mid'))
+    assert run('--leaks', str(tmp_path / 'training'), str(tmp_path / 'eval')) == 0
+    out = capsys.readouterr().out
+    assert out.startswith('1 of the 2 pieces of')
+    assert 'waltz.mid is like waltz.mid\n        exact; shared n-grams: 100 %' in out
+    sequences = list(music_files.read(music_files.find([str(tmp_path / 'training')])))
+    with records.Writer(str(tmp_path / 'notes.tfrecord')) as writer:
+        for number, (path, sequence) in enumerate(sequences):
+            sequence.id, sequence.filename = f'/id/{number}', path.name
+            writer.write(sequence.SerializeToString())
+    config = SPEC.config('drum_kit')
+    examples.create(examples.Job(SPEC.name, config, str(tmp_path / 'notes.tfrecord'), str(tmp_path), eval_ratio=0))
+    made = str(tmp_path / 'training_drum_tracks.tfrecord')
+    assert run('--leaks', made, str(tmp_path / 'eval')) == 0
+    assert 'waltz.mid is like example' in capsys.readouterr().out
+
+
 def test_mistakes(midi: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     (tmp_path / 'x.json').write_text('{"converted": {}, "left_out_by_reason": {}}')
     for arguments, message in (
         ([], 'FILE'),
+        ([str(midi), str(midi)], 'Name one file'),
+        (['--leaks', str(midi)], 'Name two files'),
+        (['--leaks', str(midi), '/nowhere/x.mid'], "--leaks: no file matches '/nowhere/x.mid'"),
         ([str(tmp_path / 'missing.mid')], 'No file matches'),
         ([str(midi), f'--plot={tmp_path}/waltz.pdf'], 'a picture is a PNG file'),
         ([str(midi), f'--plot={midi}/waltz.png'], 'cannot be written'),

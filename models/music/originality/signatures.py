@@ -10,6 +10,7 @@ of its numbers that are those of another signature estimates the similarity, wit
 is made of is exact: it is the same on every machine, and so is what follows from it.
 """
 
+import dataclasses
 import math
 from collections.abc import Iterator, Sequence
 
@@ -34,17 +35,36 @@ _BLOCK = 1 << 16  # numbers worked on at once
 _Pairs = Iterator[tuple[int, int]]
 
 
-def signature(music: Piece) -> np.ndarray:
-    """Returns the signature of a piece, uint32 [SIZE]. The piece has no flaw (`piece.flaw`)."""
+@dataclasses.dataclass(frozen=True)
+class Ngrams:
+    """The n-grams of a piece.
+
+    Attributes:
+      items: uint64 [n-grams], a number for each; the second time that one comes it is another.
+      quarters, seconds: [n-grams], when they begin.
+      spans: [n-grams], seconds, how long they are to their last onset.
+      pitches: int64 [n-grams], the highest pitch where they begin; 0 for drums.
+    """
+
+    items: np.ndarray
+    quarters: np.ndarray
+    seconds: np.ndarray
+    spans: np.ndarray
+    pitches: np.ndarray
+
+
+def ngrams(music: Piece) -> Ngrams:
+    """Returns the n-grams of a piece without a flaw (`piece.flaw`)."""
     notes = music.notes[music.notes['velocity'] > 0]
     clock = Clock({tempo.time: tempo.qpm for tempo in music.tempos if tempo.time >= 0})
-    quarters = clock(notes['start'])
     drums = notes['is_drum']
-    items = np.concatenate(
-        [_items(tokens, salt) for salt, tokens in enumerate((
-            _pitched(quarters[~drums], notes['pitch'][~drums]), _drums(quarters[drums], notes['pitch'][drums])
-        ))]
-    )  # fmt: skip
+    found = [_of_line(clock(some['start']), some, salt) for salt, some in enumerate((notes[~drums], notes[drums]))]
+    return Ngrams(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+
+
+def signature(music: Piece) -> np.ndarray:
+    """Returns the signature of a piece, uint32 [SIZE]. The piece has no flaw (`piece.flaw`)."""
+    items = ngrams(music).items
     if not len(items):
         return np.full(SIZE, np.iinfo(np.uint32).max, np.uint32)
     # Multiply-shift (Dietzfelbinger et al., 1997) of numbers that are scattered already.
@@ -94,34 +114,27 @@ def _alike(table: np.ndarray) -> _Pairs:
                     joined, left = np.append(joined[1:], left[near]), left[~near]
 
 
-def _pitched(quarters: np.ndarray, pitches: np.ndarray) -> np.ndarray:
-    """Tokens, int64: the interval of the highest note to that before, how far the lowest is below, and the time."""
-    starts, firsts, order = _onsets(quarters)
-    if len(starts) < 3:
-        return np.zeros(0, np.int64)
-    pitches = pitches[order].astype(np.int64)
-    highest, lowest = (by.reduceat(pitches, firsts) for by in (np.maximum, np.minimum))
-    intervals = np.diff(highest).clip(-_WIDEST, _WIDEST) + _WIDEST
-    widths = (highest - lowest).clip(0, _WIDEST)
-    return (intervals[1:] * 64 + widths[2:]) * 8 + _times(starts)
-
-
-def _drums(quarters: np.ndarray, pitches: np.ndarray) -> np.ndarray:
-    """Tokens, int64: the kinds of drums, and the time."""
-    kinds = _KINDS[pitches]
-    quarters, kinds = quarters[kinds > 0], kinds[kinds > 0]
-    starts, firsts, order = _onsets(quarters)
-    if len(starts) < 3:
-        return np.zeros(0, np.int64)
-    return np.bitwise_or.reduceat(kinds[order], firsts)[2:] * 8 + _times(starts)
-
-
-def _onsets(quarters: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where onsets are, in quarters; the first note of each; and the order in which these notes are."""
+def _of_line(quarters: np.ndarray, notes: np.ndarray, salt: int) -> tuple[np.ndarray, ...]:
+    """The fields of Ngrams, of notes that are all drums (salt 1) or none of them (0)."""
+    pitches = notes['pitch'].astype(np.int64)
+    if salt:
+        pitches = _KINDS[pitches]
+        quarters, notes, pitches = (some[pitches > 0] for some in (quarters, notes, pitches))
     order = quarters.argsort(kind='stable')
-    ordered = quarters[order]
+    ordered, pitches = quarters[order], pitches[order]
     firsts = np.flatnonzero(np.diff(ordered, prepend=-math.inf) >= _TOGETHER)
-    return ordered[firsts], firsts, order
+    starts, seconds = ordered[firsts], notes['start'][order][firsts]
+    if len(starts) < 3:
+        return (np.zeros(0, np.uint64), *np.zeros((3, 0)), np.zeros(0, np.int64))
+    if salt:  # the kinds of drums
+        played = np.bitwise_or.reduceat(pitches, firsts)[2:]
+        highest = np.zeros(len(starts), np.int64)
+    else:  # the interval of the highest note to that before, and how far the lowest is below
+        highest, lowest = (by.reduceat(pitches, firsts) for by in (np.maximum, np.minimum))
+        intervals = np.diff(highest).clip(-_WIDEST, _WIDEST) + _WIDEST
+        played = intervals[1:] * 64 + (highest - lowest).clip(0, _WIDEST)[2:]
+    items, places, n = _items(played * 8 + _times(starts), salt)
+    return items, starts[places], seconds[places], seconds[places + n + 1] - seconds[places], highest[places]
 
 
 def _times(starts: np.ndarray) -> np.ndarray:
@@ -130,18 +143,17 @@ def _times(starts: np.ndarray) -> np.ndarray:
     return _BORDERS.searchsorted((lengths[1:] / lengths[:-1]) ** 2)
 
 
-def _items(tokens: np.ndarray, salt: int) -> np.ndarray:
-    """The n-grams as numbers, uint64: the second time that one comes it is another."""
-    if not len(tokens):
-        return np.zeros(0, np.uint64)
+def _items(tokens: np.ndarray, salt: int) -> tuple[np.ndarray, np.ndarray, int]:
+    """Returns the n-grams as numbers, uint64; where each begins; and of how many tokens they are."""
     n = _N if len(tokens) >= _N + _FEW - 1 else len(tokens)
     hashes = np.full(len(tokens) - n + 1, salt + 2 * (n != _N), np.uint64)
     for k in range(n):
         hashes = _mix(hashes ^ tokens[k : k + len(hashes)].astype(np.uint64))
-    hashes.sort()
+    places = hashes.argsort(kind='stable')
+    hashes = hashes[places]
     first = np.append(True, hashes[1:] != hashes[:-1]).nonzero()[0]
     times = np.arange(len(hashes)) - np.repeat(first, np.diff(np.append(first, len(hashes))))
-    return _mix(hashes + times.astype(np.uint64))
+    return _mix(hashes + times.astype(np.uint64)), places, n
 
 
 def _mix(numbers: np.ndarray) -> np.ndarray:

@@ -1,0 +1,78 @@
+"""What `solferino_inspect --leaks` tells: which pieces of one side of a split have a near-duplicate on the other."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from solferino.hparams import words
+from solferino.hparams.errors import SolferinoError
+from solferino.models.core.storage import records, sequence_examples
+from solferino.models.music.originality import leaks
+from solferino.models.music.pieces import piece
+from solferino.models.music.pieces.piece import Piece
+from solferino.pipelines import music_files
+from solferino.pipelines.inspection import datasets
+
+
+class _Side(NamedTuple):
+    """The pieces of one side that have notes, and their names."""
+
+    names: list[str]
+    pieces: list[Piece]
+
+
+def report(training: str, evaluation: str) -> str:
+    """Returns, as text, which pieces of `evaluation` have a near-duplicate in `training`, and of what kind.
+
+    Both are files of NoteSequences or of examples, music files, or folders of them.
+
+    Raises SolferinoError for what cannot be read, and for a side without music.
+    """
+    known, held_out = _side(training), _side(evaluation)
+    found = leaks.find(held_out.pieces, known.pieces)
+    lines = [
+        f'{len(found)} of the {words.counted(len(held_out.pieces), "pieces")} of {evaluation} '
+        f'{"has" if len(found) == 1 else "have"} a near-duplicate among the '
+        f'{words.counted(len(known.pieces), "pieces")} of {training}.'
+    ]
+    kinds = Counter(kind.partition(' by ')[0].partition(' (')[0] for leak in found for kind in leak.likeness.kinds)
+    lines += [f'{number:>6}  {kind}' for kind, number in kinds.most_common()]
+    for leak in found:
+        more = f', and {len(leak.others) - 1} more' if len(leak.others) > 1 else ''
+        lines += [
+            '',
+            f'{held_out.names[leak.place]} is like {known.names[leak.others[0]]}{more}',
+            f'        {", ".join(leak.likeness.kinds)}; shared n-grams: {100 * leak.likeness.shared:.0f} %',
+        ]
+    if found:
+        lines += ['', 'create_dataset --split=by_content, its default, keeps near-duplicates on one side.']
+    return '\n'.join(lines)
+
+
+def _side(path: str) -> _Side:
+    side = _Side([], [])
+    for name, music in _examples(path) or _music(path):
+        if len(music.notes) and not piece.flaw(music):
+            side.names.append(name)
+            side.pieces.append(music)
+    if not side.pieces:
+        raise SolferinoError(f'{path} has no music with notes in it, so that there is nothing to compare.')
+    return side
+
+
+def _music(path: str) -> Iterator[tuple[str, Piece]]:
+    for where, sequence in music_files.read(music_files.find([path], 'leaks')):
+        yield where.name, piece.of(sequence)
+
+
+def _examples(path: str) -> Iterator[tuple[str, Piece]] | None:
+    """The examples of a dataset as music; None if it is something else."""
+    path = os.path.expanduser(path)
+    if not path.endswith('.tfrecord'):
+        return None
+    paths = [file for file in records.expand(path) if os.path.getsize(file)]
+    if not paths or not sequence_examples.is_example(next(records.read(paths[0]))):
+        return None
+    music = datasets.music(path, paths)
+    return ((f'example {number}', piece.of(sequence)) for number, sequence in enumerate(music, start=1))
