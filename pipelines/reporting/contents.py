@@ -9,8 +9,10 @@ from typing import Any
 
 from solferino.hparams import words
 from solferino.hparams.errors import SolferinoError
+from solferino.models.music.originality import copies
 from solferino.models.music.pictures import page as pictures
 from solferino.models.music.pictures import roll_pictures, track_pictures
+from solferino.models.music.pieces import piece
 from solferino.models.music.sound import rendering, sound_files
 from solferino.models.music.sound.synthesis import NotHeardError
 from solferino.pipelines import music_files
@@ -52,6 +54,8 @@ def report(job: Job) -> str:
     sets = [_read(name) for name in job.sets]
     sections = [_listen(one, job) for one in sets]
     sections.append(_measures(sets))
+    if len(sets) > 1:
+        sections.append(_originality(*sets[:2]))
     if job.run_dir:
         sections.append(_training(job.run_dir))
     if job.commands:
@@ -105,6 +109,27 @@ def _measures(sets: Sequence[_Set]) -> Section:
             'alike, the overlap of their distances is 1 and the divergence 0.'
         )
     return Section('Measured', [Table(set_metrics.header(measured), set_metrics.rows(measured), note)])
+
+
+def _originality(generated: _Set, training: _Set) -> Section:
+    """How much the first set has of the second."""
+    sides = [
+        [music for music in one.music if not piece.flaw(piece.of(music.sequence))] for one in (generated, training)
+    ]
+    found = copies.compare(*([piece.of(music.sequence) for music in side] for side in sides))
+    rows = []
+    for music, one in zip(sides[0], found.generated, strict=True):
+        run = one.longest
+        place = f'{sides[1][run.other].path.name}, bar {run.other_bar}' if run else '-'
+        length = (str(run.notes), f'{run.bars:.3g}', f'{run.seconds:.3g}') if run else ('0', '-', '-')
+        rows.append((music.path.name, *length, f'{one.share:.0%}', place))
+    too_long = words.counted(len(found.too_long), 'pieces')
+    note = (
+        f'The longest run of notes that each piece has from {training.name}, in any key and tempo. 95 of 100 pieces there '
+        f'have at most {found.usual} notes on end from one another; {too_long} of {generated.name} copy more than that.'
+    )
+    header = ('piece', 'notes', 'bars', 'seconds', f'in runs of {copies.NOTES} or more', 'where it is from')
+    return Section('Originality', [Table(header, rows, note)])
 
 
 def _training(run: str) -> Section:
