@@ -12,11 +12,10 @@ from solferino.hparams.errors import SolferinoError
 from solferino.models.music.originality import copies
 from solferino.models.music.pictures import page as pictures
 from solferino.models.music.pictures import roll_pictures, track_pictures
-from solferino.models.music.pieces import piece
 from solferino.models.music.sound import rendering, sound_files
 from solferino.models.music.sound.synthesis import NotHeardError
 from solferino.pipelines import music_files
-from solferino.pipelines.inspection import charts, findings, kinds
+from solferino.pipelines.inspection import charts, copying, findings, kinds
 from solferino.pipelines.judging import set_metrics
 from solferino.pipelines.music_files import Music
 from solferino.pipelines.reporting.report_page import Commands, Picture, Player, Section, Table, Words, render
@@ -113,20 +112,20 @@ def _measures(sets: Sequence[_Set]) -> Section:
 
 def _originality(generated: _Set, training: _Set) -> Section:
     """How much the first set has of the second."""
-    sides = [
-        [music for music in one.music if not piece.flaw(piece.of(music.sequence))] for one in (generated, training)
-    ]
-    found = copies.compare(*([piece.of(music.sequence) for music in side] for side in sides))
+    (names, pieces), (known_names, known) = (copying.usable(one.music) for one in (generated, training))
+    if not pieces or not known:
+        return Section('Originality', [Words('There is no music with notes to compare.')])
+    found = copies.compare(pieces, known)
     rows = []
-    for music, one in zip(sides[0], found.generated, strict=True):
+    for name, one in zip(names, found.generated, strict=True):
         run = one.longest
-        place = f'{sides[1][run.other].path.name}, bar {run.other_bar}' if run else '-'
+        place = f'{known_names[run.other]}, bar {run.other_bar}' if run else '-'
         length = (str(run.notes), f'{run.bars:.3g}', f'{run.seconds:.3g}') if run else ('0', '-', '-')
-        rows.append((music.path.name, *length, f'{one.share:.0%}', place))
+        rows.append((name, *length, f'{one.share:.0%}', place))
     too_long = words.counted(len(found.too_long), 'pieces')
     note = (
-        f'The longest run of notes that each piece has from {training.name}, in any key and tempo. 95 of 100 pieces there '
-        f'have at most {found.usual} notes on end from one another; {too_long} of {generated.name} copy more than that.'
+        f'The longest run of notes that each piece has from {training.name}, in any key and tempo. 95 of 100 pieces '
+        f'there have at most {found.usual} notes on end from one another; {too_long} of {generated.name} copy more.'
     )
     header = ('piece', 'notes', 'bars', 'seconds', f'in runs of {copies.NOTES} or more', 'where it is from')
     return Section('Originality', [Table(header, rows, note)])
