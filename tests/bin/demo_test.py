@@ -17,6 +17,7 @@ COMMANDS = [
     'drums_rnn_generate',
     'drums_rnn_generate',
     'solferino_draw',
+    'solferino_report',
 ]
 
 
@@ -43,6 +44,8 @@ def test_commands_run_in_order_as_they_are_printed(commands: Path, tmp_path: Pat
     printed = [shlex.split(line[2:]) for line in result.stdout.splitlines() if line.startswith('$ ')]
     assert [words[0] for words in printed] == COMMANDS
     assert [word for words in printed for word in words] == (tmp_path / 'asked').read_text().splitlines()
+    kept = (tmp_path / 'my demo' / 'commands.txt').read_text().splitlines()
+    assert kept == [line for line in result.stdout.splitlines() if line.startswith('$ ')]
 
 
 def test_a_second_demo_begins_anew_and_leaves_the_files_of_others(commands: Path, tmp_path: Path) -> None:
