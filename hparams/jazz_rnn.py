@@ -18,9 +18,10 @@ from solferino.hparams.errors import SolferinoError
 from solferino.hparams.networks.event_rnn import EventGeneration, EventRnnHparams
 from solferino.hparams.presets import TWO_MINUTES, Preset
 from solferino.hparams.reasons import MELODY_TOO_SHORT, NO_MELODY, NO_TRACK, REMEDIES
-from solferino.hparams.spec import Benchmark, Config, FamilySpec, Listening, midi_option, option
+from solferino.hparams.spec import Benchmark, Config, FamilySpec, Listening, architecture, midi_option, option
 
 STEPS_PER_QUARTER = 12  # sixteenths and triplets
+CHORD_INPUTS = ('none', 'length', 'all')
 LEAST_LEAP = 6  # semitones: every role has a pitch so near
 _MOST = 1 << 16  # tokens
 _TOKEN = re.compile(r'R\d+|[CLAX]\d+(:-?\d+,-?\d+)?')
@@ -88,6 +89,10 @@ class Grammar:
             if wrong is not None:
                 raise ValueError(f'{name} name {wrong[:20]!r}, which is none.')
 
+    def number(self, label: str | None) -> int:
+        """Returns the place of a label in `labels`; of one that is not known, that of the most frequent."""
+        return self.labels.index(label) if label in self.labels else 0
+
     def chosen(self, label: str) -> str | None:
         """Returns the label that a flag names, None if it names none. Raises SolferinoError if it is not known."""
         name = label_named(label)
@@ -110,7 +115,21 @@ def label_named(name: str) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class JazzHparams(EventRnnHparams):
-    """See EventRnnHparams; the learning rate is that of RMSprop."""
+    """See EventRnnHparams; the learning rate is that of RMSprop.
+
+    Attributes:
+      chord_input: what the network sees of the chord under the next note: 'none', 'length' (for how long it goes on
+        from there), or 'all' (its kind and the motion of its root, too).
+    """
+
+    chord_input: str = architecture('none')
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.chord_input not in CHORD_INPUTS:
+            raise ValueError(
+                f'chord_input={self.chord_input} must be {", ".join(CHORD_INPUTS[:-1])} or {CHORD_INPUTS[-1]}.'
+            )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,7 +19,7 @@ from solferino.models.core.export.browser_events import BrowserEvents
 from solferino.models.core.family import Beat, Example, Weights
 from solferino.models.jazz_rnn import performance, vocabulary, windows
 from solferino.models.jazz_rnn.token_encoding import TokenEncoding
-from solferino.models.music.encodings.event_encodings import Encoding, Inputs
+from solferino.models.music.encodings.event_encodings import Inputs
 from solferino.models.music.jazz import chords, lead_sheet, playing, tokens
 from solferino.models.music.jazz.chords import Changes
 from solferino.models.music.jazz.lead_sheet import LeadSheet
@@ -57,9 +57,9 @@ class JazzRnn(EventModels):
 
     spec = SPEC
 
-    def encoding(self, config: Config) -> Encoding:
+    def encoding(self, config: Config) -> TokenEncoding:
         """See EventModels."""
-        return _encoding(config.learned)
+        return _encoding(config.learned, config.hparams.chord_input)
 
     def examples(self, piece: Piece, config: Config, reject: Reject) -> Iterator[Example]:
         """See Family; what an example holds is told in `windows.py`."""
@@ -125,7 +125,8 @@ class JazzRnn(EventModels):
         """See Family: one of the melodies that its tokens mean, with its chords as symbols."""
         window = windows.read(example)
         melody = playing.play(window.tokens, window.changes, np.random.default_rng(0))
-        return performance.play(melody, window.changes, 0, window.changes.length, DEFAULT_QPM, chord_notes=False)
+        end = self.num_steps(example, config)
+        return performance.play(melody, window.changes, 0, end, DEFAULT_QPM, chord_notes=False)
 
     def classes_of(self, example: Example, config: Config) -> np.ndarray:
         """See EventModels; a token that is not known is the nearest that is."""
@@ -135,9 +136,9 @@ class JazzRnn(EventModels):
 
     def inputs_of(self, example: Example, events: np.ndarray, config: Config) -> Inputs:
         """See EventModels: from the place in a bar on at which the window begins."""
-        window = windows.read(example)
-        encoding = _encoding(config.learned, window.label)
-        return encoding.advance(encoding.start(1, window.place), events)[0]
+        window, encoding = windows.read(example), self.encoding(config)
+        state = encoding.start(1, window.place, config.learned.number(window.label), window.changes)
+        return encoding.advance(state, events)[0]
 
     def model(self, config: Config, seed: int) -> Any:
         """See Family."""
@@ -180,9 +181,9 @@ class JazzRnn(EventModels):
 
     def log_likelihood(self, weights: Weights, config: Config, sequence: Any) -> float:
         """See Family: of the tokens of its melody, by the label of its folder if it is known."""
-        classes = self._beginning(sequence, config).classes
-        encoding = _encoding(config.learned, windows.label_of(pieces.of(sequence)))
-        return event_sampling.log_likelihood(self._forward(weights, config), encoding, classes)
+        given = self._beginning(sequence, config)
+        encoding = self._seeing(windows.label_of(pieces.of(sequence)), given.changes, config)
+        return event_sampling.log_likelihood(self._forward(weights, config), encoding, given.classes)
 
     def event_meanings(self, config: Config) -> Mapping[str, Any]:
         """See EventModels."""
@@ -229,15 +230,15 @@ class JazzRnn(EventModels):
     def _sample(
         self, weights: Weights, config: Config, known: Sequence[Beginning], options: JazzGeneration
     ) -> list[np.ndarray]:
-        """Returns the classes that follow each beginning, enough of them; those of one length in one batch."""
-        network = self._forward(weights, config)
-        encoding = _encoding(config.learned, config.learned.chosen(options.label))
+        """Returns the classes that follow each beginning, enough of them; those of one length and chords as a batch."""
+        network, label = self._forward(weights, config), config.learned.chosen(options.label)
         shortest = vocabulary.of(config.learned).shortest
         sampled: list[np.ndarray] = [np.empty(0)] * len(known)
-        shapes = [(len(beginning.classes), beginning.steps) for beginning in known]
-        for shape in sorted(set(shapes)):
-            rows = [k for k in range(len(known)) if shapes[k] == shape]
-            given, steps = shape
+        kinds = [(len(one.classes), one.steps, self._backing(one, config, options)[1]) for one in known]
+        for kind in dict.fromkeys(kinds):
+            rows = [k for k in range(len(known)) if kinds[k] == kind]
+            given, steps, changes = kind
+            encoding = self._seeing(label, changes, config)
             total = given + -(-(options.num_steps - steps) // shortest)
             primers = np.stack([known[k].classes for k in rows])
             for k, row in zip(
@@ -245,6 +246,14 @@ class JazzRnn(EventModels):
             ):
                 sampled[k] = row[given:]
         return sampled
+
+    def _seeing(self, label: str | None, changes: Changes | None, config: Config) -> TokenEncoding:
+        """The encoding of music of a label over chords."""
+        encoding = self.encoding(config)
+        number = config.learned.number(label)
+        return dataclasses.replace(
+            encoding, condition=number, changes=windows.halved(changes) if changes else encoding.changes
+        )
 
     def _sequence(
         self, beginning: Beginning, classes: np.ndarray, config: Config, options: JazzGeneration, number: int
@@ -297,11 +306,9 @@ class JazzRnn(EventModels):
 
 
 @functools.lru_cache(maxsize=8)
-def _encoding(grammar: Grammar, label: str | None = None) -> TokenEncoding:
-    """The encoding of music of a label; one that is not known is taken for the most frequent."""
-    known, labels = vocabulary.of(grammar), grammar.labels
-    number = labels.index(label) if label in labels else 0
-    return TokenEncoding(len(known), tokens=tuple(known.tokens), conditions=labels, condition=number)
+def _encoding(grammar: Grammar, chord_input: str) -> TokenEncoding:
+    known = vocabulary.of(grammar)
+    return TokenEncoding(len(known), tokens=tuple(known.tokens), conditions=grammar.labels, chord_input=chord_input)
 
 
 def _most_frequent(counts: Mapping[str, int], prefix: str) -> tuple[str, ...]:

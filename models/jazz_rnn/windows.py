@@ -3,7 +3,8 @@
 - roles, durations, bounds int [tokens]: places in ROLES, steps, and places in BOUNDS, -1 for none
 - begins int [1]: 1 where the solo begins with the window
 - place int [1]: steps from the bar line at which the solo begins to the window
-- chords int [changes, 2]: for how many steps each chord sounds, and its code
+- chords int [changes, 2]: for how many steps each chord sounds, the last one to its end, and its code;
+  a chord of a bar is two of half a bar
 - progression int [changes, 2]: likewise all chords of the piece, in its first window; else none
 - label int [bytes]: the label of the piece in UTF-8; only where pieces have labels
 """
@@ -22,6 +23,7 @@ from solferino.models.music.jazz.tokens import BOUNDS, LONGEST, ROLES, Token
 from solferino.models.music.pieces.piece import Piece
 
 _MOST_STEPS = 64 * 4 * 12  # of a progression that is kept: 64 bars
+_BAR = 4 * 12  # steps
 _NO_FOLDER = 'none'  # the label of music of which it is not known in which folder it was
 
 
@@ -55,10 +57,13 @@ def cut(
       label: of the piece, if it has one.
     """
     places = start + np.cumsum([0, *(token.duration for token in tokens)])
+    halves = halved(changes)
     for begin in range(0, len(tokens), size):
         # The first window has the beginning of the solo before its tokens, the others a token that is given.
         here = tokens[max(0, begin - 1) : begin + size]
-        under = changes.cut(int(places[max(0, begin - 1)]), int(places[min(begin + size, len(tokens))]))
+        # Where the window ends nothing must tell, or it told how long its last token is, which is to be predicted.
+        end = halves.end(int(places[min(begin + size, len(tokens))]) - 1)
+        under = halves.cut(int(places[max(0, begin - 1)]), end)
         yield {
             'roles': np.array([ROLES.index(token.role) for token in here], np.int32),
             'durations': np.array([token.duration for token in here], np.int32),
@@ -69,6 +74,11 @@ def cut(
             'progression': _stored(changes.cut(0, min(changes.length, _MOST_STEPS)) if first and not begin else None),
             **({} if label is None else {'label': np.array([*label.encode()], np.int32)}),
         }
+
+
+def halved(changes: Changes) -> Changes:
+    """Chords as examples have them, and as the network sees them: those of 48 steps or more in halves."""
+    return changes.halved(_BAR)
 
 
 def read(example: Example) -> Window:

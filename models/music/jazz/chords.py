@@ -161,17 +161,29 @@ class Changes:
         """The chord that sounds at a step."""
         return self.chords[bisect.bisect_right(self.steps, step % self.length) - 1]
 
+    def end(self, step: int) -> int:
+        """The step at which the chord ends that sounds at a step."""
+        base = step - step % self.length
+        following = bisect.bisect_right(self.steps, step - base)
+        return base + (self.steps[following] if following < len(self.steps) else self.length)
+
     def between(self, begin: int, end: int) -> list[tuple[int, int, Chord]]:
         """What sounds from one step to another: where each chord begins and ends, counted from `begin`."""
         found = []
         step = begin
         while step < end:
-            base = step - step % self.length
-            following = bisect.bisect_right(self.steps, step - base)
-            stop = base + (self.steps[following] if following < len(self.steps) else self.length)
+            stop = self.end(step)
             found.append((step - begin, min(stop, end) - begin, self.at(step)))
             step = stop
         return found
+
+    def halved(self, longest: int) -> 'Changes':
+        """The same, but chords of so many steps or more are two of half as many, as they are where they are heard."""
+        parts: list[tuple[int, Chord]] = []
+        for start, stop, chord in self.between(0, self.length):
+            times = 2 if stop - start >= longest and (stop - start) % 2 == 0 else 1
+            parts += [((stop - start) // times, chord)] * times
+        return progression(parts)
 
     def cut(self, begin: int, end: int) -> 'Changes':
         """The chords from one step to another, of which the latter is later."""

@@ -143,7 +143,7 @@ def test_basses_are_stored_and_played(model: Model) -> None:
     solo = tokens.analyze([Note(0, 96, 60)], changes)
     (example,) = windows.cut(solo, changes, 0, 20, True)
     window = windows.read(example)
-    assert (window.changes, window.progression) == (changes, changes)
+    assert (window.changes, window.progression) == (changes.halved(48), changes)
     texts = windows.texts(changes)
     assert texts == ('C/E*48', 'F/G*48') and windows.of_texts(texts) == changes
     assert Grammar(chords=texts).chords == texts
@@ -322,3 +322,47 @@ def test_models_without_labels_are_what_they_were(model: Model) -> None:
     assert FAMILY.encoding(model.config).slots == 5
     with pytest.raises(SolferinoError, match='--label=bebop: the model knows no labels'):
         model.generate(label='bebop')
+
+
+def _seeing(chord_input: str = 'all') -> Config:
+    return dataclasses.replace(_config(song()), hparams=dataclasses.replace(CONFIG.hparams, chord_input=chord_input))
+
+
+@pytest.mark.parametrize('window', [20, 7])
+def test_chords_are_seen_alike_in_windows_of_any_size(window: int) -> None:
+    seen = []
+    for size in (window, 1000):
+        config = dataclasses.replace(_seeing(), extraction=dataclasses.replace(CONFIG.extraction, window=size))
+        found = FAMILY.examples(piece.of(song()), config, pytest.fail)
+        seen.append(np.concatenate([FAMILY.encode(example, config)['ones'] for example in found]))
+    np.testing.assert_array_equal(*seen)
+
+
+def test_what_is_seen_of_chords_does_not_tell_how_long_the_last_token_is() -> None:
+    config = _seeing()
+    long, short = ([Note(k * 6, 6, 60 + k) for k in range(16)] + [Note(96, last, 70)] for last in (6, 18))
+    seen = []
+    for line in (long, short):
+        changes = chords.parse_bars('Dm7 G7 Cmaj7 Cmaj7', 48)
+        (example,) = windows.cut(tokens.analyze(line, changes), changes, 0, 20, True)
+        seen.append(FAMILY.encode(example, config)['ones'])
+    np.testing.assert_array_equal(*seen)
+
+
+@pytest.mark.parametrize('chord_input, slots, differs', [('none', 5, False), ('length', 6, False), ('all', 8, True)])
+def test_what_is_played_depends_on_what_is_seen_of_chords(chord_input: str, slots: int, differs: bool) -> None:
+    config = _seeing(chord_input)
+    assert FAMILY.encoding(config).slots == slots
+    model = _untrained(config, 1.0)
+    one, other = (  # chords of the same tones and scale
+        _melody(model.generate(backing_chords=text, num_bars=8, temperature=1.0)[0])
+        for text in ('Caug Caug', 'Caug Eaug')
+    )
+    assert (one != other) == differs
+    assert model.log_likelihood(song(2)) < 0
+    assert len(model.generate(song(2), 2, num_bars=6)) == 2
+
+
+def test_odd_chord_inputs_are_refused() -> None:
+    with pytest.raises(ValueError, match='chord_input=some must be none, length or all'):
+        _seeing('some')

@@ -44,6 +44,14 @@ def test_chords_are_read_as_musicians_write_them(symbol: str, root: int, quality
     assert chords.parse(symbol) == Chord(root, quality)
 
 
+def test_long_chords_are_halved() -> None:
+    one, two, three = ALL[:3]
+    changes = chords.progression([(48, one), (36, two), (72, one), (49, three)])
+    halves = chords.progression([(24, one), (24, one), (36, two), (36, one), (36, one), (49, three)])
+    assert changes.halved(48) == halves
+    assert [changes.end(step) for step in (0, 47, 48, 204, 205, 300)] == [48, 48, 84, 205, 253, 361]
+
+
 @hypothesis.given(CHORDS)
 def test_a_bass_comes_back_and_is_no_tone_of_the_chord(chord: Chord) -> None:
     assert chords.parse(chord.name) == chords.of_code(chord.code) == chord
