@@ -118,6 +118,71 @@ _COMMANDS = (
         'saved',
         '',
     ),
+    (
+        'convert_voices',
+        'convert_dir_to_note_sequences --input_dir=voices --recursive --output_file=voice_notes/notes.tfrecord',
+        'voices',
+        'voice_notes',
+        '',
+    ),
+    (
+        'jazz_create_dataset',
+        'jazz_rnn_create_dataset --input=voice_notes/notes.tfrecord --output_dir=jazz_dataset --eval_ratio=0.3 '
+        '--labels_from_folders',
+        'voice_notes',
+        'jazz_dataset',
+        '--eval_ratio=0.5',
+    ),
+    (
+        'jazz_train',
+        'jazz_rnn_train --run_dir=jazz_run --sequence_example_file=jazz_dataset/training_solos.tfrecord '
+        '--eval_file=jazz_dataset/eval_solos.tfrecord --hparams=rnn_layer_sizes=[8,8],batch_size=8,averaging=0.9 '
+        '--num_training_steps=6 --eval_frequency=2 --seed=1',
+        'jazz_dataset',
+        'jazz_run',
+        '',
+    ),
+    (
+        'jazz_generate',
+        'jazz_rnn_generate --run_dir=jazz_run --output_dir=jazz_music --num_outputs=5 --num_measures=4 --seed=1 '
+        '--label=early',
+        'jazz_run',
+        'jazz_music',
+        '',
+    ),
+    (
+        'jazz_improvise',
+        'jazz_rnn_improvise voices --output_dir=improvised --num_training_steps=4 --hparams=rnn_layer_sizes=[8] '
+        '--num_outputs=3 --num_measures=4 --seed=1',
+        'voices',
+        'improvised',
+        '',
+    ),
+    (
+        'musegan_create_dataset',
+        'musegan_create_dataset --input=voice_notes/notes.tfrecord --output_dir=gan_dataset --eval_ratio=0.3 '
+        '--hparams=num_bars=1',
+        'voice_notes',
+        'gan_dataset',
+        '--eval_ratio=0.5',
+    ),
+    (
+        'musegan_train',
+        'musegan_train --run_dir=gan_run --sequence_example_file=gan_dataset/training_quartets.tfrecord '
+        '--eval_file=gan_dataset/eval_quartets.tfrecord --num_training_steps=4 --eval_frequency=2 --seed=1 '
+        '--hparams=batch_size=4,latent_size=4,temporal_size=5,bar_sizes=[8,4,4,4],critic_sizes=[3,4,4,5],'
+        'critic_steps=1',
+        'gan_dataset',
+        'gan_run',
+        '',
+    ),
+    (
+        'musegan_generate',
+        'musegan_generate --run_dir=gan_run --output_dir=gan_music --num_outputs=3 --num_pieces=2 --seed=1',
+        'gan_run',
+        'gan_music',
+        '',
+    ),
 )
 COMMANDS = tuple(
     Command(name, tuple(line.split()), reads, writes, tuple(older.split()))
@@ -142,6 +207,7 @@ class Kills:
         self._clean.mkdir()
         self._ready: dict[str, tuple[int, float]] = {}  # file operations and seconds of a whole run
         _write_songs(self._clean / 'songs')
+        _write_voices(self._clean / 'voices')
 
     def prepare(self, command: Command) -> tuple[int, float]:
         """Runs a command to its end, for others to be compared with; those that make its inputs before."""
@@ -224,8 +290,10 @@ class Kills:
             counts[plain] += 1
             if data != names[plain]:
                 yield f'{name} is not the same'
-        most = 2 if command.output == 'music' else 1  # the killed run's, complete, and the second one's
-        if len(set(counts.values())) != 1 or not 1 <= next(iter(counts.values())) <= most:
+        # Music may be there twice: the killed run's, complete, and the second one's.
+        music = {times for name, times in counts.items() if 'NOW' in name}
+        others = {times for name, times in counts.items() if 'NOW' not in name}
+        if not others <= {1} or music not in (set(), {1}, {2}):
             yield f'some outputs are missing: {counts}'
         for path in place.iterdir():
             if path.name not in (command.input, command.output):
@@ -262,6 +330,26 @@ def _write_songs(folder: Path) -> None:
                 sequence.notes.add(pitch=pitch, velocity=90, start_time=start, end_time=start + 0.1, is_drum=True)
         sequence.total_time = 2 * (6 + song)
         midi_io.note_sequence_to_midi_file(sequence, str(folder / f'{song}.mid'))
+
+
+def _write_voices(folder: Path) -> None:
+    """Four voices in each of two folders: a melody over chords, for some."""
+    from note_seq import midi_io
+    from note_seq.protobuf import music_pb2
+
+    for song in range(1, 13):
+        rng, sequence = random.Random(song), music_pb2.NoteSequence(ticks_per_quarter=220)
+        sequence.tempos.add(qpm=120)
+        sequence.time_signatures.add(numerator=4, denominator=4)
+        for voice, lowest in enumerate((67, 60, 53, 43)):
+            for eighth in range(8 * (4 + song)):
+                pitch, start = lowest + rng.choice((0, 2, 4, 5, 7)), eighth / 4
+                note = sequence.notes.add(pitch=pitch, velocity=90, start_time=start, end_time=start + 0.25)
+                note.instrument = voice
+        sequence.total_time = 2 * (4 + song)
+        path = folder / ('early', 'late')[song % 2] / f'{song}.mid'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        midi_io.note_sequence_to_midi_file(sequence, str(path))
 
 
 def moments(operations: int, seconds: float, number: int, seed: int) -> Iterator[dict[str, float]]:

@@ -3,7 +3,15 @@
 import pytest
 from kills import COMMANDS, Kills
 
-_NUMBERS = {'convert': 3, 'create_dataset': 2, 'train': 1, 'bundle': 2, 'generate': 4}
+_NUMBERS = {
+    'convert': 3,
+    'create_dataset': 2,
+    'train': 1,
+    'bundle': 2,
+    'generate': 4,
+    'jazz_create_dataset': 1,
+    'musegan_create_dataset': 1,
+}
 
 
 @pytest.fixture(scope='module')
