@@ -40,6 +40,7 @@ COMMANDS = (
     'solferino_draw',
     'solferino_export',
     'solferino_inspect',
+    'solferino_originality',
     'solferino_write_grooves',
 )
 
@@ -67,6 +68,9 @@ setup(
         'numpy>=2,<2.5',  # Beam asks for less than 2.5
         'ml_dtypes>=0.5.1,<1',  # bfloat16 for NumPy
         'threadpoolctl>=3,<4',  # fewer threads for small matrices; NumPy itself has no such switch
+        # Suffix arrays of a million notes in a second; it brings libdivsufsort as wheels for all three Pythons.
+        # Doubling in NumPy takes ten times as long.
+        'pydivsufsort>=0.0.20,<0.1',
         'numba>=0.61,<1',  # compiles training's fused kernels; a wheel, which librosa brings anyway
         'safetensors>=0.5,<1',  # weights in bundles and checkpoints, without code
         'msgspec>=0.20,<1',  # holds stored JSON against what it must be; imports in a third of pydantic's time

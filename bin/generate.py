@@ -67,6 +67,10 @@ def define_music(fv: flags.FlagValues, spec: FamilySpec) -> None:
     flags.DEFINE_bool(
         'draw', False, 'Draw all of them in one PNG beside them, primers and kept notes marked.', flag_values=fv
     )
+    flags.DEFINE_list(
+        'originality', None, 'The training music (NoteSequences in TFRecord files, or music files, folders, patterns): '
+        'tell the longest run of notes that each output has from it.', flag_values=fv,
+    )  # fmt: skip
     for name, help in spec.primer_flags.items():
         flags.DEFINE_string(name, None, help, flag_values=fv)
     flags.DEFINE_string(
@@ -161,6 +165,7 @@ def generate(model: 'Model', fv: flags.FlagValues, spec: FamilySpec) -> None:
     from solferino.models.core.generation import midi_files
 
     primer = _primer(model, fv, spec)
+    known = _training_music(fv)
     given = _given_options(fv, spec)
     options = model.options(primer, **given)
     if not _primer_flags(fv, spec):
@@ -198,7 +203,28 @@ def generate(model: 'Model', fv: flags.FlagValues, spec: FamilySpec) -> None:
         print(_draw(model, dict(zip(paths, sequences, strict=True)), primer, options))
     for path in _plot(model, plots, dict(zip(paths, shown, strict=True)), plotted):
         print(path)
+    if known:
+        print(f'\n{_originality(model, dict(zip(paths, sequences, strict=True)), known)}\n')
     print(f'--seed={options.seed} --temperature={options.temperature} makes the same music again.')
+
+
+def _training_music(fv: flags.FlagValues) -> Any:
+    """The names and the pieces of --originality, None without it: what cannot be read is said before generating."""
+    if not fv.originality:
+        return None
+    from solferino.pipelines.inspection import copying
+
+    return copying.read(fv.originality, 'originality')
+
+
+def _originality(model: 'Model', music: dict[Path, Any], known: Any) -> str:
+    from solferino.models.music.originality import copies
+    from solferino.pipelines.inspection import copying
+
+    names, pieces = copying.usable(music.items())
+    training_names, training = known
+    found = copies.compare(pieces, training, model.config.steps_per_quarter or 4)
+    return copying.report(found, names, training_names)
 
 
 def _output_dir(model: 'Model', fv: flags.FlagValues) -> Path:

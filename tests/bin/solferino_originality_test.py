@@ -1,0 +1,75 @@
+"""The command that tells what is copied, and the flag of generating that does."""
+
+from pathlib import Path
+
+import pytest
+from note_seq import midi_io
+
+from solferino.bin import command, generate, solferino_originality
+from solferino.hparams.drums_rnn import SPEC
+from solferino.models.music.grooves.groove_library import style
+from solferino.models.music.grooves.groove_songs import song
+
+
+@pytest.fixture
+def training(tmp_path: Path) -> Path:
+    (tmp_path / 'training').mkdir()
+    for name in ('waltz', 'disco', 'funk'):
+        midi_io.note_sequence_to_midi_file(song(style(name)), str(tmp_path / f'training/{name}.mid'))
+    return tmp_path / 'training'
+
+
+def run(*arguments: str) -> int:
+    try:
+        command.run(
+            solferino_originality.__doc__,
+            solferino_originality.define,
+            solferino_originality.main,
+            ['solferino_originality', *arguments],
+            arguments=solferino_originality.ARGUMENTS,
+        )
+    except SystemExit as stop:
+        return stop.code
+    return 0
+
+
+def test_a_copy_is_named(training: Path, capsys: pytest.CaptureFixture) -> None:
+    assert run(str(training / 'waltz.mid'), f'--training={training}') == 0
+    out = capsys.readouterr().out
+    assert '100 %  waltz.mid from bar 1: waltz.mid from bar 1\n' in out
+    assert 'The 3 training pieces have of each other' in out
+    assert run(str(training), f'--training={training / "waltz.mid"}') == 0
+    assert 'There is one training piece' in capsys.readouterr().out
+
+
+def test_mistakes(training: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    (tmp_path / 'empty').mkdir()
+    for arguments, message in (
+        ([f'--training={training}'], 'GENERATED'),
+        ([str(training)], '--training'),
+        ([str(training), '--training=/nowhere/x.mid'], "--training: no file matches '/nowhere/x.mid'"),
+        ([str(tmp_path / 'empty'), f'--training={training}'], '--generated: the folder'),
+    ):
+        assert run(*arguments) == 1
+        assert message in capsys.readouterr().err
+
+
+def test_generating_tells_of_originality(shared: Path, training: Path, tmp_path: Path, capsys) -> None:
+    bundle = shared / 'golden/bundles/drum_kit.mag'
+    if not bundle.exists():
+        bundle = next((shared / 'golden/bundles').glob('*drum*.mag'))
+    arguments = [f'--bundle_file={bundle}', f'--output_dir={tmp_path}/out', '--num_outputs=2', '--seed=1']
+    for inputs, code in ((str(training), 0), ('/nowhere/x.mid', 1)):
+        try:
+            command.run(
+                '', lambda fv: generate.define(fv, SPEC), lambda fv: generate.main(fv, SPEC),
+                ['drums_rnn_generate', *arguments, f'--originality={inputs}'],
+            )  # fmt: skip
+        except SystemExit as stop:
+            assert stop.code == code
+        else:
+            assert code == 0
+    said = capsys.readouterr()
+    assert 'The 3 training pieces have of each other' in said.out
+    assert "--originality: no file matches '/nowhere/x.mid'" in said.err
+    assert len(list((tmp_path / 'out').iterdir())) == 2
