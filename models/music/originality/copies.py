@@ -145,15 +145,10 @@ def matches(lines: Sequence[np.ndarray], owners: Sequence[int], known: Sequence[
       int64 [tokens of all lines] lengths and places, which count through all lines, each followed by one place that is
       none of its tokens.
     """
-    import pydivsufsort
-
     text = np.concatenate([np.append(line, _SEPARATOR) for line in lines]) if lines else np.zeros(0, np.int64)
     if not len(text):
         return text, text
-    values, dense = np.unique(text, return_inverse=True)
-    dense = dense.astype(np.uint16 if len(values) <= 1 << 16 else np.uint32)
-    suffixes = pydivsufsort.divsufsort(dense)
-    common = pydivsufsort.kasai(dense, suffixes)
+    suffixes, common = _suffix_array(text)
     sizes = np.array([len(line) + 1 for line in lines])
     left = np.repeat(sizes.cumsum(), sizes) - np.arange(len(text)) - 1  # tokens until the line's end
     owner, is_known = np.repeat(np.array(owners, np.int64), sizes), np.repeat(np.array(known, bool), sizes)
@@ -161,6 +156,21 @@ def matches(lines: Sequence[np.ndarray], owners: Sequence[int], known: Sequence[
     _scan(suffixes, common, owner, is_known, lengths, places, 1)
     _scan(suffixes, common, owner, is_known, lengths, places, -1)
     return np.minimum(lengths, left), places
+
+
+def longest_repeat(line: np.ndarray) -> int:
+    """Returns the most tokens on end that stand at two places of a line, int64 [tokens]; the two may overlap."""
+    return int(_suffix_array(line)[1].max(initial=0)) if len(line) else 0
+
+
+def _suffix_array(text: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns where the suffixes of a text begin, in order; and how much each has in common with the next one."""
+    import pydivsufsort
+
+    values, dense = np.unique(text, return_inverse=True)
+    dense = dense.astype(np.uint16 if len(values) <= 1 << 16 else np.uint32)
+    suffixes = pydivsufsort.divsufsort(dense)
+    return suffixes, pydivsufsort.kasai(dense, suffixes)
 
 
 @numba.njit(cache=True)
