@@ -18,7 +18,12 @@ run() {
     local argument line='$'
     for argument; do
         # What a shell would not take as it is stands in quotes: --name='value'.
-        [[ $argument =~ ^[A-Za-z0-9_=./,:@%+-]+$ ]] || argument="${argument%%=*}='${argument#*=}'"
+        if [[ ! $argument =~ ^[A-Za-z0-9_=./,:@%+-]+$ ]]; then
+            case $argument in
+            --*=*) argument="${argument%%=*}='${argument#*=}'" ;;
+            *) argument="'$argument'" ;;
+            esac
+        fi
         line+=" $argument"
     done
     printf '%s\n' "$line" | tee -a "$demo/commands.txt"

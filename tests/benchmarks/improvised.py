@@ -33,6 +33,7 @@ from solferino.models.music.jazz import lead_sheet, playing, tokens
 from solferino.models.music.jazz.chords import Changes
 from solferino.models.music.jazz.lead_sheet import STEPS_PER_QUARTER, LeadSheet
 from solferino.models.music.jazz.tokens import Note
+from solferino.models.music.originality import copies
 from solferino.models.music.pieces import piece
 
 TEMPERATURES = (0.5, 0.8, 1.1)
@@ -116,21 +117,19 @@ def grooving(bars: Sequence[Sequence[Note]]) -> float:
 
 def longest_copy(notes: Sequence[Note], song: Sequence[Note], itself: bool = False) -> int:
     """The most notes on end that are also in the song; `itself` for the most that a song has at two places."""
-    own, others = (_moves(line) for line in (notes, song))
-    best = 0
-    ends = np.zeros(len(others) + 1, int)  # how many moves are the same up to each of the others
-    for place, move in enumerate(own):
-        same = np.array([move == other for other in others])
-        if itself:
-            same[: place + 1] = False
-        ends[1:] = np.where(same, ends[:-1] + 1, 0)
-        best = max(best, int(ends.max()))
-    return best + 1
+    if itself:
+        return copies.longest_repeat(_moves(song)) + 1
+    lengths, _ = copies.matches([_moves(notes), _moves(song)], [0, 1], [False, True])
+    return int(lengths[: len(notes)].max(initial=0)) + 1
 
 
-def _moves(notes: Sequence[Note]) -> list[tuple[int, int]]:
-    """The interval to each note, and the time from the one before."""
-    return [(after.pitch - before.pitch, after.start - before.start) for before, after in itertools.pairwise(notes)]
+def _moves(notes: Sequence[Note]) -> np.ndarray:
+    """The interval to each note and the time from the one before, as a number above 0."""
+    moves = [
+        (after.pitch - before.pitch + 128) << 16 | (after.start - before.start)
+        for before, after in itertools.pairwise(notes)
+    ]
+    return np.array(moves, np.int64)
 
 
 def _by_bar(notes: Sequence[Note]) -> list[list[Note]]:

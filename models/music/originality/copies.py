@@ -120,9 +120,9 @@ def compare(generated: Sequence[Piece], training: Sequence[Piece], steps_per_qua
     lines: list[_Line] = []
     owners: list[int] = []  # of lines; generated pieces have negative numbers
     for number, music in [*enumerate(training), *((~k, music) for k, music in enumerate(generated))]:
-        found = list(_lines(music, steps_per_quarter))
-        lines += found
-        owners += [number] * len(found)
+        own = list(_lines(music, steps_per_quarter))
+        lines += own
+        owners += [number] * len(own)
     kinds = [int(kin[owner]) if owner >= 0 else owner for owner in owners]
     lengths, places = matches([line.tokens for line in lines], kinds, [owner >= 0 for owner in owners])
     found = _by_owner(lines, owners, lengths, places)
@@ -145,15 +145,10 @@ def matches(lines: Sequence[np.ndarray], owners: Sequence[int], known: Sequence[
       int64 [tokens of all lines] lengths and places, which count through all lines, each followed by one place that is
       none of its tokens.
     """
-    import pydivsufsort
-
     text = np.concatenate([np.append(line, _SEPARATOR) for line in lines]) if lines else np.zeros(0, np.int64)
     if not len(text):
         return text, text
-    values, dense = np.unique(text, return_inverse=True)
-    dense = dense.astype(np.uint16 if len(values) <= 1 << 16 else np.uint32)
-    suffixes = pydivsufsort.divsufsort(dense)
-    common = pydivsufsort.kasai(dense, suffixes)
+    suffixes, common = _suffix_array(text)
     sizes = np.array([len(line) + 1 for line in lines])
     left = np.repeat(sizes.cumsum(), sizes) - np.arange(len(text)) - 1  # tokens until the line's end
     owner, is_known = np.repeat(np.array(owners, np.int64), sizes), np.repeat(np.array(known, bool), sizes)
@@ -161,6 +156,21 @@ def matches(lines: Sequence[np.ndarray], owners: Sequence[int], known: Sequence[
     _scan(suffixes, common, owner, is_known, lengths, places, 1)
     _scan(suffixes, common, owner, is_known, lengths, places, -1)
     return np.minimum(lengths, left), places
+
+
+def longest_repeat(line: np.ndarray) -> int:
+    """Returns the most tokens on end that stand at two places of a line, int64 [tokens]; the two may overlap."""
+    return int(_suffix_array(line)[1].max(initial=0)) if len(line) else 0
+
+
+def _suffix_array(text: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns where the suffixes of a text begin, in order; and how much each has in common with the next one."""
+    import pydivsufsort
+
+    values, dense = np.unique(text, return_inverse=True)
+    dense = dense.astype(np.uint16 if len(values) <= 1 << 16 else np.uint32)
+    suffixes = pydivsufsort.divsufsort(dense)
+    return suffixes, pydivsufsort.kasai(dense, suffixes)
 
 
 @numba.njit(cache=True)
@@ -203,9 +213,9 @@ def _by_owner(
         changes = np.zeros(len(line.starts) + 1, np.int64)
         np.add.at(changes, long, 1)
         np.add.at(changes, long + found[long] + 1, -1)
-        notes = counted.setdefault(owner, [0, 0])
-        notes[0] += len(line.starts)
-        notes[1] += int((changes.cumsum() > 0).sum())
+        counts = counted.setdefault(owner, [0, 0])
+        counts[0] += len(line.starts)
+        counts[1] += int((changes.cumsum() > 0).sum())
     made = {}
     for owner, (notes, copied) in counted.items():
         longest = None

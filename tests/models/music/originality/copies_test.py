@@ -82,6 +82,12 @@ def test_matches_are_those_of_a_plain_search(lines: list[list[int]], data: st.Da
                 assert common(line[at:], lines[other][places[place] - begins[other] :]) == wanted
 
 
+@given(st.lists(st.integers(1, 3), max_size=20))
+def test_the_longest_repeat_is_that_of_a_plain_search(line: list[int]) -> None:
+    found = [common(line[a:], line[b:]) for b in range(len(line)) for a in range(b)]
+    assert copies.longest_repeat(np.array(line, np.int64)) == max(found, default=0)
+
+
 def common(one: list[int], other: list[int]) -> int:
     for length, (a, b) in enumerate(zip(one, other, strict=False)):
         if a != b:
