@@ -121,7 +121,8 @@ imports() {
     training) modules='solferino.models.core.training.jobs solferino.models.core.events.event_rnn solferino.models.core.training.monitor
         solferino.models.piano_rnn.attention.attention_model solferino.models.piano_rnn.nade.nade_model solferino.models.rbm.network_kinds' ;;
     others) modules='apache_beam note_seq pytest matplotlib.pyplot numba solferino.pipelines.runner
-        solferino.pipelines.convert solferino.models.loading' ;;
+        solferino.pipelines.convert solferino.models.loading solferino.models.music.sound.rendering
+        libsonare soundfile miniaudio scipy.ndimage' ;;
     esac
     # shellcheck disable=SC2086
     PYTHONDONTWRITEBYTECODE= TF_CPP_MIN_LOG_LEVEL=3 "$venv/bin/python" -W ignore -c 'import importlib, sys

@@ -3,9 +3,10 @@
 import dataclasses
 import difflib
 import math
+import re
 from typing import Any, ClassVar, TypeVar
 
-from solferino.hparams import bounds
+from solferino.hparams import bounds, dynamics
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import option
 
@@ -56,12 +57,20 @@ class GenerateOptions:
         False, 'Play the first beat of each bar loudest, then the other beats, then what is between them, instead of '
         'all notes alike.'
     )  # fmt: skip
+    velocity: str = option(
+        dynamics.LEARNED, 'How loud notes are: learned plays them as the training music is played at each place of the '
+        'bar, if the model has that; flat all alike; a number from 1 to 127 all at it. --accents has its own way.'
+    )  # fmt: skip
     seed: int = 0
 
     def __post_init__(self) -> None:
         self._require_at_most()
         self.require_at_least(self.least_num_steps, 'num_steps')
         self.require_at_least(0, 'seed')
+        if self.velocity not in (dynamics.LEARNED, dynamics.FLAT) and not 1 <= (self.fixed_velocity or 0) <= 127:
+            raise ValueError(
+                f'--velocity={self.velocity} must be {dynamics.LEARNED}, {dynamics.FLAT}, or a number from 1 to 127.'
+            )
         if not isinstance(self.temperature, (int, float)):
             raise ValueError(f'--temperature={self.temperature} must be a number above 0, or {AUTO}.')
         if self.num_bars is not None:
@@ -72,6 +81,11 @@ class GenerateOptions:
             raise ValueError(f'--temperature={self.temperature} must be above 0.')
         if self.qpm is not None and not SLOWEST_QPM <= self.qpm <= FASTEST_QPM:
             raise ValueError(f'--qpm={self.qpm:g} must be from {SLOWEST_QPM:g} to {FASTEST_QPM:g} quarters a minute.')
+
+    @property
+    def fixed_velocity(self) -> int | None:
+        """The number that `velocity` is, which Python may give as one; None if it is a word."""
+        return int(self.velocity) if re.fullmatch(r'\d{1,3}', str(self.velocity)) else None
 
     @property
     def length(self) -> str:

@@ -157,7 +157,6 @@ class PianoGeneration(GenerateOptions):
     frames_per_second: float | None = option(
         None, 'Play so many frames a second instead of as many as the examples had: faster or slower music.'
     )
-    velocity: int = option(80, 'How hard the keys are struck, from 1 to 127.')
     strike_anew: bool = option(False, 'Strike a key anew in each frame instead of holding it from frame to frame.')
 
     @property
@@ -168,8 +167,6 @@ class PianoGeneration(GenerateOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.require_at_least(0, 'top_k', 'random_frames')
-        if not 1 <= self.velocity <= 127:
-            raise ValueError(f'--velocity={self.velocity} must be from 1 to 127.')
         if self.frames_per_second is not None and not 0 < self.frames_per_second <= 1000:
             raise ValueError(f'--frames_per_second={self.frames_per_second} must be above 0 and at most 1000.')
 

@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Self
 
+from solferino.hparams.dynamics import Dynamics
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.presets import Preset
 
@@ -43,6 +44,7 @@ class Config:
       extraction: how examples are taken from music, a frozen dataclass; create_dataset has a flag for each field.
       learned: what the model needs from the training examples before it is made (a vocabulary), a frozen dataclass;
         `Family.learn` fills it in, and it is stored with the config. None for nothing.
+      dynamics: how loud the training music's notes are, filled in with `learned` and stored with it.
       advice: for a musician who chooses a config: what it learns and when to use it.
       benchmark: what it costs and reaches; all that the registry knows have one.
     """
@@ -53,6 +55,7 @@ class Config:
     hparams: Any
     extraction: Any
     learned: Any = dataclasses.field(default=None, kw_only=True)
+    dynamics: Dynamics = dataclasses.field(default=Dynamics(), kw_only=True)
     advice: str = dataclasses.field(default='', kw_only=True)
     benchmark: Benchmark | None = dataclasses.field(default=None, kw_only=True)
 

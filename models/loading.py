@@ -8,6 +8,7 @@ for sequence in model.generate(num_steps=64, num_outputs=4, temperature=1.1):
 """
 
 import dataclasses
+import itertools
 import logging
 import pathlib
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 from note_seq.protobuf import music_pb2
 
 from solferino.hparams import generation, overrides
+from solferino.hparams.dynamics import LEARNED
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import Config
 from solferino.models import registry
@@ -27,7 +29,7 @@ from solferino.models.core.runs import bundles, stored_models
 from solferino.models.core.runs.stored_models import StoredModel
 from solferino.models.core.storage import checkpoints
 from solferino.models.core.training import temperature
-from solferino.models.music.pieces import accents
+from solferino.models.music.pieces import accents, dynamics
 from solferino.models.music.pieces import piece as pieces
 
 _log = logging.getLogger(__name__)
@@ -130,15 +132,24 @@ class Model:
             'Ask for less at a time.',
         )
         made = self.family.generate(self.weights, self.config, [primer] * num_outputs, options)
-        if options.accents:
+        if options.fixed_velocity:
+            for note in itertools.chain.from_iterable(sequence.notes for sequence in made):
+                note.velocity = options.fixed_velocity
+        learned = options.velocity == LEARNED and self.config.dynamics.curves
+        if options.accents or learned:
             begin = 0.0
             if options.exclude_primer:  # the music begins where it ends
                 rate = self.family.steps_per_second(
                     self.config, options, lengths.tempo(self.family, self.config, primer, options)
                 )
                 begin = self.family.primer_steps(primer, self.config, options) / rate
-            for sequence in made:
-                accents.apply(sequence, begin)
+            for number, sequence in enumerate(made):
+                if options.accents:
+                    accents.apply(sequence, begin)
+                else:
+                    kinds = self.family.loudness_kinds(pieces.of(sequence).notes, self.config)
+                    if kinds is not None:
+                        dynamics.apply(sequence, kinds, self.config.dynamics, (options.seed, number), begin)
         return made
 
     def _tell(self, music: music_pb2.NoteSequence) -> None:

@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from solferino.hparams import words
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.reasons import NO_NOTES
@@ -15,7 +17,7 @@ from solferino.models import registry
 from solferino.models.core import settings
 from solferino.models.core.family import Family
 from solferino.models.core.storage import files, records, sequence_examples
-from solferino.models.music.pieces import piece
+from solferino.models.music.pieces import dynamics, piece
 from solferino.models.music.pieces.piece import Piece
 from solferino.pipelines import parsing, reading, report, split, work, writing
 from solferino.pipelines.reading import Source
@@ -31,6 +33,8 @@ _STEPS = {split.TRAINING: 'steps in training examples', split.EVAL: 'steps in ev
 # Prefixes of the counters of the family's traits.
 _TRAIT = {split.TRAINING: 'trait of training: ', split.EVAL: 'trait of evaluation: '}
 _ALIKE = 'near-duplicates, each on the side of those like it'
+_VELOCITY = 'velocity: '  # the same of how loud notes are, in the music of the training side
+_LEARNED = 'notes whose velocities are learned'
 _DONE = (_SEQUENCES, *_EXAMPLES.values(), *_STEPS.values())
 
 _log = logging.getLogger(__name__)
@@ -93,13 +97,17 @@ def create(job: Job) -> str:
         left_out = {
             name: tally
             for name, tally in tallies.items()
-            if name not in _DONE and not name.startswith(tuple(_TRAIT.values()))
+            if name not in _DONE and not name.startswith((*_TRAIT.values(), _VELOCITY))
         }
         if not done[_EXAMPLES[split.TRAINING]]:
             raise SolferinoError(_why_none(family, job, done, left_out))
         for side, path in outputs.items():
             writing.assemble(staging, made.runs.get(side, []), path)
         config, learned = family.learn(job.config, traits[split.TRAINING], traits[split.EVAL])
+        velocities = _with_prefix(tallies, _VELOCITY)
+        config = dataclasses.replace(config, dynamics=dynamics.learn(velocities))
+        if config.dynamics.curves:
+            learned = {**learned, _LEARNED: sum(velocities.values())}
         with files.named(description, description), open(description, 'w', encoding='utf-8') as file:
             json.dump(_sidecar(family, config, job, {**done, **learned}, left_out), file, indent=1)
         staging.commit()
@@ -158,6 +166,7 @@ class _MakeExamples:
         reasons = [flaw] if flaw else [] if len(music.notes) else [NO_NOTES]
         results.count(_SEQUENCES, 1)
         examples = self._family.examples(music, config, reasons.append) if not reasons else ()
+        number = -1
         for number, example in enumerate(examples):
             if job.form == DENSE:
                 inputs, labels = self._family.to_dense(example, job.config)
@@ -169,8 +178,16 @@ class _MakeExamples:
             results.count(_STEPS[side], self._family.num_steps(example, config))
             for trait, times in self._family.traits(example, config).items():
                 results.count(_TRAIT[side] + trait, times)
+        if number >= 0 and side == split.TRAINING:
+            self._count_velocities(self._family.chosen(music, config), config, results)
         for reason in reasons:
             results.count(reason, 1, name)
+
+    def _count_velocities(self, music: Piece, config: Config, results: Results) -> None:
+        kinds = self._family.loudness_kinds(music.notes, config)
+        if kinds is not None:
+            for place, times in dynamics.count(music, np.arange(len(music.notes)), kinds).items():
+                results.count(_VELOCITY + place, times)
 
 
 _EXAMPLES_KIND = records.kind('a TFRecord file of examples', sequence_examples.is_example)

@@ -15,6 +15,7 @@ import threadpoolctl
 from note_seq.protobuf import music_pb2
 
 from solferino.hparams import overrides
+from solferino.hparams.dynamics import Dynamics
 from solferino.hparams.errors import SolferinoError
 from solferino.models import load, registry
 from solferino.models.core import settings
@@ -468,6 +469,27 @@ def test_accents_are_the_same_without_the_primer(case: tuple, model: Model) -> N
         found = {(note.pitch, round(note.start_time + begin, 4)): note.velocity for note in rest.notes}
         assert len(found.keys() & wanted.keys()) > 1
         assert all(wanted.get(place, velocity) == velocity for place, velocity in found.items())
+
+
+def test_learned_velocities_change_nothing_else(case: tuple, model: Model) -> None:
+    family, config, row = case
+    dynamics = Dynamics(tuple(f'all {kind}: 20 30 40 50 60 70 75' for kind in range(9)))
+    played = dataclasses.replace(model, config=dataclasses.replace(config, dynamics=dynamics))
+    for primer in row.primers():
+        plain = model.generate(primer, 2, num_steps=row.num_steps)
+        assert played.generate(primer, 2, num_steps=row.num_steps, velocity='flat') == plain
+        (loud,) = model.generate(primer, num_steps=row.num_steps, velocity=33)
+        assert {note.velocity for note in loud.notes} == {33}
+        learned = played.generate(primer, 2, num_steps=row.num_steps)
+        velocities = [note.velocity for sequence in learned for note in sequence.notes]
+        if family.loudness_kinds(piece.of(plain[0]).notes, config) is None:
+            assert learned == plain
+        else:
+            assert 20 <= min(velocities) < max(velocities) <= 75
+        for before, after in zip(plain, learned, strict=True):
+            for note, old in zip(after.notes, before.notes, strict=True):
+                note.velocity = old.velocity
+            assert before == after
 
 
 def test_the_primer_is_marked_where_outputs_begin_with_it(case: tuple, model: Model) -> None:

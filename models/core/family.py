@@ -109,6 +109,18 @@ class MakingExamples(abc.ABC):
         """
         return config, {}
 
+    def loudness_kinds(self, notes: np.ndarray, config: Any) -> np.ndarray | None:
+        """What each of some notes is when it comes to loudness: int [notes], below 0 for what is not asked.
+
+        Notes of one kind are alike but for their place in the bar. None where the family itself says how loud its music
+        is.
+
+        Args:
+          notes: piece.NOTE [notes], of training music or of music that was generated.
+          config: in force.
+        """
+        return np.zeros(len(notes), np.int64)
+
     def to_dense(self, example: Example, config: Any) -> tuple[np.ndarray, np.ndarray]:
         """Returns Magenta's dense form: float32 inputs [steps, input_size] and int64 labels [steps]."""
         raise SolferinoError(f'The examples of {self.spec.name} have no dense form: Magenta has no such model.')

@@ -56,6 +56,7 @@ def record_of(spec: FamilySpec, config: Config) -> dict[str, Any]:
         'hparams': overrides.as_dict(config.hparams),
         'extraction': overrides.as_dict(config.extraction),
         **({} if config.learned is None else {'learned': overrides.as_dict(config.learned)}),
+        **({'dynamics': overrides.as_dict(config.dynamics)} if config.dynamics.curves else {}),
     }
 
 
@@ -77,7 +78,7 @@ def config_of(spec: FamilySpec, record: Mapping[str, Any], source: str) -> Confi
         part: overrides.replace(
             getattr(config, part), _unsaid(getattr(config, part)) | _values(record, part, source), source
         )
-        for part in ('hparams', 'extraction', 'learned')
+        for part in ('hparams', 'extraction', 'learned', 'dynamics')
         if getattr(config, part) is not None
     }
     try:
@@ -154,7 +155,10 @@ def start_from(
                 f'{source} has. Make the examples without --hparams.'
             )
         trained = dataclasses.replace(
-            trained, hparams=overrides.replace(trained.hparams, chosen, sidecar), extraction=stored.extraction
+            trained,
+            hparams=overrides.replace(trained.hparams, chosen, sidecar),
+            extraction=stored.extraction,
+            dynamics=stored.dynamics,
         )
     return _merge(spec, given, trained, source, kept)
 

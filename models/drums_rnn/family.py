@@ -48,6 +48,10 @@ class DrumsRnn(EventFamily):
             ):
                 yield _CLASSES[config.drum_classes].encode(track)
 
+    def loudness_kinds(self, notes: np.ndarray, config: DrumConfig) -> np.ndarray:
+        """See Family: kinds of drums."""
+        return _CLASSES[config.drum_classes].kinds(notes['pitch'])
+
     def chosen(self, piece: Piece, config: DrumConfig) -> Piece:
         """The notes on channel 10; where there are none, all notes, so that a primer may be played on any channel."""
         is_drum = piece.notes['is_drum']

@@ -89,6 +89,9 @@ class JazzRnn(EventModels):
         """See Family."""
         return int(example['durations'].sum())
 
+    def loudness_kinds(self, notes: np.ndarray, config: Config) -> None:
+        """See Family: the melody is louder than the chords."""
+
     def traits(self, example: Example, config: Config) -> Mapping[str, int]:
         """See Family: the tokens, the label, and with the first window of a piece its chords."""
         window = windows.read(example)

@@ -25,6 +25,7 @@ from solferino.models.piano_rnn.attention import gru_attention, lookup
 from solferino.models.piano_rnn.nade import gru_nade
 
 _DEFAULT_PITCH = 60
+_VELOCITY = 80  # of notes, if --velocity says no other
 # What a network says: features(config), encode(example, config), events(example, config), weight_shapes(config) and
 # model(config, seed) as in Family;
 # sample(weights, config, primers bool [steps, W], length, options) -> bool [primers, length, W];
@@ -281,6 +282,6 @@ def _play(
         roll = dataclasses.replace(roll, struck=roll.sounding)
     # Of the instruments that the model learned from, so that it takes what it wrote as a primer.
     program = instruments.programs(settings.instruments)[0]
-    sequence = piano_rolls.to_sequence(roll, seconds, qpm, options.velocity, program)
+    sequence = piano_rolls.to_sequence(roll, seconds, qpm, _VELOCITY, program)
     add_metre(sequence, metre)
     return sequence

@@ -1,6 +1,7 @@
 """create_dataset: the examples are Magenta's, the split is stable, nothing is left out in silence."""
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from solferino.hparams.drums_rnn import SPEC
 from solferino.hparams.errors import SolferinoError
 from solferino.models import registry
 from solferino.models.core.storage import records, sequence_examples
-from solferino.pipelines import examples
+from solferino.models.music.pieces import piece
+from solferino.pipelines import examples, split
 
 
 def _job(input: Path, output_dir: Path, config: str = 'drum_kit', **options) -> examples.Job:
@@ -91,6 +93,29 @@ def test_counts_and_sidecar(notes: Path, tmp_path: Path) -> None:
     for side in ('training', 'evaluation'):
         path = tmp_path / 'data' / f'{side.removesuffix("uation")}_drum_tracks.tfrecord'
         assert records.count(str(path)) == counts[f'{side} examples']
+
+
+def test_velocities_are_learned_of_the_training_side(tmp_path: Path) -> None:
+    songs = [_song(n) for n in range(60)]
+    for number, song in enumerate(songs):
+        for note in song.notes:
+            note.velocity = 110 if note.start_time % 2 == 0 else 50 + number
+    with records.Writer(str(tmp_path / 'notes.tfrecord')) as writer:
+        for song in songs:
+            writer.write(song.SerializeToString())
+    table = examples.create(_job(tmp_path / 'notes.tfrecord', tmp_path / 'data', eval_ratio=0.3, split=split.BY_NAME))
+    assert 'notes whose velocities are learned' in table
+    sidecar = json.loads((tmp_path / 'data/drum_tracks.json').read_text())
+    curves = dict(curve.split(': ') for curve in sidecar['dynamics']['curves'])
+    assert {curves[place] for place in curves if re.match(r'level \d 0', place)} == {' '.join(['110'] * 7)}
+    sides = [split.side(split.key_of_name(piece.of(song)), 0.3, 0) for song in songs]
+    assert set(sides) == {split.TRAINING, split.EVAL}
+    learned = {int(velocity) for curve in curves.values() for velocity in curve.split()}
+    assert learned <= {110} | {50 + number for number, side in enumerate(sides) if side == split.TRAINING}
+    examples.create(
+        _job(tmp_path / 'notes.tfrecord', tmp_path / 'two', eval_ratio=0.3, split=split.BY_NAME, num_workers=2)
+    )
+    assert json.loads((tmp_path / 'two/drum_tracks.json').read_text())['dynamics'] == sidecar['dynamics']
 
 
 def test_compact_and_dense_examples_are_the_same_music(notes: Path, tmp_path: Path) -> None:

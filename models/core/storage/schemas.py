@@ -38,6 +38,7 @@ class Settings(TypedDict, total=False):
     hparams: dict[str, Any]
     extraction: dict[str, Any]
     learned: dict[str, Any]
+    dynamics: dict[str, Any]
 
 
 def loads(text: str | bytes) -> Any:

@@ -83,6 +83,11 @@ class DrumClasses:
         np.bitwise_or.at(classes, track.steps, self._bits[known])
         return classes
 
+    def kinds(self, pitches: np.ndarray) -> np.ndarray:
+        """Returns the bit of each pitch, -1 for pitches of no kind: int64 [pitches]."""
+        known = np.where((pitches >= MIN_MIDI_PITCH) & (pitches < _NO_PITCH), pitches, _NO_PITCH)
+        return np.frexp(self._bits[known])[1].astype(np.int64) - 1
+
     def decode(self, classes: Iterable[int]) -> list[frozenset[int]]:
         """Returns an event for each class, each kind as its first pitch."""
         return [self._events[c] for c in classes]

@@ -50,6 +50,11 @@ class Section:
         """Returns a field of NOTE for each of its notes."""
         return self._piece.notes[field][self._rows]
 
+    @property
+    def rows(self) -> np.ndarray:
+        """Which notes of the piece its own are: int [notes]."""
+        return self._rows
+
     def step(self, seconds: float) -> int:
         """Returns the step of an instant, counted from the section's beginning. Raises ValueError if there is none."""
         return int(_to_steps(np.array([seconds]), self.steps_per_second)[0])

@@ -6,6 +6,7 @@ import json
 import pytest
 from toy_family import SPEC
 
+from solferino.hparams.dynamics import Dynamics
 from solferino.hparams.errors import SolferinoError
 from solferino.models.core import settings
 from solferino.models.core.settings import Given
@@ -21,6 +22,16 @@ def test_round_trip_through_json():
     config = stored(units=3)
     record = json.loads(json.dumps(settings.record_of(SPEC, config)))
     assert settings.config_of(SPEC, record, 'a.json') == config
+
+
+def test_dynamics_are_stored_where_there_are_some():
+    assert 'dynamics' not in settings.record_of(SPEC, SMALL)
+    config = dataclasses.replace(SMALL, dynamics=Dynamics(('all 0: 1 2 3 4 5 6 7',)))
+    record = json.loads(json.dumps(settings.record_of(SPEC, config)))
+    assert settings.config_of(SPEC, record, 'a.json') == config
+    record['dynamics']['curves'] = ['all 0: loud']
+    with pytest.raises(SolferinoError, match=r'a\.json: dynamics'):
+        settings.config_of(SPEC, record, 'a.json')
 
 
 @pytest.mark.parametrize(
