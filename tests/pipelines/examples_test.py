@@ -103,16 +103,18 @@ def test_velocities_are_learned_of_the_training_side(tmp_path: Path) -> None:
     with records.Writer(str(tmp_path / 'notes.tfrecord')) as writer:
         for song in songs:
             writer.write(song.SerializeToString())
-    table = examples.create(_job(tmp_path / 'notes.tfrecord', tmp_path / 'data', eval_ratio=0.3))
+    table = examples.create(_job(tmp_path / 'notes.tfrecord', tmp_path / 'data', eval_ratio=0.3, split=split.BY_NAME))
     assert 'notes whose velocities are learned' in table
     sidecar = json.loads((tmp_path / 'data/drum_tracks.json').read_text())
     curves = dict(curve.split(': ') for curve in sidecar['dynamics']['curves'])
     assert {curves[place] for place in curves if re.match(r'level \d 0', place)} == {' '.join(['110'] * 7)}
-    sides = [split.side(split.key(piece.of(song)), 0.3, 0) for song in songs]
+    sides = [split.side(split.key_of_name(piece.of(song)), 0.3, 0) for song in songs]
     assert set(sides) == {split.TRAINING, split.EVAL}
     learned = {int(velocity) for curve in curves.values() for velocity in curve.split()}
     assert learned <= {110} | {50 + number for number, side in enumerate(sides) if side == split.TRAINING}
-    examples.create(_job(tmp_path / 'notes.tfrecord', tmp_path / 'two', eval_ratio=0.3, num_workers=2))
+    examples.create(
+        _job(tmp_path / 'notes.tfrecord', tmp_path / 'two', eval_ratio=0.3, split=split.BY_NAME, num_workers=2)
+    )
     assert json.loads((tmp_path / 'two/drum_tracks.json').read_text())['dynamics'] == sidecar['dynamics']
 
 
