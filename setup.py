@@ -98,6 +98,10 @@ setup(
             'miniaudio>=1.60,<2',  # plays; its wheel has all that it needs, where sounddevice's lacks PortAudio
             'scipy>=1.13,<2',  # sliding minima, for the limiter; librosa brings it anyway
         ],
+        'score': [
+            'music21>=10,<11',  # writes MusicXML, with beams, ties and accidentals; BSD
+            'verovio>=5,<7',  # draws it, without a program of the system's or a network; LGPL, and not changed here
+        ],
         'dev': [
             'pytest>=8,<10',
             'hypothesis>=6.100,<7',  # round trips of encodings on invented input

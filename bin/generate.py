@@ -256,6 +256,7 @@ def _render(
     model: 'Model', music: dict[Path, Any], primer: Any, options: GenerateOptions, renderer: render.Renderer
 ) -> None:
     """Writes each piece as sound and as pictures beside its file, and prints the paths."""
+    from solferino.models.music.scores.score_writing import NotWrittenError
     from solferino.models.music.sound.synthesis import NotHeardError
 
     for path, sequence in music.items():
@@ -269,7 +270,7 @@ def _render(
         try:
             for written in renderer.write(path.with_suffix(''), sequence, draw):
                 print(written)
-        except NotHeardError as error:
+        except (NotHeardError, NotWrittenError) as error:
             logging.warning('%s is not rendered: %s', path.name, error)
 
 

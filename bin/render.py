@@ -11,7 +11,8 @@ from solferino.hparams.errors import SolferinoError
 
 SOUNDS = ('wav', 'mp3', 'flac', 'ogg')
 PICTURES = ('png', 'svg', 'pdf')
-FORMATS = SOUNDS + PICTURES
+SCORES = ('musicxml', 'score.svg')
+FORMATS = SOUNDS + PICTURES + SCORES
 
 
 def define(flag_values: flags.FlagValues) -> None:
@@ -54,12 +55,18 @@ class Renderer:
             raise SolferinoError(
                 f'--soundfont={soundfont}: --{flag} names no sound, only pictures. Add mp3, for example.'
             )
+        if any(name in SCORES for name in self._formats):
+            from solferino.models.music import extras
+
+            extras.load('music21', extras.SCORE)
+            extras.load('verovio', extras.SCORE)
         self._soundfont = b''
         if self._sounds:
-            from solferino.models.music.sound import packages, soundfonts
+            from solferino.models.music import extras
+            from solferino.models.music.sound import soundfonts
 
-            packages.load('libsonare')
-            packages.load('soundfile')
+            extras.load('libsonare', extras.SOUND)
+            extras.load('soundfile', extras.SOUND)
             self._soundfont = soundfonts.read(soundfont)
 
     def write(self, stem: Path, sequence: Any, draw: Callable[[], Any]) -> list[Path]:
@@ -88,11 +95,16 @@ class Renderer:
             figure = draw()
             for name in filter(PICTURES.__contains__, self._formats):
                 contents[name] = functools.partial(_picture, figure, name)
+        if any(name in SCORES for name in self._formats):
+            from solferino.models.music.scores import score_writing
+
+            score = score_writing.musicxml(sequence, stem.name)
+            contents |= {'musicxml': lambda: score, 'score.svg': lambda: score_writing.svg(score)}
         paths = []
-        for name, content in contents.items():
+        for name in self._formats:
             path = stem.with_name(f'{stem.name}.{name}')
             try:
-                files.atomic_write(str(path), content(), files.RENDERED[name])
+                files.atomic_write(str(path), contents[name](), files.RENDERED[name])
             except OSError as error:
                 raise SolferinoError(f'{path} cannot be written: {error.strerror}.') from None
             paths.append(path)

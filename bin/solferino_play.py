@@ -33,12 +33,13 @@ def define(flag_values: flags.FlagValues) -> None:
 
 def main(flag_values: flags.FlagValues, *music: str) -> None:
     """Plays the music, or writes it."""
-    from solferino.models.music.sound import packages, playback, rendering, soundfonts
+    from solferino.models.music import extras
+    from solferino.models.music.sound import playback, rendering, soundfonts
     from solferino.models.music.sound.synthesis import SAMPLE_RATE, NotHeardError
     from solferino.pipelines import music_files
 
     for name in 'libsonare', 'miniaudio':
-        packages.load(name)
+        extras.load(name, extras.SOUND)
     soundfont = soundfonts.read(flag_values.soundfont)
     paths = music_files.find(music, None)
     heard = 0

@@ -1,4 +1,4 @@
-"""Renders music to listen to and to look at: WAV, MP3, FLAC and Ogg files, and PNG, SVG and PDF pictures.
+"""Renders music to listen to, to look at and to read: sound files, pictures and scores.
 
     solferino_render generated/*.mid --output_dir=sounds
 
@@ -37,6 +37,7 @@ def define(flag_values: flags.FlagValues) -> None:
 def main(flag_values: flags.FlagValues, *music: str) -> None:
     """Renders the music, and says which files were written."""
     renderer = render.Renderer('format', flag_values.format, flag_values.soundfont)
+    from solferino.models.music.scores.score_writing import NotWrittenError
     from solferino.models.music.sound.synthesis import NotHeardError
     from solferino.pipelines import music_files
 
@@ -48,7 +49,7 @@ def main(flag_values: flags.FlagValues, *music: str) -> None:
             for written in renderer.write(folder / path.stem, sequence, functools.partial(_draw, sequence, path)):
                 print(written, flush=True)
             rendered += 1
-        except NotHeardError as error:
+        except (NotHeardError, NotWrittenError) as error:
             print(f'not rendered: {path}: {error}', flush=True)
             refused += 1
     if refused or not rendered:

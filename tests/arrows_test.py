@@ -46,6 +46,7 @@ PACKAGES = {
         'jazz': 'pieces',
         'metrics': 'pieces jazz',
         'sound': '',
+        'scores': 'pieces pictures',
         'originality': 'pieces',
     },
     'models.piano_rnn': {'attention': '', 'nade': ''},

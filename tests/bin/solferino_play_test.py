@@ -10,10 +10,11 @@ from note_seq import midi_io
 from note_seq.protobuf import music_pb2
 
 from solferino.bin import command, solferino_play
-from solferino.models.music.sound import packages, playback, sound_files
+from solferino.models.music import extras
+from solferino.models.music.sound import playback, sound_files
 
 # Where there are devices, only miniaudio's silent one is taken.
-_TO_NO_ONE = tuple(b.name for b in packages.load('miniaudio').Backend if b.name != 'NULL')
+_TO_NO_ONE = tuple(b.name for b in extras.load('miniaudio', extras.SOUND).Backend if b.name != 'NULL')
 
 
 def run(*arguments: str) -> int:
@@ -40,7 +41,7 @@ def tune(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.fixture
 def no_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    miniaudio = packages.load('miniaudio')
+    miniaudio = extras.load('miniaudio', extras.SOUND)
 
     def refuse(**_) -> None:
         raise miniaudio.MiniaudioError('failed to init device', -401)

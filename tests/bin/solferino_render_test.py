@@ -52,9 +52,9 @@ def music(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_all_formats_of_a_folder(music: Path, capsys: pytest.CaptureFixture) -> None:
-    assert run('music', '--output_dir=new/out', '--format=wav,mp3,flac,ogg,png,svg,pdf') == 0
+    assert run('music', '--output_dir=new/out', '--format=wav,mp3,flac,ogg,png,svg,pdf,musicxml,score.svg') == 0
     written = {path.name: path.read_bytes() for path in (music / 'new/out').iterdir()}
-    formats = 'wav', 'mp3', 'flac', 'ogg', 'png', 'svg', 'pdf'
+    formats = 'wav', 'mp3', 'flac', 'ogg', 'png', 'svg', 'pdf', 'musicxml', 'score.svg'
     assert sorted(written) == sorted(f'{name}.{format}' for name in ('tune', 'drums') for format in formats)
     told = capsys.readouterr().out.splitlines()
     assert sorted(told) == sorted(f'new/out/{name}' for name in written)
@@ -63,7 +63,15 @@ def test_all_formats_of_a_folder(music: Path, capsys: pytest.CaptureFixture) -> 
         assert 1.5 < len(wav) / 44100 < 14 and np.abs(wav).max() > 0.1
         for format in 'mp3', 'flac', 'ogg':
             assert len(sound_files.decode(written[f'{name}.{format}'])[0]) == len(wav)
-    assert run('music/tune.mid', 'music/drums.mid', '--output_dir=again', '--format=wav,mp3,ogg,flac,png,svg,pdf') == 0
+    assert (
+        run(
+            'music/tune.mid',
+            'music/drums.mid',
+            '--output_dir=again',
+            '--format=score.svg,musicxml,wav,mp3,ogg,flac,png,svg,pdf',
+        )
+        == 0
+    )
     assert {path.name: path.read_bytes() for path in (music / 'again').iterdir()} == written
 
 
@@ -86,7 +94,10 @@ def test_silence_is_an_error_and_the_rest_is_rendered(music: Path, capsys: pytes
 @pytest.mark.parametrize(
     'arguments, message',
     [
-        (['music', '--format=mp3,wma'], "--format=mp3,wma: 'wma' is none of: wav, mp3, flac, ogg, png, svg, pdf."),
+        (
+            ['music', '--format=mp3,wma'],
+            "--format=mp3,wma: 'wma' is none of: wav, mp3, flac, ogg, png, svg, pdf, musicxml",
+        ),
         (['music', '--soundfont=no.sf2'], '--soundfont=no.sf2 is not there. Name an SF2 file'),
         (['music', '--soundfont=music/tune.mid'], '--soundfont=music/tune.mid is no soundfont'),
         (['music', '--soundfont=no.sf2', '--format=png'], '--format names no sound, only pictures'),
@@ -108,6 +119,9 @@ def test_without_the_extra(music: Path, monkeypatch: pytest.MonkeyPatch, capsys:
     assert run('music/tune.mid', '--output_dir=out') == 1
     assert "pip install 'solferino[sound]'" in capsys.readouterr().err
     assert run('music/tune.mid', '--output_dir=out', '--format=png') == 0
+    monkeypatch.setitem(sys.modules, 'verovio', None)
+    assert run('music/tune.mid', '--output_dir=out', '--format=score.svg') == 1
+    assert 'A score needs the package verovio, which is not installed' in capsys.readouterr().err
 
 
 def test_a_file_of_another_kind_is_not_written_over(music: Path, capsys: pytest.CaptureFixture) -> None:

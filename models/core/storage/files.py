@@ -52,6 +52,8 @@ RENDERED = {
     'png': PNG,
     'svg': Kind('an SVG picture', lambda path: b'<svg' in head(path, _HEAD)),
     'pdf': beginning_with('a PDF file', b'%PDF'),
+    'musicxml': Kind('a MusicXML score', lambda path: b'<score-partwise' in head(path, _HEAD)),
+    'score.svg': Kind('an SVG picture', lambda path: b'<svg' in head(path, _HEAD)),
 }
 
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from solferino.models.music.sound import packages
+from solferino.models.music import extras
 from solferino.models.music.sound.synthesis import SAMPLE_RATE
 
 LOUDNESS = -18.0  # LUFS: what ITU-R BS.1770-4 measures; leaves room for a drum set's peaks
@@ -31,7 +31,8 @@ def loudness(frames: np.ndarray) -> float:
     """The integrated loudness in LUFS; minus infinity for what is too short to be measured, or silent."""
     if len(frames) < _SHORTEST * SAMPLE_RATE:
         return -math.inf
-    measured = packages.load('libsonare').lufs_interleaved(frames.reshape(-1), 2, SAMPLE_RATE).integrated_lufs
+    sonare = extras.load('libsonare', extras.SOUND)
+    measured = sonare.lufs_interleaved(frames.reshape(-1), 2, SAMPLE_RATE).integrated_lufs
     return float(measured) if measured > -70 else -math.inf  # BS.1770's gate: below it is silence
 
 
@@ -41,7 +42,7 @@ def limit(frames: np.ndarray) -> np.ndarray:
     The gain of a frame is the mean, over a window, of the lowest gains in windows around it: each of these has seen
     this frame, so that the mean is not above what the frame needs.
     """
-    ndimage = packages.load('scipy.ndimage')
+    ndimage = extras.load('scipy.ndimage', extras.SOUND)
     peaks = np.abs(frames).max(axis=1)
     if peaks.max() <= CEILING:
         return frames

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from solferino.models.music.sound import packages
+from solferino.models.music import extras
 from solferino.models.music.sound.synthesis import SAMPLE_RATE
 
 SILENT_BACKENDS = ('NULL', 'CUSTOM')  # miniaudio would play to no one where there is nothing else
@@ -25,7 +25,7 @@ class NoDeviceError(Exception):
 @contextlib.contextmanager
 def opened() -> Iterator[Any]:
     """Opens the sound device. Raises NoDeviceError, and SolferinoError where miniaudio is not installed."""
-    miniaudio = packages.load('miniaudio')
+    miniaudio = extras.load('miniaudio', extras.SOUND)
     backends = [backend for backend in miniaudio.Backend if backend.name not in SILENT_BACKENDS]
     try:
         with _quiet():

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from solferino.models.music.sound import packages
+from solferino.models.music import extras
 from solferino.models.music.sound.synthesis import SAMPLE_RATE
 
 # Format -> libsndfile's names for it.
@@ -23,7 +23,7 @@ _BLOCK = 1 << 16  # frames: libsndfile crashes where two minutes are written as 
 
 def encode(frames: np.ndarray, format: str) -> bytes:
     """Returns a file of a format, one of FORMATS, with sound: float32 [frames, 2], full scale 1, at SAMPLE_RATE."""
-    soundfile = packages.load('soundfile')
+    soundfile = extras.load('soundfile', extras.SOUND)
     container, subtype = FORMATS[format]
     quality = {'compression_level': _QUALITY} if format in _LOSSY else {}
     file = io.BytesIO()
@@ -36,7 +36,7 @@ def encode(frames: np.ndarray, format: str) -> bytes:
 
 def decode(data: bytes) -> tuple[np.ndarray, int]:
     """Returns the sound of a file, float32 [frames, channels], and its sample rate."""
-    frames, rate = packages.load('soundfile').read(io.BytesIO(data), dtype='float32', always_2d=True)
+    frames, rate = extras.load('soundfile', extras.SOUND).read(io.BytesIO(data), dtype='float32', always_2d=True)
     return frames, rate
 
 

@@ -16,7 +16,7 @@ from note_seq.drums_encoder_decoder import DEFAULT_DRUM_TYPE_PITCHES
 from note_seq.protobuf import music_pb2
 
 from solferino.hparams.errors import SolferinoError
-from solferino.models.music.sound import packages
+from solferino.models.music import extras
 
 SAMPLE_RATE = 44100  # frames a second
 MOST_SECONDS = 3600.0  # an hour of sound takes 1.3 GB of memory, twice
@@ -62,7 +62,7 @@ def synthesize(sequence: music_pb2.NoteSequence, soundfont: bytes) -> Sound:
       NotHeardError: it has no notes, none of them makes a sound, or they last too long.
       SolferinoError: the package that plays them is not there, or does not take the soundfont.
     """
-    sonare = packages.load('libsonare')
+    sonare = extras.load('libsonare', extras.SOUND)
     parts = _parts(sequence)
     if not parts:
         raise NotHeardError('There are no notes, so nothing would be heard.')

@@ -16,7 +16,7 @@ from note_seq.protobuf import music_pb2
 from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
 
 from solferino.models.core.training import monitor, samples
-from solferino.models.music.sound import packages
+from solferino.models.music import extras
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +69,7 @@ def test_silence_and_a_missing_package_are_said(
     read = _show(tmp_path / 'silence', 0.0)
     assert samples.SOUND not in read.Tags()['tensors']
     assert 'No sound of a generated track at step 0' in caplog.text
-    monkeypatch.setattr(packages.importlib, 'import_module', lambda name: (_ for _ in ()).throw(ImportError(name)))
+    monkeypatch.setattr(extras.importlib, 'import_module', lambda name: (_ for _ in ()).throw(ImportError(name)))
     read = _show(tmp_path / 'missing', 1.0, 1.0)
     assert len(read.Tensors(samples.NAME)) == 2
     assert caplog.text.count('TensorBoard has no sound') == 1

@@ -1,0 +1,22 @@
+"""Packages that only some installations have: those of an extra, such as `[sound]`."""
+
+import importlib
+from typing import Any
+
+from solferino.hparams.errors import SolferinoError
+
+SOUND, SCORE = 'sound', 'score'
+_WHAT = {SOUND: 'Sound', SCORE: 'A score'}
+
+
+def load(name: str, extra: str) -> Any:
+    """Imports a package of an extra. Raises SolferinoError that says how to install it where it is not there."""
+    try:
+        return importlib.import_module(name)
+    except (ImportError, OSError) as error:  # OSError: the library that it wraps cannot be loaded
+        package = name.partition('.')[0]
+        why = 'is not installed' if isinstance(error, ModuleNotFoundError) else f'does not start here ({error})'
+        raise SolferinoError(
+            f"{_WHAT[extra]} needs the package {package}, which {why}. It comes with pip install 'solferino[{extra}]', "
+            'or, in a checkout of Solferino, with make setup.'
+        ) from None
