@@ -215,7 +215,9 @@ SPEC = FamilySpec(
         },
         'gru_nade': {
             TWO_MINUTES: Preset(
-                'averaging=0.98', 300, 'loss 4.93 (table: 6.50), Mutopia, --noarticulation, 103 s of one core'
+                'averaging=0.98,match_density=true',
+                300,
+                'loss 4.93 (table: 6.50), Mutopia, --noarticulation, 103 s of one core',
             ),
         },
     },

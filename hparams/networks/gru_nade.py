@@ -29,6 +29,8 @@ class GruNadeHparams:
       weight_decay: share of the weights, without biases, that is subtracted at each step, times the learning rate.
       averaging: decay of the exponential moving average (EMA) of the weights, which is evaluated and generates: over
         about 1 / (1 - averaging) steps.
+      match_density: after training, correct the log-odds that a key sounds until the model's own music has as many keys
+        at once as the music that it learned from.
     """
 
     batch_size: int = 16
@@ -44,6 +46,7 @@ class GruNadeHparams:
     learning_rate: float = 0.002
     weight_decay: float = 0.0
     averaging: float = 0.998
+    match_density: bool = False
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:

@@ -151,6 +151,19 @@ class Modelling(abc.ABC):
     def model(self, config: Any, seed: int) -> Any:
         """Returns a new `solferino.models.core.layers.trainable.Trainable` (this imports TensorFlow)."""
 
+    def calibrated(self, weights: Weights, config: Any, examples: Sequence[Example], seed: int) -> tuple[Weights, str]:
+        """Corrects the weights of a trained model by the music that it generates; called once, after training.
+
+        Args:
+          weights, config: the model.
+          examples: those that it learned from, in their stored form.
+          seed: of generating.
+
+        Returns:
+          The weights, and a sentence for the user about what was done; '' if nothing was.
+        """
+        return weights, ''
+
     def events(self, example: Example, config: Any) -> Events | None:
         """A stored example as the events that the loss is the mean of; None where the model predicts no such events.
 

@@ -30,6 +30,7 @@ _VELOCITY = 80  # of notes, if --velocity says no other
 # model(config, seed) as in Family;
 # sample(weights, config, primers bool [steps, W], length, options) -> bool [primers, length, W];
 # log_likelihood(weights, config, frames bool [steps, W]) -> float;
+# calibrated(weights, config, examples, seed) as in Family, if there is something to correct;
 # export(weights, config, folder), which writes a SavedModel;
 # and, if there is something to see, plot(name, weights, config, frames bool [steps, W]) -> figures by name.
 _NETWORKS: Mapping[str, ModuleType] = {'gru_attention': gru_attention, 'gru_nade': gru_nade}
@@ -110,6 +111,16 @@ class PianoRnn(Family):
     def model(self, config: PianoConfig, seed: int) -> Any:
         """See Family."""
         return _network(config).model(config, seed)
+
+    def calibrated(
+        self, weights: Weights, config: PianoConfig, examples: Sequence[Example], seed: int
+    ) -> tuple[Weights, str]:
+        """See Family."""
+        network = _network(config)
+        if not hasattr(network, 'calibrated'):
+            return weights, ''
+        corrected: tuple[Weights, str] = network.calibrated(weights, config, examples, seed)
+        return corrected
 
     def parse_primer(self, flag: str, text: str, config: PianoConfig) -> np.ndarray:
         """See Family: the frame of a note, bool [1, KEYS]."""

@@ -40,6 +40,7 @@ _MOST_WEIGHTS = 1 << 28  # 1 GB; training needs four times as much, and a bundle
 _BYTES_A_WEIGHT = 20  # in training: itself, its gradient, the two moments of Adam, and a copy to be saved
 POLL_S = 2.0
 _COMPARED = ('config', 'hparams', 'extraction', 'seed')  # what TensorBoard sorts runs by
+_CALIBRATED = 'calibrated'  # what was told of it, in the metadata of a checkpoint
 _log = logging.getLogger(__name__)
 
 
@@ -276,6 +277,7 @@ def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> No
         found = None
         if held_out and evaluator and entry.state == status.FINISHED:
             evaluated = _of_best(run, model, evaluator, evaluated)
+            _calibrate(session)
             found = _recommend(family, run, held_out, eval_board, stop)
     kept = checkpoints.paths(run.train_dir)
     if evaluated and evaluator:
@@ -307,6 +309,28 @@ def _of_best(
     checkpoints.restore(model, checkpoint)
     values = evaluator.values()
     return Evaluation(checkpoint.step, values) if values else evaluated
+
+
+def _calibrate(session: _Session) -> None:
+    """Corrects the weights of the best checkpoint after training, once, see Family; a failure is only logged.
+
+    The file that a resumed run goes on from stays as it is.
+    """
+    run, path = session.run, checkpoints.best(session.run.train_dir)
+    try:
+        if path is None:
+            return
+        best = checkpoints.load(path)
+        if best.metadata.get(_CALIBRATED):
+            return
+        examples = session.dataset.examples
+        weights, told = session.family.calibrated(best.weights, run.config, examples, run.seed)
+        if told:
+            _log.info('%s', told)
+            best = dataclasses.replace(best, weights=dict(weights), metadata={**best.metadata, _CALIBRATED: told})
+            checkpoints.save(run.train_dir, best, checkpoints.BEST)
+    except Exception as error:  # the model is trained all the same
+        _log.warning('The weights of %s were not corrected: %r', run.path, error)
 
 
 def _recommend(

@@ -13,6 +13,13 @@ from solferino.models.piano_rnn import frames as frame_tools
 from solferino.models.piano_rnn.nade import key_network, nade_sampling
 from solferino.models.piano_rnn.nade.nade import Nade
 
+# How the model's own music is measured: outputs, the frames that each goes on from, and of those that it makes how many
+# are left out at first, until it is on its own, and how many count.
+_OUTPUTS, _GIVEN, _SETTLING, _COUNTED = 96, 32, 64, 64
+_ROUNDS = 4  # of correcting
+_GAIN = 0.5  # log-odds added for each e-fold of keys that lacks; a part of what lacks comes back by itself later on
+_LEAST = 0.05  # keys at once, of silence
+
 
 def features(config: PianoConfig) -> Mapping[str, Feature]:
     """See Family: the batch of `NadeModel`."""
@@ -88,3 +95,33 @@ def export(weights: Weights, config: PianoConfig, folder: pathlib.Path) -> None:
 def log_likelihood(weights: Weights, config: PianoConfig, frames: np.ndarray) -> float:
     """Natural log of the probability of the frames, bool [steps, W], after the first, given the first."""
     return float(Nade(weights, config.hparams.lags).log_likelihoods(frames)[1:].sum())
+
+
+def calibrated(weights: Weights, config: PianoConfig, examples: Sequence[Example], seed: int) -> tuple[Weights, str]:
+    """See Family, where the hyperparameters ask for it: as many keys sound at once as in the music.
+
+    Given true frames the model is hardly wrong. Given its own it is wrong by as little again and again, as a frame with
+    too few keys is followed by one with fewer.
+    """
+    if not config.hparams.match_density or not examples:
+        return weights, ''
+    articulation = config.extraction.articulation
+    chosen = [examples[k] for k in np.linspace(0, len(examples) - 1, _OUTPUTS).astype(int)]
+    music = [frame_tools.of_example(example, articulation)[0] for example in chosen]
+    wanted = float(np.concatenate(music)[:, : frame_tools.KEYS].sum(axis=1).mean())
+    given = [frames[:_GIVEN] for frames in music]
+    length = _GIVEN + _SETTLING + _COUNTED
+    name, found, added = 'nade/key_bias', [], 0.0
+    bias = np.asarray(weights[name])
+    for number in range(_ROUNDS + 1):
+        corrected = {**weights, name: bias + np.where(np.arange(len(bias)) < frame_tools.KEYS, np.float32(added), 0)}
+        nade = Nade(corrected, config.hparams.lags)
+        made = nade_sampling.sample(nade, given, length, 1.0, 0, seed)[:, -_COUNTED:, : frame_tools.KEYS]
+        found.append(float(made.sum(axis=2).mean()))
+        if number == _ROUNDS or not wanted:
+            break
+        added += _GAIN * float(np.log(wanted / max(found[-1], _LEAST)))
+    return corrected, (
+        f'Its own music had {found[0]:.2f} keys at once where the music has {wanted:.2f}: with {added:+.3f} on the '
+        f'log-odds of each key it has {found[-1]:.2f}.'
+    )

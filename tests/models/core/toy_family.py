@@ -96,6 +96,9 @@ class ToyFamily:
 
         return Toy(config, seed)
 
+    def calibrated(self, weights: Weights, config: Any, examples: Any, seed: int) -> tuple[Weights, str]:
+        return weights, ''
+
     def generate(
         self, weights: Weights, config: Any, primers: Sequence[Any], options: GenerateOptions
     ) -> list[np.ndarray]:

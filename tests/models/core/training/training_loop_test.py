@@ -110,6 +110,39 @@ def test_a_run_from_start_to_end(tmp_path, examples, capsys, caplog):
     assert read.SummaryMetadata('learning_rate').summary_description
 
 
+def test_the_best_checkpoint_is_corrected_once(tmp_path, examples, caplog):
+    class Correcting(toy_family.ToyFamily):
+        def calibrated(self, weights, config, examples, seed):
+            assert len(examples) == 30
+            return {**weights, 'kernel': weights['kernel'] + 1}, 'It was corrected.'
+
+    given = {'eval_examples': examples[1], 'eval_frequency': 2}
+    jobs.train(FAMILY, request(tmp_path / 'plain', examples, num_steps=4, **given))
+    with caplog.at_level(logging.INFO):
+        jobs.train(Correcting(), request(tmp_path / 'corrected', examples, num_steps=4, **given))
+    assert 'It was corrected.' in caplog.text
+    plain, corrected = (
+        checkpoints.load(checkpoints.best(str(tmp_path / name / 'train'))) for name in ('plain', 'corrected')
+    )
+    np.testing.assert_array_equal(corrected.weights['kernel'], plain.weights['kernel'] + 1)
+    np.testing.assert_array_equal(corrected.weights['embedding'], plain.weights['embedding'])
+    assert_same_state(final(tmp_path / 'plain'), final(tmp_path / 'corrected'))  # from which a run goes on
+    unbeaten = dataclasses.replace(corrected, eval_loss=0.0001)
+    checkpoints.save(str(tmp_path / 'corrected/train'), unbeaten, checkpoints.BEST)
+    jobs.train(Correcting(), request(tmp_path / 'corrected', examples, num_steps=6, **given))
+    again = checkpoints.load(checkpoints.best(str(tmp_path / 'corrected/train')))
+    np.testing.assert_array_equal(again.weights['kernel'], corrected.weights['kernel'])
+
+
+def test_a_correction_that_fails_does_not_end_training(tmp_path, examples, caplog):
+    class Failing(toy_family.ToyFamily):
+        def calibrated(self, weights, config, examples, seed):
+            raise ValueError('silence')
+
+    jobs.train(Failing(), request(tmp_path, examples, num_steps=4, eval_examples=examples[1], eval_frequency=2))
+    assert 'not corrected' in caplog.text and final(tmp_path).step == 4
+
+
 @pytest.mark.parametrize(
     ('stop_at', 'num_checkpoints', 'shown'),
     [

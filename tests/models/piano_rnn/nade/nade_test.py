@@ -12,12 +12,12 @@ import pytest
 import tensorflow as tf
 
 from solferino.hparams.networks.gru_nade import GruNadeHparams
-from solferino.hparams.piano_rnn import SPEC
+from solferino.hparams.piano_rnn import SPEC, PianoGeneration
 from solferino.models.core.training import data
 from solferino.models.loading import Model
 from solferino.models.piano_rnn import FAMILY, extraction
 from solferino.models.piano_rnn import frames as frame_tools
-from solferino.models.piano_rnn.nade import nade_sampling
+from solferino.models.piano_rnn.nade import gru_nade, nade_sampling
 from solferino.models.piano_rnn.nade.nade import Nade
 from solferino.models.piano_rnn.nade.nade_model import NadeModel
 
@@ -300,6 +300,31 @@ def test_all_keys_and_none() -> None:
     for bias, expected in ((50, True), (-50, False)):
         loud = {**weights, 'nade/key_bias': np.full(KEYS, bias, np.float32)}
         assert (_sample(Nade(loud, HPARAMS.lags), [np.zeros((1, KEYS), bool)], 4)[0, 1:] == expected).all()
+
+
+@pytest.mark.parametrize('articulation', [False, True])
+def test_its_own_music_gets_as_many_keys_as_the_music(articulation: bool) -> None:
+    config = dataclasses.replace(
+        SPEC.config('gru_nade'),
+        hparams=dataclasses.replace(HPARAMS, match_density=True),
+        extraction=dataclasses.replace(SPEC.config('gru_nade').extraction, articulation=articulation),
+    )
+    music = np.random.default_rng(0).random((400, frame_tools.KEYS)) < 0.06
+    if articulation:
+        music = _with_strikes(music)
+    examples = list(extraction.cut(music, 60, 20))
+    weights = _weights(FAMILY.model(config, 0))
+    weights['nade/key_bias'] = np.full(frame_tools.width(articulation), -4.0, np.float32)  # some 1.6 keys, not 5.3
+    corrected, told = FAMILY.calibrated(weights, config, examples, 0)
+    made = gru_nade.sample(corrected, config, [music[:1]] * 20, 60, PianoGeneration(seed=3))[:, 20:]
+    assert made[..., : frame_tools.KEYS].sum(axis=2).mean() == pytest.approx(0.06 * frame_tools.KEYS, rel=0.1)
+    assert 'keys at once' in told
+    # Nothing else is changed, and nothing at all where the hyperparameters do not ask for it.
+    changed = {name for name, value in corrected.items() if not np.array_equal(value, weights[name])}
+    assert changed == {'nade/key_bias'} and corrected['nade/key_bias'].dtype == np.float32
+    np.testing.assert_array_equal(corrected['nade/key_bias'][frame_tools.KEYS :], -4.0)
+    plain = dataclasses.replace(config, hparams=HPARAMS)
+    assert FAMILY.calibrated(weights, plain, examples, 0) == (weights, '')
 
 
 _MODEL = NadeModel(HPARAMS, KEYS, seed=11)
