@@ -102,12 +102,20 @@ setup(
             'music21>=10,<11',  # writes MusicXML, with beams, ties and accidentals; BSD
             'verovio>=5,<7',  # draws it, without a program of the system's or a network; LGPL, and not changed here
         ],
+        # Recordings to notes, by the model of basic-pitch 0.4.0. Its package cannot be named here, as it asks for a
+        # TensorFlow before 2.16; it is installed by itself: pip install --no-deps basic-pitch==0.4.0
+        'audio': [
+            'onnxruntime>=1.20,<2',  # runs the model; TensorFlow does not take its SavedModel
+            'soundfile>=0.13,<1',  # decodes WAV, MP3, FLAC and Ogg without a program of the system's
+            'soxr>=0.5,<2',  # to the model's sample rate
+        ],
         'dev': [
             'pytest>=8,<10',
             'hypothesis>=6.100,<7',  # round trips of encodings on invented input
             'ruff>=0.15,<1',
             'mypy>=1.15,<3',
             'muspy>=0.5,<1',  # its metrics are the oracle of ours
+            'mir_eval>=0.8,<1',  # the field's measure of transcriptions, for tests/benchmarks/audio.py
             'setuptools>=77',  # builds the wheel that a test looks into
         ],
     },

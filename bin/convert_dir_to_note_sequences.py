@@ -7,12 +7,15 @@ file beside the output say what was left out and why. An output that exists is r
 
   convert_dir_to_note_sequences --input_dir=~/midi --recursive --output_file=/tmp/music.tfrecord
 
+With --audio the notes of recordings (.wav .mp3 .flac .ogg) are found too, by the model of basic-pitch: docs/audio.md.
+
 Flags of Apache Beam, such as --runner, are passed on to it.
 """
 
 from absl import flags
 
 from solferino.bin import command
+from solferino.hparams.errors import SolferinoError
 
 
 def define(values: flags.FlagValues) -> None:
@@ -37,6 +40,12 @@ def define(values: flags.FlagValues) -> None:
         'magenta_reading',
         False,
         "Read files bug for bug as Magenta does, not as they sound: for datasets that are to be equal to Magenta's.",
+        flag_values=values,
+    )
+    flags.DEFINE_bool(
+        'audio',
+        False,
+        'Find the notes of recordings too (.wav .mp3 .flac .ogg; not drums). Needs the extra [audio].',
         flag_values=values,
     )
     # A file's limits are at most what the system can be told of: bytes and nanoseconds in 64 bits.
@@ -71,6 +80,8 @@ def main(values: flags.FlagValues, beam_args: list[str]) -> None:
     from solferino.models.core.storage import records
     from solferino.pipelines import convert, parsing
 
+    if values.audio and values.magenta_reading:
+        raise SolferinoError('--audio and --magenta_reading: Magenta reads no recordings. Leave one of them out.')
     limits = parsing.Limits(values.max_file_mb, values.max_file_memory_mb, values.max_file_seconds)
     output = values.output_file
     if values.num_shards:
@@ -83,6 +94,7 @@ def main(values: flags.FlagValues, beam_args: list[str]) -> None:
         values.num_workers,
         tuple(beam_args),
         values.magenta_reading,
+        values.audio,
     )
     print(convert.convert(job))
 

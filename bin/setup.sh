@@ -96,6 +96,9 @@ install() {
     pip="install --disable-pip-version-check --no-compile $quiet"
     # shellcheck disable=SC2086  # the words of $pip are arguments
     "$python" -m pip $pip -r "$venv/requirements.txt"
+    # For its model alone: it asks for a TensorFlow that is older than ours.
+    # shellcheck disable=SC2086
+    "$python" -m pip $pip --no-deps basic-pitch==0.4.0
     rm -rf "$venv"/lib/python*/site-packages/tensorflow/include  # 290 MB of C++ headers, which nothing here compiles
     step 3 'Installing the commands'
     # shellcheck disable=SC2086

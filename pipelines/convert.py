@@ -10,6 +10,7 @@ from typing import TypedDict
 
 from solferino.hparams.errors import SolferinoError
 from solferino.models.core.storage import files, records, schemas
+from solferino.models.music.listening import transcription
 from solferino.models.music.pieces import piece
 from solferino.pipelines import parsing, report, writing
 from solferino.pipelines.engine import work
@@ -25,7 +26,9 @@ NOT_SEARCHED = 'subfolder not searched'
 LOOP = 'link to a folder around it'
 
 REMEDIES = parsing.REMEDIES | {
-    UNKNOWN_KIND: f'files that are read end in {" ".join(parsing.KINDS)}',
+    UNKNOWN_KIND: (
+        f'files that are read end in {" ".join(parsing.KINDS)}, and with --audio in {" ".join(parsing.AUDIO_KINDS)}'
+    ),
     NOT_SEARCHED: '--recursive searches subfolders too',
     LOOP: 'its files are converted where they are',
 }
@@ -53,6 +56,7 @@ class Job:
       magenta_reading: whether to read files bug for bug as Magenta does, and not as they sound.
       num_workers: processes that read files.
       beam_args: Beam's own flags.
+      audio: whether to read recordings too, which takes the extra [audio].
     """
 
     input_dir: str
@@ -62,11 +66,13 @@ class Job:
     num_workers: int = 1
     beam_args: tuple[str, ...] = ()
     magenta_reading: bool = False
+    audio: bool = False
 
     @property
     def kinds(self) -> Mapping[str, str]:
         """The endings of the files that are opened."""
-        return parsing.MAGENTA_KINDS if self.magenta_reading else parsing.KINDS
+        kinds = parsing.MAGENTA_KINDS if self.magenta_reading else parsing.KINDS
+        return kinds | parsing.AUDIO_KINDS if self.audio else kinds
 
 
 def convert(job: Job) -> str:
@@ -75,6 +81,8 @@ def convert(job: Job) -> str:
     output = os.path.abspath(os.path.expanduser(job.output_file))
     manifest = manifest_path(output)
     _check_folder(root)
+    if job.audio:
+        transcription.require()
     with Staging(output) as staging:
         outputs = records.shard_paths(output)
         files.require_apart([*outputs, manifest], _inputs(job, root))
@@ -298,7 +306,7 @@ def _hint(root: str, job: Job) -> str:
     """Advice if nothing could be converted: whether the first files in subfolders can."""
     if job.recursive:
         return ''
-    below = (name for name, reason in find(root, recursive=True) if b'/' in name and not reason)
+    below = (name for name, reason in find(root, recursive=True, kinds=job.kinds) if b'/' in name and not reason)
     requests = [Request(os.path.join(os.fsencode(root), name), name, '') for name in itertools.islice(below, _TRIED)]
     with Parser(job.limits, job.magenta_reading) as parser:
         if any(isinstance(answer, Converted) for answers in parser.parse_all(requests) for answer in answers):
@@ -322,6 +330,7 @@ class Manifest(TypedDict, total=False):
     recursive: bool
     limits: dict[str, float]
     magenta_reading: bool
+    audio: bool
     converted: dict[str, float] | None
     noticed: dict[str, schemas.Tally] | None
     left_out_by_reason: dict[str, schemas.Tally] | None
@@ -335,6 +344,7 @@ def _write_manifest(path: str, job: Job, tallies: Mapping[str, Tally], lists: Ma
         'recursive': job.recursive,
         'limits': dataclasses.asdict(job.limits),
         'magenta_reading': job.magenta_reading,
+        'audio': job.audio,
         'converted': _totals(tallies),
         'noticed': {what: dataclasses.asdict(tally) for what, tally in _noticed(tallies).items()},
         'left_out_by_reason': {reason: dataclasses.asdict(tally) for reason, tally in _left_out(tallies).items()},

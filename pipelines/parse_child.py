@@ -8,6 +8,7 @@ note-seq reads scores, tunes, and MIDI files in doubt; it is loaded for the firs
 """
 
 import collections
+import contextlib
 import importlib
 import math
 import os
@@ -16,6 +17,7 @@ import signal
 import stat
 import sys
 import types
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -89,14 +91,20 @@ def _note_seq(limits: Limits | None) -> types.ModuleType:
     name = 'solferino.pipelines.note_seq_readers'
     if name in sys.modules or not limits:
         return importlib.import_module(name)
+    with _without(limits):
+        return importlib.import_module(name)
+
+
+@contextlib.contextmanager
+def _without(limits: Limits) -> Iterator[None]:
+    """Within the block, what is loaded does not count for the limits of a file."""
     left = {timer: signal.setitimer(timer, 0)[0] for timer in (signal.ITIMER_PROF, signal.ITIMER_REAL)}
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
-    module = importlib.import_module(name)
+    yield
     _limit_memory(limits.memory_megabytes)
     for timer, seconds in left.items():
         signal.setitimer(timer, seconds)
-    return module
 
 
 def _read(request: Request, limits: Limits, magenta_reading: bool) -> list[Converted | LeftOut]:
@@ -117,6 +125,8 @@ def _read(request: Request, limits: Limits, magenta_reading: bool) -> list[Conve
             content = file.read()
     except OSError as error:
         return [left_out(parsing.CANNOT_BE_READ, error.strerror)]
+    if request.kind == 'audio':
+        return _read_audio(request, content, limits)
     doubt = ''
     if not magenta_reading or request.kind == 'voices':  # which Magenta has no reader for
         return _READERS[request.kind](request, content)
@@ -213,6 +223,25 @@ def _read_voices(request: Request, content: bytes) -> list[Converted | LeftOut]:
     except Refused as refusal:
         return [LeftOut(parsing.text(request.name), refusal.reason, ' '.join(refusal.detail.split()))]
     return [_converted_directly(request, table.music, f'_{table.name}') for table in found]
+
+
+def _read_audio(request: Request, content: bytes, limits: Limits) -> list[Converted | LeftOut]:
+    """Finds the notes of a recording."""
+    name = 'solferino.models.music.listening.transcription'
+    if name not in sys.modules:
+        with _without(limits):
+            importlib.import_module(name).load()
+    try:
+        music, is_silent = sys.modules[name].read(content)
+    except MemoryError:
+        raise
+    except Refused as refusal:
+        return [LeftOut(parsing.text(request.name), refusal.reason, ' '.join(refusal.detail.split()))]
+    except Exception as error:  # an error in one file must not stop the others
+        if 'alloc' in str(error):  # onnxruntime's and soxr's ways to say that there is no memory
+            raise MemoryError from error
+        return [LeftOut(parsing.text(request.name), parsing.NOT_UNDERSTOOD, _detail(error))]
+    return [_converted_directly(request, music, silence=parsing.SILENT if is_silent else parsing.NOT_HEARD)]
 
 
 _READERS = {'midi': _read_midi, 'musicxml': _read_musicxml, 'abc': _read_abc, 'voices': _read_voices}

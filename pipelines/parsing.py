@@ -22,6 +22,7 @@ from solferino.models.music.reading.remarks import NO_TRACKS as NO_TRACKS
 from solferino.models.music.reading.remarks import NO_TUNES as NO_TUNES
 from solferino.models.music.reading.remarks import NOT_MIDI as NOT_MIDI
 from solferino.models.music.reading.remarks import NOT_MUSICXML as NOT_MUSICXML
+from solferino.models.music.reading.remarks import NOT_SOUND as NOT_SOUND
 from solferino.models.music.reading.remarks import NOT_UNDERSTOOD as NOT_UNDERSTOOD
 from solferino.models.music.reading.remarks import NOT_VOICES as NOT_VOICES
 from solferino.models.music.reading.remarks import TOO_LATE as TOO_LATE
@@ -41,6 +42,9 @@ KINDS = {
     '.npz': 'voices',
 }
 
+# Recorded music, which is read where it is asked for: it takes minutes where others take milliseconds.
+AUDIO_KINDS = dict.fromkeys(('.wav', '.mp3', '.flac', '.ogg'), 'audio')
+
 # The files that Magenta reads.
 MAGENTA_KINDS = {ending: kind for ending, kind in KINDS.items() if ending not in ('.rmi', '.kar', '.json', '.npz')}
 
@@ -49,12 +53,16 @@ NO_NOTES = 'no notes found'
 NOTHING_STRUCK = 'no note is struck'
 NEVER_ENDED = 'no note has a length: they are never ended, or at once'
 LOST = 'no note has a length, which Magenta asks for'
+SILENT = 'a recording of silence'
+NOT_HEARD = 'no notes are heard in the recording'
 
 SILENCE = {
     NO_NOTES: 'look in a music program whether there are any',
     NOTHING_STRUCK: 'there are only texts, settings or rests in it: nothing is lost',
     NEVER_ENDED: 'give them lengths in a music program and export it again',
     LOST: 'drum hits need none without --magenta_reading; give other notes lengths in a music program',
+    SILENT: 'listen to it: nothing may have been recorded',
+    NOT_HEARD: 'drums and speech have none, and very soft or short notes are not found',
 }
 
 # Why a file is left out.
@@ -72,6 +80,7 @@ REMEDIES = {
     TOO_LARGE: '--max_file_mb raises the limit',
     NOT_MIDI: 'despite its name: open it in a music program and export it as a Standard MIDI File',
     NOT_MUSICXML: 'despite its name: export the score again as MusicXML',
+    NOT_SOUND: 'despite its name, or in a format that is not read: save it again as WAV or FLAC',
     NO_TRACKS: 'there is nothing in it',
     NO_TUNES: 'there is nothing in it',
     NOT_VOICES: 'other JSON and NumPy files than chorales have no music that is known here',
@@ -109,8 +118,8 @@ class Request(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """'midi', 'musicxml', 'abc' or 'voices', by its ending."""
-        return KINDS[ending(self.name)]
+        """'midi', 'musicxml', 'abc', 'voices' or 'audio', by its ending."""
+        return (KINDS | AUDIO_KINDS)[ending(self.name)]
 
 
 class Converted(NamedTuple):

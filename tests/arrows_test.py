@@ -48,6 +48,7 @@ PACKAGES = {
         'sound': '',
         'scores': 'pieces pictures',
         'originality': 'pieces',
+        'listening': 'reading',
     },
     'models.piano_rnn': {'attention': '', 'nade': ''},
     'models.rbm': {'chains': ''},

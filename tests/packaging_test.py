@@ -57,6 +57,9 @@ def requirements(wheel, extra=''):
     return [r for r in found if not r.marker or 'extra' not in str(r.marker) or r.marker.evaluate({'extra': extra})]
 
 
+EXTRAS = ('sound', 'score', 'audio')
+
+
 def entry_points(wheel):
     name = next(name for name in wheel.namelist() if name.endswith('entry_points.txt'))
     return dict(re.findall(r'^(\w+) *= *(\S+)$', wheel.read(name).decode(), re.MULTILINE))
@@ -105,7 +108,8 @@ def test_everything_imported_is_required(wheel):
     # A namespace package, such as google, belongs to many: protobuf is known by the second name.
     tops = {'protobuf' if name.startswith('google.protobuf') else name.split('.')[0] for name in imported}
     owners = importlib.metadata.packages_distributions() | {'protobuf': ['protobuf']}
-    required = {canonicalize_name(r.name) for r in requirements(wheel)} | {'tensorflow-cpu'}
+    required = {canonicalize_name(r.name) for extra in ('', *EXTRAS) for r in requirements(wheel, extra)}
+    required |= {'tensorflow-cpu'}
     others = tops - {'', 'solferino'} - sys.stdlib_module_names
     assert not {name for name in others if required.isdisjoint(map(canonicalize_name, owners.get(name, [])))}
 
@@ -120,7 +124,7 @@ def test_the_lock_holds_what_is_required_and_nothing_of_this_machine(wheel):
         assert re.fullmatch(r'==[\w.!+]+', str(requirement.specifier)), line
         assert requirement.name not in pinned, f'{line}: one set must serve all versions of Python'
         pinned[requirement.name] = str(requirement.specifier).removeprefix('==')
-    for requirement in requirements(wheel, 'dev'):
+    for requirement in (r for extra in ('dev', *EXTRAS) for r in requirements(wheel, extra)):
         assert requirement.specifier.contains(pinned[canonicalize_name(requirement.name)]), requirement
 
 

@@ -94,7 +94,10 @@ def _inspect_file(path: str, head: bytes) -> Finding:
     # It says that it is music: let the parser say why it is none. Most JSON and NumPy files do not say so.
     if parsing.KINDS.get(ending, 'voices') != 'voices':
         return music.inspect_file(path, parsing.KINDS[ending])
-    raise SolferinoError(f'{path} looks like {_looks(head)}. {_KNOWN}')
+    hint = (
+        ' convert_dir_to_note_sequences --audio finds the notes of recordings.' if ending in parsing.AUDIO_KINDS else ''
+    )
+    raise SolferinoError(f'{path} looks like {_looks(head)}. {_KNOWN}{hint}')
 
 
 def _kind_of_music(head: bytes, ending: str) -> str | None:
@@ -171,7 +174,11 @@ def _inspect_folder(path: str) -> Finding:
     endings = Counter(os.path.splitext(name)[1].lower() for name in names)
     counts = (words.counted(count, f'{ending or "other"} files') for ending, count in endings.most_common(4))
     what = ', '.join(counts) or 'nothing'
-    hint = ' convert_dir_to_note_sequences reads music of a folder.' if set(endings) & set(parsing.KINDS) else ''
+    hint = ''
+    if set(endings) & set(parsing.KINDS):
+        hint = ' convert_dir_to_note_sequences reads music of a folder.'
+    elif set(endings) & set(parsing.AUDIO_KINDS):
+        hint = ' convert_dir_to_note_sequences --audio finds the notes of the recordings in it.'
     raise SolferinoError(f'{path} is a folder, but no run directory. It holds {what}. Name one of its files.{hint}')
 
 

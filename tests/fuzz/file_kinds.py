@@ -16,6 +16,7 @@ from solferino.hparams.errors import SolferinoError
 from solferino.models import registry
 from solferino.models.core import settings
 from solferino.models.core.storage import records
+from solferino.models.music.listening import transcription
 from solferino.models.music.reading import (
     abc_tunes,
     midi_events,
@@ -94,7 +95,7 @@ _INSPECT = typed('solferino_inspect', '{file}')
 
 def all_kinds(made: SmallFiles, shared: Path | None) -> list[Files]:
     """All kinds; those of music with the files of the folder `shared` too, if it is there."""
-    return [*_music(made, shared), *_datasets(made), *_models(made, shared), *_beside_models(made)]
+    return [*_music(made, shared), _recordings(), *_datasets(made), *_models(made, shared), *_beside_models(made)]
 
 
 # Music.
@@ -127,6 +128,17 @@ def _music(made: SmallFiles, shared: Path | None) -> list[Files]:
         for config in made.configs
     }  # fmt: skip
     return [Files(kind, seeds[kind], damage[kind], {'read': read[kind], **others}) for kind in seeds]
+
+
+def _recordings() -> Files:
+    return Files('recordings', sorted(_SEEDS.glob('tone.*')), mutations.bytes_of, {'read': _read_recording})
+
+
+def _read_recording(path: Path, out: Path) -> None:
+    try:
+        transcription.read(path.read_bytes())
+    except Refused as refused:
+        raise SolferinoError(f'{refused.reason} {refused.detail}') from refused
 
 
 def _is_read(path: Path) -> bool:

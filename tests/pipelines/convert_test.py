@@ -189,6 +189,7 @@ def test_the_command(songs, tmp_path):
         (['--input_dir=songs', '--output_file=out@3.tfrecord', '--num_shards=2'], 'asks for 3 shards'),
         (['--input_dir=songs', '--output_file=out', '--runner=DaskRunner'], 'DaskRunner is refused'),
         (['--input_dir=songs'], '--output_file is required'),
+        (['--input_dir=songs', '--output_file=out', '--audio', '--magenta_reading'], 'Magenta reads no recordings'),
         (['--input_dir=songs', '--output_file=out', '--num_worker=2'], 'There is no flag --num_worker'),
     ],
 )

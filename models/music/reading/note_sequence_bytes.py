@@ -30,8 +30,8 @@ _TOTAL_TIME, _PITCH_BENDS, _CONTROL_CHANGES, _SOURCE_INFO, _TEXT_ANNOTATIONS, _I
 _CHORD_SYMBOL = 1  # the kind of a text annotation
 
 # SourceInfo's fields by the kind of source: source_type, encoding_type and parser. Of scores and tunes it names no
-# parser, as it knows only Magenta's.
-_SOURCES = {'midi': (0, 3, 2), 'musicxml': (1, 1, 0), 'abc': (1, 2, 0), 'voices': (1, 0, 0)}
+# parser, as it knows only Magenta's. A recording is of a performance.
+_SOURCES = {'midi': (0, 3, 2), 'musicxml': (1, 1, 0), 'abc': (1, 2, 0), 'voices': (1, 0, 0), 'audio': (2, 0, 0)}
 
 
 def write(music: Music, sequence_id: str, filename: str, collection: str, kind: str = 'midi') -> bytes:

@@ -8,6 +8,7 @@ NO_TRACKS = 'no tracks'
 NOT_MUSICXML = 'not a MusicXML file'
 NO_TUNES = 'no tunes'
 NOT_VOICES = 'not a table of voices'
+NOT_SOUND = 'not a sound file'
 NOT_UNDERSTOOD = 'not understood'  # a valid file; the detail is the name of the feature
 DAMAGED = 'damaged file'
 TOO_LATE = 'longer than a day'

@@ -302,3 +302,10 @@ def test_a_table_of_voices(shared, ending):
     found = kinds.inspect(str(shared / f'data/chorales/jsb16_separated_dev.{ending}'))
     assert found.kind == 'table of voices'
     assert found.facts['tunes'] == 229
+
+
+def test_a_recording_is_sent_to_what_reads_it(tmp_path: Path) -> None:
+    (tmp_path / 'song.mp3').write_bytes(b'ID3' + bytes(50))
+    for path in (tmp_path / 'song.mp3', tmp_path):
+        with pytest.raises(SolferinoError, match='convert_dir_to_note_sequences --audio'):
+            kinds.inspect(str(path))
