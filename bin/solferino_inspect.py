@@ -38,9 +38,9 @@ def main(flag_values: flags.FlagValues, *paths: str) -> None:
             raise SolferinoError(
                 'Name two files with --leaks, and no --plot: solferino_inspect --leaks training.tfrecord eval.tfrecord'
             )
-        from solferino.pipelines.inspection import leaking
+        from solferino.pipelines.inspection import leak_report
 
-        print(leaking.report(*paths))
+        print(leak_report.report(*paths))
         return
     if len(paths) != 1:
         raise SolferinoError(f'Name one file, not {len(paths)}. Two are compared by --leaks.')

@@ -27,8 +27,8 @@ def require() -> None:
         )
     if not posteriorgrams.model_path():
         raise SolferinoError(
-            '--audio needs the model of basic-pitch. Its package asks for an old TensorFlow, so install it without what '
-            'it asks for: pip install --no-deps basic-pitch==0.4.0'
+            '--audio needs the model of basic-pitch. Its package asks for an old TensorFlow, so install it without '
+            'these: pip install --no-deps basic-pitch==0.4.0'
         )
 
 

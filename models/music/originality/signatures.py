@@ -11,7 +11,6 @@ is made of is exact: it is the same on every machine, and so is what follows fro
 """
 
 import dataclasses
-import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -58,7 +57,8 @@ def ngrams(music: Piece) -> Ngrams:
     notes = music.notes[music.notes['velocity'] > 0]
     clock = Clock({tempo.time: tempo.qpm for tempo in music.tempos if tempo.time >= 0})
     drums = notes['is_drum']
-    found = [_of_line(clock(some['start']), some, salt) for salt, some in enumerate((notes[~drums], notes[drums]))]
+    sides = ((0, notes[~drums]), (1, notes[drums])) if drums.any() else ((0, notes),)
+    found = [_of_line(clock(some['start']), some, salt) for salt, some in sides]
     return Ngrams(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
 
@@ -122,7 +122,9 @@ def _of_line(quarters: np.ndarray, notes: np.ndarray, salt: int) -> tuple[np.nda
         quarters, notes, pitches = (some[pitches > 0] for some in (quarters, notes, pitches))
     order = quarters.argsort(kind='stable')
     ordered, pitches = quarters[order], pitches[order]
-    firsts = np.flatnonzero(np.diff(ordered, prepend=-math.inf) >= _TOGETHER)
+    apart = np.ones(len(ordered), bool)
+    apart[1:] = ordered[1:] - ordered[:-1] >= _TOGETHER
+    firsts = apart.nonzero()[0]
     starts, seconds = ordered[firsts], notes['start'][order][firsts]
     if len(starts) < 3:
         return (np.zeros(0, np.uint64), *np.zeros((3, 0)), np.zeros(0, np.int64))
@@ -131,15 +133,15 @@ def _of_line(quarters: np.ndarray, notes: np.ndarray, salt: int) -> tuple[np.nda
         highest = np.zeros(len(starts), np.int64)
     else:  # the interval of the highest note to that before, and how far the lowest is below
         highest, lowest = (by.reduceat(pitches, firsts) for by in (np.maximum, np.minimum))
-        intervals = np.diff(highest).clip(-_WIDEST, _WIDEST) + _WIDEST
-        played = intervals[1:] * 64 + (highest - lowest).clip(0, _WIDEST)[2:]
+        intervals = (highest[2:] - highest[1:-1]).clip(-_WIDEST, _WIDEST) + _WIDEST
+        played = intervals * 64 + (highest - lowest).clip(0, _WIDEST)[2:]
     items, places, n = _items(played * 8 + _times(starts), salt)
     return items, starts[places], seconds[places], seconds[places + n + 1] - seconds[places], highest[places]
 
 
 def _times(starts: np.ndarray) -> np.ndarray:
     """How much longer it is to an onset than to the one before it: 0 to 6, 3 for about as long."""
-    lengths = np.diff(starts)
+    lengths = starts[1:] - starts[:-1]
     return _BORDERS.searchsorted((lengths[1:] / lengths[:-1]) ** 2)
 
 
