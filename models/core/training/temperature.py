@@ -25,6 +25,7 @@ from solferino.models.music.pieces.measures import Measures
 from solferino.models.music.pieces.score import Score
 
 TEMPERATURES = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2)
+_HALF_STEP = 0.05  # to either side of the best of them: a machine of rbm has half as many notes again at 0.1 more
 # The key under which checkpoints and bundles store it.
 KEY = 'recommended_temperature'
 _MOST_EXAMPLES = 400  # to measure, spread over all
@@ -110,7 +111,9 @@ def recommend(
     primers = _primers(sequences, max(_FEWEST_OUTPUTS, listening.num_bars // length), seed)
     found: dict[float, list[Measures]] = {}
     distances: dict[float, float] = {}
-    for temperature in TEMPERATURES:
+    waiting = list(TEMPERATURES)
+    while waiting:
+        temperature = waiting.pop(0)
         if stop():
             return None
         options = generation.replace(
@@ -125,6 +128,10 @@ def recommend(
         found[temperature] = [measures.of(part) for one in music for part in one.cut(bars)]
         apart = measures.distances(found[temperature], known, held_out)
         distances[temperature] = statistics.fmean([*apart.values(), _sameness(music, known)])
+        if len(distances) == len(TEMPERATURES):
+            best = min(distances, key=lambda temperature: distances[temperature])
+            beside = (round(best + side, 2) for side in (-_HALF_STEP, _HALF_STEP))
+            waiting = [other for other in beside if TEMPERATURES[0] < other < TEMPERATURES[-1]]
     # The highest of those that are as good as the best, up to chance.
     best = max(temperature for temperature in distances if distances[temperature] <= _AS_GOOD * min(distances.values()))
     means = measures.means(found[best])

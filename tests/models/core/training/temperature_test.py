@@ -80,10 +80,17 @@ def test_the_temperature_of_the_music_is_found(dull: str, seed: int) -> None:
     assert found.temperature == TRUE
     assert all(found.distances[cold] > 1.2 * found.distances[TRUE] for cold in (0.4, 0.5, 0.6))
     assert found.bars == BARS
-    assert set(found.distances) == set(temperature.TEMPERATURES)
+    assert set(found.distances) == {*temperature.TEMPERATURES, 0.65, 0.75}  # and halfway to the best one's neighbours
     assert set(found.held_out) == set(found.music) == set(LISTENING.measures)
     assert f'temperature {TRUE}' in found.describe()
     assert f'bars heard before {found.music["repetition"]:.2f} ({found.held_out["repetition"]:.2f})' in found.describe()
+
+
+def test_a_temperature_between_those_tried_first_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(temperature, 'TEMPERATURES', (0.45, 0.55, 0.65, 0.75, 0.85))
+    found = recommend(Player())
+    assert found is not None
+    assert found.temperature == TRUE
 
 
 def test_the_same_seed_finds_the_same() -> None:
