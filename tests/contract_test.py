@@ -339,6 +339,24 @@ def test_values_are_described_and_events_are_those_of_the_loss(case: tuple, tmp_
         assert all(0 <= events.classes.min() <= events.classes.max() < events.num_classes for events in found)
 
 
+def test_scores_are_those_of_the_loss(case: tuple, tmp_path: Path) -> None:
+    family, config, row = case
+    dataset = _dataset(family, config, tmp_path)
+    model = family.model(config, seed=1)
+    weights = _weights(model)
+    if not row.has_likelihood:
+        with pytest.raises(SolferinoError, match='likelihood'):
+            family.scores(weights, config, dataset.examples)
+        return
+    found = family.scores(weights, config, dataset.examples)
+    assert found.shape == (len(dataset),) and (found < 0).all()
+    assert found[0] == pytest.approx(family.scores(weights, config, dataset.examples[:1])[0], rel=1e-6)
+    if family.events(dataset.examples[0], config):
+        total, weight = model.test_step(dataset.batch(np.arange(len(dataset))))['loss']
+        predicted = sum(family.num_predicted(example, config) for example in dataset.examples)
+        assert -found.sum() / predicted == pytest.approx(float(total / weight), rel=1e-4)
+
+
 def test_a_temperature_can_be_recommended(case: tuple, monkeypatch: pytest.MonkeyPatch) -> None:
     family, config, _ = case
     monkeypatch.setattr(temperature, 'TEMPERATURES', (0.7, 1.0))

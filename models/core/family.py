@@ -286,6 +286,19 @@ class Showing(abc.ABC):
 class Family(MakingExamples, Modelling, Generating, Showing):
     """All that a family is. What is abstract each must write; the rest has a default, which is right for most."""
 
+    def scores(self, weights: Weights, config: Any, examples: Sequence[Example]) -> np.ndarray:
+        """Natural log of the probability of what is predicted of each stored example, float64 [examples].
+
+        The loss of held-out examples is the mean of it over `num_predicted`, where it is a likelihood. Raises
+        SolferinoError if the family tells none.
+        """
+        return np.array([self.log_likelihood(weights, config, self.to_sequence(one, config)) for one in examples])
+
+    def num_predicted(self, example: Example, config: Any) -> int:
+        """How many events of a stored example are predicted; steps, where there are no events."""
+        events = self.events(example, config)
+        return self.num_steps(example, config) if events is None else len(events.classes) - 1
+
 
 def _qpm(sequence: Any) -> float:
     return float(sequence.tempos[0].qpm if sequence.tempos else DEFAULT_QPM)

@@ -211,6 +211,10 @@ class PianoRnn(Family):
             raise SolferinoError('A sequence of one frame has no frames after the first to be scored.')
         return _network(config).log_likelihood(weights, config, frames)
 
+    def scores(self, weights: Weights, config: PianoConfig, examples: Sequence[Example]) -> np.ndarray:
+        """See Family."""
+        return np.array([_network(config).score(weights, config, example) for example in examples])
+
     def export(self, weights: Weights, config: PianoConfig, format: str, folder: pathlib.Path) -> None:
         """See Family."""
         self._require_savedmodel(format)

@@ -164,6 +164,12 @@ class RbmFamily(Family):
         matrix = self._given(sequence, config, 'The music', all_of_it=True).matrix
         return network_kinds.of(config).log_likelihood(weights, config, matrix, base_bias(config))
 
+    def scores(self, weights: Weights, config: RbmConfig, examples: Sequence[Example]) -> np.ndarray:
+        """See Family."""
+        layout, network = NoteStates.of(config.extraction), network_kinds.of(config)
+        bias = base_bias(config)
+        return np.array([network.log_likelihood(weights, config, layout.unpack(one), bias) for one in examples])
+
     def export(self, weights: Weights, config: RbmConfig, format: str, folder: pathlib.Path) -> None:
         """See Family."""
         self._require_savedmodel(format)

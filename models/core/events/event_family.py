@@ -98,6 +98,15 @@ class EventModels(Family):
         """See Family."""
         return Events(self.classes_of(example, config), self.encoding(config).num_events)
 
+    def scores(self, weights: Weights, config: Any, examples: Sequence[Example]) -> np.ndarray:
+        """See Family: of many examples in a batch, on all cores."""
+        forward, encoding = self._forward(weights, config), self.encoding(config)
+        tracks = []
+        for example in examples:
+            batch = self.classes_of(example, config)[None].astype(np.int32)
+            tracks.append((self.inputs_of(example, batch[:, :-1], config), encoding.labels(batch)[0]))
+        return event_sampling.scores(forward, tracks)
+
     def weight_shapes(self, config: Any) -> Mapping[str, tuple[int, ...]]:
         """See Family."""
         encoding = self.encoding(config)

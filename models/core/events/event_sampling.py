@@ -18,6 +18,7 @@ from solferino.models.music.encodings.event_encodings import Encoding, Inputs
 # last; and the fewest rows that are worth a second core, which reads all weights again.
 _MOST_ROWS = 132
 _FEWEST_ROWS = 36
+_SCORED_AT_ONCE = 4 * ROWS_AT_ONCE  # tracks
 _TEMPERATURES = (1e-30, 1e30)  # beyond them float32 overflows; the lowest is argmax, the highest uniform
 
 
@@ -55,6 +56,36 @@ def log_likelihood(forward: Forward, encoding: Encoding, events: np.ndarray) -> 
         logits, _ = forward.run(encoding.inputs(batch[:, :-1]), forward.initial_state(1))
     labels = encoding.labels(batch)[0]
     return float(log_softmax(logits[0].astype(np.float64))[np.arange(len(labels)), labels].sum())
+
+
+def scores(forward: Forward, tracks: Sequence[tuple[Inputs, np.ndarray]]) -> np.ndarray:
+    """Natural log of the probability of the labels [steps] of each track, given its inputs [1, steps, ...].
+
+    Tracks of about one length are scored together, padded at their ends, which changes nothing before them.
+    """
+    if not tracks:
+        return np.zeros(0)
+    lengths = np.array([len(labels) for _, labels in tracks])
+    order = np.argsort(-lengths, kind='stable')
+    parts = [order[start : start + _SCORED_AT_ONCE] for start in range(0, len(order), _SCORED_AT_ONCE)]
+
+    def score(part: np.ndarray) -> np.ndarray:
+        steps = int(lengths[part[0]])
+        ones, dense = (
+            np.stack([np.pad(getattr(tracks[k][0], name)[0], [(0, steps - lengths[k]), (0, 0)]) for k in part])
+            for name in ('ones', 'dense')
+        )
+        totals, state = np.zeros(len(part)), forward.initial_state(len(part))
+        for step in range(steps):
+            output, state = forward.advance(Inputs(ones[:, step], dense[:, step]), state)
+            here = int((lengths[part] > step).sum())  # the longest come first
+            logits = log_softmax(forward.logits(output)[:here].astype(np.float64))
+            totals[:here] += logits[np.arange(here), [tracks[k][1][step] for k in part[:here]]]
+        return totals
+
+    found = np.zeros(len(tracks))
+    found[order] = on_cores(score, parts, num_cores())
+    return found
 
 
 def on_cores(run: Callable[[np.ndarray], np.ndarray], parts: Sequence[np.ndarray], threads: int) -> np.ndarray:

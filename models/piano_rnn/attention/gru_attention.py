@@ -113,11 +113,21 @@ def log_likelihood(weights: Weights, config: PianoConfig, frames: np.ndarray) ->
     """
     known, window = lookup.of(config), config.extraction.window
     indices, _ = known.indices(frames)
-    padded = np.concatenate([np.full(window - 1, known.empty, np.int32), indices])
-    windows = np.lib.stride_tricks.sliding_window_view(padded, window)[:-1]
-    labels, total = indices[1:], 0.0
+    return _score(weights, config, np.concatenate([np.full(window - 1, known.empty, np.int32), indices]))
+
+
+def score(weights: Weights, config: PianoConfig, example: Example) -> float:
+    """Natural log of the probability of the frames of a stored example that are predicted."""
+    return _score(weights, config, encode(example, config)['tokens'])
+
+
+def _score(weights: Weights, config: PianoConfig, tokens: np.ndarray) -> float:
+    """Of the tokens after the first window."""
+    window = config.extraction.window
+    windows = np.lib.stride_tricks.sliding_window_view(tokens, window)[:-1]
+    labels, total = tokens[window:], 0.0
     with one_thread():
-        forward = Forward(weights, known.frames)
+        forward = Forward(weights, lookup.of(config.learned).frames)
         for start in range(0, len(labels), _SCORED_AT_ONCE):
             part = slice(start, start + _SCORED_AT_ONCE)
             scores = log_softmax(forward.logits(windows[part]).astype(np.float64))

@@ -125,3 +125,10 @@ def calibrated(weights: Weights, config: PianoConfig, examples: Sequence[Example
         f'Its own music had {found[0]:.2f} keys at once where the music has {wanted:.2f}: with {added:+.3f} on the '
         f'log-odds of each key it has {found[-1]:.2f}.'
     )
+
+
+def score(weights: Weights, config: PianoConfig, example: Example) -> float:
+    """Natural log of the probability of the frames of a stored example that are predicted."""
+    frames, context = frame_tools.of_example(example, config.extraction.articulation)
+    nade = Nade(weights, config.hparams.lags)
+    return float(nade.log_likelihoods(frames, bool(frame_tools.begins(example)))[context:].sum())

@@ -124,11 +124,15 @@ class Nade:
         """How many frames back a key sees."""
         return int(self._lags.max())
 
-    def logits(self, frames: np.ndarray) -> np.ndarray:
-        """Returns the logits [T, W] of a piece, bool [T, W]: of each key given the frames before and keys below it."""
+    def logits(self, frames: np.ndarray, begins: bool = True) -> np.ndarray:
+        """Returns the logits [T, W] of a piece, bool [T, W]: of each key given the frames before and keys below.
+
+        Unless it `begins` with them, other frames came before the first that are not known.
+        """
         states, state = [], self.initial_state(1)
         for t in range(len(frames)):
-            h, state = self.advance(frames[t - 1, None] if t else None, state)
+            before = frames[t - 1, None] if t else None if begins else np.zeros_like(frames[:1])
+            h, state = self.advance(before, state)
             states.append(h[0])
         start, logits = self.start(np.stack(states))
         observed = key_network.observe(frames[None], self.keys)
@@ -142,10 +146,10 @@ class Nade:
         extent = Extent(np.zeros(1, np.int32), np.full(1, len(frames), np.int32))
         return logits + self.shared(observed, extent, given[None])[0]
 
-    def log_likelihoods(self, frames: np.ndarray) -> np.ndarray:
+    def log_likelihoods(self, frames: np.ndarray, begins: bool = True) -> np.ndarray:
         """Returns the natural log of the probability [T] of each frame of a piece, bool [T, W], given those before."""
         with one_thread():
-            logits = self.logits(frames).astype(np.float64)
+            logits = self.logits(frames, begins).astype(np.float64)
         losses = np.logaddexp(0, np.where(frames, -logits, logits))
         losses[:, self.keys :] *= sounds_on(frames[:, : self.keys])[:, : self.width - self.keys]
         return -losses.sum(axis=1)
