@@ -38,6 +38,7 @@ COMMANDS = (
     'rbm_train',
     'solferino_convert_bundle',
     'solferino_draw',
+    'solferino_evaluate',
     'solferino_export',
     'solferino_inspect',
     'solferino_metrics',

@@ -28,6 +28,7 @@ def define(fv: flags.FlagValues) -> None:
 def main(fv: flags.FlagValues, *names: str) -> None:
     """Prints the table."""
     from solferino.models.core.storage.files import atomic_write, json_about
+    from solferino.models.music.metrics import tables
     from solferino.pipelines import music_files
     from solferino.pipelines.judging import set_metrics
 
@@ -35,10 +36,7 @@ def main(fv: flags.FlagValues, *names: str) -> None:
         set_metrics.measure(name, music_files.read(music_files.find([name], None)), fv.structure) for name in names
     ]
     print('\n'.join(f'{one.pieces:,} pieces of {one.name}' for one in found), end='\n\n')
-    rows = [set_metrics.header(found), *set_metrics.rows(found)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for name, *cells in rows:
-        print('  '.join([name.ljust(widths[0]), *map(str.rjust, cells, widths[1:])]).rstrip())
+    print(tables.aligned([set_metrics.header(found), *set_metrics.rows(found)]))
     if fv.output:
         path = Path(os.path.expanduser(fv.output))
         try:

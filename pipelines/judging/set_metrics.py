@@ -5,9 +5,12 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
+
 from solferino.hparams.errors import SolferinoError
-from solferino.models.music.metrics import all_metrics, sets
-from solferino.models.music.metrics.sets import Comparison, Estimate
+from solferino.models.music.metrics import all_metrics, bootstrap, sets
+from solferino.models.music.metrics.bootstrap import Estimate
+from solferino.models.music.metrics.sets import Comparison
 from solferino.models.music.pieces import piece
 from solferino.pipelines.music_files import Music
 
@@ -31,7 +34,8 @@ class Measured:
 
     def mean(self, metric: str) -> Estimate:
         """The mean over the pieces."""
-        return sets.mean(self.values[metric])
+        values = np.array(self.values[metric])
+        return bootstrap.ratio(values[~np.isnan(values)])
 
 
 def measure(name: str, music: Iterable[Music], structure: bool = False) -> Measured:
@@ -87,6 +91,8 @@ def _compared(comparison: Comparison | None) -> tuple[str, str]:
 def _shown(estimate: Estimate) -> str:
     if math.isnan(estimate.value):
         return '-'
+    if math.isnan(estimate.low):
+        return _number(estimate.value)
     return f'{_number(estimate.value)} ({_number(estimate.low)} to {_number(estimate.high)})'
 
 
@@ -112,7 +118,7 @@ def as_json(measured: Sequence[Measured]) -> str:
 
 
 def _plain(estimate: Estimate) -> list[float | None]:
-    return [None if math.isnan(value) else value for value in dataclasses.astuple(estimate)]
+    return [None if math.isnan(value) else value for value in estimate]
 
 
 def _plain_comparison(comparison: Comparison | None) -> dict[str, list[float | None]]:

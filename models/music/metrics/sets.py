@@ -11,20 +11,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from solferino.models.music.metrics.bootstrap import Estimate
+
 _BINS, _MARGIN = 512, 3.0  # of a density: places, and how far it goes beyond the distances, in bandwidths
 _LEAST = 1e-12  # of a density, so that a divergence is finite
 MOST = 400  # values of a set that are compared
 RESAMPLES = 200
 _INTERVAL = (2.5, 97.5)  # percentiles
-
-
-@dataclasses.dataclass(frozen=True)
-class Estimate:
-    """A value, and its bootstrap interval of 95 %; nan where there is too little to tell."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,16 +32,6 @@ class Comparison:
 
     overlap: Estimate
     divergence: Estimate
-
-
-def mean(values: Sequence[float], seed: int = 0) -> Estimate:
-    """The mean of those that are not nan."""
-    known = np.array([value for value in values if not math.isnan(value)])
-    if not len(known):
-        return Estimate(math.nan, math.nan, math.nan)
-    drawn = np.random.default_rng(seed).integers(0, len(known), (RESAMPLES, len(known)))
-    low, high = np.percentile(known[drawn].mean(axis=1), _INTERVAL)
-    return Estimate(float(known.mean()), float(low), float(high))
 
 
 def compare(one: Sequence[float], other: Sequence[float], seed: int = 0) -> Comparison | None:

@@ -41,9 +41,3 @@ def test_values_that_are_all_the_same() -> None:
     found = sets.compare([1.0] * 5, [2.0] * 4)
     assert found is not None and found.overlap.value < 0.05
     assert sets.compare([1.0, math.nan], [1.0, 2.0]) is None
-
-
-def test_the_mean_has_an_interval() -> None:
-    found = sets.mean([1.0, 2.0, math.nan, 3.0])
-    assert found.value == 2 and 1 <= found.low < 2 < found.high <= 3
-    assert math.isnan(sets.mean([math.nan]).value)
