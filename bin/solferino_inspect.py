@@ -4,10 +4,13 @@ solferino_inspect drums.mag
 
 solferino_inspect data/training_melodies.tfrecord --plot=melodies.png
 
+solferino_inspect runs/a runs/b
+
 solferino_inspect --leaks training.tfrecord eval.tfrecord
 
 It knows music (MIDI, MusicXML, ABC), TFRecord files of NoteSequences and of training examples, the JSON files beside
-them, run directories and all that is in them, bundles, those of Magenta too, and what solferino_export writes.
+them, run directories and all that is in them, bundles, those of Magenta too, and what solferino_export writes. Of a
+run it says what its curves mean; several runs are compared in a table.
 """
 
 from absl import flags
@@ -42,10 +45,15 @@ def main(flag_values: flags.FlagValues, *paths: str) -> None:
 
         print(leak_report.report(*paths))
         return
-    if len(paths) != 1:
-        raise SolferinoError(f'Name one file, not {len(paths)}. Two are compared by --leaks.')
-    (path,) = paths
+    path, *others = paths
     picture = command.picture_path('plot', flag_values.plot) if flag_values.plot else None
+    if others:
+        if picture:
+            raise SolferinoError(f'--plot={picture} draws one file; {len(others) + 1} are named.')
+        from solferino.pipelines.inspection import comparing
+
+        print(comparing.table(comparing.read(name) for name in (path, *others)))
+        return
     from solferino.pipelines.inspection import charts, findings, kinds
 
     finding = kinds.inspect(path)

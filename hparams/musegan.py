@@ -250,6 +250,7 @@ _SMALL = MuseGanHparams(
 )
 
 SPEC = FamilySpec(
+    compares_losses=False,  # of training it is the critic's
     name='musegan',
     records='quartets',
     configs={

@@ -98,6 +98,7 @@ class FamilySpec:
       keeps_silence: whether generate writes a file for an output without notes, instead of only counting it.
       silence_remedy: what to do about such outputs.
       listening: how a temperature is recommended; None recommends none.
+      compares_losses: whether the loss of training and that of an evaluation are of one kind.
       aliases: other names for flags of generate, such as those of a tutorial, each with the flag that it means.
     """
 
@@ -115,6 +116,7 @@ class FamilySpec:
     keeps_silence: bool = True
     silence_remedy: str = 'Try a higher --temperature.'
     listening: Listening | None = None
+    compares_losses: bool = True
     aliases: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def config_help(self) -> str:

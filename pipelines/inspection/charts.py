@@ -4,8 +4,9 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from solferino.models.core.runs.curves import Curve
 from solferino.models.music.pictures.page import FAINT, INK, LINE, VELOCITY_COLOURS
-from solferino.pipelines.inspection.findings import Chart, Curve, Finding
+from solferino.pipelines.inspection.findings import Chart, Finding
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

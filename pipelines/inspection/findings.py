@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from solferino.models.core.runs.curves import Curve
+
 _WIDTH = 40  # of the longest bar, in letters
 _EIGHTHS = ' ▏▎▍▌▋▊▉█'
 _MOST_NAMES = 6
@@ -25,10 +27,6 @@ class Chart:
     title: str
     bars: Sequence[tuple[str, int]]
     rows: Sequence[tuple[str, int]] | None = None
-
-
-# Steps and values.
-Curve = tuple[Sequence[int], Sequence[float]]
 
 
 @dataclasses.dataclass

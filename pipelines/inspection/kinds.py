@@ -8,7 +8,7 @@ from collections import Counter
 from solferino.hparams import words
 from solferino.hparams.errors import SolferinoError
 from solferino.models.core import settings
-from solferino.models.core.runs import run_dir
+from solferino.models.core.runs import curves, run_dir
 from solferino.models.core.storage import checkpoints, records, sequence_examples
 from solferino.pipelines import parsing
 from solferino.pipelines.inspection import datasets, exports, music, trained
@@ -79,7 +79,7 @@ def _inspect_file(path: str, head: bytes) -> Finding:
         return trained.inspect_magenta_checkpoint(match[1])
     if kind := _kind_of_music(head, ending):
         return music.inspect_file(path, kind)
-    if ending == '.tfrecord' or trained.EVENTS in os.path.basename(path) or _is_tfrecord(path):
+    if ending == '.tfrecord' or curves.EVENTS in os.path.basename(path) or _is_tfrecord(path):
         return _inspect_tfrecord(path, [path])
     if ending == checkpoints.SUFFIX or (head[8:10] == b'{"' and int.from_bytes(head[:8], 'little') < 1 << 30):
         return trained.inspect_checkpoint(path)
@@ -129,7 +129,7 @@ def _inspect_tfrecord(path: str, paths: list[str]) -> Finding:
     if not filled:
         raise SolferinoError(f'{path} is empty: it has no record.')
     data = next(records.read(filled[0]))
-    if trained.is_event(data):
+    if curves.is_event(data):
         return trained.inspect_events(path)
     if sequence_examples.is_example(data):
         return datasets.inspect_records(path, filled)
@@ -167,7 +167,7 @@ def _inspect_folder(path: str) -> Finding:
     for folder in (os.path.join(path, 'train'), path):
         if os.path.isfile(os.path.join(folder, trained.MAGENTA_STATE)):
             return trained.inspect_magenta_run(path)
-    if any(name.startswith(trained.EVENTS) for name in names):
+    if any(name.startswith(curves.EVENTS) for name in names):
         return trained.inspect_events(path)
     if found := exports.find(path) or _inspect_dataset_folder(path, names):
         return found

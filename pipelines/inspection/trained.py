@@ -1,11 +1,9 @@
 """What training makes: run directories, checkpoints, bundles, and the events that TensorBoard shows."""
 
 import glob
-import math
 import os
-import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +13,12 @@ from solferino.hparams import overrides
 from solferino.hparams.errors import SolferinoError
 from solferino.models import loading
 from solferino.models.core import settings
-from solferino.models.core.runs import bundles, run_dir, status
-from solferino.models.core.storage import checkpoints, records
+from solferino.models.core.runs import bundles, curves, run_dir, status
+from solferino.models.core.storage import checkpoints
+from solferino.models.core.training import diagnosis
 from solferino.pipelines.inspection import datasets
-from solferino.pipelines.inspection.findings import Curve, Finding
+from solferino.pipelines.inspection.findings import Finding
 
-EVENTS = 'events.out.tfevents.'
-_SIDES = {'train': 'training', 'eval': 'evaluation'}
 _PICTURE_STEPS = 128
 # The beginning of the file that a checkpoint of TensorFlow is found by: a text that names it.
 MAGENTA_STATE = 'checkpoint'
@@ -53,7 +50,8 @@ def inspect_run(path: str, record: dict[str, Any]) -> Finding:
     family, _ = datasets.config_of(record, run_dir.run_path(path))
     run = run_dir.load(path, family.spec)
     found = checkpoints.paths(run.train_dir)
-    finding = Finding(path, 'run directory', curves=curves(path))
+    finding = Finding(path, 'run directory', curves=curves.read(path))
+    said = diagnosis.of_run(finding.curves, family.spec.compares_losses) if finding.curves else None
     finding.facts = {
         **_of_config(family.spec.name, run.config),
         'seed': run.seed,
@@ -61,6 +59,7 @@ def inspect_run(path: str, record: dict[str, Any]) -> Finding:
         'examples': run.dataset.get('examples'),
         'dataset': run.dataset.get('path'),
         'created': record.get('created'),
+        'diagnosis': said.text if said else None,
         'state': _state(path, status.read(path)),
         'checkpoints at step': list(found) or 'none',
         'versions': {k: v for k, v in (record.get('versions') or {}).items() if v},
@@ -94,7 +93,7 @@ def inspect_status(path: str, record: dict[str, Any]) -> Finding:
 
 def inspect_magenta_run(path: str) -> Finding:
     """Reads a run directory of Magenta's: the newest checkpoint, and the curves."""
-    finding = Finding(path, "run directory of Magenta's", curves=curves(path))
+    finding = Finding(path, "run directory of Magenta's", curves=curves.read(path))
     folder = os.path.join(path, 'train') if os.path.isdir(os.path.join(path, 'train')) else path
     names = (os.path.basename(name) for name in glob.glob(os.path.join(glob.escape(folder), 'model.ckpt-*.index')))
     steps = sorted(int(step) for step in (name.split('-')[1].split('.')[0] for name in names) if step.isdigit())
@@ -109,22 +108,8 @@ def inspect_magenta_run(path: str) -> Finding:
 def inspect_events(path: str) -> Finding:
     """Reads a file, or a folder, of TensorBoard's events."""
     finding = Finding(path, "TensorBoard's events of a run")
-    finding.curves = {tag: {'': curve} for tag, curve in _scalars(path).items()}
+    finding.curves = {tag: {'': curve} for tag, curve in curves.of_events(path).items()}
     return finding
-
-
-def is_event(data: bytes) -> bool:
-    """Whether a record is the first of a file of TensorBoard's events."""
-    return b'brain.Event:' in data[:64]
-
-
-def curves(path: str) -> dict[str, dict[str, Curve]]:
-    """The curves of a run directory, by quantity and side."""
-    found: dict[str, dict[str, Curve]] = {}
-    for folder, side in _SIDES.items():
-        for tag, curve in _scalars(os.path.join(path, folder)).items():
-            found.setdefault(tag, {})[side] = curve
-    return found
 
 
 def weights(arrays: Mapping[str, np.ndarray]) -> str:
@@ -176,48 +161,3 @@ def _state(path: str, record: dict[str, Any] | None) -> str | None:
         state = 'stopped without a word'
     total = f' of {record["total"]:,}' if record.get('total') else ''
     return f'{state}, step {record.get("step", 0):,}{total}'
-
-
-def _scalars(path: str) -> dict[str, Curve]:
-    """The numbers in a file or folder of events; of a step that a resumed run repeated, the newer ones."""
-    found: dict[str, dict[int, float]] = {}
-    for event in _events(path):
-        if event.HasField('session_log') and event.session_log.status == event.session_log.START:
-            for values in found.values():
-                for step in [step for step in values if step >= event.step]:
-                    del values[step]
-        for value in event.summary.value:
-            number = _number(value)
-            if number is not None and math.isfinite(number):
-                found.setdefault(value.tag, {})[event.step] = number
-    return {tag: (sorted(v), [v[step] for step in sorted(v)]) for tag, v in sorted(found.items()) if v}
-
-
-def _events(path: str) -> Iterator[Any]:
-    from google.protobuf.message import DecodeError
-    from tensorboard.compat.proto.event_pb2 import Event
-
-    names = [path] if os.path.isfile(path) else _as_written(glob.glob(os.path.join(glob.escape(path), EVENTS + '*')))
-    for name in names:
-        try:
-            for data in records.read(name):
-                yield Event.FromString(data)
-        except (SolferinoError, DecodeError):  # a run that still writes, or was killed, leaves half a record at the end
-            continue
-
-
-def _number(value: Any) -> float | None:
-    if value.HasField('simple_value'):
-        return value.simple_value
-    # The newer form: a tensor of one float.
-    if value.HasField('tensor') and value.tensor.dtype == 1 and not value.tensor.tensor_shape.dim:
-        content = value.tensor.tensor_content
-        return (
-            float(np.frombuffer(content, '<f4')[0]) if len(content) == 4 else next(iter(value.tensor.float_val), None)
-        )
-    return None
-
-
-def _as_written(paths: list[str]) -> list[str]:
-    """Files of events in the order of their making: their names count seconds, and files, without leading zeros."""
-    return sorted(paths, key=lambda path: [int(number) for number in re.findall(r'\d+', os.path.basename(path))])

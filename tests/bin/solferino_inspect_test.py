@@ -88,3 +88,11 @@ charts.draw(kinds.inspect({str(midi)!r}))
 sys.exit('tensorflow' in sys.modules)
 """
     assert subprocess.run([sys.executable, '-c', code], check=False).returncode == 0
+
+
+def test_several_runs_are_compared(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run('run', 'run') == 0
+    assert 'held-out loss' in capsys.readouterr().out
+    for wrong, message in ((['run', 'b.mag'], 'no run directory'), (['run', 'run', '--plot=x.png'], 'draws one file')):
+        assert run(*wrong) == 1
+        assert message in capsys.readouterr().err

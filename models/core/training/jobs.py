@@ -19,11 +19,11 @@ from solferino.hparams.spec import FamilySpec
 from solferino.models.core import settings
 from solferino.models.core.cpu import memory
 from solferino.models.core.family import Family
-from solferino.models.core.runs import run_dir, status
+from solferino.models.core.runs import curves, run_dir, status
 from solferino.models.core.runs.run_dir import Run
 from solferino.models.core.storage import checkpoints, records, temporaries
 from solferino.models.core.storage.checkpoints import Checkpoint
-from solferino.models.core.training import data, interrupts, markov_report, runtime
+from solferino.models.core.training import data, diagnosis, interrupts, markov_report, runtime
 from solferino.models.core.training.data import Dataset
 from solferino.models.core.warm_start import WarmStart
 
@@ -287,6 +287,7 @@ def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> No
         print(evaluation.describe(evaluator, name, evaluated.values, table))
     if found:
         print(found.describe())
+    print(diagnosis.of_run(curves.read(run.path), family.spec.compares_losses).text)
     best = checkpoints.best(run.train_dir)
     loss = checkpoints.load(best).eval_loss if best else None
     told = '' if loss is None else f' (held-out loss {loss:.4f})'

@@ -16,10 +16,10 @@ from tensorboard.backend.event_processing.plugin_event_accumulator import EventA
 from toy_family import FAMILY, SPEC
 
 from solferino.hparams.errors import SolferinoError
-from solferino.models.core.runs import status
+from solferino.models.core.runs import curves, status
 from solferino.models.core.settings import Given
 from solferino.models.core.storage import checkpoints
-from solferino.models.core.training import data, interrupts, jobs, monitor
+from solferino.models.core.training import data, diagnosis, interrupts, jobs, monitor
 
 
 @pytest.fixture(scope='module')
@@ -103,6 +103,8 @@ def test_a_run_from_start_to_end(tmp_path, examples, capsys, caplog):
     said = capsys.readouterr().out
     assert f'best.ckpt-{best}.safetensors on the 7 examples' in said and 'metrics/perplexity' in said
     assert 'a table of what usually follows what, ' in said
+    diagnosed = diagnosis.of_run(curves.read(str(tmp_path))).text
+    assert f'{diagnosed}\nNewest checkpoint' in said
     assert 'toy_rnn_generate' in said
     read = PluginEventAccumulator(str(tmp_path / 'train')).Reload()
     (shown,) = read.Tensors('hyperparameters')
