@@ -64,6 +64,10 @@ def define_music(fv: flags.FlagValues, spec: FamilySpec) -> None:
         'beside the bundle. They are called MODEL_DATE_TIME_NUMBER.mid.', flag_values=fv,
     )  # fmt: skip
     flags.DEFINE_integer('num_outputs', 10, 'How many MIDI files to generate.', flag_values=fv)
+    flags.DEFINE_integer(
+        'best', None, 'Write only so many of the --num_outputs: those that are likely under the model and repeat '
+        'themselves little, the best first. The ranking is printed.', lower_bound=1, flag_values=fv,
+    )  # fmt: skip
     flags.DEFINE_bool(
         'draw', False, 'Draw all of them in one PNG beside them, primers and kept notes marked.', flag_values=fv
     )
@@ -170,6 +174,8 @@ def generate(model: 'Model', fv: flags.FlagValues, spec: FamilySpec, renderer: r
     """Writes music of a model, as the flags of `define_music` say, and says what was written."""
     from solferino.models.core.generation import midi_files
 
+    if fv.best and fv.best > fv.num_outputs:
+        raise SolferinoError(f'--best={fv.best} of --num_outputs={fv.num_outputs}: there are not so many.')
     primer = _primer(model, fv, spec)
     known = _training_music(fv)
     given = _given_options(fv, spec)
@@ -193,6 +199,13 @@ def generate(model: 'Model', fv: flags.FlagValues, spec: FamilySpec, renderer: r
         sequences = [sequence for sequence in sequences if sequence.notes]
     if not sequences:
         raise SolferinoError(f'None of the {silent} outputs has notes, so nothing was written. {spec.silence_remedy}')
+    ranked = []
+    if fv.best:
+        from solferino.models import choosing
+
+        ranked = choosing.rank(model, sequences)
+        kept = [one.number for one in ranked[: fv.best]]
+        sequences, shown = [sequences[k] for k in kept], [shown[k] for k in kept]
     paths = midi_files.write_all(sequences, _output_dir(model, fv), model.name)
     if silent:
         told = 'have no notes' if spec.keeps_silence else 'have no notes and were not written'
@@ -205,6 +218,8 @@ def generate(model: 'Model', fv: flags.FlagValues, spec: FamilySpec, renderer: r
         length = f'up to {max(sequence.total_time for sequence in sequences):.3g} s'
     print(f'Generated {len(paths)} MIDI file{"s" * (len(paths) > 1)} of {length} in {seconds:.1f} s:')
     print(f'{paths[0]} to {paths[-1].name}' if len(paths) > 1 else paths[0])
+    if ranked:
+        print(choosing.table(ranked, [path.name for path in paths]))
     if renderer:
         _render(model, dict(zip(paths, sequences, strict=True)), primer, options, renderer)
     if fv.draw:

@@ -13,6 +13,7 @@ from typing import Any
 AT_MOST: Mapping[str, float] = {
     # Generating: a million steps are 35 hours of sixteenths.
     'num_outputs': 100_000,
+    'best': 100_000,
     'num_steps': 1_000_000,
     'num_bars': 100_000,
     'seconds': 1_000_000,

@@ -1,0 +1,62 @@
+"""Which outputs are kept."""
+
+import math
+from pathlib import Path
+
+import pytest
+from note_seq.protobuf import music_pb2
+
+from solferino.hparams.errors import SolferinoError
+from solferino.models import choosing, load
+from solferino.models.loading import Model
+
+
+def _drums(*bars: tuple[int, ...]) -> music_pb2.NoteSequence:
+    """Bars of 4/4 at 120 with a bass drum on each of these eighths."""
+    sequence = music_pb2.NoteSequence(ticks_per_quarter=220, total_time=2.0 * len(bars))
+    sequence.tempos.add(qpm=120)
+    for bar, eighths in enumerate(bars):
+        for eighth in eighths:
+            start = 2.0 * bar + eighth / 4
+            sequence.notes.add(pitch=36, velocity=80, start_time=start, end_time=start + 0.1, is_drum=True)
+    return sequence
+
+
+@pytest.fixture
+def model(shared: Path) -> Model:
+    return load(shared / 'golden/bundles/one_drum.mag')
+
+
+def test_likely_and_varied_music_comes_first(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    dull, varied, wild = _drums((0,), (0,), (0,)), _drums((0,), (0, 2), (0, 4)), _drums((1,), (1, 2), (1, 4))
+    told = {dull.SerializeToString(): -1.0, varied.SerializeToString(): -2.0, wild.SerializeToString(): -30.0}
+    monkeypatch.setattr(Model, 'log_likelihood', lambda _, music: told[music.SerializeToString()])
+    found = choosing.rank(model, [wild, dull, varied])
+    assert {one.number: one.repetition for one in found} == {0: 0, 1: 1, 2: 0}
+    assert found[0].number == 2  # ranks 1 and 0, and of the dull one 0 and 2
+    assert found[0].log_likelihood == pytest.approx(-2 / 3)
+
+
+def test_it_is_the_same_each_time(model: Model) -> None:
+    music = model.generate(num_outputs=6, num_bars=4, seed=3)
+    found = choosing.rank(model, music)
+    assert found == choosing.rank(model, music)
+    assert sorted(one.number for one in found) == list(range(6))
+    assert all(one.log_likelihood < 0 for one in found if not math.isnan(one.log_likelihood))
+    assert [one.rank for one in found] == sorted(one.rank for one in found)
+    assert 'nats a bar' in choosing.table(found, ['a', 'b'])
+
+
+def test_a_figure_that_none_has_does_not_count(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Model, music: object) -> float:
+        raise SolferinoError('tells no likelihood')
+
+    monkeypatch.setattr(Model, 'log_likelihood', refuse)
+    dull, varied = _drums((0,), (0,)), _drums((0,), (0, 2))
+    assert [one.number for one in choosing.rank(model, [dull, varied])] == [1, 0]
+
+
+def test_silence_is_last(model: Model) -> None:
+    silent = music_pb2.NoteSequence(ticks_per_quarter=220, total_time=4.0)
+    found = choosing.rank(model, [silent, _drums((0,), (0, 2))])
+    assert found[-1].number == 0 and math.isnan(found[-1].repetition)
