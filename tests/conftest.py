@@ -3,7 +3,9 @@
 import collections
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -55,3 +57,51 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for reason, number in reasons.most_common():
         tests = 'test was' if number == 1 else 'tests were'
         terminalreporter.write_line(f'{number} {tests} skipped: {reason.removeprefix("Skipped: ")}')
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> dict[bytes, set[bytes]]:
+    """What was drawn from, with each row of random numbers: logits, or sums of a machine's units."""
+    # Only now: most tests need none of this.
+    import threadpoolctl
+
+    from solferino.models.core.cpu import row_matmul
+    from solferino.models.core.events import event_sampling
+    from solferino.models.musegan import generator
+    from solferino.models.piano_rnn.nade import nade_sampling
+    from solferino.models.rbm.chains import chain_kernels
+
+    found: dict[bytes, set[bytes]] = {}
+
+    def record(module: Any, numbers: int) -> None:
+        """Of a module's `draw`, whose first argument is what is drawn from; another one holds the random numbers."""
+        draw: Callable[..., Any] = module.draw
+
+        def recorded(*args: Any) -> Any:
+            for key, value in zip(args[numbers], args[0], strict=True):
+                found.setdefault(key.tobytes(), set()).add(value.tobytes())
+            return draw(*args)
+
+        monkeypatch.setattr(module, 'draw', recorded)
+
+    record(event_sampling, 1)
+    record(nade_sampling, 1)
+    record(chain_kernels, 4)
+    forward = generator.forward
+
+    def recorded(weights: Any, made: Any, hparams: Any) -> Any:
+        logits = forward(weights, made, hparams)
+        for key, value in zip(made.style, logits, strict=True):
+            found.setdefault(key.tobytes(), set()).add(value.tobytes())
+        return logits
+
+    monkeypatch.setattr(generator, 'forward', recorded)
+    alike = row_matmul._rounds_blocks_alike
+
+    def tried(*args: Any) -> bool:
+        """What was tried with one thread of BLAS says nothing of several."""
+        assert {pool['num_threads'] for pool in threadpoolctl.threadpool_info() if pool['user_api'] == 'blas'} == {1}
+        return alike(*args)
+
+    monkeypatch.setattr(row_matmul, '_rounds_blocks_alike', tried)
+    return found

@@ -5,7 +5,7 @@ To add a family, add one row to `ROWS`; a family without one fails.
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +19,11 @@ from solferino.hparams.dynamics import Dynamics
 from solferino.hparams.errors import SolferinoError
 from solferino.models import load, registry
 from solferino.models.core import settings
-from solferino.models.core.cpu import row_matmul
-from solferino.models.core.events import event_sampling
 from solferino.models.core.family import Family
 from solferino.models.core.storage import checkpoints, records, sequence_examples
 from solferino.models.core.training import data, temperature
 from solferino.models.loading import Model
-from solferino.models.musegan import generator
 from solferino.models.music.pieces import measures, piece
-from solferino.models.piano_rnn.nade import nade_sampling
-from solferino.models.rbm.chains import chain_kernels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -544,45 +539,6 @@ def test_a_run_names_its_model(case: tuple, tmp_path: Path) -> None:
     load(tmp_path).save_bundle(tmp_path / 'x.mag')
     assert load(tmp_path / 'x.mag').generator_id == 'mine'
     assert load(tmp_path / 'x.mag').generator_description == 'My own.'
-
-
-@pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> dict[bytes, set[bytes]]:
-    """What was drawn from, with each row of random numbers: logits, or sums of a machine's units."""
-    found: dict[bytes, set[bytes]] = {}
-
-    def record(module: Any, numbers: int) -> None:
-        """Of a module's `draw`, whose first argument is what is drawn from; another one holds the random numbers."""
-        draw: Callable[..., Any] = module.draw
-
-        def recorded(*args: Any) -> Any:
-            for key, value in zip(args[numbers], args[0], strict=True):
-                found.setdefault(key.tobytes(), set()).add(value.tobytes())
-            return draw(*args)
-
-        monkeypatch.setattr(module, 'draw', recorded)
-
-    record(event_sampling, 1)
-    record(nade_sampling, 1)
-    record(chain_kernels, 4)
-    forward = generator.forward
-
-    def recorded(weights: Any, made: Any, hparams: Any) -> Any:
-        logits = forward(weights, made, hparams)
-        for key, value in zip(made.style, logits, strict=True):
-            found.setdefault(key.tobytes(), set()).add(value.tobytes())
-        return logits
-
-    monkeypatch.setattr(generator, 'forward', recorded)
-    alike = row_matmul._rounds_blocks_alike
-
-    def tried(*args: Any) -> bool:
-        """What was tried with one thread of BLAS says nothing of several."""
-        assert {pool['num_threads'] for pool in threadpoolctl.threadpool_info() if pool['user_api'] == 'blas'} == {1}
-        return alike(*args)
-
-    monkeypatch.setattr(row_matmul, '_rounds_blocks_alike', tried)
-    return found
 
 
 @pytest.mark.cpus

@@ -68,10 +68,10 @@ def test_mistakes(midi: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> 
     (tmp_path / 'x.json').write_text('{"converted": {}, "left_out_by_reason": {}}')
     for arguments, message in (
         ([], 'FILE'),
-        ([str(midi), str(midi)], 'Name one file'),
         (['--leaks', str(midi)], 'Name two files'),
         (['--leaks', str(midi), '/nowhere/x.mid'], "--leaks: no file matches '/nowhere/x.mid'"),
         ([str(tmp_path / 'missing.mid')], 'No file matches'),
+        ([str(midi), str(midi)], 'is no run directory'),
         ([str(midi), f'--plot={tmp_path}/waltz.pdf'], 'a picture is a PNG file'),
         ([str(midi), f'--plot={midi}/waltz.png'], 'cannot be written'),
         ([str(tmp_path / 'x.json'), f'--plot={tmp_path}/x.png'], 'nothing in'),
