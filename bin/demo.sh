@@ -67,8 +67,8 @@ step '6 of 9: put the model into one file'
 run drums_rnn_generate --run_dir="$demo/run" --save_generator_bundle --bundle_file="$demo/drums.mag" \
     --bundle_description='Drums RNN, trained on drum grooves in forty styles.'
 
-step '7 of 9: let it play on from the first five steps of a rock beat (36 is the bass drum, 42 the hat, 38 the snare)'
-run drums_rnn_generate --bundle_file="$demo/drums.mag" --num_outputs=5 --num_bars=8 --temperature=auto --accents --draw \
+step '7 of 9: let it play on from the first five steps of a rock beat (36 is the bass drum, 42 the hat, 38 the snare), and keep the best five'
+run drums_rnn_generate --bundle_file="$demo/drums.mag" --num_outputs=20 --best=5 --num_bars=8 --temperature=auto --draw \
     --primer_drums='[(36,42),(),(42,),(),(38,42)]' --output_dir="$demo/generated"
 
 step '8 of 9: draw each of them by itself'
