@@ -1,22 +1,26 @@
-"""Which of several outputs to keep: those that the model finds likely and that do not repeat themselves.
+"""Which of several outputs to keep: those that the model finds likely and that are like music.
 
-Likelihood alone prefers what is dull, as a bar that comes back is likely; little repetition alone prefers what is wild.
-Outputs are ranked by each, and by the mean of the two ranks.
+Likelihood alone prefers what is dull. So outputs are also ranked by how far they are from the music held out from
+training, in the measures by which its temperature was found: repetition, density and others. Where a model does not
+know that music, by how little they repeat themselves. The mean of the two ranks decides.
 """
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from solferino.hparams.errors import SolferinoError
+from solferino.models.core.training import temperature
 from solferino.models.loading import Model
 from solferino.models.music.metrics import tables
 from solferino.models.music.pieces import measures, score
 from solferino.models.music.pieces import piece as pieces
 from solferino.models.music.pieces.timeline import Clock
+
+_LEAST = 0.05  # of a measure; below it a distance is as if it were this
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,13 +30,15 @@ class Ranked:
     Attributes:
       number: its place among the outputs as they were generated, from 0.
       log_likelihood: nats a bar of four quarters; nan where the model tells none of it.
+      distance: the mean over measures of the relative distance from the music held out; nan if that is unknown.
       repetition: share of its bars that were heard before; nan if fewer than two of them sound.
-      notes_per_bar: how dense it is, for the reader; it does not count.
+      notes_per_bar: how dense it is.
       rank: the mean of its ranks in the two figures before, from 0; the lower the better.
     """
 
     number: int
     log_likelihood: float
+    distance: float
     repetition: float
     notes_per_bar: float
     rank: float
@@ -47,19 +53,22 @@ def rank(model: Model, music: Sequence[Any]) -> list[Ranked]:
     likely = np.array([_log_likelihood(model, one) for one in music])
     found = [_measures(one) for one in music]
     repeated = np.array([one.repetition for one in found])
-    ranks = [_ranks(values) for values in (-likely, repeated) if np.isfinite(values).any()]
+    distances = np.array([_distance(one, model.held_out_music) for one in music])
+    second = distances if np.isfinite(distances).any() else repeated
+    ranks = [_ranks(values) for values in (-likely, second) if np.isfinite(values).any()]
     mean = np.mean(ranks, axis=0) if ranks else np.zeros(len(music))
     order = sorted(range(len(music)), key=lambda k: (mean[k], -likely[k] if np.isfinite(likely[k]) else math.inf, k))
     return [
-        Ranked(k, float(likely[k]), float(repeated[k]), float(found[k].notes_per_bar), float(mean[k])) for k in order
+        Ranked(k, *map(float, (likely[k], distances[k], repeated[k], found[k].notes_per_bar, mean[k]))) for k in order
     ]
 
 
 def table(ranked: Sequence[Ranked], names: Sequence[str]) -> str:
     """Returns a row for each output, the best first; `names` are those of the ones that are kept."""
-    rows = [['output', 'nats a bar', 'bars heard before', 'notes a bar', 'kept as']]
+    rows = [['output', 'nats a bar', 'from the music', 'bars heard before', 'notes a bar', 'kept as']]
     for place, one in enumerate(ranked):
-        figures = [_number(one.log_likelihood, 2), _number(one.repetition, 2), _number(one.notes_per_bar, 1)]
+        figures = [_number(value, 2) for value in (one.log_likelihood, one.distance, one.repetition)]
+        figures.append(_number(one.notes_per_bar, 1))
         rows.append([str(one.number + 1), *figures, names[place] if place < len(names) else '-'])
     return tables.aligned(rows)
 
@@ -81,7 +90,24 @@ def _quarters(sequence: Any) -> float:
 
 
 def _measures(sequence: Any) -> measures.Measures:
-    return measures.of(score.read(pieces.of(sequence), any(note.is_drum for note in sequence.notes)))
+    return measures.of(_score(sequence))
+
+
+def _distance(sequence: Any, known: Mapping[str, float]) -> float:
+    """From the music held out, of as many bars; nan if that, or what is needed of this music, is unknown."""
+    wanted = {name: value for name, value in known.items() if name in measures.TITLES}
+    if not wanted or not sequence.notes:
+        return math.nan
+    whole = _score(sequence)
+    parts = list(whole.cut(max(1, int(known.get(temperature.BARS, 0))))) or [whole]
+    found = measures.means([measures.of(part) for part in parts])
+    apart = [abs(found[name] - value) / max(abs(value), _LEAST) for name, value in wanted.items()]
+    known_ones = [value for value in apart if math.isfinite(value)]
+    return math.fsum(known_ones) / len(known_ones) if known_ones else math.nan
+
+
+def _score(sequence: Any) -> score.Score:
+    return score.read(pieces.of(sequence), any(note.is_drum for note in sequence.notes))
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:

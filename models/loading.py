@@ -11,6 +11,7 @@ import dataclasses
 import itertools
 import logging
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 from note_seq.protobuf import music_pb2
@@ -46,6 +47,7 @@ class Model:
       generator_id, generator_description: what it calls itself.
       description: what its maker wrote about it.
       recommended_temperature: at which its music is most like the music held out from training; None if unknown.
+      held_out_music: what that music is like, see `temperature.MUSIC`; empty if unknown.
 
     >>> model = load('drums.mag')
     >>> model.generator_id, model.recommended_temperature
@@ -62,6 +64,7 @@ class Model:
     checkpoint: str = ''
     step: int | None = None
     recommended_temperature: float | None = None
+    held_out_music: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -210,6 +213,8 @@ class Model:
         record = settings.record_of(self.family.spec, self.config)
         if self.recommended_temperature is not None:
             record[temperature.KEY] = self.recommended_temperature
+        if self.held_out_music:
+            record[temperature.MUSIC] = dict(self.held_out_music)
         bundle = bundles.Bundle(
             record, self.weights, self.generator_id, self.generator_description, description or self.description
         )
@@ -261,6 +266,7 @@ def _model(stored: StoredModel, name: str | None) -> Model:
         stored.checkpoint,
         stored.step,
         temperature.of_record(stored.record),
+        temperature.music_of_record(stored.record),
     )
 
 

@@ -1,5 +1,6 @@
 """Which outputs are kept."""
 
+import dataclasses
 import math
 from pathlib import Path
 
@@ -37,10 +38,22 @@ def test_likely_and_varied_music_comes_first(model: Model, monkeypatch: pytest.M
     assert found[0].log_likelihood == pytest.approx(-2 / 3)
 
 
+def test_what_is_like_the_music_held_out_comes_first(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Model, 'log_likelihood', lambda _, music: -1.0)
+    model = dataclasses.replace(model, held_out_music={'repetition': 1.0, 'notes_per_bar': 1.0, 'bars': 3.0})
+    dull, varied = _drums((0,), (0,), (0,)), _drums((0,), (0, 2), (0, 4))
+    found = choosing.rank(model, [varied, dull])
+    assert [one.number for one in found] == [1, 0]
+    assert found[0].distance == pytest.approx(0)
+    assert found[1].distance == pytest.approx((1 + 2 / 3) / 2)
+    long = choosing.rank(model, [_drums(*[(0,)] * 9), _drums((0,))])  # in stretches of three bars, and a shorter one
+    assert long[0].distance == pytest.approx(0) and not math.isnan(long[1].distance)
+
+
 def test_it_is_the_same_each_time(model: Model) -> None:
     music = model.generate(num_outputs=6, num_bars=4, seed=3)
     found = choosing.rank(model, music)
-    assert found == choosing.rank(model, music)
+    assert repr(found) == repr(choosing.rank(model, music))  # nan is not equal to itself
     assert sorted(one.number for one in found) == list(range(6))
     assert all(one.log_likelihood < 0 for one in found if not math.isnan(one.log_likelihood))
     assert [one.rank for one in found] == sorted(one.rank for one in found)

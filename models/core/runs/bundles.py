@@ -25,6 +25,7 @@ class Settings(schemas.Settings, total=False):
     """What the header of the weights holds, in a bundle of ours."""
 
     recommended_temperature: schemas.Temperature | None
+    held_out_music: schemas.Means | None
 
 
 @dataclasses.dataclass(frozen=True)

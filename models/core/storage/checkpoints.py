@@ -40,6 +40,7 @@ class Metadata(schemas.Settings, total=False):
     eval_loss: float | None
     eval_set: str | None
     recommended_temperature: schemas.Temperature | None
+    held_out_music: schemas.Means | None
     calibrated: str | None
 
 

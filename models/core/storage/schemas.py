@@ -21,6 +21,8 @@ Pid = Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)]
 # Seconds since 1970, up to the year 9999.
 Time = Annotated[float, msgspec.Meta(ge=0, le=253_000_000_000)]
 Temperature = Annotated[float, msgspec.Meta(gt=0, le=1e6)]
+# Means of measures of music, by their names.
+Means = dict[str, Annotated[float, msgspec.Meta(ge=0, le=1e6)]]
 
 
 class Tally(TypedDict, total=False):

@@ -373,13 +373,11 @@ def _has_temperature(run: Run) -> bool:
 
 def _keep_temperature(run: Run, checkpoint: Checkpoint, found: 'Recommendation') -> None:
     """Writes the temperature into every file with these weights."""
-    from solferino.models.core.training import temperature
-
     # The best checkpoint is last: if it has a temperature, all of them have.
     for kind in (checkpoints.MODEL, checkpoints.BEST):
         path = checkpoints.paths(run.train_dir, kind).get(checkpoint.step)
         if path:
-            checkpoints.amend(path, {temperature.KEY: found.temperature})
+            checkpoints.amend(path, found.record())
 
 
 def _next(family: Family, run: Run) -> str:

@@ -26,8 +26,9 @@ from solferino.models.music.pieces.score import Score
 
 TEMPERATURES = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2)
 _HALF_STEP = 0.05  # to either side of the best of them: a machine of rbm has half as many notes again at 0.1 more
-# The key under which checkpoints and bundles store it.
-KEY = 'recommended_temperature'
+# The keys under which checkpoints and bundles store it, and what the music held out is like: means of measures, and the
+# bars of the stretches of which they are.
+KEY, MUSIC, BARS = 'recommended_temperature', 'held_out_music', 'bars'
 _MOST_EXAMPLES = 400  # to measure, spread over all
 _FEWEST_STRETCHES = 4  # of held-out music: fewer show too little variation
 _FEWEST_OUTPUTS = 8
@@ -62,6 +63,10 @@ class Recommendation:
             f'{measures.TITLES[name]} {self.music[name]:.2f} ({known:.2f})' for name, known in self.held_out.items()
         )
         return f'At temperature {self.temperature:g} its music is most like the music held out (in brackets): {told}.'
+
+    def record(self) -> dict[str, Any]:
+        """What checkpoints store of it."""
+        return {KEY: self.temperature, MUSIC: {**self.held_out, BARS: float(self.bars)}}
 
     def scalars(self) -> dict[str, float]:
         """For TensorBoard."""
@@ -142,6 +147,11 @@ def of_record(record: Mapping[str, Any]) -> float | None:
     """Returns the temperature that the record of a checkpoint or a bundle carries; None if it has none."""
     value = record.get(KEY)
     return float(value) if isinstance(value, (int, float)) and 0 < value < math.inf else None
+
+
+def music_of_record(record: Mapping[str, Any]) -> dict[str, float]:
+    """Returns what a record tells of the music held out, see MUSIC; nothing if it does not."""
+    return dict(record.get(MUSIC) or {})
 
 
 def _counts(name: str, mean: float, listening: Listening) -> bool:
