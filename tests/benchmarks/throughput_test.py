@@ -11,6 +11,7 @@ from solferino.hparams import overrides
 from solferino.hparams.piano_rnn import GruAttentionHparams
 from solferino.hparams.rbm import RbmHparams
 from solferino.models import registry
+from solferino.models.piano_rnn import frames
 from solferino.models.piano_rnn.attention.attention_forward import Forward
 
 TINY = 'embedding_size=5,rnn_layer_sizes=[4,3],attention_size=2'
@@ -37,7 +38,8 @@ def test_plain_attention_network_has_the_weights_of_the_family():
     config = family.spec.config('gru_attention')
     learned = dataclasses.replace(config.learned, tokens=('e', '60', '62'))
     ours = family.model(dataclasses.replace(config, learned=learned), 0).named_weights()
-    plain = attention_model(config.hparams, np.zeros((3, 88), bool), config.extraction.window)
+    columns = frames.width(config.extraction.articulation)
+    plain = attention_model(config.hparams, np.zeros((3, columns), bool), config.extraction.window)
     assert sorted(tuple(v.shape) for v in ours.values()) == sorted(tuple(v.shape) for v in plain.trainable_weights)
 
 

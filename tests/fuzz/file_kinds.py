@@ -191,7 +191,9 @@ def _make_examples(notes: bytes) -> None:
     from solferino.pipelines.report import Counts
 
     for config, (family, _) in CONFIGS.items():
-        task = examples._MakeExamples(examples.Job(family, registry.get(family).spec.configs[config], 'notes', 'out'))
+        task = examples._MakeExamples(
+            examples.Job(family, registry.get(family).spec.configs[config], 'notes', 'out'), {}
+        )
         task.setup()
         task.process(iter([notes]), mock.Mock(write=lambda *_: None, count=Counts().add, step=lambda: None))
 

@@ -53,7 +53,7 @@ def _fast() -> music_pb2.NoteSequence:
 def test_it_is_left_out_and_counted(family: str, sequence: music_pb2.NoteSequence, reason: str) -> None:
     spec = registry.get(family).spec
     config = spec.configs[spec.default_config or next(iter(spec.configs))]
-    task = examples._MakeExamples(examples.Job(family=family, config=config, input='x', output_dir='y'))
+    task = examples._MakeExamples(examples.Job(family=family, config=config, input='x', output_dir='y'), {})
     task.setup()
     results = _Results()
     task.process(iter([sequence.SerializeToString()]), results)

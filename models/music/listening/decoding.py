@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from solferino.models.music import extras
 from solferino.models.music.reading.remarks import DAMAGED, NOT_SOUND, TOO_LATE, Refused
 
 Samples = npt.NDArray[np.float32]
@@ -41,7 +42,8 @@ class Recording:
                 return False
 
         try:
-            file = Stream(io.BytesIO(self._content))
+            with extras.quiet():  # libmpg123 warns of what it then reads
+                file = Stream(io.BytesIO(self._content))
         except soundfile.LibsndfileError as error:
             raise Refused(NOT_SOUND, _said(error)) from None
         with file:
@@ -63,7 +65,8 @@ class Recording:
     def _block(self, file: Any, frames: int) -> Samples:
         """The next samples at the file's rate; none at the end, or where the damage begins."""
         try:
-            block: Samples = file.read(frames, dtype='float32', always_2d=True).mean(axis=1)
+            with extras.quiet():
+                block: Samples = file.read(frames, dtype='float32', always_2d=True).mean(axis=1)
         except RuntimeError as error:  # soundfile's
             self.damage = _said(error)
             return np.zeros(0, np.float32)

@@ -1,8 +1,6 @@
 """Sound on the machine's own sound device, by miniaudio."""
 
 import contextlib
-import os
-import sys
 import time
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
@@ -28,7 +26,7 @@ def opened() -> Iterator[Any]:
     miniaudio = extras.load('miniaudio', extras.SOUND)
     backends = [backend for backend in miniaudio.Backend if backend.name not in SILENT_BACKENDS]
     try:
-        with _quiet():
+        with extras.quiet():
             device = miniaudio.PlaybackDevice(
                 nchannels=2, sample_rate=SAMPLE_RATE, buffersize_msec=_BUFFER, backends=backends
             )
@@ -37,7 +35,7 @@ def opened() -> Iterator[Any]:
     try:
         yield device
     finally:
-        with _quiet():
+        with extras.quiet():
             device.close()
 
 
@@ -71,17 +69,3 @@ def play(device: Any, frames: np.ndarray, tell: Callable[[float], None]) -> None
         tell(len(samples) / SAMPLE_RATE)
     finally:
         device.stop()
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Lets the system's libraries say nothing on stderr: without a device ALSA says it in fifty lines."""
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)

@@ -127,7 +127,7 @@ def _score(weights: Weights, config: PianoConfig, tokens: np.ndarray) -> float:
     windows = np.lib.stride_tricks.sliding_window_view(tokens, window)[:-1]
     labels, total = tokens[window:], 0.0
     with one_thread():
-        forward = Forward(weights, lookup.of(config.learned).frames)
+        forward = Forward(weights, lookup.of(config).frames)
         for start in range(0, len(labels), _SCORED_AT_ONCE):
             part = slice(start, start + _SCORED_AT_ONCE)
             scores = log_softmax(forward.logits(windows[part]).astype(np.float64))
