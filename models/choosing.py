@@ -1,8 +1,9 @@
 """Which of several outputs to keep: those that the model finds likely and that are like music.
 
-Likelihood alone prefers what is dull. So outputs are also ranked by how far they are from the music held out from
-training, in the measures by which its temperature was found: repetition, density and others. Where a model does not
-know that music, by how little they repeat themselves. The mean of the two ranks decides.
+Likelihood alone prefers what is dull, and of two outputs the one with fewer notes. So outputs are also ranked by how
+far they are from the music held out from training in each of the measures by which its temperature was found:
+repetition, density and others. Where a model does not know that music, by how little they repeat themselves. The mean
+rank decides.
 """
 
 import dataclasses
@@ -33,7 +34,7 @@ class Ranked:
       distance: the mean over measures of the relative distance from the music held out; nan if that is unknown.
       repetition: share of its bars that were heard before; nan if fewer than two of them sound.
       notes_per_bar: how dense it is.
-      rank: the mean of its ranks in the two figures before, from 0; the lower the better.
+      rank: the mean of its ranks in likelihood and in each measure, from 0; the lower the better.
     """
 
     number: int
@@ -53,9 +54,10 @@ def rank(model: Model, music: Sequence[Any]) -> list[Ranked]:
     likely = np.array([_log_likelihood(model, one) for one in music])
     found = [_measures(one) for one in music]
     repeated = np.array([one.repetition for one in found])
-    distances = np.array([_distance(one, model.held_out_music) for one in music])
-    second = distances if np.isfinite(distances).any() else repeated
-    ranks = [_ranks(values) for values in (-likely, second) if np.isfinite(values).any()]
+    apart = np.array([_distances(one, model.held_out_music) for one in music])  # (outputs, measures)
+    counted = apart.T if np.isfinite(apart).any() else [repeated]
+    ranks = [_ranks(values) for values in (-likely, *counted) if np.isfinite(values).any()]
+    distances = [float(row[np.isfinite(row)].mean()) if np.isfinite(row).any() else math.nan for row in apart]
     mean = np.mean(ranks, axis=0) if ranks else np.zeros(len(music))
     order = sorted(range(len(music)), key=lambda k: (mean[k], -likely[k] if np.isfinite(likely[k]) else math.inf, k))
     return [
@@ -93,17 +95,15 @@ def _measures(sequence: Any) -> measures.Measures:
     return measures.of(_score(sequence))
 
 
-def _distance(sequence: Any, known: Mapping[str, float]) -> float:
-    """From the music held out, of as many bars; nan if that, or what is needed of this music, is unknown."""
+def _distances(sequence: Any, known: Mapping[str, float]) -> list[float]:
+    """From the music held out, of as many bars, by each measure; nan where this music has no value."""
     wanted = {name: value for name, value in known.items() if name in measures.TITLES}
     if not wanted or not sequence.notes:
-        return math.nan
+        return [math.nan] * len(wanted)
     whole = _score(sequence)
     parts = list(whole.cut(max(1, int(known.get(temperature.BARS, 0))))) or [whole]
     found = measures.means([measures.of(part) for part in parts])
-    apart = [abs(found[name] - value) / max(abs(value), _LEAST) for name, value in wanted.items()]
-    known_ones = [value for value in apart if math.isfinite(value)]
-    return math.fsum(known_ones) / len(known_ones) if known_ones else math.nan
+    return [abs(found[name] - value) / max(abs(value), _LEAST) for name, value in wanted.items()]
 
 
 def _score(sequence: Any) -> score.Score:
