@@ -53,7 +53,7 @@ def main(flag_values: flags.FlagValues, *names: str) -> None:
     models = {name: loading.load_bundle(os.path.expanduser(name), flag_values.config) for name in bundles}
     for name in runs:
         models[name] = loading.load_checkpoint(os.path.expanduser(name), flag_values.config, flag_values.checkpoint)
-    paths = music_files.find(names, 'MUSIC')
+    paths = music_files.find(names, None)
     music = [(str(one.path), one.sequence) for one in music_files.read(paths)]
     if not music:
         raise SolferinoError(f'{" ".join(names)}: there is no music in it.')
@@ -62,10 +62,10 @@ def main(flag_values: flags.FlagValues, *names: str) -> None:
     if not any(one.pieces for one in found.models):
         raise SolferinoError('No model has scored any of the music; the reasons are above.')
     if path:
-        from solferino.models.core.storage.files import atomic_write
+        from solferino.models.core.storage.files import atomic_write, json_about
 
         try:
-            atomic_write(str(path), found.to_json())
+            atomic_write(str(path), found.to_json(), json_about('likelihoods of music', 'models'))
         except OSError as error:
             raise SolferinoError(f'--output={path} cannot be written: {error.strerror}.') from None
         print(f'\nWritten: {path}')

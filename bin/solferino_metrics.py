@@ -32,15 +32,16 @@ def main(fv: flags.FlagValues, *names: str) -> None:
     from solferino.pipelines import music_files
     from solferino.pipelines.judging import set_metrics
 
-    found = [
+    measured = [
         set_metrics.measure(name, music_files.read(music_files.find([name], None)), fv.structure) for name in names
     ]
-    print('\n'.join(f'{one.pieces:,} pieces of {one.name}' for one in found), end='\n\n')
-    print(tables.aligned([set_metrics.header(found), *set_metrics.rows(found)]))
+    print('\n'.join(f'{one.pieces:,} pieces of {one.name}' for one in measured), end='\n\n')
+    found = set_metrics.compare(measured)
+    print(tables.aligned([found.header(), *found.rows()]))
     if fv.output:
         path = Path(os.path.expanduser(fv.output))
         try:
-            atomic_write(str(path), set_metrics.as_json(found), json_about('metrics of music', 'sets'))
+            atomic_write(str(path), found.to_json(), json_about('metrics of music', 'sets'))
         except OSError as error:
             raise SolferinoError(f'--output={fv.output} cannot be written: {error.strerror}.') from None
         print(f'\n{path}')

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from solferino.hparams.errors import SolferinoError
-from solferino.models.music.metrics import all_metrics, bootstrap, sets
+from solferino.models.music.metrics import all_metrics, bootstrap, sets, tables
 from solferino.models.music.metrics.bootstrap import Estimate
 from solferino.models.music.metrics.sets import Comparison
 from solferino.models.music.pieces import piece
@@ -60,32 +60,61 @@ def measure(name: str, music: Iterable[Music], structure: bool = False) -> Measu
     return Measured(name, values)
 
 
-def known(measured: Sequence[Measured]) -> list[str]:
-    """The metrics that have a value in any of the sets."""
-    return [m for m in all_metrics.TITLES if any(not math.isnan(v) for one in measured for v in one.values[m])]
+@dataclasses.dataclass(frozen=True)
+class Compared:
+    """Sets of music, one beside the other.
+
+    Attributes:
+      sets: the first is what the others are compared with.
+      comparisons: of each metric, one for each set after the first; None where there is too little to compare.
+    """
+
+    sets: Sequence[Measured]
+    comparisons: Mapping[str, Sequence[Comparison | None]]
+
+    def header(self) -> list[str]:
+        """The titles of the columns of `rows`."""
+        first, *others = self.sets
+        return ['metric', first.name, *(cell for one in others for cell in (one.name, 'overlap', 'divergence'))]
+
+    def rows(self) -> list[list[str]]:
+        """A row for each metric that any set has: the mean of each set, and its comparison with the first."""
+        first, *others = self.sets
+        found = []
+        for metric, title in all_metrics.TITLES.items():
+            if all(math.isnan(value) for one in self.sets for value in one.values[metric]):
+                continue
+            row = [title, _shown(first.mean(metric))]
+            for one, comparison in zip(others, self.comparisons[metric], strict=True):
+                row.append(_shown(one.mean(metric)))
+                row += [_shown(part) for part in comparison] if comparison else ['-', '-']
+            found.append(row)
+        return found
+
+    def to_json(self) -> str:
+        """All of it, with the values of each piece; what is not known is null."""
+        found = {
+            metric: [
+                {'set': one.name, 'mean': one.mean(metric), 'values': one.values[metric]}
+                | (comparison._asdict() if comparison else {})
+                for one, comparison in zip(self.sets, (None, *self.comparisons[metric]), strict=True)
+            ]
+            for metric in all_metrics.TITLES
+        }
+        record = {'sets': {one.name: one.pieces for one in self.sets}, 'metrics': found}
+        return json.dumps(tables.plain(record), indent=1, allow_nan=False) + '\n'
 
 
-def header(measured: Sequence[Measured]) -> list[str]:
-    """The titles of the columns of `rows`."""
+def compare(measured: Sequence[Measured]) -> Compared:
+    """Compares sets with the first of them."""
     first, *others = measured
-    return ['metric', first.name, *(cell for one in others for cell in (one.name, 'overlap', 'divergence'))]
-
-
-def rows(measured: Sequence[Measured]) -> list[list[str]]:
-    """A row for each metric that is known: the mean of each set, and its comparison with the first."""
-    first, *others = measured
-    found = []
-    for metric in known(measured):
-        row = [all_metrics.TITLES[metric], _shown(first.mean(metric))]
-        for one in others:
-            comparison = sets.compare(first.values[metric], one.values[metric])
-            row += [_shown(one.mean(metric)), *(_compared(comparison))]
-        found.append(row)
-    return found
-
-
-def _compared(comparison: Comparison | None) -> tuple[str, str]:
-    return ('-', '-') if comparison is None else (_shown(comparison.overlap), _shown(comparison.divergence))
+    return Compared(
+        measured,
+        {
+            metric: [sets.compare(first.values[metric], one.values[metric]) for one in others]
+            for metric in all_metrics.TITLES
+        },
+    )
 
 
 def _shown(estimate: Estimate) -> str:
@@ -98,30 +127,3 @@ def _shown(estimate: Estimate) -> str:
 
 def _number(value: float) -> str:
     return f'{value:.3g}' if abs(value) < 100 else f'{value:,.0f}'
-
-
-def as_json(measured: Sequence[Measured]) -> str:
-    """All of it, with the values of each piece; what is not known is null."""
-    first = measured[0]
-    found = {}
-    for metric in all_metrics.TITLES:
-        found[metric] = [
-            {
-                'set': one.name,
-                'mean': _plain(one.mean(metric)),
-                'values': [None if math.isnan(value) else value for value in one.values[metric]],
-                **_plain_comparison(None if one is first else sets.compare(first.values[metric], one.values[metric])),
-            }
-            for one in measured
-        ]
-    return json.dumps({'sets': {one.name: one.pieces for one in measured}, 'metrics': found}, indent=1) + '\n'
-
-
-def _plain(estimate: Estimate) -> list[float | None]:
-    return [None if math.isnan(value) else value for value in estimate]
-
-
-def _plain_comparison(comparison: Comparison | None) -> dict[str, list[float | None]]:
-    if comparison is None:
-        return {}
-    return {'overlap': _plain(comparison.overlap), 'divergence': _plain(comparison.divergence)}

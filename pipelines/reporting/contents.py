@@ -100,14 +100,14 @@ def _sound(sequence: Any) -> bytes | None:
 
 
 def _measures(sets: Sequence[_Set]) -> Section:
-    measured = [set_metrics.measure(one.name, one.music) for one in sets]
+    found = set_metrics.compare([set_metrics.measure(one.name, one.music) for one in sets])
     note = 'Means, with intervals of 95 %, of what can be measured here.'
     if len(sets) > 1:
         note += (
             f' Overlap and divergence say how far a set is from {sets[0].name} (Yang and Lerch 2020): where two are '
             'alike, the overlap of their distances is 1 and the divergence 0.'
         )
-    return Section('Measured', [Table(set_metrics.header(measured), set_metrics.rows(measured), note)])
+    return Section('Measured', [Table(found.header(), found.rows(), note)])
 
 
 def _originality(generated: _Set, training: _Set) -> Section:

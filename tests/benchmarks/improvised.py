@@ -33,6 +33,7 @@ from solferino.models.music.jazz import lead_sheet, playing, tokens
 from solferino.models.music.jazz.chords import Changes
 from solferino.models.music.jazz.lead_sheet import STEPS_PER_QUARTER, LeadSheet
 from solferino.models.music.jazz.tokens import Note
+from solferino.models.music.metrics import descriptive
 from solferino.models.music.originality import copies
 from solferino.models.music.pieces import piece
 
@@ -101,9 +102,7 @@ def measure(sheet: LeadSheet, song: LeadSheet) -> Measures:
 
 def entropy(notes: Iterable[Note]) -> float:
     """Of the pitch classes, in bits."""
-    counts = np.bincount([note.pitch % 12 for note in notes])
-    shares = counts[counts > 0] / counts.sum()
-    return float(-(shares * np.log2(shares)).sum())
+    return descriptive.entropy(np.bincount([note.pitch % 12 for note in notes]))
 
 
 def grooving(bars: Sequence[Sequence[Note]]) -> float:

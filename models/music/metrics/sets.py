@@ -5,9 +5,9 @@ distances of the pieces within a set and those between the sets are each smoothe
 compared. Intervals are bootstrap percentiles over pieces.
 """
 
-import dataclasses
 import math
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,8 +20,7 @@ RESAMPLES = 200
 _INTERVAL = (2.5, 97.5)  # percentiles
 
 
-@dataclasses.dataclass(frozen=True)
-class Comparison:
+class Comparison(NamedTuple):
     """Of one metric in two sets.
 
     Attributes:
