@@ -30,7 +30,7 @@ def main(flag_values: flags.FlagValues, *generated: str) -> None:
     from solferino.models.music.originality import copies
     from solferino.pipelines.inspection import copying
 
-    names, pieces = copying.read(generated, 'generated')
+    names, pieces = copying.read(generated, None)
     training_names, training = copying.read(flag_values.training, 'training')
     found = copies.compare(pieces, training, flag_values.steps_per_quarter)
     print(copying.report(found, names, training_names))

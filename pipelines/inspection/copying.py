@@ -28,11 +28,15 @@ def usable(music: Iterable[tuple[Path, Any]]) -> tuple[list[str], list[Piece]]:
     return names, pieces
 
 
-def read(inputs: Sequence[str], flag: str) -> tuple[list[str], list[Piece]]:
-    """Reads files, folders and patterns. Raises SolferinoError if there is no music with notes."""
+def read(inputs: Sequence[str], flag: str | None) -> tuple[list[str], list[Piece]]:
+    """Reads files, folders and patterns, which a flag names if it is not None.
+
+    Raises SolferinoError if there is no music with notes.
+    """
     names, pieces = usable(music_files.read(music_files.find(inputs, flag)))
     if not pieces:
-        raise SolferinoError(f'--{flag}={",".join(inputs)}: there is no music with notes in it.')
+        given = ','.join(inputs)
+        raise SolferinoError(f'{f"--{flag}={given}" if flag else given}: there is no music with notes in it.')
     return names, pieces
 
 

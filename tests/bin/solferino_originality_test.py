@@ -48,7 +48,7 @@ def test_mistakes(training: Path, tmp_path: Path, capsys: pytest.CaptureFixture)
         ([f'--training={training}'], 'GENERATED'),
         ([str(training)], '--training'),
         ([str(training), '--training=/nowhere/x.mid'], "--training: no file matches '/nowhere/x.mid'"),
-        ([str(tmp_path / 'empty'), f'--training={training}'], '--generated: the folder'),
+        ([str(tmp_path / 'empty'), f'--training={training}'], 'error: the folder'),
     ):
         assert run(*arguments) == 1
         assert message in capsys.readouterr().err
