@@ -18,6 +18,7 @@ from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import HistogramProto, Summary, SummaryMetadata
 from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.proto.types_pb2 import DT_STRING
+from tensorboard.plugins.hparams import summary_v2
 
 from solferino.hparams import system_errors
 from solferino.hparams.errors import SolferinoError
@@ -138,8 +139,6 @@ class Board:
           values: which may be nested mappings.
           name: of the run; what is written again under a name is the same run.
         """
-        from tensorboard.plugins.hparams import summary_v2  # half a second
-
         kept = {key: value if isinstance(value, (int, float)) else _shown(value) for key, value in leaves(values)}
         kinds = [summary_v2.HParam(key) for key in kept]
         metrics = [summary_v2.Metric(tag) for tag in COMPARED]
