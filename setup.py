@@ -46,6 +46,7 @@ COMMANDS = (
     'solferino_play',
     'solferino_render',
     'solferino_report',
+    'solferino_studio',
     'solferino_write_grooves',
 )
 
@@ -109,6 +110,12 @@ setup(
             'onnxruntime>=1.20,<2',  # runs the model; TensorFlow does not take its SavedModel
             'soundfile>=0.13,<1',  # decodes WAV, MP3, FLAC and Ogg without a program of the system's
             'soxr>=0.5,<2',  # to the model's sample rate
+        ],
+        'studio': [
+            # The server of the page. Both are small and kept up, and bring three packages; tornado, which comes along
+            # with other packages, has no types and fewer eyes on it; FastAPI adds pydantic, where msgspec is here.
+            'starlette>=1.0,<2',
+            'uvicorn>=0.40,<1',
         ],
         'dev': [
             'pytest>=8,<10',

@@ -9,8 +9,8 @@ from typing import Any
 
 from solferino.hparams.errors import SolferinoError
 
-SOUND, SCORE = 'sound', 'score'
-_WHAT = {SOUND: 'Sound', SCORE: 'A score'}
+SOUND, SCORE, STUDIO = 'sound', 'score', 'studio'
+_WHAT = {SOUND: 'Sound', SCORE: 'A score', STUDIO: 'The studio'}
 
 
 def load(name: str, extra: str) -> Any:

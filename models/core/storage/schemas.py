@@ -62,7 +62,7 @@ def require(value: Any, schema: Any) -> None:
     try:
         msgspec.convert(value, schema)
     except msgspec.ValidationError as error:
-        raise ValueError(_in_words(str(error))) from None
+        raise ValueError(in_words(str(error))) from None
 
 
 def _inner(value: Any) -> Any:
@@ -72,8 +72,8 @@ def _inner(value: Any) -> Any:
 
 
 @functools.cache
-def _in_words(text: str) -> str:
-    """'Expected `int`, got `str` - at `$.seed`' -> 'seed: expected int, got str'"""
+def in_words(text: str) -> str:
+    """What msgspec says, for people: 'Expected `int`, got `str` - at `$.seed`' -> 'seed: expected int, got str'"""
     problem, _, path = text.partition(' - at ')
     problem = problem.replace('`', '')
     path = path.strip('`').removeprefix('$').removeprefix('.')

@@ -1,0 +1,111 @@
+"""Keeps others out: what every request must have before anything looks at it.
+
+On loopback any program and any web page of this machine's user, and all other users, can reach the port. A token that
+stands in the address, behind '#', where no log and no referrer sees it, is sent with each request under /api/ as a
+header, which a form or a link of another page cannot do. Host is checked against DNS rebinding, Origin against scripts.
+"""
+
+import hmac
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+LARGEST_BODY = 1 << 20  # bytes; uploads have a limit of their own
+LARGEST_UPLOAD = 64 << 20
+UPLOADS = '/api/uploads'
+OPEN = ('/api/login',)  # for those who do not have the token yet
+
+# No inline code, nothing from other servers. The synthesizer's WebAssembly is compiled in the page.
+_POLICY = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' blob: data:; "
+    "font-src 'self'; connect-src 'self'; media-src 'self' blob:; worker-src 'self' blob:; "
+    "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    b'content-security-policy': _POLICY.encode(),
+    b'x-content-type-options': b'nosniff',
+    b'referrer-policy': b'no-referrer',
+    b'cross-origin-opener-policy': b'same-origin',
+    b'cross-origin-resource-policy': b'same-origin',
+    b'cache-control': b'no-store',
+}
+
+
+class Guard:
+    """An ASGI application around another, which sees only what may pass.
+
+    Args:
+      app: the other.
+      token: that requests under /api/ have in their header Authorization.
+      hosts: what Host may be, with the port; None for any (where the machine is reached by names that are not known).
+    """
+
+    def __init__(self, app: App, token: str, hosts: frozenset[str] | None):
+        self._app, self._token, self._hosts = app, token, hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves a request, or refuses it."""
+        if scope['type'] != 'http':
+            if scope['type'] == 'lifespan':
+                await self._app(scope, receive, send)
+            return  # there are no web sockets
+        refused = self._refusal(scope)
+        if refused:
+            await _refuse(send, *refused)
+            return
+        limit = LARGEST_UPLOAD if scope['path'].startswith(UPLOADS) else LARGEST_BODY
+        await self._app(scope, _limited(receive, limit), _with_headers(send))
+
+    def _refusal(self, scope: Scope) -> tuple[int, str] | None:
+        headers = {name.lower(): value.decode('latin-1') for name, value in scope['headers']}
+        host = headers.get(b'host', '')
+        if self._hosts is not None and host not in self._hosts:
+            return 421, f'This server does not answer for {host!r}. Open the address that it printed.'
+        origin = headers.get(b'origin')
+        if origin is not None and origin not in (f'http://{host}', f'https://{host}'):
+            return 403, 'Pages of other servers may not use this one.'
+        if scope['path'].startswith('/api/') and scope['path'] not in OPEN:
+            given = headers.get(b'authorization', '').removeprefix('Bearer ')
+            if not hmac.compare_digest(given.encode(), self._token.encode()):
+                return 401, 'The token is missing or wrong. Open the address that the studio printed when it started.'
+        length = headers.get(b'content-length', '0')
+        limit = LARGEST_UPLOAD if scope['path'].startswith(UPLOADS) else LARGEST_BODY
+        if not length.isdigit() or int(length) > limit:
+            return 413, f'It is larger than {limit >> 20} MB.'
+        return None
+
+
+def _limited(receive: Receive, limit: int) -> Receive:
+    """Ends a body that is longer than it said, or that said nothing."""
+    received = 0
+
+    async def limited() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get('body', b''))
+        if received > limit:
+            return {'type': 'http.disconnect'}
+        return message
+
+    return limited
+
+
+def _with_headers(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message['type'] == 'http.response.start':
+            message['headers'] = [*message.get('headers', []), *_HEADERS.items()]
+        await send(message)
+
+    return sending
+
+
+async def _refuse(send: Send, status: int, why: str) -> None:
+    headers = [(b'content-type', b'application/json'), *_HEADERS.items()]
+    await send({'type': 'http.response.start', 'status': status, 'headers': headers})
+    await send({'type': 'http.response.body', 'body': json.dumps({'error': why}).encode()})

@@ -1,0 +1,71 @@
+// The server: requests as JSON, the token with each of them.
+
+// The token stands behind '#' in the address that the studio prints; this tab keeps it, so that a reload works.
+const KEY = 'solferino-token'
+const given = new URLSearchParams(location.hash.slice(1)).get('token')
+if (given) {
+    sessionStorage.setItem(KEY, given)
+    history.replaceState(null, '', location.pathname)
+}
+
+export const hasToken = () => Boolean(sessionStorage.getItem(KEY))
+export const keepToken = token => sessionStorage.setItem(KEY, token)
+
+export class Refused extends Error {
+    constructor(message, status) {
+        super(message)
+        this.status = status
+    }
+}
+
+async function send(path, options = {}) {
+    const headers = { Authorization: `Bearer ${sessionStorage.getItem(KEY) ?? ''}`, ...options.headers }
+    let response
+    try {
+        response = await fetch(path, { ...options, headers })
+    } catch (error) {
+        if (error.name === 'AbortError') throw error
+        throw new Refused('', 0) // the server is not there
+    }
+    if (!response.ok) {
+        const said = await response.json().catch(() => ({}))
+        throw new Refused(said.error ?? response.statusText, response.status)
+    }
+    return response
+}
+
+export const get = async path => (await send(path)).json()
+export const bytes = async path => (await send(path)).arrayBuffer()
+export const remove = path => send(path, { method: 'DELETE' })
+export const post = async (path, body) => (await send(path, { method: 'POST', body: JSON.stringify(body) })).json()
+export const upload = async (path, file) => (await send(path, { method: 'POST', body: file })).json()
+
+// Calls `told` with each event of a stream, until it ends.
+export async function listen(path, told, signal) {
+    const response = await send(path, { signal })
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader()
+    let rest = ''
+    for (;;) {
+        const { value, done } = await reader.read()
+        if (done) return
+        const events = (rest + value).split('\n\n')
+        rest = events.pop()
+        for (const event of events) if (event.startsWith('data: ')) told(JSON.parse(event.slice(6)))
+    }
+}
+
+// Waits for a job; `told` hears where it stands. Returns its result.
+export async function finished(job, told = () => {}) {
+    let last = job
+    await listen(`/api/jobs/${job.id}/events`, now => told((last = now)))
+    if (last.state !== 'done') throw new Refused(last.error ?? '', 400)
+    return last.result
+}
+
+// Lets the browser save a file of the server.
+export async function download(path, name) {
+    const address = URL.createObjectURL(new Blob([await bytes(path)]))
+    const link = Object.assign(document.createElement('a'), { href: address, download: name })
+    link.click()
+    setTimeout(() => URL.revokeObjectURL(address), 10000)
+}

@@ -1,0 +1,21 @@
+// All words of the page in one language; another language is another file like this one.
+export const texts = {
+    title: 'Solferino',
+    views: { make: 'Make', learn: 'Learn', know: 'Know' },
+    noServer: 'The studio does not answer. Is it still running in the terminal?',
+    noToken: 'Open the address that the studio printed when it started: it ends in #token=…',
+    loading: 'Loading …',
+    noModels: 'There is no model yet. Start the studio with --bundle_file=model.mag, or train one under Learn.',
+    model: 'Model',
+    variations: 'Variations',
+    temperature: 'Temperature',
+    bars: 'Bars',
+    generate: 'Generate',
+    generating: 'Generating …',
+    waiting: position => `Waiting: ${position} in the queue.`,
+    play: 'Play',
+    stop: 'Stop',
+    download: format => `Save as ${format}`,
+    noPieces: 'Nothing made yet.',
+    pieceName: (piece, count) => `${piece.name}: ${count} notes`,
+}

@@ -1,0 +1,202 @@
+"""What the studio's worker processes do: load models, generate, read and render music.
+
+Each task is a function of its arguments, as JSON, and answers with something that JSON can hold. Large things go into
+files of the work folder.
+"""
+
+import functools
+import inspect
+import os
+import time
+import typing
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from note_seq.protobuf import music_pb2
+
+from solferino.hparams import bounds
+from solferino.hparams.errors import SolferinoError
+from solferino.models import loading
+from solferino.models.core.generation import midi_files
+from solferino.models.core.generation.midi_bytes import midi_bytes
+from solferino.pipelines import parsing
+from solferino.pipelines.studio import messages
+from solferino.pipelines.studio.messages import Generate, Model, Music, Note, Option, Piece
+
+_KEPT_MODELS = 4  # in the memory of a worker
+_TRIED_STEPS = 32  # of music by which a model is known to play drums
+
+
+def describe(path: str, id: str) -> Model:
+    """Tells of the model in a file or run directory what the page must know."""
+    model = _load(path, _stamp(path))
+    family, config = model.family, model.config
+    (tried,) = model.generate(num_steps=_TRIED_STEPS, seed=0)
+    one = music_pb2.NoteSequence()
+    one.CopyFrom(tried)
+    return Model(
+        id=id,
+        name=model.name,
+        family=family.spec.name,
+        config=config.name,
+        description=model.description or model.generator_description,
+        is_drums=bool(tried.notes) and all(note.is_drum for note in tried.notes),
+        takes_primer=_takes_primer(model, one),
+        steps_per_quarter=float(config.steps_per_quarter or 4),
+        temperature=model.recommended_temperature,
+        options=_options(family.spec.generation),
+    )
+
+
+def generate(path: str, request: dict[str, Any], seed: int, folder: str) -> list[Piece]:
+    """Generates music, and writes each piece into `folder` as MIDI and as JSON."""
+    asked = msgspec.convert(request, Generate)
+    model = _load(path, _stamp(path))
+    primer = None if asked.primer is None or not asked.primer.notes else sequence_of(asked.primer)
+    given = {name: value for name, value in asked.options.items() if value is not None}
+    options = model.options(primer, **given | {'seed': seed})
+    made = model.generate_with(options, primer, asked.num_outputs)
+    beginning = 0.0
+    if primer is not None:
+        beginning = model.family.marks(made[0], primer, model.config, options).primer_end
+    command, python = _to_copy(model, asked, given, seed)
+    pieces = []
+    for number, sequence in enumerate(made, start=1):
+        if not sequence.notes:
+            continue
+        piece = Piece(
+            id=f'{Path(folder).name}-{number}', name=f'{model.name} {number}', model=asked.model,
+            music=music_of(sequence), seed=seed, number=number, primer_seconds=beginning, made=time.time(),
+            command=command, python=python,
+        )  # fmt: skip
+        midi_files.write_midi(sequence, os.path.join(folder, f'{number}.mid'))
+        pieces.append(piece)
+    if not pieces:
+        raise SolferinoError(f'None of the {len(made)} variations has notes. {model.family.spec.silence_remedy}')
+    return pieces
+
+
+def read_music(path: str) -> Music:
+    """Reads a music file that was dropped on the page, as datasets are read."""
+    with parsing.Parser(parsing.Limits(megabytes=8, memory_megabytes=1024, seconds=20)) as parser:
+        answer = parser.parse_file(path)[0]
+    if isinstance(answer, parsing.LeftOut):
+        raise SolferinoError(f'{answer.reason}' + (f' ({answer.detail})' if answer.detail else ''))
+    sequence = music_pb2.NoteSequence.FromString(answer.data)
+    if not sequence.notes:
+        raise SolferinoError(f'{answer.silence}.')
+    return music_of(sequence)
+
+
+def render(music: dict[str, Any], format: str, path: str) -> None:
+    """Writes music as a file of a format: mid, wav, mp3, flac or ogg."""
+    from solferino.models.core.storage.files import atomic_write
+    from solferino.models.music.sound import rendering, sound_files
+
+    sequence = sequence_of(msgspec.convert(music, Music))
+    if format == 'mid':
+        atomic_write(path, midi_bytes(sequence))
+        return
+    atomic_write(path, sound_files.encode(rendering.render(sequence).frames, format))
+
+
+TASKS: dict[str, Callable[..., Any]] = {task.__name__: task for task in (describe, generate, read_music, render)}
+
+
+def sequence_of(music: Music) -> music_pb2.NoteSequence:
+    """Returns music of the page as a NoteSequence."""
+    sequence = music_pb2.NoteSequence(ticks_per_quarter=220)
+    sequence.tempos.add(qpm=music.qpm)
+    sequence.time_signatures.add(numerator=music.metre[0], denominator=music.metre[1])
+    for note in music.notes:
+        sequence.notes.add(
+            pitch=note.pitch, start_time=note.start, end_time=max(note.end, note.start), velocity=note.velocity,
+            program=note.program, is_drum=note.is_drum, instrument=note.track,
+        )  # fmt: skip
+    sequence.total_time = max([music.seconds, *(note.end for note in music.notes)])
+    return sequence
+
+
+def music_of(sequence: music_pb2.NoteSequence) -> Music:
+    """Inverse of `sequence_of`: the first tempo and metre hold for all of it."""
+    if len(sequence.notes) > messages.MOST_NOTES:
+        raise SolferinoError(f'It has {len(sequence.notes):,} notes; the page shows up to {messages.MOST_NOTES:,}.')
+    notes = [
+        Note(n.pitch, n.start_time, n.end_time, n.velocity, n.program, n.is_drum, n.instrument) for n in sequence.notes
+    ]
+    notes.sort(key=lambda note: (note.start, note.pitch))
+    metre = [(sign.numerator, sign.denominator) for sign in sequence.time_signatures][:1]
+    return Music(
+        notes,
+        sequence.tempos[0].qpm if sequence.tempos else 120.0,
+        metre[0] if metre else (4, 4),
+        sequence.total_time,
+    )
+
+
+def _stamp(path: str) -> tuple[int, int]:
+    """What changes when a file is written anew."""
+    try:
+        found = os.stat(path)
+    except OSError as error:
+        raise SolferinoError(f'{path}: {error.strerror}.') from None
+    return found.st_mtime_ns, found.st_size
+
+
+@functools.lru_cache(_KEPT_MODELS)
+def _load(path: str, stamp: tuple[int, int]) -> loading.Model:
+    return loading.load(path)
+
+
+def _takes_primer(model: loading.Model, music: music_pb2.NoteSequence) -> bool:
+    """Whether what the model makes begins with music that it is given."""
+    if not music.notes:
+        return False
+    try:
+        return model.family.primer_steps(music, model.config, model.options(music)) > 0
+    except SolferinoError:
+        return False
+
+
+_HIDDEN = ('seed',)  # the page has a place of its own for it
+_KINDS = {bool: 'bool', int: 'int', float: 'float', str: 'str'}
+
+
+def _options(defaults: Any) -> list[Option]:
+    """The fields of a family's options that a page can ask for."""
+    types = typing.get_type_hints(type(defaults))
+    found = []
+    for field in fields(defaults):
+        kinds = [kind for kind in typing.get_args(types[field.name]) or (types[field.name],) if kind in _KINDS]
+        if 'help' in field.metadata and field.name not in _HIDDEN and kinds:
+            found.append(
+                Option(
+                    field.name, _KINDS[kinds[0]], inspect.cleandoc(field.metadata['help']),
+                    getattr(defaults, field.name), bool(field.metadata.get('auto')), bounds.AT_MOST.get(field.name),
+                )
+            )  # fmt: skip
+    return found
+
+
+def _to_copy(model: loading.Model, asked: Generate, given: dict[str, Any], seed: int) -> tuple[str, str]:
+    """Returns the request as a command line, and as Python."""
+    source = '--bundle_file' if model.step is None else '--run_dir'
+    name = Path(model.source).name
+    flags = [f'{source}={name}', f'--num_outputs={asked.num_outputs}', f'--seed={seed}']
+    arguments = [f'num_outputs={asked.num_outputs}', f'seed={seed}']
+    first = ''
+    if asked.primer is not None:
+        flags.append('--primer_midi=primer.mid')
+        first = "midi_io.midi_file_to_note_sequence('primer.mid'), "
+    for key, value in given.items():
+        flags.append(f'--{key}={str(value).lower() if isinstance(value, bool) else value}')
+        arguments.append(f'{key}={value!r}')
+    command = f'{model.family.spec.name}_generate {" ".join(flags)} --output_dir=generated'
+    imports = 'from note_seq import midi_io\n' if first else ''
+    python = (
+        f'{imports}from solferino.models import load\n\npieces = load({name!r}).generate({first}{", ".join(arguments)})'
+    )
+    return command, python
