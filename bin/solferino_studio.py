@@ -22,6 +22,10 @@ def define(fv: flags.FlagValues) -> None:
     """Defines the flags."""
     flags.DEFINE_list('bundle_file', [], 'Bundles (.mag) to offer, with commas between them.', flag_values=fv)
     flags.DEFINE_list('run_dir', [], 'Directories of training runs to offer, with commas between them.', flag_values=fv)
+    flags.DEFINE_list(
+        'music', [], 'Training music to compare with what is made: files, folders or NoteSequences, with commas '
+        'between them.', flag_values=fv,
+    )  # fmt: skip
     flags.DEFINE_string('work_dir', 'studio', 'Folder for all that is made; made if missing.', flag_values=fv)
     flags.DEFINE_string(
         'host', '127.0.0.1', 'Where to listen. Only this machine reaches 127.0.0.1; others reach 0.0.0.0, which asks '
@@ -48,10 +52,14 @@ def main(fv: flags.FlagValues) -> None:
     for path in paths:
         if not path.exists():
             raise SolferinoError(f'{path} is not there. Name a bundle (--bundle_file) or a training run (--run_dir).')
+    music = [Path(os.path.expanduser(name)) for name in fv.music]
+    for path in music:
+        if not path.exists():
+            raise SolferinoError(f'--music={path} is not there.')
     password = '' if fv.host in _LOOPBACK and not fv.password_file else _password(fv)
     server.serve(
         server.Settings(
-            paths, Path(os.path.expanduser(fv.work_dir)), fv.host, fv.port, password, fv.browser,
+            paths, music, Path(os.path.expanduser(fv.work_dir)), fv.host, fv.port, password, fv.browser,
             jobs.Limits(fv.job_seconds, fv.job_memory_mb),
         )
     )  # fmt: skip

@@ -21,6 +21,7 @@ from starlette.staticfiles import StaticFiles
 from solferino.hparams.errors import SolferinoError
 from solferino.models.music.sound import soundfonts
 from solferino.pipelines.studio import jobs, messages
+from solferino.pipelines.studio.knowing import Knowing
 from solferino.pipelines.studio.making import Making
 from solferino.pipelines.studio.shared import Studio, answer
 
@@ -38,7 +39,12 @@ def application(studio: Studio) -> Starlette:
         finally:
             await studio.queue.stop()
 
-    routes = [*_Common(studio).routes(), *Making(studio).routes(), Mount('/', StaticFiles(directory=PAGE, html=True))]
+    routes = [
+        *_Common(studio).routes(),
+        *Making(studio).routes(),
+        *Knowing(studio).routes(),
+        Mount('/', StaticFiles(directory=PAGE, html=True)),
+    ]
     return Starlette(routes=routes, lifespan=life, exception_handlers={SolferinoError: _refused, Exception: _failed})
 
 

@@ -11,6 +11,23 @@ from typing import Any
 from solferino.hparams.errors import SolferinoError
 
 
+class References:
+    """Training music to hold against what is made.
+
+    Args:
+      paths: of files and folders that were named.
+      folder: where the studio keeps what it learns from: `<name>/notes.tfrecord`.
+    """
+
+    def __init__(self, paths: Iterable[Path], folder: Path):
+        self._named = [path.resolve() for path in paths]
+        self._folder = folder.resolve()
+
+    def paths(self) -> dict[str, Path]:
+        """The music, by id."""
+        return {_id(path): path for path in [*self._named, *sorted(self._folder.glob('*/notes.tfrecord'))]}
+
+
 class Catalogue:
     """Trained models.
 

@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from solferino.hparams.errors import SolferinoError
+from solferino.pipelines.studio import messages
 
 WAITING, RUNNING, DONE, FAILED, WITHDRAWN = 'waiting', 'running', 'done', 'failed', 'withdrawn'
 _ENDED = (DONE, FAILED, WITHDRAWN)
@@ -188,7 +189,7 @@ class _Worker:
         assert process.stdin and process.stdout
         try:
             async with asyncio.timeout(self._limits.seconds):
-                process.stdin.write(json.dumps({'task': task, 'arguments': arguments}).encode() + b'\n')
+                process.stdin.write(messages.write({'task': task, 'arguments': arguments}) + b'\n')
                 await process.stdin.drain()
                 line = await process.stdout.readline()
         except TimeoutError:

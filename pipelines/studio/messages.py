@@ -136,6 +136,82 @@ class Piece(msgspec.Struct):
     python: str = ''
 
 
+class Judge(msgspec.Struct, forbid_unknown_fields=True):
+    """Asks how pieces compare with the music that was learned from.
+
+    Attributes:
+      reference: its id in the list of training music.
+      pieces: ids.
+    """
+
+    reference: Id
+    pieces: Annotated[list[Id], msgspec.Meta(min_length=1, max_length=200)]
+
+
+class Mean(msgspec.Struct):
+    """A mean with its interval of 95 %; None where it is not known."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+class Measured(msgspec.Struct):
+    """A metric of what was made and of what is known.
+
+    Attributes:
+      made, known: None where nothing can be measured.
+      overlap, divergence: how far they are apart (Yang and Lerch 2020), None where too little is known: 1 and 0 where
+        they are alike.
+    """
+
+    title: str
+    made: Mean | None
+    known: Mean | None
+    overlap: float | None
+    divergence: float | None
+
+
+class Copied(msgspec.Struct):
+    """The longest run of notes that a piece has from the training music.
+
+    Attributes:
+      piece: its id.
+      notes, bars, seconds: how long it is; 0 notes for none.
+      share: of the piece's notes that are in runs.
+      bar: where it begins, from 1.
+      other, other_bar: the training piece and where it begins there.
+      semitones: how much higher it is in the piece.
+      there: the training piece's bars, to hear; None of short runs.
+    """
+
+    piece: str
+    notes: int = 0
+    bars: float = 0.0
+    seconds: float = 0.0
+    share: float = 0.0
+    bar: int = 0
+    other: str = ''
+    other_bar: int = 0
+    semitones: int = 0
+    there: Music | None = None
+
+
+class Judged(msgspec.Struct):
+    """What `Judge` asked for.
+
+    Attributes:
+      pieces, known: how many pieces of each side.
+      usual: notes on end that 95 of 100 training pieces have at most of each other.
+    """
+
+    pieces: int
+    known: int
+    metrics: list[Measured]
+    usual: int
+    copied: list[Copied]
+
+
 def read(body: bytes, kind: type[_Body]) -> _Body:
     """Returns the body of a request as an object. Raises SolferinoError that says what is wrong with it, and where."""
     try:

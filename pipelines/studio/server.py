@@ -21,6 +21,7 @@ class Settings:
 
     Attributes:
       models: bundles and run directories to offer.
+      music: training music to compare with.
       work_dir: where all is kept that is made.
       host, port: where to listen; port 0 for any that is free.
       password: what the page asks for where others can reach it; '' on loopback, where a token in the address serves.
@@ -28,6 +29,7 @@ class Settings:
     """
 
     models: Sequence[Path]
+    music: Sequence[Path]
     work_dir: Path
     host: str = '127.0.0.1'
     port: int = 0
@@ -41,7 +43,7 @@ def serve(settings: Settings) -> None:
     uvicorn = extras.load('uvicorn', extras.STUDIO)
     extras.load('starlette', extras.STUDIO)
     from solferino.pipelines.studio import app, guard
-    from solferino.pipelines.studio.catalogue import Catalogue
+    from solferino.pipelines.studio.catalogue import Catalogue, References
     from solferino.pipelines.studio.shared import Studio
 
     if not (app.PAGE / 'index.html').is_file():
@@ -53,6 +55,7 @@ def serve(settings: Settings) -> None:
     (settings.work_dir / 'models').mkdir(parents=True, exist_ok=True)
     studio = Studio(
         Catalogue(settings.models, settings.work_dir / 'models'),
+        References(settings.music, settings.work_dir / 'collections'),
         settings.work_dir.resolve(), settings.limits, token, settings.password,
     )  # fmt: skip
     listening = _listen(settings.host, settings.port)

@@ -23,8 +23,8 @@ from solferino.models import loading
 from solferino.models.core.generation import midi_files
 from solferino.models.core.generation.midi_bytes import midi_bytes
 from solferino.pipelines import parsing
-from solferino.pipelines.studio import messages
-from solferino.pipelines.studio.messages import Generate, Model, Music, Note, Option, Piece
+from solferino.pipelines.studio import converting, verdict
+from solferino.pipelines.studio.messages import Generate, Model, Music, Option, Piece
 
 _KEPT_MODELS = 4  # in the memory of a worker
 _TRIED_STEPS = 32  # of music by which a model is known to play drums
@@ -55,7 +55,7 @@ def generate(path: str, request: dict[str, Any], seed: int, folder: str) -> list
     """Generates music, and writes each piece into `folder` as MIDI and as JSON."""
     asked = msgspec.convert(request, Generate)
     model = _load(path, _stamp(path))
-    primer = None if asked.primer is None or not asked.primer.notes else sequence_of(asked.primer)
+    primer = None if asked.primer is None or not asked.primer.notes else converting.sequence_of(asked.primer)
     given = {name: value for name, value in asked.options.items() if value is not None}
     options = model.options(primer, **given | {'seed': seed})
     made = model.generate_with(options, primer, asked.num_outputs)
@@ -69,7 +69,7 @@ def generate(path: str, request: dict[str, Any], seed: int, folder: str) -> list
             continue
         piece = Piece(
             id=f'{Path(folder).name}-{number}', name=f'{model.name} {number}', model=asked.model,
-            music=music_of(sequence), seed=seed, number=number, primer_seconds=beginning, made=time.time(),
+            music=converting.music_of(sequence), seed=seed, number=number, primer_seconds=beginning, made=time.time(),
             command=command, python=python,
         )  # fmt: skip
         midi_files.write_midi(sequence, os.path.join(folder, f'{number}.mid'))
@@ -88,7 +88,7 @@ def read_music(path: str) -> Music:
     sequence = music_pb2.NoteSequence.FromString(answer.data)
     if not sequence.notes:
         raise SolferinoError(f'{answer.silence}.')
-    return music_of(sequence)
+    return converting.music_of(sequence)
 
 
 def render(music: dict[str, Any], format: str, path: str) -> None:
@@ -96,45 +96,16 @@ def render(music: dict[str, Any], format: str, path: str) -> None:
     from solferino.models.core.storage.files import atomic_write
     from solferino.models.music.sound import rendering, sound_files
 
-    sequence = sequence_of(msgspec.convert(music, Music))
+    sequence = converting.sequence_of(msgspec.convert(music, Music))
     if format == 'mid':
         atomic_write(path, midi_bytes(sequence))
         return
     atomic_write(path, sound_files.encode(rendering.render(sequence).frames, format))
 
 
-TASKS: dict[str, Callable[..., Any]] = {task.__name__: task for task in (describe, generate, read_music, render)}
-
-
-def sequence_of(music: Music) -> music_pb2.NoteSequence:
-    """Returns music of the page as a NoteSequence."""
-    sequence = music_pb2.NoteSequence(ticks_per_quarter=220)
-    sequence.tempos.add(qpm=music.qpm)
-    sequence.time_signatures.add(numerator=music.metre[0], denominator=music.metre[1])
-    for note in music.notes:
-        sequence.notes.add(
-            pitch=note.pitch, start_time=note.start, end_time=max(note.end, note.start), velocity=note.velocity,
-            program=note.program, is_drum=note.is_drum, instrument=note.track,
-        )  # fmt: skip
-    sequence.total_time = max([music.seconds, *(note.end for note in music.notes)])
-    return sequence
-
-
-def music_of(sequence: music_pb2.NoteSequence) -> Music:
-    """Inverse of `sequence_of`: the first tempo and metre hold for all of it."""
-    if len(sequence.notes) > messages.MOST_NOTES:
-        raise SolferinoError(f'It has {len(sequence.notes):,} notes; the page shows up to {messages.MOST_NOTES:,}.')
-    notes = [
-        Note(n.pitch, n.start_time, n.end_time, n.velocity, n.program, n.is_drum, n.instrument) for n in sequence.notes
-    ]
-    notes.sort(key=lambda note: (note.start, note.pitch))
-    metre = [(sign.numerator, sign.denominator) for sign in sequence.time_signatures][:1]
-    return Music(
-        notes,
-        sequence.tempos[0].qpm if sequence.tempos else 120.0,
-        metre[0] if metre else (4, 4),
-        sequence.total_time,
-    )
+TASKS: dict[str, Callable[..., Any]] = {
+    task.__name__: task for task in (describe, generate, read_music, render, verdict.judge)
+}
 
 
 def _stamp(path: str) -> tuple[int, int]:
