@@ -43,9 +43,14 @@ def main(flag_values: flags.FlagValues, *music: str) -> None:
 
     folder, paths = Path(os.path.expanduser(flag_values.output_dir)), music_files.find(music, None)
     _require_different(paths)
+    renderer.keep(paths)
     rendered, refused = 0, 0
+    taken: dict[str, Path] = {}  # names of pieces in TFRecord files are known only now
     for path, sequence in music_files.read(paths):
+        other = taken.setdefault(path.stem, path)
         try:
+            if other is not path:
+                raise NotWrittenError(f'{other} is rendered as {path.stem} too. Render them apart.')
             for written in renderer.write(folder / path.stem, sequence, functools.partial(_draw, sequence, path)):
                 print(written, flush=True)
             rendered += 1
