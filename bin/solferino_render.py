@@ -9,6 +9,7 @@ NoteSequences. All music is made equally loud, and is heard until its last note 
 """
 
 import functools
+import itertools
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -45,13 +46,14 @@ def main(flag_values: flags.FlagValues, *music: str) -> None:
     _require_different(paths)
     renderer.keep(paths)
     rendered, refused = 0, 0
-    taken: dict[str, Path] = {}  # names of pieces in TFRecord files are known only now
+    taken: set[str] = set()
     for path, sequence in music_files.read(paths):
-        other = taken.setdefault(path.stem, path)
+        # Of TFRecord files, such as shards, pieces may have one name.
+        numbered = itertools.chain([path.stem], (f'{path.stem}_{number}' for number in itertools.count(2)))
+        stem = next(name for name in numbered if name not in taken)
+        taken.add(stem)
         try:
-            if other is not path:
-                raise NotWrittenError(f'{other} is rendered as {path.stem} too. Render them apart.')
-            for written in renderer.write(folder / path.stem, sequence, functools.partial(_draw, sequence, path)):
+            for written in renderer.write(folder / stem, sequence, functools.partial(_draw, sequence, path)):
                 print(written, flush=True)
             rendered += 1
         except (NotHeardError, NotWrittenError) as error:

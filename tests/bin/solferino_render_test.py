@@ -130,3 +130,14 @@ def test_a_file_of_another_kind_is_not_written_over(music: Path, capsys: pytest.
     assert run('music/tune.mid', '--output_dir=out') == 1
     assert 'is not an MP3 file' in capsys.readouterr().err
     assert (music / 'out/tune.mp3').read_text() == 'My notes on this tune.'
+
+
+def test_pieces_of_one_name_in_several_files_are_all_rendered(music: Path) -> None:
+    for number in range(2):
+        with records.Writer(f'{number}.tfrecord') as writer:
+            tune = melody(60 + number)
+            tune.filename = f'{number}/tune.mid'
+            writer.write(tune.SerializeToString())
+    assert run('0.tfrecord', '1.tfrecord', 'music/tune.mid', '--output_dir=out', '--format=musicxml') == 0
+    scores = [(music / 'out' / f'{name}.musicxml').read_bytes() for name in ('tune', 'tune_2', 'tune_3')]
+    assert len(set(scores)) == 3

@@ -44,7 +44,7 @@ def _is_wave(start: bytes) -> bool:
 
 
 def _is_mp3(start: bytes) -> bool:
-    """With tags, or at once with a frame of layer III: eleven bits, version, layer. A UTF-16 text begins with 0xfffe."""
+    """With tags, or at once with a frame of layer III: eleven bits, version, layer. UTF-16 texts begin with 0xfffe."""
     return start == b'ID3' or (len(start) > 1 and start[0] == 0xFF and start[1] & 0xE6 == 0xE2)
 
 
