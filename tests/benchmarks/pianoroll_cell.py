@@ -18,7 +18,7 @@ import numpy as np
 from pianoroll_data import DATA_SETS, TEST, TRAIN, VALID, DataSet
 from pianoroll_settings import SETTINGS, Settings, hurried
 
-from solferino.models.core.cpu import cores
+from solferino.hparams import cores
 from solferino.models.core.storage import files
 from solferino.models.core.training import runtime
 
