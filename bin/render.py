@@ -87,7 +87,8 @@ class Renderer:
           draw: returns a figure of it.
 
         Raises:
-          SolferinoError: nothing would be heard, a file cannot be written, or is one of those to `keep`.
+          SolferinoError: nothing would be heard, or a file is of another kind, or one of those to `keep`.
+          OSError: a file cannot be written.
         """
         from solferino.models.core.storage import files
 
@@ -114,10 +115,7 @@ class Renderer:
             score = score_writing.musicxml(sequence, stem.name)
             contents |= {'musicxml': lambda: score, 'score.svg': lambda: score_writing.svg(score)}
         for name, path in paths.items():
-            try:
-                files.atomic_write(str(path), contents[name](), files.RENDERED[name])
-            except OSError as error:
-                raise SolferinoError(f'{path} cannot be written: {error.strerror}.') from None
+            files.atomic_write(str(path), contents[name](), files.RENDERED[name])
         return [*paths.values()]
 
 

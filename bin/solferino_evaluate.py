@@ -48,7 +48,7 @@ def main(flag_values: flags.FlagValues, *names: str) -> None:
         raise SolferinoError(f'--checkpoint={flag_values.checkpoint} chooses one of those of a --run_dir.')
     from solferino.bin import outputs
     from solferino.models import loading, scoring
-    from solferino.models.core.storage.files import json_about
+    from solferino.models.core.storage.files import atomic_write, json_about
     from solferino.pipelines import music_files
 
     kind, paths = json_about('likelihoods of music', 'models'), music_files.find(names, None)
@@ -64,7 +64,7 @@ def main(flag_values: flags.FlagValues, *names: str) -> None:
     if not any(one.pieces for one in found.models):
         raise SolferinoError('No model has scored any of the music; the reasons are above.')
     if output:
-        outputs.write('output', output, found.to_json(), kind)
+        atomic_write(str(output), found.to_json(), kind)
         print(f'\nWritten: {output}')
 
 

@@ -30,13 +30,13 @@ def main(fv: flags.FlagValues, *sets: str) -> None:
     if Path(fv.output).suffix.lower() not in ('.html', '.htm'):
         raise SolferinoError(f'--output={fv.output} must end in .html.')
     from solferino.bin import outputs
-    from solferino.models.core.storage.files import HTML
+    from solferino.models.core.storage.files import HTML, atomic_write
     from solferino.pipelines.reporting import contents
 
     output = outputs.require(fv.output, HTML, [fv.commands] if fv.commands else [])
     title = fv.title or f'Music of {sets[0]}'
     page = contents.report(contents.Job(sets, title, fv.run_dir or '', fv.commands or '', fv.num_shown))
-    outputs.write('output', output, page, HTML)
+    atomic_write(str(output), page, HTML)
     print(output)
 
 

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from solferino.bin import (
     solferino_report,
     solferino_write_grooves,
 )
+from tests.bin.typed import typed as run
 
 _SEEDS = Path(__file__).parent.parent / 'fuzz' / 'seeds'
 
@@ -37,18 +37,6 @@ def place(place: Path) -> Path:
     (place / 'made.html').write_text('<!DOCTYPE html>\ndrums_rnn_train\n')
     (place / 'voices.json').write_text('{"sets": [[[60, 55, 52, 48]]], "models": [[[60, 55, 52, 48]]]}')
     return place
-
-
-def run(module: Any, *arguments: str) -> int:
-    """Types a command; returns its exit code."""
-    before, sys.argv = sys.argv, [module.__name__, *arguments]
-    try:
-        module.console_entry_point()
-    except SystemExit as stop:
-        return int(str(stop.code or 0))
-    finally:
-        sys.argv = before
-    return 0
 
 
 _CONVERT = (convert_dir_to_note_sequences, '--input_dir=music')

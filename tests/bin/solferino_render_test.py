@@ -1,5 +1,6 @@
 """The command that renders music."""
 
+import functools
 import sys
 from pathlib import Path
 
@@ -8,25 +9,14 @@ import pytest
 from note_seq import midi_io
 from note_seq.protobuf import music_pb2
 
-from solferino.bin import command, solferino_render
+from solferino.bin import solferino_render
 from solferino.models.core.storage import records
 from solferino.models.music.grooves.groove_library import style
 from solferino.models.music.grooves.groove_songs import song
 from solferino.models.music.sound import sound_files
+from tests.bin.typed import typed
 
-
-def run(*arguments: str) -> int:
-    try:
-        command.run(
-            solferino_render.__doc__,
-            solferino_render.define,
-            solferino_render.main,
-            ['solferino_render', *arguments],
-            arguments=('MUSIC', command.MORE),
-        )
-    except SystemExit as stop:
-        return stop.code
-    return 0
+run = functools.partial(typed, solferino_render)
 
 
 def melody(*pitches: int) -> music_pb2.NoteSequence:
