@@ -193,7 +193,7 @@ _RUN_HEADER = (
     'epochs',
     'training',
     'in all',
-    'processor time',
+    'CPU time',
     'load',
     'weights',
     'ended',

@@ -108,7 +108,7 @@ def some(rolls: Sequence[np.ndarray], steps: int) -> list[np.ndarray]:
 
 
 def _cpu() -> str:
-    """What the processor calls itself, as far as the system tells."""
+    """What the CPU calls itself, as far as the system tells."""
     try:
         lines = Path('/proc/cpuinfo').read_text(encoding='utf-8').splitlines()
         return next(line.split(':', 1)[1].strip() for line in lines if line.startswith('model name'))

@@ -124,7 +124,7 @@ def _music(made: SmallFiles, shared: Path | None) -> list[Files]:
         'voices': mutations.text_of,
     }
     read = {'midi': _read_midi, 'musicxml': _read_score, 'abc': _read_tunes, 'voices': _read_voices}
-    others: dict[str, Reader] = {'examples': _examples_of_music, 'inspect': _INSPECT, **_looks_at_music(made.notes)}
+    others: dict[str, Reader] = {'examples': _examples_of_music, 'inspect': _INSPECT, **_looks_at_music(made.short)}
     others |= {
         f'primer of {config}': typed(
             f'{CONFIGS[config][0]}_generate', f'--bundle_file={made.bundle(config)}', '--output_dir={out}',
@@ -236,16 +236,8 @@ def _datasets(made: SmallFiles) -> list[Files]:
 
     protos = mutations.records_of(mutations.proto_of)
     found = [
-        Files(
-            'NoteSequences',
-            [made.notes],
-            protos,
-            {
-                'create_dataset': make_examples,
-                'inspect': _INSPECT,
-                **_looks_at_music(made.notes),
-            },
-        ),
+        Files('NoteSequences', [made.notes], protos, {'create_dataset': make_examples, 'inspect': _INSPECT}),
+        Files('one NoteSequence', [made.one], protos, _looks_at_music(made.short)),
         Files('manifest', [made.notes.with_suffix('.manifest.json')], mutations.json_text, {'inspect': _INSPECT}),
     ]
     for config in made.configs:
@@ -325,7 +317,7 @@ def _beside_models(made: SmallFiles) -> list[Files]:
             readers: dict[str, Reader] = {
                 'inspect file': _INSPECT,
                 'inspect': typed('solferino_inspect', place),
-                'report': typed('solferino_report', str(made.notes), f'--run_dir={place}', '--num_shown=1'),
+                'report': typed('solferino_report', str(made.short), f'--run_dir={place}', '--num_shown=1'),
                 'evaluate': typed('solferino_evaluate', str(made.notes), f'--run_dir={place}'),
                 'generate': typed(f'{family}_generate', f'--run_dir={place}', '--output_dir={out}', *brief),
                 'train': typed(f'{family}_train', f'--run_dir={place}', '--num_training_steps=9', examples),

@@ -4,7 +4,7 @@
 
 For each kind of file, and for the flags of each command, valid ones are damaged in many ways, and read by all that
 reads such files. A fault is any end but success and a message for the user: another exception, a crash, more than 2
-seconds of a processor, more than 1 GB of memory. The same seed makes the same cases. What was at fault is kept in
+seconds of CPU, more than 1 GB of memory. The same seed makes the same cases. What was at fault is kept in
 WORK/faults; --first=NUMBER --cases=1 tries a case again.
 """
 

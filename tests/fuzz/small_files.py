@@ -13,6 +13,7 @@ from note_seq.protobuf import music_pb2
 
 from solferino.models import registry
 from solferino.models.core.generation import midi_bytes
+from solferino.models.core.storage import records
 
 _LAYERS = 'batch_size=4,rnn_layer_sizes=[6,5]'
 # Family, config, and hyperparameters that make it tiny.
@@ -54,6 +55,11 @@ class SmallFiles:
         return self.folder / 'short.mid'
 
     @property
+    def one(self) -> Path:
+        """The same bar as a NoteSequence."""
+        return self.folder / 'one.tfrecord'
+
+    @property
     def notes(self) -> Path:
         """Their NoteSequences."""
         return self.folder / 'notes.tfrecord'
@@ -90,7 +96,10 @@ def make(folder: Path, configs: Sequence[str] = tuple(CONFIGS)) -> SmallFiles:
         for seed in range(6):
             (made.midi / f'{seed}.mid').write_bytes(midi_bytes.midi_bytes(song(seed)))
         _run('convert_dir_to_note_sequences', input_dir=made.midi, output_file=made.notes)
-    made.short.write_bytes(midi_bytes.midi_bytes(song(0, num_bars=1)))
+    bar = song(0, num_bars=1)
+    made.short.write_bytes(midi_bytes.midi_bytes(bar))
+    with records.Writer(str(made.one)) as writer:
+        writer.write(bar.SerializeToString(deterministic=True))
     for config in configs:
         if not made.bundle(config).exists():
             _train(made, config)
