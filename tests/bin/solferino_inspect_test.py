@@ -1,5 +1,6 @@
 """The command that tells what a file is."""
 
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -7,12 +8,13 @@ from pathlib import Path
 import pytest
 from note_seq import midi_io
 
-from solferino.bin import command, solferino_inspect
+from solferino.bin import solferino_inspect
 from solferino.hparams.drums_rnn import SPEC
 from solferino.models.core.storage import records
 from solferino.models.music.grooves.groove_library import style
 from solferino.models.music.grooves.groove_songs import song
 from solferino.pipelines import examples, music_files
+from tests.bin.typed import typed
 
 
 @pytest.fixture
@@ -21,18 +23,7 @@ def midi(tmp_path: Path) -> Path:
     return tmp_path / 'waltz.mid'
 
 
-def run(*arguments: str) -> int:
-    try:
-        command.run(
-            solferino_inspect.__doc__,
-            solferino_inspect.define,
-            solferino_inspect.main,
-            ['solferino_inspect', *arguments],
-            arguments=solferino_inspect.ARGUMENTS,
-        )
-    except SystemExit as stop:
-        return stop.code
-    return 0
+run = functools.partial(typed, solferino_inspect)
 
 
 def test_tells_and_draws(midi: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

@@ -1,5 +1,6 @@
 """The command that tells what is copied, and the flag of generating that does."""
 
+import functools
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from solferino.bin import command, generate, solferino_originality
 from solferino.hparams.drums_rnn import SPEC
 from solferino.models.music.grooves.groove_library import style
 from solferino.models.music.grooves.groove_songs import song
+from tests.bin.typed import typed
 
 
 @pytest.fixture
@@ -19,18 +21,7 @@ def training(tmp_path: Path) -> Path:
     return tmp_path / 'training'
 
 
-def run(*arguments: str) -> int:
-    try:
-        command.run(
-            solferino_originality.__doc__,
-            solferino_originality.define,
-            solferino_originality.main,
-            ['solferino_originality', *arguments],
-            arguments=solferino_originality.ARGUMENTS,
-        )
-    except SystemExit as stop:
-        return stop.code
-    return 0
+run = functools.partial(typed, solferino_originality)
 
 
 def test_a_copy_is_named(training: Path, capsys: pytest.CaptureFixture) -> None:

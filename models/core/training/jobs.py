@@ -238,13 +238,7 @@ def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> No
     from solferino.models.core.training.steps import compiled
 
     family, run, held_out = session.family, session.run, session.held_out
-    model = _model(family, run, session.checkpoint)
-    if session.checkpoint is None:
-        start = session.request.warm_start
-        if start:
-            checkpoints.assign(model.named_weights(), start.weights, 'weights', start.source)
-        else:
-            model.begin(session.dataset.encoded())
+    model = _begun(session)
     step = session.checkpoint.step if session.checkpoint else 0
     batches = data.Batches(session.dataset, run.config.hparams.batch_size, run.seed)
     _announce(session, batches, step)
@@ -279,20 +273,36 @@ def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> No
             evaluated = _of_best(run, model, evaluator, evaluated)
             _calibrate(session)
             found = _recommend(family, run, held_out, eval_board, stop)
-    kept = checkpoints.paths(run.train_dir)
     if evaluated and evaluator:
-        files = kept | checkpoints.paths(run.train_dir, checkpoints.BEST)
+        files = checkpoints.paths(run.train_dir) | checkpoints.paths(run.train_dir, checkpoints.BEST)
         name = files.get(evaluated.step, f'Step {evaluated.step}')
         table = markov_report.score_markov(session.dataset, evaluator.dataset)
         print(evaluation.describe(evaluator, name, evaluated.values, table))
     if found:
         print(found.describe())
+    _tell_the_end(family, run, entry.state == status.INTERRUPTED)
+
+
+def _begun(session: _Session) -> 'Trainable':
+    """The model with the weights of the checkpoint, of the model that training begins with, or new ones."""
+    model = _model(session.family, session.run, session.checkpoint)
+    start = session.request.warm_start
+    if session.checkpoint is None and start:
+        checkpoints.assign(model.named_weights(), start.weights, 'weights', start.source)
+    elif session.checkpoint is None:
+        model.begin(session.dataset.encoded())
+    return model
+
+
+def _tell_the_end(family: Family, run: Run, interrupted: bool) -> None:
+    """What the curves say, where the checkpoints are, and what to type next."""
     print(diagnosis.of_run(curves.read(run.path), family.spec.compares_losses).text)
+    kept = checkpoints.paths(run.train_dir)
     best = checkpoints.best(run.train_dir)
     loss = checkpoints.load(best).eval_loss if best else None
     told = '' if loss is None else f' (held-out loss {loss:.4f})'
     print(f'Newest checkpoint: {kept[max(kept)]}' + (f'\nBest checkpoint: {best}{told}' if best else ''))
-    if entry.state == status.INTERRUPTED:
+    if interrupted:
         print('Stopped. The same command goes on from there.')
     else:
         print(f'Next: {_next(family, run)}')
