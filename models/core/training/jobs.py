@@ -120,10 +120,17 @@ def train(family: Family, request: Request) -> int | None:
             )
         if checkpoint is None:
             run = dataclasses.replace(run, dataset=dataset.describe(), generator=request.generator)
-            run_dir.write(run, spec)
+            run_dir.write(run, spec, _read(request))
         run_dir.warn_of_other_examples(run, dataset.describe())
         _train(_Session(family, run, request, dataset, held_out, checkpoint, killed), entry, stop)
     return stop.number
+
+
+def _read(request: Request) -> list[str]:
+    """The files that a new run is made of."""
+    held_out = records.expand(request.eval_examples) if request.eval_examples else []
+    begun = [request.warm_start.source] if request.warm_start else []
+    return [path for path in (*records.expand(request.examples), *held_out, *begun) if os.path.isfile(path)]
 
 
 def _require_size(family: Family, run: Run) -> None:
