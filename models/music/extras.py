@@ -9,8 +9,8 @@ from typing import Any
 
 from solferino.hparams.errors import SolferinoError
 
-SOUND, SCORE = 'sound', 'score'
-_WHAT = {SOUND: 'Sound', SCORE: 'A score'}
+SOUND, SCORE, MIDI = 'sound', 'score', 'midi'
+_WHAT = {SOUND: 'Sound', SCORE: 'A score', MIDI: 'Live MIDI'}
 
 
 def load(name: str, extra: str) -> Any:
