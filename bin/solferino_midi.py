@@ -35,7 +35,7 @@ def define(flag_values: flags.FlagValues) -> None:
     command.define_option_flags(flag_values, LiveSettings())
     flags.DEFINE_integer(
         'seed', None, 'The same seed and the same playing give the same responses; chosen at random if not given.',
-        flag_values=flag_values,
+        lower_bound=0, flag_values=flag_values,
     )  # fmt: skip
 
 
@@ -45,7 +45,7 @@ def main(flag_values: flags.FlagValues) -> None:
         flag_values, LiveSettings(seed=secrets.randbelow(1 << 31) if flag_values.seed is None else flag_values.seed)
     )
     if not flag_values.list_ports:
-        _require_models(flag_values, settings)
+        _require_possible(flag_values, settings)
     from solferino.pipelines.live import live_loop, live_ports
 
     if flag_values.list_ports:
@@ -54,7 +54,9 @@ def main(flag_values: flags.FlagValues) -> None:
     live_loop.play(settings, flag_values.bundle_files, flag_values.input_ports or (), flag_values.output_ports or ())
 
 
-def _require_models(flag_values: flags.FlagValues, settings: LiveSettings) -> None:
+def _require_possible(flag_values: flags.FlagValues, settings: LiveSettings) -> None:
+    if settings.clock_in and flag_values['qpm'].present:
+        raise SolferinoError(f'--clock_in and --qpm={settings.qpm:g}: the tempo is that of the clock. Leave one out.')
     bundles = flag_values.bundle_files
     if not bundles:
         raise SolferinoError('--bundle_files is required, or --list_ports; --help tells more.')

@@ -102,7 +102,7 @@ class MidiClock:
         elif kind in ('start', 'continue'):
             if kind == 'start':
                 self._pulse = -1
-            self._started = True
+            self._started, self.running = True, False
             self._times.clear()  # many devices begin a new row of clocks
         elif kind == 'stop':
             self._started = self.running = False

@@ -2,9 +2,10 @@
 
 import contextlib
 import functools
+import os
 import queue
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from mido import Message
@@ -39,11 +40,28 @@ def play(settings: LiveSettings, bundles: Sequence[str], inputs: Sequence[str], 
       SolferinoError: a port is not there, or has gone; a model cannot be read, or goes on from no music.
     """
     inbox: Inbox = queue.SimpleQueue()
-    with contextlib.closing(live_ports.Ports(inputs, outputs, inbox)) as ports:
+    with ahead_of_others(), contextlib.closing(live_ports.Ports(inputs, outputs, inbox)) as ports:
         print(f'From {_names(ports.inputs)} to {_names(ports.outputs)}. Loading the models ...', flush=True)
         with contextlib.closing(ChildResponder(bundles)) as responder:
             print(f'{", ".join(responder.names)}: play. Ctrl-C ends it.', flush=True)
             run(settings, responder, ports.send, inbox, functools.partial(print, flush=True))
+
+
+@contextlib.contextmanager
+def ahead_of_others() -> Iterator[None]:
+    """Lets this thread, and those that begin within the block, run as soon as they have something to do.
+
+    Where the system does not allow it, they wait for their turn on a machine with much to do.
+    """
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    except (AttributeError, OSError):  # there is no such thing on macOS and Windows; on Linux it is a right
+        yield
+        return
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 def run(

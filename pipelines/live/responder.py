@@ -1,13 +1,13 @@
 """Responses, computed in a process of its own: playing in time must wait neither for a matmul nor for Python's lock."""
 
+import contextlib
 import logging
 import multiprocessing
 import os
 import signal
 import threading
-import time
 from collections.abc import Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from solferino.hparams.errors import SolferinoError
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from solferino.models.loading import Model
 
 _NEAR = 0.01  # quarters; rounding errors of times in seconds
-_NICENESS = 5  # the process that plays comes first
+_HURRY = -10  # of a process whose music is due, as nice has it, where the system allows it
 # What any model takes one or the other of.
 _TRIED = Phrase((LiveNote(60, 80, 0.0, 1.0), LiveNote(36, 80, 0.0, 1.0, is_drum=True)), 4.0)
 _STARTED: list['Model'] = []  # the models of the child
@@ -46,13 +46,6 @@ class Request(NamedTuple):
     seed: int
 
 
-class Response(NamedTuple):
-    """Music, and how many seconds it took."""
-
-    phrase: Phrase
-    seconds: float
-
-
 class Responder(Protocol):
     """What computes responses.
 
@@ -62,7 +55,7 @@ class Responder(Protocol):
 
     names: Sequence[str]
 
-    def ask(self, request: Request) -> 'Future[Response]':
+    def ask(self, request: Request) -> 'Future[Phrase]':
         """Begins to compute one. The future raises SolferinoError if the model cannot respond to the call."""
 
 
@@ -86,9 +79,14 @@ class ChildResponder:
             self.close()
             raise
 
-    def ask(self, request: Request) -> 'Future[Response]':
-        """See Responder."""
-        return self._pool.submit(respond, request)
+    def ask(self, request: Request) -> 'Future[Phrase]':
+        """See Responder. If the child was killed, the future raises BrokenExecutor."""
+        try:
+            return self._pool.submit(respond, request)
+        except BrokenExecutor as error:
+            broken: Future[Phrase] = Future()
+            broken.set_exception(error)
+            return broken
 
     def close(self) -> None:
         """Ends the process, whatever it computes."""
@@ -100,8 +98,10 @@ class ChildResponder:
 def _begin() -> None:
     """The first thing that the child does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(os, 'nice'):
-        os.nice(_NICENESS)
+    with contextlib.suppress(AttributeError, OSError):  # systems that have no such thing
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))  # not ahead of others, as the process that plays
+    with contextlib.suppress(AttributeError, OSError):
+        os.nice(_HURRY)
     logging.disable(logging.WARNING)  # which notes are not used is the same line for each call
     parent = multiprocessing.parent_process()
 
@@ -115,14 +115,13 @@ def _begin() -> None:
 
 
 def _load(paths: Sequence[str]) -> list[str]:
-    """Loads the models, lets each respond once, and returns what to call them."""
+    """Loads the models, and returns what to call them."""
     from solferino.models import loading
 
     _STARTED[:] = [loading.load(path) for path in paths]
     for number, model in enumerate(_STARTED):
         _require_primer(model)
-        # Compiles, allocates and tries what the first call would else wait for.
-        respond(Request(number, _TRIED, 4.0, 4, 120.0, None, 0))
+        respond(Request(number, _TRIED, 4.0, 4, 120.0, None, 0))  # compiles what the first call would else wait for
     return [f'{model.name} ({model.config.name})' for model in _STARTED]
 
 
@@ -141,11 +140,9 @@ def _require_primer(model: 'Model') -> None:
         raise refusal
 
 
-def respond(request: Request) -> Response:
-    """Returns what a model goes on with after the call."""
-    began = time.perf_counter()
-    model = _STARTED[request.model]
-    return Response(continuation(model, request), time.perf_counter() - began)
+def respond(request: Request) -> Phrase:
+    """In the child: computes a response."""
+    return continuation(_STARTED[request.model], request)
 
 
 def continuation(model: 'Model', request: Request) -> Phrase:
@@ -177,19 +174,16 @@ def _voice(note: Any) -> tuple[bool, int]:
 
 
 def music_for(model: 'Model', call: Phrase, bar: int, qpm: float) -> Any:
-    """Returns a call as a NoteSequence for a model: pads play drums and keys notes, on whatever channel they are.
-
-    If the model takes none of the notes as they are, they are all drums, or all notes.
-    """
+    """Returns a call as a NoteSequence for a model: channel 10 is drums, unless the model takes none of it."""
     from note_seq.protobuf import music_pb2
 
-    for drums in (None, True, False):
+    for drums in True, False:
         sequence = music_pb2.NoteSequence(ticks_per_quarter=220, total_time=call.quarters * 60 / qpm)
         sequence.tempos.add(qpm=qpm)
         sequence.time_signatures.add(numerator=bar, denominator=4)
         for note in call.notes:
             start, end = (at * 60 / qpm for at in (note.start, note.end))
-            is_drum = note.is_drum if drums is None else drums
+            is_drum = note.is_drum and drums
             sequence.notes.add(
                 pitch=note.pitch, velocity=note.velocity, start_time=start, end_time=end, is_drum=is_drum,
                 instrument=9 if is_drum else 0,

@@ -8,7 +8,7 @@ import heapq
 import itertools
 import math
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import BrokenExecutor, Future
 from typing import NamedTuple
 
 from mido import Message
@@ -18,15 +18,13 @@ from solferino.hparams.errors import SolferinoError
 from solferino.hparams.live import COLDEST, HOTTEST, TEMPO_OF_CONTROL, LiveSettings
 from solferino.pipelines.live.beat_clock import PULSES, BeatClock, MidiClock, TempoClock
 from solferino.pipelines.live.calls import DRUM_CHANNEL, Call, Phrase
-from solferino.pipelines.live.responder import Request, Responder, Response
+from solferino.pipelines.live.responder import Request, Responder
 from solferino.pipelines.live.sounding import Sounding
 
 IDLE, LISTENING, RESPONDING = range(3)  # Magenta's, as they are sent
 _WORDS = ('idle', 'listening', 'responding')
 
 _ALMOST = 1e-6  # quarters; rounding errors
-_RECENT = 8  # responses by whose times the next is planned
-_MARGIN, _LEAST_LEAD = 1.5, 0.05  # of the longest of them; seconds
 _ENDLESS_BARS = 4  # of a part of a response that goes on, at most
 _CLICK = {True: (76, 110), False: (77, 80)}  # on a bar line or not: high and low wood block of General MIDI, velocity
 _CLICK_LENGTH = 0.1  # quarters
@@ -75,6 +73,7 @@ class Session:
         self._bar = settings.beats_per_bar
         self._controls = settings.controls
         self._min_listen, self._max_listen = settings.min_listen_ticks, settings.max_listen_ticks
+        self._limited_at = 0.0  # where the latter was set
         self._response_bars, self._temperature = settings.response_ticks, settings.temperature
         self._model, self._looping = 0, False
         self._seeds = itertools.count(settings.seed)
@@ -85,12 +84,11 @@ class Session:
         self._call: Call | None = None
         self._playing: _Playing | None = None
         self._last: Phrase | None = None  # the last response
-        self._heard = Phrase((), 0.0)  # what a response that goes on is to go on from
-        self._asked: Future[Response] | None = None
+        self._asked: Future[Phrase] | None = None
         self._asked_of = Phrase((), 0.0)
+        self._length = 0.0  # of what was asked for
         self._due: float | None = None  # where the response begins that was asked for
         self._planned = True  # and whether it is the moment that was first planned
-        self._seconds: list[float] = []  # how long the last responses took to compute
         self._click = self._pulse = 0  # the next of each
         if settings.clock_out and isinstance(clock, TempoClock):
             send(Message('start'))
@@ -141,13 +139,18 @@ class Session:
             yield self._click, self._send_click
 
     def _ends_of_call(self, call: Call) -> Iterator[tuple[float, Callable[[float], None]]]:
-        if self._max_listen:
-            yield call.start + self._max_listen * self._bar, self._end_call
+        yield self._greatest_end(call), self._end_call
         silence = self._settings.silence_beats
         if silence and call.silent_since is not None:
             if self._asked is None:  # computed ahead, and thrown away if the call goes on
                 yield call.silent_since + silence / 2, lambda at: self._ask_about_call(call, at)
             yield call.silent_since + silence, self._end_call
+
+    def _greatest_end(self, call: Call) -> float:
+        """Where the call is over, whatever is played."""
+        if not self._max_listen:
+            return math.inf
+        return max(call.start + self._max_listen * self._bar, self._limited_at)
 
     def _send_pulse(self, at: float) -> None:
         self._send(Message('clock'))
@@ -195,6 +198,8 @@ class Session:
         if self._call is None:
             self._call = Call(at, self._bar)
             self._set_state()
+        elif self._due is not None and at > self._greatest_end(self._call) - _ALMOST:
+            return  # it is over, and its response is due
         self._call.press(message.channel, message.note, message.velocity, at)
         self._forget()  # what was asked for: the call goes on
 
@@ -217,7 +222,7 @@ class Session:
         """The time stops, or jumps: nothing goes on."""
         if told:
             self._tell(told)
-        self._call = None
+        self._call, self._limited_at = None, 0.0
         self._end_response()
         self._queue.clear()
         self._metronome.close()
@@ -232,6 +237,7 @@ class Session:
             self._min_listen = value
         elif name == 'max_listen_ticks':
             self._max_listen = value
+            self._limited_at = self._clock.quarters(now)  # a call that is longer already ends here
         elif name == 'response_ticks':
             self._response_bars = value
         elif name == 'loop':
@@ -310,12 +316,9 @@ class Session:
             self._plan(at)
 
     def _plan(self, at: float) -> None:
-        """Chooses the bar line at which the response begins that was asked for: the next for which it will be ready."""
-        lead = 0.0
-        if self._asked and not self._asked.done():
-            lead = max([_LEAST_LEAD, *(_MARGIN * seconds for seconds in self._seconds)]) * self._clock.qpm / 60
-        earliest = max(at + lead, self._playing.end if self._playing else 0.0)
-        self._due, self._planned = self._bar_line(earliest), True
+        """The response that was asked for is due at the next bar line, once the one that plays is over."""
+        self._due = self._bar_line(max(at, self._playing.end if self._playing else 0.0))
+        self._planned = True
 
     def _bar_line(self, at: float) -> float:
         """The first one that is not before."""
@@ -331,20 +334,23 @@ class Session:
             return
         asked, self._asked, self._due, self._call = self._asked, None, None, None
         try:
-            response = asked.result()
+            phrase = asked.result()
+        except BrokenExecutor:
+            raise SolferinoError(
+                'The process that computes responses was ended, perhaps for want of memory. Begin again, or take a '
+                'smaller model.'
+            ) from None
         except SolferinoError as error:
             self._tell(f'No response: {error}')
             self._set_state()
             return
-        self._seconds = [*self._seconds[1 - _RECENT :], response.seconds]
-        if not response.phrase.notes:
+        if not phrase.notes:
             self._tell('The model responds with silence.')
-        self._last = response.phrase
-        self._play(response.phrase, at)
+        self._last = phrase
+        self._play(phrase, at)
         if self._response_bars == 0:
-            self._heard = self._asked_of.then(response.phrase, self._bar)
-            self._ask(self._heard, response.phrase.quarters)
-            self._due, self._planned = at + response.phrase.quarters, True
+            self._ask(self._asked_of.then(phrase, self._bar), phrase.quarters)
+            self._due, self._planned = at + phrase.quarters, True
 
     def _play(self, phrase: Phrase, at: float) -> None:
         self._playing = _Playing(at, phrase)

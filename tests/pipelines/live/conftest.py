@@ -12,7 +12,7 @@ from mido.ports import BaseInput, BaseOutput
 from solferino.hparams.live import LiveSettings
 from solferino.pipelines.live.beat_clock import BeatClock, TempoClock
 from solferino.pipelines.live.calls import LiveNote, Phrase
-from solferino.pipelines.live.responder import Request, Response
+from solferino.pipelines.live.responder import Request
 from solferino.pipelines.live.session import Session
 
 
@@ -23,10 +23,10 @@ class Answers:
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
-        self.futures: list[Future[Response]] = []
+        self.futures: list[Future[Phrase]] = []
         self.at_once = True
 
-    def ask(self, request: Request) -> Future[Response]:
+    def ask(self, request: Request) -> Future[Phrase]:
         self.requests.append(request)
         self.futures.append(Future())
         if self.at_once:
@@ -41,7 +41,13 @@ class Answers:
             return
         if notes is None:
             notes = (LiveNote(70 + request.model, 90, k, k + 0.5) for k in range(int(request.quarters)))
-        self.futures[-1].set_result(Response(Phrase(tuple(notes), request.quarters), 0.1))
+        self.futures[-1].set_result(Phrase(tuple(notes), request.quarters))
+
+    def answer_all(self) -> None:
+        """Answers all that was asked and is still wanted."""
+        for number, future in enumerate(self.futures):
+            if not future.done():
+                future.set_result(Phrase((LiveNote(70, 90, 0.0, 1.0),), self.requests[number].quarters))
 
 
 class Stage:
@@ -104,9 +110,14 @@ class Stage:
         return down
 
 
-@pytest.fixture
+@pytest.fixture(scope='session')  # a class, which examples of hypothesis may share
 def stage() -> type[Stage]:
     return Stage
+
+
+@pytest.fixture
+def answers() -> Answers:
+    return Answers()
 
 
 class Cables:

@@ -111,7 +111,7 @@ def test_a_turn_waits_for_what_is_due_and_hands_over_what_comes():
 
 
 @pytest.mark.parametrize('when', ['while it plays', 'at the end'])
-def test_what_one_port_that_has_gone_cannot_be_told_the_others_are(cables, when):
+def test_what_one_port_that_has_gone_cannot_be_told_the_others_are(cables, answers, when):
     inbox = queue.SimpleQueue()
     ports = live_ports.Ports([], ['Synth', 'Keys'], inbox)
     for pitch in 60, 62:
@@ -126,7 +126,7 @@ def test_what_one_port_that_has_gone_cannot_be_told_the_others_are(cables, when)
 
     expected = KeyboardInterrupt if when == 'at the end' else SolferinoError
     with pytest.raises(expected, match=None if when == 'at the end' else 'The port Synth 28:0 has gone'):
-        live_loop.run(LiveSettings(enable_metronome=False), None, lose, inbox, print)
+        live_loop.run(LiveSettings(enable_metronome=False), answers, lose, inbox, print)
     ports.close()
     keys = next(port for port in cables.outputs if port.name == 'Keys 24:0')
     assert [(m.type, m.note) for m in keys.sent] == [
