@@ -13,8 +13,6 @@ from mido.ports import BaseInput, BaseOutput
 
 from solferino.models.music import extras
 
-_CLIENT = 'solferino'
-
 
 def get_devices(**_: Any) -> list[dict[str, Any]]:
     """The ports of the system. Raises OSError where there is no MIDI."""
@@ -33,7 +31,7 @@ class Input(BaseInput):
 
     def _open(self, callback: Callable[[Message], None], virtual: bool = False, **_: Any) -> None:
         with _refusals() as rtmidi2:
-            self._port = rtmidi2.MidiIn(_CLIENT)
+            self._port = rtmidi2.MidiIn(_client(self.name, virtual))
             self._port.ignore_types(midi_sysex=True, midi_time=False, midi_sense=True)
             _open_port(self._port, self.name, virtual)
 
@@ -55,7 +53,7 @@ class Output(BaseOutput):
 
     def _open(self, virtual: bool = False, **_: Any) -> None:
         with _refusals() as rtmidi2:
-            self._port = rtmidi2.MidiOut(_CLIENT)
+            self._port = rtmidi2.MidiOut(_client(self.name, virtual))
             _open_port(self._port, self.name, virtual)
 
     def _send(self, message: Message) -> None:
@@ -77,6 +75,11 @@ def _refusals() -> Iterator[Any]:
             yield rtmidi2
     except RuntimeError as error:
         raise OSError(str(error)) from None
+
+
+def _client(name: str, virtual: bool) -> str:
+    """What the system calls this program at a port; ALSA's aconnect knows our virtual ports by it."""
+    return name if virtual else 'solferino'
 
 
 def _open_port(port: Any, name: str, virtual: bool) -> None:

@@ -101,9 +101,12 @@ def test_it_ends_with_a_signal_and_leaves_no_note_and_no_process(nowhere: Path, 
     assert process.stdout and process.stderr
     assert process.stdout.readline() == 'From Pads to Synth. Loading the models ...\n'
     assert process.stdout.readline() == 'b (one_drum): play. Ctrl-C ends it.\n'
-    time.sleep(0.5)
+    rows = []
+    while not any(row.startswith('note_on') for row in rows):
+        rows.append(process.stderr.readline())
     os.killpg(process.pid, number)  # as a terminal does, to the child as well
-    _, sent = process.communicate(timeout=60)
+    _, rest = process.communicate(timeout=60)
+    sent = ''.join(rows) + rest
     assert process.returncode == code
     rows = [row for row in sent.splitlines() if row.startswith(('note_', 'clock', 'start', 'stop'))]
     assert rows[0] == 'start time=0' and rows[-1] == 'stop time=0'

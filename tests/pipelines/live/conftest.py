@@ -105,7 +105,7 @@ class Stage:
         for _, message in self.sent:
             if message.type == 'note_on' and message.velocity:
                 down.add((message.channel, message.note))
-            elif message.type == 'note_off':
+            elif message.type in ('note_on', 'note_off'):  # of velocity 0
                 down.discard((message.channel, message.note))
         return down
 

@@ -19,6 +19,7 @@ class Port:
     made: list['Port']
 
     def __init__(self, client):
+        self.client = client
         self.callback, self.sent, self.opened, self.virtual, self.closed = None, [], None, None, False
         self.ports = ['Pads 20:0', 'Pads 21:0']
         type(self).made.append(self)
@@ -87,7 +88,8 @@ def test_messages_come_and_go(rtmidi2):
 
 def test_virtual_ports_are_made_but_not_on_windows(rtmidi2, monkeypatch):
     live_ports.Ports([], [], queue.SimpleQueue()).close()
-    assert (rtmidi2.MidiIn.made[0].virtual, rtmidi2.MidiOut.made[0].virtual) == ('solferino_in', 'solferino_out')
+    for port, name in (rtmidi2.MidiIn.made[0], 'solferino_in'), (rtmidi2.MidiOut.made[0], 'solferino_out'):
+        assert port.virtual == port.client == name
     monkeypatch.setattr(sys, 'platform', 'win32')
     with pytest.raises(SolferinoError, match='Windows has no virtual ports'):
         live_ports.Ports([], [], queue.SimpleQueue())
