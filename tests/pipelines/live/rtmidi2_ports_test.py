@@ -1,9 +1,11 @@
 """The backend on a stand-in for rtmidi2, which has no ports where there is no sound card."""
 
+import contextlib
 import inspect
 import queue
 import sys
 import types
+from pathlib import Path
 
 import pytest
 from mido import Message
@@ -93,3 +95,18 @@ def test_virtual_ports_are_made_but_not_on_windows(rtmidi2, monkeypatch):
     monkeypatch.setattr(sys, 'platform', 'win32')
     with pytest.raises(SolferinoError, match='Windows has no virtual ports'):
         live_ports.Ports([], [], queue.SimpleQueue())
+
+
+@pytest.mark.skipif(not Path('/dev/snd/seq').exists(), reason='this machine has no ALSA sequencer')
+def test_virtual_ports_of_the_machine_carry_messages(monkeypatch):
+    monkeypatch.delenv('MIDO_BACKEND', raising=False)
+    ours, theirs = queue.SimpleQueue(), queue.SimpleQueue()
+    with contextlib.ExitStack() as stack:
+        session = stack.enter_context(contextlib.closing(live_ports.Ports([], [], ours)))
+        musician = stack.enter_context(
+            contextlib.closing(live_ports.Ports(['solferino_out'], ['solferino_in'], theirs))
+        )
+        musician.send(Message('note_on', note=60))
+        session.send(Message('clock'))
+        assert ours.get(timeout=30)[0] == Message('note_on', note=60)
+        assert theirs.get(timeout=30)[0] == Message('clock')
