@@ -23,7 +23,7 @@ from solferino.models import loading
 from solferino.models.core.generation import midi_files
 from solferino.models.core.generation.midi_bytes import midi_bytes
 from solferino.pipelines import parsing
-from solferino.pipelines.studio import converting, verdict
+from solferino.pipelines.studio import catalogue, converting, verdict, wording
 from solferino.pipelines.studio.messages import Generate, Model, Music, Option, Piece
 
 _KEPT_MODELS = 4  # in the memory of a worker
@@ -63,13 +63,13 @@ def generate(path: str, request: dict[str, Any], seed: int, folder: str) -> list
     if primer is not None:
         beginning = model.family.marks(made[0], primer, model.config, options).primer_end
     command, python = _to_copy(model, asked, given, seed)
-    pieces = []
+    pieces, now = [], time.time()
     for number, sequence in enumerate(made, start=1):
         if not sequence.notes:
             continue
         piece = Piece(
             id=f'{Path(folder).name}-{number}', name=f'{model.name} {number}', model=asked.model,
-            music=converting.music_of(sequence), seed=seed, number=number, primer_seconds=beginning, made=time.time(),
+            music=converting.music_of(sequence), seed=seed, number=number, primer_seconds=beginning, made=now,
             command=command, python=python,
         )  # fmt: skip
         midi_files.write_midi(sequence, os.path.join(folder, f'{number}.mid'))
@@ -84,7 +84,7 @@ def read_music(path: str) -> Music:
     with parsing.Parser(parsing.Limits(megabytes=8, memory_megabytes=1024, seconds=20)) as parser:
         answer = parser.parse_file(path)[0]
     if isinstance(answer, parsing.LeftOut):
-        raise SolferinoError(f'{answer.reason}' + (f' ({answer.detail})' if answer.detail else ''))
+        raise SolferinoError(f'{answer.reason}{f" ({answer.detail})" if answer.detail else ""}.')
     sequence = music_pb2.NoteSequence.FromString(answer.data)
     if not sequence.notes:
         raise SolferinoError(f'{answer.silence}.')
@@ -108,17 +108,15 @@ TASKS: dict[str, Callable[..., Any]] = {
 }
 
 
-def _stamp(path: str) -> tuple[int, int]:
-    """What changes when a file is written anew."""
+def _stamp(path: str) -> catalogue.Stamp:
     try:
-        found = os.stat(path)
+        return catalogue.stamp(Path(path))
     except OSError as error:
         raise SolferinoError(f'{path}: {error.strerror}.') from None
-    return found.st_mtime_ns, found.st_size
 
 
 @functools.lru_cache(_KEPT_MODELS)
-def _load(path: str, stamp: tuple[int, int]) -> loading.Model:
+def _load(path: str, stamp: catalogue.Stamp) -> loading.Model:
     return loading.load(path)
 
 
@@ -145,7 +143,8 @@ def _options(defaults: Any) -> list[Option]:
         if 'help' in field.metadata and field.name not in _HIDDEN and kinds:
             found.append(
                 Option(
-                    field.name, _KINDS[kinds[0]], inspect.cleandoc(field.metadata['help']),
+                    field.name, wording.label(field.name), _KINDS[kinds[0]],
+                    wording.for_the_page(inspect.cleandoc(field.metadata['help'])),
                     getattr(defaults, field.name), bool(field.metadata.get('auto')), bounds.AT_MOST.get(field.name),
                 )
             )  # fmt: skip
