@@ -1,6 +1,7 @@
 """Make: the models, music asked of them, and what is done with it.
 
 GET    /api/models               the models
+GET    /api/instruments          the names of drums and programs
 POST   /api/generate             music, as a job
 POST   /api/uploads?name=x.mid   reads a music file
 GET    /api/pieces               the music that was made
@@ -33,11 +34,13 @@ class Making:
 
     def __init__(self, studio: Studio):
         self._studio = studio
+        self._instruments: Any = None
 
     def routes(self) -> list[Route]:
         """What answers which request."""
         return [
             Route('/api/models', self.list_models),
+            Route('/api/instruments', self.list_instruments),
             Route('/api/generate', self.generate, methods=['POST']),
             Route('/api/uploads', self.upload, methods=['POST']),
             Route('/api/pieces', self.list_pieces),
@@ -60,6 +63,12 @@ class Making:
                 self._studio.models.remember(id, known)
             described.append(known)
         return answer({'models': described})
+
+    async def list_instruments(self, request: Request) -> Response:
+        """See `instruments`; they are the same for all time."""
+        if self._instruments is None:
+            self._instruments = await (await self._studio.queue.add('instruments')).ended()
+        return answer(self._instruments)
 
     async def generate(self, request: Request) -> Response:
         """Puts a request for music into the queue."""

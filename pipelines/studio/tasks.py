@@ -24,6 +24,7 @@ from solferino.models.core.generation import midi_files
 from solferino.models.core.generation.midi_bytes import midi_bytes
 from solferino.pipelines import parsing
 from solferino.pipelines.studio import messages
+from solferino.pipelines.studio.instruments import instruments
 from solferino.pipelines.studio.messages import Generate, Model, Music, Note, Option, Piece
 
 _KEPT_MODELS = 4  # in the memory of a worker
@@ -103,7 +104,7 @@ def render(music: dict[str, Any], format: str, path: str) -> None:
     atomic_write(path, sound_files.encode(rendering.render(sequence).frames, format))
 
 
-TASKS: dict[str, Callable[..., Any]] = {task.__name__: task for task in (describe, generate, read_music, render)}
+TASKS: dict[str, Callable[..., Any]] = {task.__name__: task for task in (describe, generate, read_music, render, instruments)}
 
 
 def sequence_of(music: Music) -> music_pb2.NoteSequence:

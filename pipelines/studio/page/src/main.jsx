@@ -14,9 +14,10 @@ function Page() {
     const View = VIEWS[view.value]
     return (
         <>
+            <a class="skip" href="#content">{texts.skip}</a>
             <header>
                 <h1>{texts.title}</h1>
-                <nav>
+                <nav aria-label={texts.viewsLabel}>
                     {Object.keys(VIEWS).map(name => (
                         <button aria-current={view.value === name ? 'page' : undefined} onClick={() => (view.value = name)}>
                             {texts.views[name]}
@@ -24,7 +25,7 @@ function Page() {
                     ))}
                 </nav>
             </header>
-            <main>{hasToken() ? <View /> : <p role="alert">{texts.noToken}</p>}</main>
+            <main id="content" tabIndex={-1}>{hasToken() ? <View /> : <p role="alert">{texts.noToken}</p>}</main>
         </>
     )
 }

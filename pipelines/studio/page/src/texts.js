@@ -2,6 +2,8 @@
 export const texts = {
     title: 'Solferino',
     views: { make: 'Make', learn: 'Learn', know: 'Know' },
+    viewsLabel: 'Views',
+    skip: 'Skip to the content',
     noServer: 'The studio does not answer. Is it still running in the terminal?',
     noToken: 'Open the address that the studio printed when it started: it ends in #token=…',
     loading: 'Loading …',
@@ -18,4 +20,32 @@ export const texts = {
     download: format => `Save as ${format}`,
     noPieces: 'Nothing made yet.',
     pieceName: (piece, count) => `${piece.name}: ${count} notes`,
+
+    // Music to see and to hear, and the forms of all views: src/parts/.
+    parts: {
+        drum: pitch => `Drum ${pitch}`,
+        program: number => `Program ${number}`,
+        place: ({ bar, beat }) => `Bar ${bar}, beat ${beat}`,
+        placeIn: name => `Place in ${name}`,
+        playOf: name => `Play ${name}`,
+        pauseOf: name => `Pause ${name}`,
+        loopOf: name => `Loop ${name}`,
+        tempo: 'Tempo',
+        qpm: qpm => `${Math.round(qpm)} quarters a minute`,
+        tempoAndPlace: (qpm, bar, beat) => `${Math.round(qpm)} qpm · ${bar}.${beat}`,
+        loadingSound: 'Loading the instruments …',
+        sound: {
+            unsupported: 'This browser cannot play music on the page (it has no AudioContext with worklets). Save the piece as MP3 instead.',
+            failed: 'The instruments did not load, so nothing can be heard. Is the studio still running? Press play to try again.',
+        },
+        tracks: count => `${count} instruments: mute, solo`,
+        mute: 'Mute',
+        solo: 'Solo',
+        muteTrack: name => `Mute ${name}`,
+        soloTrack: name => `Solo ${name}`,
+        copy: 'Copy',
+        copyOf: label => `Copy: ${label}`,
+        copied: 'Copied.',
+        notCopied: 'The browser does not allow it: select the text and copy it yourself.',
+    },
 }

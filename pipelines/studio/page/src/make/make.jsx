@@ -2,14 +2,13 @@
 import { signal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import { download, finished, get, post } from '../api.js'
-import { play } from '../sound/player.js'
+import { Heard } from '../parts/heard.jsx'
 import { texts } from '../texts.js'
 
 const models = signal(null)
 const pieces = signal([])
 const state = signal(null) // of the job
 const error = signal('')
-const playing = signal(null) // { id, stop }
 
 async function load() {
     try {
@@ -39,15 +38,6 @@ async function generate(event) {
     }
 }
 
-async function toggle(piece) {
-    const was = playing.value?.id
-    playing.value?.stop()
-    playing.value = null
-    if (was === piece.id) return
-    const { stop } = await play(piece.music, () => (playing.value = null))
-    playing.value = { id: piece.id, stop }
-}
-
 export function Make() {
     useEffect(() => void load(), [])
     if (!models.value) return <p>{error.value || texts.loading}</p>
@@ -70,7 +60,7 @@ export function Make() {
             {pieces.value.map(piece => (
                 <section key={piece.id}>
                     <h2>{texts.pieceName(piece, piece.music.notes.length)}</h2>
-                    <button onClick={() => toggle(piece)}>{playing.value?.id === piece.id ? texts.stop : texts.play}</button>
+                    <Heard music={piece.music} name={piece.name} given={piece.primer_seconds} />
                     {['mid', 'wav', 'mp3'].map(format => (
                         <button onClick={() => download(`/api/pieces/${piece.id}.${format}`, `${piece.name}.${format}`)}>
                             {texts.download(format.toUpperCase())}
