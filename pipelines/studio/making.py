@@ -3,6 +3,7 @@
 GET    /api/models               the models
 GET    /api/instruments          the names of drums and programs
 POST   /api/generate             music, as a job
+POST   /api/midi                 music as a MIDI file
 POST   /api/uploads?name=x.mid   reads a music file
 GET    /api/pieces               the music that was made
 POST   /api/pieces/ID            keeps it, or does not keep it
@@ -42,6 +43,7 @@ class Making:
             Route('/api/models', self.list_models),
             Route('/api/instruments', self.list_instruments),
             Route('/api/generate', self.generate, methods=['POST']),
+            Route('/api/midi', self.midi, methods=['POST']),
             Route('/api/uploads', self.upload, methods=['POST']),
             Route('/api/pieces', self.list_pieces),
             Route('/api/pieces/{id}.{format}', self.piece_file),
@@ -121,13 +123,20 @@ class Making:
         piece, format = self._studio.pieces.get(request.path_params['id']), request.path_params['format']
         if format not in _TYPES:
             raise SolferinoError(f'There are {", ".join(_TYPES)}, and no {format}.')
+        return await self._file(piece.music, format, piece.id)
+
+    async def midi(self, request: Request) -> Response:
+        """Music of the page, a primer for example, as a MIDI file."""
+        return await self._file(messages.read(await request.body(), messages.Music), 'mid', 'primer')
+
+    async def _file(self, music: messages.Music, format: str, name: str) -> Response:
         with tempfile.TemporaryDirectory(dir=self._studio.work_dir) as folder:
             path = Path(folder, f'music.{format}')
-            music = msgspec.to_builtins(piece.music)
-            await (await self._studio.queue.add('render', music=music, format=format, path=str(path))).ended()
+            given = msgspec.to_builtins(music)
+            await (await self._studio.queue.add('render', music=given, format=format, path=str(path))).ended()
             data = path.read_bytes()
         return Response(
             data,
             media_type=_TYPES[format],
-            headers={'content-disposition': f'attachment; filename="{piece.id}.{format}"'},
+            headers={'content-disposition': f'attachment; filename="{name}.{format}"'},
         )

@@ -64,14 +64,14 @@ def generate(path: str, request: dict[str, Any], seed: int, folder: str) -> list
     if primer is not None:
         beginning = model.family.marks(made[0], primer, model.config, options).primer_end
     command, python = _to_copy(model, asked, given, seed)
-    pieces = []
+    pieces, now = [], time.time()
     for number, sequence in enumerate(made, start=1):
         if not sequence.notes:
             continue
         piece = Piece(
             id=f'{Path(folder).name}-{number}', name=f'{model.name} {number}', model=asked.model,
-            music=music_of(sequence), seed=seed, number=number, primer_seconds=beginning, made=time.time(),
-            command=command, python=python,
+            music=music_of(sequence), seed=seed, number=number, primer_seconds=beginning, made=now,
+            command=command, python=python, primer=asked.primer,
         )  # fmt: skip
         midi_files.write_midi(sequence, os.path.join(folder, f'{number}.mid'))
         pieces.append(piece)
@@ -104,7 +104,8 @@ def render(music: dict[str, Any], format: str, path: str) -> None:
     atomic_write(path, sound_files.encode(rendering.render(sequence).frames, format))
 
 
-TASKS: dict[str, Callable[..., Any]] = {task.__name__: task for task in (describe, generate, read_music, render, instruments)}
+_ALL = (describe, generate, read_music, render, instruments)
+TASKS: dict[str, Callable[..., Any]] = {task.__name__: task for task in _ALL}
 
 
 def sequence_of(music: Music) -> music_pb2.NoteSequence:

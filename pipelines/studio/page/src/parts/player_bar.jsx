@@ -8,8 +8,9 @@ import { placeOf, tracksOf } from './music.js'
 
 const words = texts.parts
 
-// `name` says to screen readers whose buttons these are.
-export function PlayerBar({ player, name, children }) {
+// `name` says to screen readers whose buttons these are. Without `hasTempo` music is heard at its own tempo;
+// without `hasTracks` the instruments are shown elsewhere, by `Tracks`.
+export function PlayerBar({ player, name, hasTempo = true, hasTracks = true, children }) {
     const plays = player.isPlaying.value || player.isLoading.value
     return (
         <div class="player">
@@ -21,19 +22,21 @@ export function PlayerBar({ player, name, children }) {
                     class="round" aria-pressed={player.isLooping.value} aria-label={words.loopOf(name)} data-testid="loop"
                     onClick={() => (player.isLooping.value = !player.isLooping.value)}
                 ><LoopIcon /></button>
-                <label class="tempo">
-                    <span>{words.tempo}</span>
-                    <input
-                        type="range" min="0.25" max="2" step="0.05" value={player.speed.value} data-testid="tempo"
-                        aria-valuetext={words.qpm(player.music.value.qpm * player.speed.value)}
-                        onInput={event => (player.speed.value = Number(event.target.value))}
-                    />
-                    <Place player={player} />
-                </label>
+                {hasTempo && (
+                    <label class="tempo">
+                        <span>{words.tempo}</span>
+                        <input
+                            type="range" min="0.25" max="2" step="0.05" value={player.speed.value} data-testid="tempo"
+                            aria-valuetext={words.qpm(player.music.value.qpm * player.speed.value)}
+                            onInput={event => (player.speed.value = Number(event.target.value))}
+                        />
+                        <Place player={player} />
+                    </label>
+                )}
                 {children}
             </div>
             <SoundWords player={player} />
-            <Tracks player={player} name={name} />
+            {hasTracks && <TracksBelow player={player} name={name} />}
         </div>
     )
 }
@@ -55,9 +58,14 @@ function SoundWords({ player }) {
     )
 }
 
-function Tracks({ player, name }) {
+function TracksBelow({ player, name }) {
+    const count = tracksOf(player.music.value, instruments.value.drums).length
+    if (count < 2) return null
+    return <Disclosure label={words.tracks} name={name}><Tracks player={player} /></Disclosure>
+}
+
+export function Tracks({ player }) {
     const tracks = tracksOf(player.music.value, instruments.value.drums)
-    if (tracks.length < 2) return null
     const flip = (set, key) => {
         const changed = new Set(set.value)
         if (!changed.delete(key)) changed.add(key)
@@ -65,24 +73,22 @@ function Tracks({ player, name }) {
     }
     const names = namesOf(tracks)
     return (
-        <Disclosure label={words.tracks(tracks.length)} name={name}>
-            <ul class="tracks">
-                {tracks.map((track, number) => (
-                    <li key={track.key}>
-                        <span class={`track-sign track-${track.isDrum ? 0 : number % 6}`} aria-hidden="true" />
-                        <span class="track-name">{names[number]}</span>
-                        <button
-                            aria-pressed={player.muted.value.has(track.key)} aria-label={words.muteTrack(names[number])} data-testid="mute"
-                            onClick={() => flip(player.muted, track.key)}
-                        >{words.mute}</button>
-                        <button
-                            aria-pressed={player.solo.value.has(track.key)} aria-label={words.soloTrack(names[number])} data-testid="solo"
-                            onClick={() => flip(player.solo, track.key)}
-                        >{words.solo}</button>
-                    </li>
-                ))}
-            </ul>
-        </Disclosure>
+        <ul class="tracks">
+            {tracks.map((track, number) => (
+                <li key={track.key}>
+                    <span class={`track-sign track-${track.isDrum ? 0 : number % 6}`} aria-hidden="true" />
+                    <span class="track-name">{names[number]}</span>
+                    <button
+                        aria-pressed={player.muted.value.has(track.key)} aria-label={words.muteTrack(names[number])} data-testid="mute"
+                        onClick={() => flip(player.muted, track.key)}
+                    >{words.mute}</button>
+                    <button
+                        aria-pressed={player.solo.value.has(track.key)} aria-label={words.soloTrack(names[number])} data-testid="solo"
+                        onClick={() => flip(player.solo, track.key)}
+                    >{words.solo}</button>
+                </li>
+            ))}
+        </ul>
     )
 }
 

@@ -1,27 +1,30 @@
 // A picture of music in time, with bars ruled and a playhead; also the slider by which one goes to a place in it.
-import { useComputed, useSignalEffect } from '@preact/signals'
+import { useComputed, useSignal, useSignalEffect } from '@preact/signals'
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
 import { instruments } from '../instruments.js'
 import { texts } from '../texts.js'
-import { barSeconds, beatSeconds, lengthOf, numBars, placeOf, rowsOf, tracksOf } from './music.js'
+import { IS_DRUM, barSeconds, beatSeconds, lengthOf, numBars, placeOf, rowsOf, tracksOf } from './music.js'
 import { RULER, coloursOf, drawMoving, drawMusic } from './roll_drawing.js'
+import { drawLabels } from './roll_labels.js'
 import { useColours } from './use_colours.js'
 
 const LEAST_BEAT = 16 // pixels: longer music is scrolled
 const TALLEST = 260
 
-// `player`: a Player whose chosen music is shown. `given`: seconds at its beginning that were not made.
+// `player`: a Player of which a piece is shown: the one that is chosen, or the one of the number `which`. `given`: seconds at its beginning that were not made.
 // `selection`: { from, to } in bars counted from 0, or null; `onSelect` is called with one that is drawn on the ruler.
-export function Roll({ player, given = 0, label, selection = null, onSelect }) {
-    const scroller = useRef(), still = useRef(), moving = useRef(), view = useRef()
-    const music = player.music.value, kinds = instruments.value.drums
+export function Roll({ player, which, given = 0, label, selection = null, onSelect }) {
+    const labels = useRef(), scroller = useRef(), still = useRef(), moving = useRef(), view = useRef()
+    const music = which === undefined ? player.music.value : player.pieces.value[which], kinds = instruments.value.drums
     const dark = useColours()
 
     // The canvases are as wide as what is seen of them: music of any length fits, and only that much is drawn.
     const redraw = () => {
         const box = scroller.current
+        if (!box) return // the observer may still tell of one that has left the page
         const seconds = Math.max(player.seconds.value, lengthOf(music))
-        const rows = rowsOf(music, kinds)
+        // A whole kit, so that two pieces of drums have their rows at the same height.
+        const rows = rowsOf(music, kinds, { allKinds: music.notes.length > 0 && music.notes.every(note => note[IS_DRUM]) })
         const rowHeight = Math.max(3, Math.min(16, Math.floor(TALLEST / Math.max(1, rows.length))))
         const width = box.clientWidth
         const perSecond = Math.max(width / Math.max(seconds, 0.1), LEAST_BEAT / beatSeconds(music))
@@ -33,6 +36,7 @@ export function Roll({ player, given = 0, label, selection = null, onSelect }) {
         }
         box.firstChild.style.height = `${height}px`
         moving.current.style.marginTop = `${-height}px` // it lies over the other one
+        labels.current.style.height = `${height}px`
         const bar = barSeconds(music)
         view.current = {
             music, kinds, rows, rowHeight, width, height, perSecond, given, left: box.scrollLeft, seconds,
@@ -41,8 +45,11 @@ export function Roll({ player, given = 0, label, selection = null, onSelect }) {
             silent: key => !player.isHeard(key),
         }
         drawMusic(still.current, view.current)
-        drawMoving(moving.current, view.current, player.position.value, player.isPlaying.value)
+        drawLabels(labels.current, view.current)
+        drawMoving(moving.current, view.current, player.position.value, isLit())
     }
+    // Of two pieces that are compared, the one that is heard is lit.
+    const isLit = () => player.isPlaying.value && (which === undefined || player.chosen.value === which)
     const latest = useRef()
     latest.current = redraw
     useLayoutEffect(() => redraw(), [music, kinds, given, selection?.from, selection?.to, dark])
@@ -60,11 +67,13 @@ export function Roll({ player, given = 0, label, selection = null, onSelect }) {
         const now = view.current
         if (!now) return
         follow(scroller.current, now, position, isPlaying)
-        drawMoving(moving.current, now, position, isPlaying)
+        drawMoving(moving.current, now, position, isLit())
     })
 
     const beat = beatSeconds(music)
-    const beats = useComputed(() => Math.floor(player.position.value / beatSeconds(player.music.value) + 1e-6))
+    const beatOf = useSignal(beat)
+    beatOf.value = beat
+    const beats = useComputed(() => Math.floor(player.position.value / beatOf.value + 1e-6))
     const place = placeOf(music, beats.value * beat)
 
     const onKeyDown = event => {
@@ -105,16 +114,19 @@ export function Roll({ player, given = 0, label, selection = null, onSelect }) {
     }
 
     return (
-        <div class={`roll${onSelect ? ' selectable' : ''}`} ref={scroller} onScroll={redraw}>
-            <div
-                class="roll-inner" role="slider" tabIndex={0} aria-label={label} data-testid="roll"
-                aria-valuemin={1} aria-valuemax={numBars(music) * music.metre[0]} aria-valuenow={beats.value + 1}
-                aria-valuetext={texts.parts.place(place)}
-                onKeyDown={onKeyDown} onPointerDown={onPointerDown} onPointerMove={onPointerMove}
-                onPointerUp={onPointerUp} onPointerCancel={() => (drag.current = null)}
-            >
-                <canvas ref={still} class="roll-canvas" />
-                <canvas ref={moving} class="roll-canvas over" />
+        <div class="labelled">
+            <canvas ref={labels} class="roll-labels" aria-hidden="true" />
+            <div class={`roll${onSelect ? ' selectable' : ''}`} ref={scroller} onScroll={redraw}>
+                <div
+                    class="roll-inner" role="slider" tabIndex={0} aria-label={label} data-testid="roll"
+                    aria-valuemin={1} aria-valuemax={numBars(music) * music.metre[0]} aria-valuenow={beats.value + 1}
+                    aria-valuetext={texts.parts.place(place)}
+                    onKeyDown={onKeyDown} onPointerDown={onPointerDown} onPointerMove={onPointerMove}
+                    onPointerUp={onPointerUp} onPointerCancel={() => (drag.current = null)}
+                >
+                    <canvas ref={still} class="roll-canvas" />
+                    <canvas ref={moving} class="roll-canvas over" />
+                </div>
             </div>
         </div>
     )

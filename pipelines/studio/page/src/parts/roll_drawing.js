@@ -8,8 +8,8 @@ export function coloursOf(element) {
     const style = getComputedStyle(element)
     const read = name => style.getPropertyValue(`--${name}`).trim()
     return {
-        text: read('text'), quiet: read('quiet'), line: read('line'), faint: read('faint'), surface: read('surface'),
-        given: read('given'), accent: read('accent'), lit: read('lit'), selected: read('selected'),
+        text: read('text'), quiet: read('quiet'), line: read('line'), faint: read('faint'), border: read('border'), surface: read('surface'),
+        given: read('given'), accent: read('accent'), lit: read('lit'), black: read('black-key'), white: read('white-key'), selected: read('selected'),
         tracks: [0, 1, 2, 3, 4, 5].map(number => read(`track-${number}`)),
     }
 }
@@ -48,17 +48,17 @@ export function drawMusic(canvas, view) {
 
     const rowOf = new Map(rows.map((row, number) => [row.key, number]))
     const colourOf = new Map(view.tracks.map((track, number) => [track.key, colours.tracks[track.isDrum ? 0 : number % 6]]))
-    const gap = rowHeight > 6 ? 1 : 0
+    const gap = rowHeight > 20 ? 3 : rowHeight > 6 ? 1 : 0
     for (const note of music.notes) {
         const number = rowOf.get(rowKey(note, view.kinds))
         const from = x(note[START]), to = x(note[END])
         if (number === undefined || to < 0 || from > view.width) continue
         const key = trackKey(note, view.kinds)
-        const width = Math.max(3, to - from - 1), height = rowHeight - 2 * gap
+        const width = Math.max(3, to - from - Math.max(1, gap)), height = rowHeight - 2 * gap
         // Loud notes are dense, soft ones pale, and all can be seen.
         context.globalAlpha = view.silent?.(key) ? 0.2 : 0.55 + (0.45 * note[VELOCITY]) / 127
         context.beginPath()
-        context.roundRect(from, top(number) + gap, width, height, Math.min(3, height / 2))
+        context.roundRect(from, top(number) + gap, width, height, Math.min(4, height / 2))
         // What was given is told from what was made by its shape as well: hollow.
         if (note[START] < view.given - 1e-6) {
             context.fillStyle = colours.surface
@@ -84,8 +84,8 @@ function drawGrid(context, view, x) {
             context.fillRect(Math.round(x(n * every)), from, 1, view.height)
         }
     }
-    if (view.steps) lines(view.steps, colours.faint, RULER)
-    lines(beat, colours.line, RULER)
+    if (view.steps) lines(view.steps, colours.line, RULER)
+    lines(beat, view.steps ? colours.border : colours.line, RULER)
     context.fillStyle = colours.line
     context.fillRect(0, RULER - 1, view.width, 1)
     context.font = '12px system-ui, sans-serif'
@@ -98,9 +98,10 @@ function drawGrid(context, view, x) {
     }
 }
 
-// What moves: the playhead, and the notes that sound now in a light of their own.
+// What moves: the playhead, and the notes that sound now in a light of their own. Without a `position` it only clears.
 export function drawMoving(canvas, view, position, isPlaying) {
     const context = prepare(canvas, view.width, view.height)
+    if (position === null) return
     const x = seconds => seconds * view.perSecond - view.left
     if (isPlaying) {
         const rowOf = new Map(view.rows.map((row, number) => [row.key, number]))

@@ -57,7 +57,7 @@ export class Player {
         if (current !== this || !this.isLoading.value) return // another was begun, or this one was stopped meanwhile
         this.isLoading.value = false
         this._synth = synth
-        this.isPlaying.value = true
+        this.isPlaying.value = synth.isBusy = true
         if (this.position.value >= this.seconds.value - 0.01) this.position.value = 0
         this._begin()
         this._timer = setInterval(() => this._tick(), TICK)
@@ -79,7 +79,7 @@ export class Player {
     }
 
     _halt() {
-        this.isPlaying.value = false
+        this.isPlaying.value = this._synth.isBusy = false
         clearInterval(this._timer)
         this._unwatch()
     }
@@ -90,6 +90,13 @@ export class Player {
         if (!this.isPlaying.value) return
         this._silence()
         this._begin()
+    }
+
+    // Shows and plays other music from now on, at the same place.
+    setPieces(pieces) {
+        this.pieces.value = pieces
+        if (this.isPlaying.value) this.seek(this.position.value)
+        else this.position.value = 0
     }
 
     _begin() {

@@ -48,6 +48,7 @@ class Synthesizer {
     constructor(context, worklet) {
         this.context = context
         this._worklet = worklet
+        this.isBusy = false // whether a player plays
         this._gate = context.createGain()
         const analyser = context.createAnalyser()
         worklet.connect(this._gate)
