@@ -4,6 +4,7 @@ import { signal } from '@preact/signals'
 import { hasToken } from './api.js'
 import { Know } from './know/know.jsx'
 import { Learn } from './learn/learn.jsx'
+import { Login } from './login.jsx'
 import { Make } from './make/make.jsx'
 import { texts } from './texts.js'
 
@@ -25,9 +26,12 @@ function Page() {
                     ))}
                 </nav>
             </header>
-            <main id="content" tabIndex={-1}>{hasToken() ? <View /> : <p role="alert">{texts.noToken}</p>}</main>
+            <main id="content" tabIndex={-1}>{hasToken() ? <View /> : <Login />}</main>
         </>
     )
 }
+
+// A file that misses its place must not take the page's.
+for (const name of ['dragover', 'drop']) addEventListener(name, event => event.preventDefault())
 
 render(<Page />, document.body)

@@ -6,6 +6,7 @@ export const texts = {
     skip: 'Skip to the content',
     noServer: 'The studio does not answer. Is it still running in the terminal?',
     noToken: 'Open the address that the studio printed when it started: it ends in #token=…',
+    login: { title: 'Password', intro: 'If the studio was started for others too, it asks for a password instead.', password: 'Password', enter: 'Enter' },
     loading: 'Loading …',
     noModels: 'There is no model yet. Start the studio with --bundle_file=model.mag, or train one under Learn.',
     // Music to see and to hear, and the forms of all views: src/parts/.
@@ -85,11 +86,12 @@ export const texts = {
             choose: 'Open a MIDI file',
             save: 'Save as MIDI',
             reading: name => `Reading ${name} …`,
-            read: (name, count, bars) => `${name}: ${count} notes in ${bars} ${bars === 1 ? 'bar' : 'bars'}. Fewer bars can be chosen above.`,
+            read: (name, count, bars, most) =>
+                `${name}: ${count} notes in ${bars} ${bars === 1 ? 'bar' : 'bars'}.` + (bars > most ? ` The first ${most} are the beginning; choose more or fewer above.` : ''),
             other: isDrums => isDrums
                 ? 'This file has no drums, and the model plays drums. Its notes are sent to the model, but the grid shows none.'
                 : 'This file has only drums, and the model plays notes. Its drums are sent to the model, but the picture shows none.',
-            notRead: (name, why) => `${name} could not be read. ${why}`,
+            notRead: (name, why) => `${name} could not be read: ${why.replace(/\.?$/, '.')} Try another file.`,
             role: isDrums => (isDrums ? 'drum grid' : 'piano roll'),
             label: isDrums => (isDrums ? 'Beginning, a grid of drums' : 'Beginning, a piano roll'),
             help: isDrums => isDrums
@@ -141,8 +143,10 @@ export const texts = {
             fromBar: 'Bars',
             toBar: 'to',
             infill: 'Make them anew',
-            infillHint: 'Choose bars here, or drag over their numbers above the picture.',
-            noInfill: 'Its model cannot make single bars anew, as it only plays forwards. Continue from the bar before instead.',
+            chooseBars: 'Choose bars here, or drag over their numbers above the picture.',
+            looped: 'The loop plays these bars alone.',
+            noInfill: takesPrimer =>
+                `Its model cannot make single bars anew.${takesPrimer ? ' Continue from the bar before them instead.' : ''}`,
             save: 'Save',
             saveAs: (name, format) => `Save ${name} as ${format}`,
             saving: 'Saving …',

@@ -22,6 +22,11 @@ export function Piece({ piece, onInfill }) {
     const selection = useSignal(null) // bars { from, to } counted from 0
     const message = useSignal({ text: '', isError: false })
     useEffect(() => () => player.pause(), [player])
+    const panel = useSignal(null) // the one that is open
+    const selectInPicture = bars => {
+        panel.value = 'go-on'
+        select(bars)
+    }
     const select = bars => {
         selection.value = bars
         const bar = barSeconds(piece.music)
@@ -48,7 +53,7 @@ export function Piece({ piece, onInfill }) {
                 <span class="quiet seed">{words.seed} <span data-testid="piece-seed">{piece.seed}</span></span>
                 <button class="light" aria-label={words.reuseOf(piece.name)} data-testid="reuse-seed" onClick={reuse}>{words.reuse}</button>
             </div>
-            <Roll player={player} given={piece.primer_seconds} label={texts.parts.placeIn(piece.name)} selection={selection.value} onSelect={select} />
+            <Roll player={player} given={piece.primer_seconds} label={texts.parts.placeIn(piece.name)} selection={selection.value} onSelect={selectInPicture} />
             {piece.primer_seconds > 0 && <p class="quiet legend"><small><span class="sign-given" aria-hidden="true" /> {words.given} <span class="sign-made" aria-hidden="true" /> {words.made}</small></p>}
             <PlayerBar player={player} name={piece.name} hasTracks={false}>
                 <div class="buttons">
@@ -57,7 +62,7 @@ export function Piece({ piece, onInfill }) {
                     <button aria-label={words.discardOf(piece.name)} data-testid="discard" onClick={() => { player.pause(); discard(piece) }}>{words.discard}</button>
                 </div>
             </PlayerBar>
-            <Panels name={piece.name} panels={[
+            <Panels name={piece.name} open={panel} panels={[
                 { key: 'go-on', label: words.goOn, content: () => <GoOn piece={piece} selection={selection} select={select} onInfill={onInfill} message={message} /> },
                 { key: 'save', label: words.save, content: () => <div class="buttons">{FORMATS.map(format => <Save key={format} piece={piece} format={format} attempt={attempt} />)}</div> },
                 { key: 'tracks', label: texts.parts.tracks, content: () => <Tracks player={player} /> },
@@ -108,7 +113,7 @@ function GoOn({ piece, selection, select, onInfill, message }) {
         document.querySelector('[data-testid=primer-grid]')?.focus()
     }
     const setFrom = event => {
-        const first = Number(event.target.value)
+        const first = Number(event.target.value) - 1
         select(event.target.value === '' ? null : { from: first, to: Math.max(first + 1, to) })
     }
     return (
@@ -122,23 +127,22 @@ function GoOn({ piece, selection, select, onInfill, message }) {
                 <button data-testid="continue" disabled={!own?.takes_primer} onClick={goOn}>{words.continueFrom}</button>
                 {!own?.takes_primer && <span class="quiet">{own ? words.takesNone : words.modelGone}</span>}
             </div>
-            {own?.can_infill ? (
-                <div class="buttons line">
-                    <label>{words.fromBar}{' '}
-                        <select class="narrow" value={selection.value ? from : ''} data-testid="infill-from" onChange={setFrom}>
-                            <option value="">–</option>
-                            {numbers.map(at => <option key={at} value={at} selected={selection.value && at === from}>{at + 1}</option>)}
-                        </select>
-                    </label>
-                    <label>{words.toBar}{' '}
-                        <select class="narrow" value={to} disabled={!selection.value} data-testid="infill-to" onChange={event => select({ from, to: Number(event.target.value) })}>
-                            {numbers.filter(at => at >= from).map(at => <option key={at} value={at + 1} selected={at + 1 === to}>{at + 1}</option>)}
-                        </select>
-                    </label>
-                    <button data-testid="infill" disabled={!selection.value || Boolean(job.value)} onClick={() => onInfill(piece, selection.value)}>{words.infill}</button>
-                    {!selection.value && <span class="quiet">{words.infillHint}</span>}
-                </div>
-            ) : own && <p class="quiet" data-testid="no-infill">{words.noInfill}</p>}
+            <div class="buttons line">
+                <label>{words.fromBar}{' '}
+                    <select class="narrow" value={selection.value ? from + 1 : ''} data-testid="infill-from" onChange={setFrom}>
+                        <option value="">–</option>
+                        {numbers.map(at => <option key={at} value={at + 1} selected={selection.value && at === from}>{at + 1}</option>)}
+                    </select>
+                </label>
+                <label>{words.toBar}{' '}
+                    <select class="narrow" value={to} disabled={!selection.value} data-testid="infill-to" onChange={event => select({ from, to: Number(event.target.value) })}>
+                        {numbers.filter(at => at >= from).map(at => <option key={at} value={at + 1} selected={at + 1 === to}>{at + 1}</option>)}
+                    </select>
+                </label>
+                {own?.can_infill && <button data-testid="infill" disabled={!selection.value || Boolean(job.value)} onClick={() => onInfill(piece, selection.value)}>{words.infill}</button>}
+                <span class="quiet">{selection.value ? words.looped : words.chooseBars}</span>
+            </div>
+            {own && !own.can_infill && <p class="quiet" data-testid="no-infill">{words.noInfill(own.takes_primer)}</p>}
         </>
     )
 }

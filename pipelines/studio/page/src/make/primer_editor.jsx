@@ -9,8 +9,8 @@ import { Player } from '../sound/player.js'
 import { texts } from '../texts.js'
 import { Grid } from './grid.jsx'
 import { redo, undo } from './history.js'
-import { barChoices, emptyPrimer, gridOf, shownMusic } from './primer.js'
-import { beginWith, history, model, primer, primerSent, setHistory, setPrimer } from './state.js'
+import { MOST_DRAWN, barChoices, emptyPrimer, gridOf, shownMusic } from './primer.js'
+import { beginWith, history, model, primer, primerSent, setBars, setHistory, setPrimer } from './state.js'
 
 const words = texts.make.editor
 const READ = '.mid,.midi,.kar,.xml,.musicxml,.mxl,.abc' // what the file dialog offers; the server says what it reads
@@ -33,8 +33,9 @@ export function PrimerEditor() {
         try {
             const music = await upload(`/api/uploads?name=${encodeURIComponent(file.name)}`, file)
             const bars = numBars(music)
-            beginWith(music, bars)
-            message.value = { text: hasOnly(music, model.value.is_drums) ? words.read(file.name, music.notes.length, bars) : words.other(model.value.is_drums) }
+            beginWith(music, Math.min(bars, MOST_DRAWN))
+            const isShown = music.notes.some(note => note[IS_DRUM] === model.value.is_drums)
+            message.value = { text: isShown ? words.read(file.name, music.notes.length, bars, MOST_DRAWN) : words.other(model.value.is_drums) }
         } catch (refused) {
             message.value = { text: words.notRead(file.name, refused.message || texts.noServer), isError: true }
         }
@@ -44,7 +45,7 @@ export function PrimerEditor() {
         isOver.value = false
         void read(event.dataTransfer.files[0])
     }
-    const bars = { get value() { return primer.value.bars }, set value(count) { setPrimer({ ...primer.value, bars: count }) } }
+    const bars = { get value() { return primer.value.bars }, set value(count) { setBars(count) } }
     const isEmpty = !primer.value.music.notes.length
 
     if (!model.value.takes_primer) {
@@ -85,8 +86,6 @@ export function PrimerEditor() {
         </section>
     )
 }
-
-const hasOnly = (music, isDrums) => music.notes.some(note => note[IS_DRUM] === isDrums)
 
 export async function savePrimer(music, message) {
     try {

@@ -60,17 +60,30 @@ export function setTempo(qpm) {
     if (qpm >= 10 && qpm <= 500) setPrimer(inTempo(primer.value, qpm), 'tempo')
 }
 
+const MORE_BARS = 4 // that are asked for after a beginning that is as long as the music was to be
+
 // Music becomes what the next begins with.
 export function beginWith(music, bars) {
     setPrimer(primerOf(music, bars))
     fields.qpm.value = Math.round(music.qpm * 100) / 100
+    makeRoom(bars)
+}
+
+export function setBars(bars) {
+    setPrimer({ ...primer.value, bars })
+    makeRoom(bars)
+}
+
+// The length has the beginning in it: it must be longer.
+function makeRoom(bars) {
+    const { unit, length } = fields
+    if (unit.value === 'num_bars' && length.value !== null && length.value <= bars) length.value = bars + MORE_BARS
 }
 
 // The first bars of a piece are what its model begins with next.
 export function continueFrom(piece, seconds, bars) {
     if (models.value.some(one => one.id === piece.model) && piece.model !== chosenId.value) choose(piece.model)
     beginWith(cut(piece.music, 0, seconds), bars)
-    if (fields.unit.value === 'num_bars') fields.length.value = Math.max(fields.length.value ?? 0, bars + 4)
 }
 
 // The music that was made, the newest first.

@@ -2,9 +2,11 @@
 import { useSignal } from '@preact/signals'
 import { useId } from 'preact/hooks'
 
-// `panels`: [{ key, label, content: () => what is inside }]; `name` says to screen readers of what they are.
-export function Panels({ panels, name }) {
-    const open = useSignal(null)
+// `panels`: [{ key, label, content: () => what is inside }]; `name` says to screen readers of what they are;
+// `open` is a signal of the key of the open one, if others open them too.
+export function Panels({ panels, name, open: given }) {
+    const own = useSignal(null)
+    const open = given ?? own
     const id = useId()
     const shown = panels.find(panel => panel.key === open.value)
     return (

@@ -53,7 +53,7 @@ function SoundWords({ player }) {
     return (
         <>
             <p role="status" class="quiet">{player.isLoading.value && state === 'loading' ? words.loadingSound : ''}</p>
-            {(state === 'failed' || state === 'unsupported') && <p role="alert" class="error">{words.sound[state]}</p>}
+            {player.isMute.value && words.sound[state] && <p role="alert" class="error">{words.sound[state]}</p>}
         </>
     )
 }

@@ -21,6 +21,7 @@ export class Player {
         this.chosen = signal(0)
         this.isPlaying = signal(false)
         this.isLoading = signal(false)
+        this.isMute = signal(false) // whether there is no sound: `soundState` says why
         this.position = signal(0) // seconds into the music, at its own tempo
         this.speed = signal(1)
         this.isLooping = signal(false)
@@ -51,9 +52,11 @@ export class Player {
             synth = await synthesizer()
             await synth.context.resume()
         } catch {
-            this.isLoading.value = false // `soundState` says why
+            this.isLoading.value = false
+            this.isMute.value = true
             return
         }
+        this.isMute.value = false
         if (current !== this || !this.isLoading.value) return // another was begun, or this one was stopped meanwhile
         this.isLoading.value = false
         this._synth = synth
