@@ -1,6 +1,5 @@
 // Make: choose a model, say what it begins with, generate, listen, keep.
 import { useEffect } from 'preact/hooks'
-import { loadInstruments } from '../instruments.js'
 import { barSeconds } from '../parts/music.js'
 import { stopAll } from '../sound/player.js'
 import { texts } from '../texts.js'
@@ -33,7 +32,7 @@ async function infill(piece, selection) {
 }
 
 async function load() {
-    await Promise.all([loadModels(), loadInstruments().catch(() => {}), loadPieces().catch(() => {})])
+    await Promise.all([loadModels(), loadPieces().catch(() => {})])
     if (!job.value) await show(await resume())
 }
 

@@ -1,5 +1,6 @@
 // What the view Make knows: the models, the fields, the beginning that is drawn, and the music that was made.
 import { computed, signal } from '@preact/signals'
+import { loadInstruments } from '../instruments.js'
 import { get, post, remove, removeLater } from '../api.js'
 import { emptyPrimer, inTempo, primerOf, sentMusic } from './primer.js'
 import { begin, change } from './history.js'
@@ -31,14 +32,19 @@ export const formValues = () => Object.fromEntries(Object.entries(fields).map(([
 const histories = { drums: signal(begin(emptyPrimer())), notes: signal(begin(emptyPrimer())) }
 export const history = computed(() => histories[model.value?.is_drums ? 'drums' : 'notes'].value)
 export const primer = computed(() => history.value.present)
-export const setHistory = value => (histories[model.value?.is_drums ? 'drums' : 'notes'].value = value)
+export function setHistory(value) {
+    histories[model.value?.is_drums ? 'drums' : 'notes'].value = value
+    fields.qpm.value = rounded(value.present.music.qpm) // the field follows what is undone
+}
 export const setPrimer = (value, gesture = null) => setHistory(change(history.value, value, gesture))
+const rounded = qpm => Math.round(qpm * 100) / 100 // what stands in the field
 export const primerSent = computed(() => sentMusic(primer.value))
 
 const READING = 1000 // milliseconds until models that are being read are asked for again
 
 export async function loadModels() {
     try {
+        await loadInstruments() // nothing can be drawn without their names
         models.value = (await get('/api/models')).models
         loadError.value = ''
         if (!model.value && usable(models.value).length) choose(usable(models.value)[0].id)
@@ -52,12 +58,12 @@ export function choose(id) {
     chosenId.value = id
     fields.temperature.value = presetTemperature(model.value)
     fields.more.value = {}
-    fields.qpm.value = primer.value.music.qpm
+    fields.qpm.value = rounded(primer.value.music.qpm)
 }
 
 export function setTempo(qpm) {
-    fields.qpm.value = qpm
     if (qpm >= 10 && qpm <= 500) setPrimer(inTempo(primer.value, qpm), 'tempo')
+    fields.qpm.value = qpm // as it is being typed
 }
 
 const MORE_BARS = 4 // that are asked for after a beginning that is as long as the music was to be
@@ -65,7 +71,6 @@ const MORE_BARS = 4 // that are asked for after a beginning that is as long as t
 // Music becomes what the next begins with.
 export function beginWith(music, bars) {
     setPrimer(primerOf(music, bars))
-    fields.qpm.value = Math.round(music.qpm * 100) / 100
     makeRoom(bars)
 }
 

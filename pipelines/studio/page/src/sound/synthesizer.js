@@ -31,6 +31,7 @@ async function load() {
     }
     soundState.value = 'loading'
     const context = new AudioContext({ latencyHint: 'interactive' })
+    void context.resume() // while the click is fresh: some browsers forget it until all is loaded
     try {
         const [soundfont] = await Promise.all([bytes('/api/soundfont'), context.audioWorklet.addModule('synthesizer.js')])
         const worklet = new WorkletSynthesizer(context)
