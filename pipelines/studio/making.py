@@ -1,7 +1,9 @@
 """Make: the models, music asked of them, and what is done with it.
 
 GET    /api/models               the models; those that are being read yet have `reading: true` and no more: ask again
+GET    /api/instruments          the names of drums and programs
 POST   /api/generate             music, as a job
+POST   /api/midi                 music as a MIDI file
 POST   /api/uploads?name=x.mid   reads a music file
 GET    /api/pieces?first=0       the music that was made, the newest first, a hundred at a time, and how many there are
 POST   /api/pieces/ID            keeps it, or does not keep it
@@ -39,12 +41,15 @@ class Making:
     def __init__(self, studio: Studio):
         self._studio = studio
         self._reading: dict[str, asyncio.Task[None]] = {}  # models, by their ids
+        self._instruments: Any = None
 
     def routes(self) -> list[Route]:
         """What answers which request."""
         return [
             Route('/api/models', self.list_models),
+            Route('/api/instruments', self.list_instruments),
             Route('/api/generate', self.generate, methods=['POST']),
+            Route('/api/midi', self.midi, methods=['POST']),
             Route('/api/uploads', self.upload, methods=['POST']),
             Route('/api/pieces', self.list_pieces),
             Route('/api/pieces/{id}.{format}', self.piece_file),
@@ -77,6 +82,12 @@ class Making:
         finally:
             del self._reading[id]
         self._studio.models.remember(id, known)
+
+    async def list_instruments(self, request: Request) -> Response:
+        """See `instruments`; they are the same for all time."""
+        if self._instruments is None:
+            self._instruments = await (await self._studio.queue.add('instruments')).ended()
+        return answer(self._instruments)
 
     async def generate(self, request: Request) -> Response:
         """Puts a request for music into the queue."""
@@ -145,15 +156,17 @@ class Making:
         piece, format = self._studio.pieces.get(request.path_params['id']), request.path_params['format']
         if format not in _TYPES:
             raise SolferinoError(f'There are {", ".join(_TYPES)}, and no {format}.')
-        name = f'{piece.id}.{format}'
-        made = self._studio.pieces.midi(piece.id)
-        if format == 'mid' and made:
-            return FileResponse(made, media_type=_TYPES[format], filename=name)
+        return await self._file(piece.music, format, name)
+
+    async def midi(self, request: Request) -> Response:
+        """Music of the page, a primer for example, as a MIDI file."""
+        return await self._file(messages.read(await request.body(), messages.Music), 'mid', 'primer.mid')
+
+    async def _file(self, music: messages.Music, format: str, name: str) -> Response:
         self._studio.work.require_room()
         path = self._studio.work.scratch(f'{secrets.token_hex(6)}.{format}')
         try:
-            music = msgspec.to_builtins(piece.music)
-            job = await self._studio.queue.add('render', music=music, format=format, path=str(path))
+            job = await self._studio.queue.add('render', music=msgspec.to_builtins(music), format=format, path=str(path))
             await job.ended()
         except BaseException:
             path.unlink(missing_ok=True)

@@ -126,6 +126,7 @@ class Piece(msgspec.Struct):
     Attributes:
       name: of its files.
       primer_seconds: how much of its beginning was given.
+      primer: what it was given to begin with.
       kept: whether its maker wants to keep it.
       command, python: what makes it again, to copy.
     """
@@ -137,6 +138,7 @@ class Piece(msgspec.Struct):
     seed: int
     number: int
     primer_seconds: float = 0.0
+    primer: Music | None = None
     kept: bool = False
     made: float = 0.0
     command: str = ''

@@ -24,6 +24,7 @@ from solferino.models.core.generation import midi_files
 from solferino.models.core.generation.midi_bytes import midi_bytes
 from solferino.pipelines import parsing
 from solferino.pipelines.studio import catalogue, converting, verdict, wording
+from solferino.pipelines.studio.instruments import instruments
 from solferino.pipelines.studio.messages import Generate, Model, Music, Option, Piece
 
 _KEPT_MODELS = 4  # in the memory of a worker
@@ -70,7 +71,7 @@ def generate(path: str, request: dict[str, Any], seed: int, folder: str) -> list
         piece = Piece(
             id=f'{Path(folder).name}-{number}', name=f'{model.name} {number}', model=asked.model,
             music=converting.music_of(sequence), seed=seed, number=number, primer_seconds=beginning, made=now,
-            command=command, python=python,
+            command=command, python=python, primer=asked.primer,
         )  # fmt: skip
         midi_files.write_midi(sequence, os.path.join(folder, f'{number}.mid'))
         pieces.append(piece)
@@ -103,9 +104,8 @@ def render(music: dict[str, Any], format: str, path: str) -> None:
     atomic_write(path, sound_files.encode(rendering.render(sequence).frames, format))
 
 
-TASKS: dict[str, Callable[..., Any]] = {
-    task.__name__: task for task in (describe, generate, read_music, render, verdict.judge)
-}
+_ALL = (describe, generate, read_music, render, instruments, verdict.judge)
+TASKS: dict[str, Callable[..., Any]] = {task.__name__: task for task in _ALL}
 
 
 def _stamp(path: str) -> catalogue.Stamp:
