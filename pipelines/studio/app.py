@@ -21,6 +21,7 @@ from starlette.staticfiles import StaticFiles
 from solferino.hparams.errors import SolferinoError
 from solferino.models.music.sound import soundfonts
 from solferino.pipelines.studio import jobs, messages
+from solferino.pipelines.studio.learning import Learning
 from solferino.pipelines.studio.making import Making
 from solferino.pipelines.studio.shared import Studio, answer
 
@@ -30,15 +31,24 @@ PAGE = Path(__file__).with_name('page') / 'dist'
 def application(studio: Studio) -> Starlette:
     """Returns the ASGI application, without the guard around it."""
 
+    learning = Learning(studio)
+
     @contextlib.asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
         await studio.queue.start()
+        await learning.start()
         try:
             yield
         finally:
+            await learning.end()
             await studio.queue.stop()
 
-    routes = [*_Common(studio).routes(), *Making(studio).routes(), Mount('/', StaticFiles(directory=PAGE, html=True))]
+    routes = [
+        *_Common(studio).routes(),
+        *Making(studio).routes(),
+        *learning.routes(),
+        Mount('/', StaticFiles(directory=PAGE, html=True)),
+    ]
     return Starlette(routes=routes, lifespan=life, exception_handlers={SolferinoError: _refused, Exception: _failed})
 
 

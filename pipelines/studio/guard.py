@@ -17,8 +17,8 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LARGEST_BODY = 1 << 20  # bytes; uploads have a limit of their own
-LARGEST_UPLOAD = 64 << 20
-UPLOADS = '/api/uploads'
+# Those of uploads, by the beginning of their path.
+UPLOADS = {'/api/uploads': 64 << 20, '/api/collections/': 1 << 30}
 OPEN = ('/api/login',)  # for those who do not have the token yet
 
 # No inline code, nothing from other servers. The synthesizer's WebAssembly is compiled in the page.
@@ -59,8 +59,7 @@ class Guard:
         if refused:
             await _refuse(send, *refused)
             return
-        limit = LARGEST_UPLOAD if scope['path'].startswith(UPLOADS) else LARGEST_BODY
-        await self._app(scope, _limited(receive, limit), _with_headers(send))
+        await self._app(scope, _limited(receive, _limit(scope)), _with_headers(send))
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         headers = {name.lower(): value.decode('latin-1') for name, value in scope['headers']}
@@ -75,10 +74,14 @@ class Guard:
             if not hmac.compare_digest(given.encode(), self._token.encode()):
                 return 401, 'The token is missing or wrong. Open the address that the studio printed when it started.'
         length = headers.get(b'content-length', '0')
-        limit = LARGEST_UPLOAD if scope['path'].startswith(UPLOADS) else LARGEST_BODY
+        limit = _limit(scope)
         if not length.isdigit() or int(length) > limit:
             return 413, f'It is larger than {limit >> 20} MB.'
         return None
+
+
+def _limit(scope: Scope) -> int:
+    return next((limit for path, limit in UPLOADS.items() if scope['path'].startswith(path)), LARGEST_BODY)
 
 
 def _limited(receive: Receive, limit: int) -> Receive:
