@@ -19,6 +19,8 @@ from typing import Any
 
 PLAN, STATE = 'plan.json', 'state.json'
 RUNNING, DONE, FAILED, STOPPED = 'running', 'done', 'failed', 'stopped'
+# Exit codes of a command that a signal ended: as commands end, and as Python does while they are loaded.
+_AS_ASKED = (0, 130, 143, -signal.SIGINT, -signal.SIGTERM)
 
 
 def main() -> None:
@@ -47,7 +49,7 @@ def main() -> None:
         code = subprocess.run([sys.executable, '-m', *_filled(command)], close_fds=False).returncode
         if code:
             break
-    _tell(folder, STOPPED if stopped and code in (0, 130, 143) else FAILED if code else DONE, index, began, code)
+    _tell(folder, STOPPED if stopped and code in _AS_ASKED else FAILED if code else DONE, index, began, code)
 
 
 def _filled(command: list[str]) -> list[str]:

@@ -26,7 +26,7 @@ from solferino.pipelines.studio import child
 NEW, WAITING, KILLED = 'new', 'waiting', 'killed'  # beside the states that the child writes
 RUNNING, DONE, FAILED, STOPPED = child.RUNNING, child.DONE, child.FAILED, child.STOPPED
 LOG = 'log.txt'
-_LOCK = 'lock'
+_LOCK, _STOP = 'lock', 'stop'
 _SHOWN = 64 << 10  # bytes of a log
 # How the messages of commands begin, see `bin/command.py`.
 _ERROR = re.compile(r'^error: ', re.MULTILINE)
@@ -75,7 +75,7 @@ class Children:
             with contextlib.suppress(OSError, msgspec.DecodeError):
                 state = msgspec.json.decode((self.folder / child.STATE).read_bytes(), type=State)
             if state.state == RUNNING:
-                state.state = KILLED
+                state.state = STOPPED if (self.folder / _STOP).exists() else KILLED
         return state
 
     def wait(self) -> None:
@@ -98,6 +98,7 @@ class Children:
         with self._locked() as lock:
             if lock is None:
                 raise SolferinoError('It is at work already.')
+            (self.folder / _STOP).unlink(missing_ok=True)
             atomic_write(str(self.folder / child.PLAN), json.dumps(plan))
             atomic_write(str(self.folder / child.STATE), msgspec.json.encode(State(RUNNING)))
             with open(self.folder / LOG, 'ab') as log:
@@ -120,6 +121,7 @@ class Children:
 
     def stop(self) -> None:
         """Asks them to end as Ctrl-C does: what trains saves first."""
+        (self.folder / _STOP).touch()  # for the moment in which the child itself is loaded
         self._signal(signal.SIGINT)
 
     def kill(self) -> None:

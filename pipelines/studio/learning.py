@@ -28,6 +28,7 @@ from starlette.routing import Route
 
 from solferino.hparams.errors import SolferinoError
 from solferino.models.core.storage.files import atomic_write
+from solferino.pipelines import parsing
 from solferino.pipelines.studio import children, messages
 from solferino.pipelines.studio.dropped import Collections
 from solferino.pipelines.studio.lessons import GoOn, NewCollection, Read, Save, Train, require_name
@@ -110,6 +111,7 @@ class Learning:
 
         def told() -> dict[str, Any]:
             return {
+                'kinds': list(parsing.KINDS),
                 'collections': [one.told() for one in self._collections.all()],
                 'trainings': [one.summary() for one in self._trainings.all()],
             }

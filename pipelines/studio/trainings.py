@@ -122,7 +122,8 @@ class Training:
         about, state = self.about(), self.children.state()
         return {
             'id': self.id, 'family': about.family, 'config': about.config, 'preset': about.preset,
-            'collection': about.collection, 'asked': about.asked, 'state': state.state,
+            'collection': about.collection, 'asked': about.asked, 'state': state.state, 'can_go_on': True,
+            'can_discard': True,
         }  # fmt: skip
 
     def told(self) -> dict[str, Any]:
