@@ -13,6 +13,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
@@ -111,11 +112,11 @@ class Children:
             lock.truncate()
             lock.write(str(process.pid))
             lock.flush()
-        _started.append(process)
+            # What has ended leaves the system's table of processes.
+            _started[:] = [process, *(one for one in _started if one.poll() is None)]
 
     def is_alive(self) -> bool:
         """Whether one of its processes lives."""
-        reap()
         with self._locked() as lock:
             return lock is None
 
@@ -158,7 +159,8 @@ class Children:
     @contextlib.contextmanager
     def _locked(self) -> Iterator[IO[str] | None]:
         """Holds the lock within the block; None if others do."""
-        with open(self.folder / _LOCK, 'a+', encoding='ascii') as lock:
+        # Two looks at once would take each other for the child.
+        with _one_look, open(self.folder / _LOCK, 'a+', encoding='ascii') as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -167,12 +169,8 @@ class Children:
                 yield lock
 
 
+_one_look = threading.Lock()
 _started: list[subprocess.Popen[bytes]] = []  # by this process, and not ended when it last looked
-
-
-def reap() -> None:
-    """Takes note of children that have ended."""
-    _started[:] = [process for process in _started if process.poll() is None]
 
 
 def without_flags(message: str) -> str:

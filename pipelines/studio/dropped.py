@@ -23,7 +23,7 @@ from solferino.hparams import system_errors
 from solferino.hparams.errors import SolferinoError
 from solferino.models.core.storage.files import atomic_write
 from solferino.pipelines import convert, parsing
-from solferino.pipelines.studio import children, unpacking
+from solferino.pipelines.studio import children, material, unpacking
 from solferino.pipelines.studio.children import Children, State, without_flags
 from solferino.pipelines.studio.lessons import Options
 
@@ -128,6 +128,7 @@ class Collection:
         about = self.about()
         if not about.files:
             raise SolferinoError('There is no music in this collection. Drop some.')
+        material.require_options(options)
         about.options = dict(options)
         path = {name: str(self.folder / name) for name in (_NOTES, _MATERIAL, _OPTIONS, _UNPACKED, _MUSIC, _ZIPS)}
         (self.folder / _MUSIC).mkdir(exist_ok=True)
@@ -145,6 +146,7 @@ class Collection:
             commands.insert(
                 0, ['solferino.pipelines.studio.unpacking', path[_ZIPS], path[_MUSIC], path[_UNPACKED]]
             )  # fmt: skip
+        (self.folder / _MATERIAL).unlink(missing_ok=True)
         about.changed = False
         self._keep(about)
         self.children.start(commands, MEMORY_MEGABYTES)
@@ -207,13 +209,15 @@ class Collections:
     def __init__(self, folder: Path):
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
+        remove_discarded(folder)
 
     def all(self) -> list[Collection]:
         """The newest first."""
         found = []
         for path in self._folder.iterdir():
             with contextlib.suppress(SolferinoError):
-                found.append((Collection(path).about().made, Collection(path)))
+                collection = self.get(path.name)
+                found.append((collection.about().made, collection))
         return [collection for _, collection in sorted(found, key=lambda pair: -pair[0])]
 
     def get(self, id: str) -> Collection:
@@ -243,6 +247,12 @@ def discard(folder: Path) -> None:
     gone = folder.with_name(f'.{folder.name}-{secrets.token_hex(4)}')
     folder.rename(gone)
     shutil.rmtree(gone, ignore_errors=True)
+
+
+def remove_discarded(folder: Path) -> None:
+    """Removes what a studio that was killed had discarded."""
+    for path in folder.glob('.*'):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _plain(id: str) -> str:

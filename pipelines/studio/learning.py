@@ -19,6 +19,7 @@ DELETE /api/trainings/ID                 removes it
 import asyncio
 import contextlib
 import json
+import os
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -27,6 +28,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from solferino.hparams.errors import SolferinoError
+from solferino.models.core.runs import run_dir
 from solferino.models.core.storage.files import atomic_write
 from solferino.pipelines import parsing
 from solferino.pipelines.studio import children, messages
@@ -34,6 +36,7 @@ from solferino.pipelines.studio.dropped import Collections
 from solferino.pipelines.studio.lessons import GoOn, NewCollection, Read, Save, Train, require_name
 from solferino.pipelines.studio.shared import Studio, answer
 from solferino.pipelines.studio.trainings import Training, Trainings
+from solferino.pipelines.studio.watched import Opened, Watched
 
 _LOOK_S = 1.0  # from one look at what children do to the next
 _WORD_S = 15.0  # from one sign of life to the next where nothing changes
@@ -47,6 +50,7 @@ class Learning:
         self._studio = studio
         self._collections = Collections(studio.work_dir / 'collections')
         self._trainings = Trainings(studio.work_dir / 'trainings')
+        self._runs: dict[str, Opened] = {}
         self._supervising: asyncio.Task[None] | None = None
 
     def routes(self) -> list[Route]:
@@ -86,18 +90,18 @@ class Learning:
         while True:
             with contextlib.suppress(OSError, SolferinoError):
                 await asyncio.to_thread(self._trainings.start_next)
-                for training in await asyncio.to_thread(self._trainings.running):
-                    await self._listen(training)
+                for watched in [*await asyncio.to_thread(self._trainings.running), *self._opened()]:
+                    await self._listen(watched)
             await asyncio.sleep(_LOOK_S)
 
-    async def _listen(self, training: Training) -> None:
+    async def _listen(self, watched: Watched) -> None:
         """Lets the newest checkpoint make music, if it has not yet."""
-        checkpoint = training.unheard()
-        if checkpoint is None:
+        found = watched.unheard()
+        if found is None:
             return
-        step = checkpoint.name.partition('-')[2].partition('.')[0]
-        target = training.samples / f'{step}.json'
-        target.parent.mkdir(exist_ok=True)
+        step, checkpoint = found
+        target = watched.samples / f'{step}.json'
+        target.parent.mkdir(parents=True, exist_ok=True)
         job = await self._studio.queue.add('sample', path=str(checkpoint), seed=_SAMPLE_SEED)
         try:
             music = await job.ended()
@@ -110,10 +114,15 @@ class Learning:
         """What there is."""
 
         def told() -> dict[str, Any]:
+            watched: list[Training | Opened] = [*self._trainings.all(), *self._opened()]
+            summaries = []
+            for one in watched:
+                with contextlib.suppress(SolferinoError):  # a damaged one; the list of models says what is wrong
+                    summaries.append(one.summary())
             return {
                 'kinds': list(parsing.KINDS),
                 'collections': [one.told() for one in self._collections.all()],
-                'trainings': [one.summary() for one in self._trainings.all()],
+                'trainings': summaries,
             }
 
         return answer(await asyncio.to_thread(told))
@@ -133,7 +142,7 @@ class Learning:
         """Begins to read."""
         asked = messages.read(await request.body(), Read)
         collection = self._collections.get(request.path_params['id'])
-        collection.read(asked.options)
+        await asyncio.to_thread(collection.read, asked.options)
         return answer(collection.told(), 202)
 
     async def collection_events(self, request: Request) -> Response:
@@ -149,22 +158,24 @@ class Learning:
     async def train(self, request: Request) -> Response:
         """Begins a training, or lets it wait."""
         asked = messages.read(await request.body(), Train)
-        training = self._trainings.new(asked, self._collections.get(asked.collection))
-        return answer(self._told(training), 202)
+        collection = self._collections.get(asked.collection)
+        training = await asyncio.to_thread(self._trainings.new, asked, collection)
+        return answer(await asyncio.to_thread(self._told, training), 202)
 
     async def training_events(self, request: Request) -> Response:
         """How a training goes."""
-        training = self._training(request)
-        return _events(lambda: self._told(training))
+        watched = self._watched(request)
+        return _events(lambda: self._told(watched))
 
     async def training_log(self, request: Request) -> Response:
         """The end of its log."""
-        return answer({'log': self._training(request).children.log()})
+        watched = self._watched(request)
+        return answer({'log': watched.children.log() if isinstance(watched, Training) else ''})
 
     async def sample(self, request: Request) -> Response:
         """Music that it made."""
         try:
-            music = (self._training(request).samples / f'{request.path_params["step"]}.json').read_bytes()
+            music = (self._watched(request).samples / f'{request.path_params["step"]}.json').read_bytes()
         except OSError:
             raise SolferinoError('There is no music of this step.') from None
         return Response(music, media_type='application/json')
@@ -173,22 +184,22 @@ class Learning:
         """Stops a training."""
         training = self._training(request)
         self._trainings.stop(training)
-        return answer(self._told(training), 202)
+        return answer(await asyncio.to_thread(self._told, training), 202)
 
     async def go_on(self, request: Request) -> Response:
         """Goes on with a training."""
         asked = messages.read(await request.body(), GoOn)
         training = self._training(request)
-        self._trainings.go_on(training, asked.num_steps)
-        return answer(self._told(training), 202)
+        await asyncio.to_thread(self._trainings.go_on, training, asked.num_steps)
+        return answer(await asyncio.to_thread(self._told, training), 202)
 
     async def save(self, request: Request) -> Response:
         """Saves a bundle."""
         asked = messages.read(await request.body(), Save)
-        training = self._training(request)
+        watched = self._watched(request)
         target = self._studio.models.free(require_name(asked.name))
         job = await self._studio.queue.add(
-            'save_bundle', path=str(training.run), target=str(target), description=asked.description
+            'save_bundle', path=str(watched.run), target=str(target), description=asked.description
         )
         await job.ended()
         return answer({'name': target.stem}, 201)
@@ -201,8 +212,20 @@ class Learning:
     def _training(self, request: Request) -> Training:
         return self._trainings.get(request.path_params['id'])
 
-    def _told(self, training: Training) -> dict[str, Any]:
-        return training.told() | {'position': self._trainings.position(training)}
+    def _watched(self, request: Request) -> Training | Opened:
+        opened = {one.id: one for one in self._opened()}
+        return opened.get(request.path_params['id']) or self._training(request)
+
+    def _opened(self) -> list[Opened]:
+        """The run directories that were named on the command line."""
+        for id, path in self._studio.models.paths().items():
+            if id not in self._runs and os.path.isfile(run_dir.run_path(str(path))):
+                self._runs[id] = Opened(id, path, self._studio.work_dir / 'opened' / id)
+        return list(self._runs.values())
+
+    def _told(self, watched: Training | Opened) -> dict[str, Any]:
+        position = self._trainings.position(watched) if isinstance(watched, Training) else 0
+        return watched.told() | {'position': position}
 
 
 def _events(look: Callable[[], dict[str, Any]]) -> Response:

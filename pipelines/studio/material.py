@@ -100,7 +100,25 @@ def choices(notes: str, options: Mapping[str, Mapping[str, Any]]) -> list[Choice
         for tally in tallies:
             tally.add(music)
     found = [tally.choice() for tally in tallies]
-    return sorted(found, key=lambda choice: -choice.pieces)
+    return sorted(found, key=lambda choice: (-choice.pieces, not _is_default(choice)))
+
+
+def _is_default(choice: Choice) -> bool:
+    return registry.get(choice.family).spec.default_config == choice.config
+
+
+def require_options(options: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raises SolferinoError for options of extracting, by family, that there are not, or of another kind."""
+    for name, values in options.items():
+        extractions = [config.extraction for config in registry.get(name).spec.configs.values()]
+        for option, value in values.items():
+            kinds = {type(getattr(extraction, option)) for extraction in extractions if option in _fields(extraction)}
+            if kinds != {type(value)} or not str(value).isprintable():
+                raise SolferinoError(f'{name} does not read music with {option} = {value!r}.')
+
+
+def _fields(extraction: Any) -> set[str]:
+    return {field.name for field in dataclasses.fields(extraction)}
 
 
 def _configs() -> list[tuple[str, Config]]:
@@ -158,7 +176,7 @@ def remedy_option(remedy: str, extraction: Any) -> Remedy | None:
     Remedy(name='min_bars', value=4)
     """
     named = _OPTION.search(remedy)
-    if named is None or not hasattr(extraction, named[1]):
+    if named is None or named[1] not in _fields(extraction):
         return None
     now = getattr(extraction, named[1])
     if named[2] is None:

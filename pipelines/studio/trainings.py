@@ -8,6 +8,7 @@ see `children`.
 import contextlib
 import json
 import secrets
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -17,17 +18,14 @@ import msgspec
 from solferino.hparams.errors import SolferinoError
 from solferino.models import registry
 from solferino.models.core.cpu import memory
-from solferino.models.core.runs import curves
-from solferino.models.core.storage import checkpoints
 from solferino.models.core.storage.files import atomic_write
-from solferino.models.core.training import diagnosis
 from solferino.pipelines.studio import children
 from solferino.pipelines.studio.children import Children, State
-from solferino.pipelines.studio.dropped import Collection, discard
+from solferino.pipelines.studio.dropped import Collection, discard, remove_discarded
 from solferino.pipelines.studio.lessons import Options, Train
+from solferino.pipelines.studio.watched import Watched
 
 MOST = 500  # trainings
-_MOST_POINTS = 300  # of a curve
 _ABOUT, _TABLE, _RUN, _DATA, _SAMPLES = 'training.json', 'table.json', 'run', 'data', 'samples'
 _GONE = 'This training is not there any more.'
 _FEW_PIECES, _EVAL_RATIO, _EVAL_RATIO_OF_FEW = 50, 0.1, 0.2
@@ -55,27 +53,17 @@ class About(msgspec.Struct):
     options: Options = {}
 
 
-class Training:
-    """A training. It remembers what it has read of its curves."""
+class Training(Watched):
+    """A training."""
 
     def __init__(self, folder: Path):
+        super().__init__(folder / _RUN, folder / _SAMPLES)
         self.folder = folder
         self.children = Children(folder)
-        self._watched = Watched(folder / _RUN)
 
     @property
     def id(self) -> str:
         return self.folder.name
-
-    @property
-    def run(self) -> Path:
-        """Its run directory."""
-        return self.folder / _RUN
-
-    @property
-    def samples(self) -> Path:
-        """Where the music is that it made on the way."""
-        return self.folder / _SAMPLES
 
     def about(self) -> About:
         """What is kept of it. Raises SolferinoError if it is not there."""
@@ -130,10 +118,10 @@ class Training:
         """What the page is told: how far it is, its curves, and what they say."""
         about, state = self.about(), self.children.state()
         told = self.summary() | {
-            'total': about.num_steps, 'preparing': state.state == children.RUNNING and not self.run.is_dir(),
-            'table': _table(self.folder / _TABLE), 'samples': self.sample_steps(),
+            'preparing': state.state == children.RUNNING and not self.run.is_dir(),
+            'table': _table(self.folder / _TABLE),
         }  # fmt: skip
-        told |= self._watched.told(about.family, about.num_steps)
+        told |= self.seen(about.family, about.num_steps)
         if state.has_ended and state.state != children.DONE:
             told['error'] = self._error(state)
         return told
@@ -141,40 +129,6 @@ class Training:
     def _error(self, state: State) -> str:
         said = self.children.error(state)
         return said.replace(str(self.folder) + '/', '')
-
-    def sample_steps(self) -> list[int]:
-        """At which steps there is music to hear."""
-        return sorted(int(path.stem) for path in self.samples.glob('*.json') if path.stem.isdecimal())
-
-    def unheard(self) -> Path | None:
-        """The newest checkpoint, if there is no music of it."""
-        found = checkpoints.paths(str(self.run / 'train'))
-        step = max(found, default=0)
-        return Path(found[step]) if step and step not in self.sample_steps() else None
-
-
-class Watched:
-    """A run directory as the page sees it, the studio's own or one of the command line."""
-
-    def __init__(self, path: Path):
-        self._path, self._follower = path, curves.Follower(str(path))
-
-    def told(self, family: str, total: int) -> dict[str, Any]:
-        """Its curves, thinned out; what they say; the step, and how many seconds are left."""
-        found = self._follower.read()
-        losses = found.get('loss', {})
-        step = max((curve[0][-1] for curve in losses.values()), default=0)
-        a_step = self._follower.seconds_a_step()
-        told: dict[str, Any] = {
-            'step': step,
-            'curves': {side: _thinned(curve) for side, curve in losses.items()},
-            'checkpoints': len(checkpoints.paths(str(self._path / 'train'))),
-            'seconds_left': a_step * max(0, total - step) if a_step and total else None,
-        }
-        if losses:
-            said = diagnosis.of_run(found, registry.get(family).spec.compares_losses)
-            told['diagnosis'] = {'kind': said.kind, 'text': children.without_flags(said.text)}
-        return told
 
 
 class Trainings:
@@ -189,6 +143,8 @@ class Trainings:
         self._folder, self._at_once = folder, at_once
         folder.mkdir(parents=True, exist_ok=True)
         self._known: dict[str, Training] = {}
+        self._starting = threading.Lock()
+        remove_discarded(folder)
 
     def all(self) -> list[Training]:
         """The newest first."""
@@ -266,14 +222,13 @@ class Trainings:
 
     def start_next(self) -> None:
         """Begins those whose turn it is."""
-        children.reap()
-        waiting = self._waiting()
-        running = sum(training.children.state().state == children.RUNNING for training in self.all())
-        for id in waiting[: max(0, self._at_once - running)]:
-            try:
-                self.get(id).start()
-            except SolferinoError as error:
-                self.get(id).children.refuse(str(error))
+        with self._starting:
+            waiting = self._waiting()
+            for id in waiting[: max(0, self._at_once - len(self.running()))]:
+                try:
+                    self.get(id).start()
+                except SolferinoError as error:
+                    self.get(id).children.refuse(str(error))
 
     def running(self) -> list[Training]:
         """Those that train."""
@@ -294,11 +249,3 @@ def _table(path: Path) -> float | None:
     except (OSError, ValueError):
         return None
     return found['loss'] if found else None
-
-
-def _thinned(curve: curves.Curve) -> list[tuple[int, float]]:
-    """Evenly spaced points of a curve, the last one among them."""
-    steps, values = curve
-    every = -(-len(steps) // _MOST_POINTS)
-    kept = range(len(steps) - 1, -1, -every)
-    return [(steps[k], values[k]) for k in reversed(kept)]

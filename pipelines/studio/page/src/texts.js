@@ -225,7 +225,8 @@ export const texts = {
         train: ({ config }) => `Train ${config.replaceAll('_', ' ')}`,
         trainings: 'Trainings',
         noTrainings: 'None yet. Choose above what to learn.',
-        trainingName: ({ config, collection }) => (collection ? `${config.replaceAll('_', ' ')} on ${collection}` : config.replaceAll('_', ' ')),
+        trainingName: ({ config, collection, run }) => `${config.replaceAll('_', ' ')}${collection ? ` on ${collection}` : run ? ` in ${run}` : ''}`,
+        diagnosis: ({ kind, text }) => (kind === 'too early to say' ? 'It is too early to say how it learns.' : text),
         shortState: {
             new: 'not begun', waiting: 'waiting', running: 'training', done: 'done', failed: 'failed', stopped: 'stopped', killed: 'broken off',
         },

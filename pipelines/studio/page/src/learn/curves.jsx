@@ -47,7 +47,7 @@ function Chart({ curves, sides, table, total, width }) {
                     </g>
                 ))}
                 {xTicks.filter(step => step <= right).map(step => (
-                    <text key={step} class="tick" x={x(step)} y={HEIGHT - BOTTOM + 18} text-anchor="middle">{step.toLocaleString('en')}</text>
+                    <text key={step} class="tick" x={x(step)} y={HEIGHT - BOTTOM + 18} text-anchor={x(step) > width - 40 ? 'end' : 'middle'}>{step.toLocaleString('en')}</text>
                 ))}
                 <text class="axis" x={(LEFT + width - RIGHT) / 2} y={HEIGHT - 6} text-anchor="middle">{words.stepAxis}</text>
                 <text class="axis" transform={`translate(12 ${(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)`} text-anchor="middle">{words.lossAxis}</text>

@@ -51,7 +51,7 @@ function Training({ training }) {
                     <button onClick={() => confirm(words.reallyDiscard(words.trainingName(training))) && discard('trainings', id)}>{words.discardTraining}</button>
                 )}
             </div>
-            {training.diagnosis && <p class="diagnosis" data-testid="diagnosis">{training.diagnosis.text}</p>}
+            {training.diagnosis && <p class="diagnosis" data-testid="diagnosis">{words.diagnosis(training.diagnosis)}</p>}
             <Curves curves={training.curves} table={training.table} total={training.total} />
             <Samples training={training} />
             {training.checkpoints > 0 && <Save key={id} training={training} />}
@@ -71,7 +71,7 @@ function GoOn({ training }) {
 }
 
 function Save({ training }) {
-    const name = useSignal(training.collection ?? training.config)
+    const name = useSignal(training.collection || training.run || training.config)
     const said = useSignal(null) // { error, text }
     const save = async event => {
         event.preventDefault()
