@@ -26,6 +26,7 @@ from solferino.hparams.errors import SolferinoError
 from solferino.models.music.sound import soundfonts
 from solferino.pipelines.studio import guard, job_queue, messages, wording
 from solferino.pipelines.studio.knowing import Knowing
+from solferino.pipelines.studio.learning import Learning
 from solferino.pipelines.studio.making import Making
 from solferino.pipelines.studio.shared import Studio, answer, stream
 from solferino.pipelines.studio.work_folder import Full
@@ -37,17 +38,22 @@ _GUESSING = 1.0  # seconds that a wrong password costs, one after the other
 def application(studio: Studio, page: Path = PAGE) -> Starlette:
     """Returns the ASGI application, without the guard around it."""
 
+    learning = Learning(studio)
+
     @contextlib.asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
         await studio.queue.start()
+        await learning.start()
         try:
             yield
         finally:
+            await learning.end()
             await studio.close()
 
     routes = [
         *_Common(studio).routes(),
         *Making(studio).routes(),
+        *learning.routes(),
         *Knowing(studio).routes(),
         Mount('/', StaticFiles(directory=page, html=True)),
     ]

@@ -69,6 +69,13 @@ class Catalogue:
         except KeyError:
             raise SolferinoError('This model is not there any more. Reload the page to see those that are.') from None
 
+    def free(self, name: str) -> Path:
+        """Returns where to save a bundle of this name. Raises SolferinoError if there is one."""
+        path = self._folder / f'{name}.mag'
+        if path.exists():
+            raise SolferinoError(f'There is a model {name!r} already. Choose another name.')
+        return path
+
     def known(self, id: str) -> Any:
         """What was last remembered of a model, None if its file has changed since then."""
         found, described = self._described.get(id, (None, None))

@@ -19,8 +19,8 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LARGEST_BODY = 1 << 20  # bytes; uploads have a limit of their own
-LARGEST_UPLOAD = 64 << 20
-UPLOADS = '/api/uploads'
+# Those of uploads, by the beginning of their path.
+UPLOADS = {'/api/uploads': 64 << 20, '/api/collections/': 1 << 30}
 OPEN = ('/api/login',)  # for those who do not have the token yet
 
 # No inline code, nothing from other servers. The synthesizer's WebAssembly is compiled in the page.
@@ -90,7 +90,7 @@ class Guard:
 
 
 def _limit(scope: Scope) -> int:
-    return LARGEST_UPLOAD if scope['path'].startswith(UPLOADS) else LARGEST_BODY
+    return next((limit for path, limit in UPLOADS.items() if scope['path'].startswith(path)), LARGEST_BODY)
 
 
 def _too_large(limit: int) -> str:

@@ -156,6 +156,9 @@ class Making:
         piece, format = self._studio.pieces.get(request.path_params['id']), request.path_params['format']
         if format not in _TYPES:
             raise SolferinoError(f'There are {", ".join(_TYPES)}, and no {format}.')
+        name, made = f'{piece.id}.{format}', self._studio.pieces.midi(piece.id)
+        if format == 'mid' and made:
+            return FileResponse(made, media_type=_TYPES[format], filename=name)
         return await self._file(piece.music, format, name)
 
     async def midi(self, request: Request) -> Response:
@@ -166,7 +169,8 @@ class Making:
         self._studio.work.require_room()
         path = self._studio.work.scratch(f'{secrets.token_hex(6)}.{format}')
         try:
-            job = await self._studio.queue.add('render', music=msgspec.to_builtins(music), format=format, path=str(path))
+            given = msgspec.to_builtins(music)
+            job = await self._studio.queue.add('render', music=given, format=format, path=str(path))
             await job.ended()
         except BaseException:
             path.unlink(missing_ok=True)

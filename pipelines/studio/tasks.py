@@ -28,6 +28,7 @@ from solferino.pipelines.studio.instruments import instruments
 from solferino.pipelines.studio.messages import Generate, Model, Music, Option, Piece
 
 _KEPT_MODELS = 4  # in the memory of a worker
+_SAMPLE_BARS = 8
 _TRIED_STEPS = 32  # of music by which a model is known to play drums
 
 
@@ -104,7 +105,18 @@ def render(music: dict[str, Any], format: str, path: str) -> None:
     atomic_write(path, sound_files.encode(rendering.render(sequence).frames, format))
 
 
-_ALL = (describe, generate, read_music, render, instruments, verdict.judge)
+def sample(path: str, seed: int) -> Music:
+    """Lets a checkpoint of a training make music, which may be silent."""
+    model = loading.load(path)
+    return converting.music_of(model.generate(num_bars=_SAMPLE_BARS, seed=seed)[0])
+
+
+def save_bundle(path: str, target: str, description: str) -> None:
+    """Writes the best checkpoint of a run directory as a bundle."""
+    loading.load(path).save_bundle(target, description)
+
+
+_ALL = (describe, generate, read_music, render, instruments, sample, save_bundle, verdict.judge)
 TASKS: dict[str, Callable[..., Any]] = {task.__name__: task for task in _ALL}
 
 

@@ -1,4 +1,10 @@
 // All words of the page in one language; another language is another file like this one.
+const sides = { training: 'Training music', evaluation: 'Music held out' }
+const count = (number, noun) => `${number.toLocaleString('en')} ${noun}${number === 1 ? '' : 's'}`
+const minutes = number => (number < 1 ? count(Math.round(number * 60), 'second') : count(Math.round(number), 'minute'))
+const duration = seconds => (seconds < 90 ? count(Math.max(1, Math.round(seconds)), 'second') : seconds < 5400 ? count(Math.round(seconds / 60), 'minute') : count(Math.round(seconds / 3600), 'hour'))
+const setting = (name, value) => (value === true ? name.replaceAll('_', ' ') : `${name.replaceAll('_', ' ')} = ${value}`)
+
 export const texts = {
     title: 'Solferino',
     views: { make: 'Make', learn: 'Learn', know: 'Know' },
@@ -198,5 +204,114 @@ export const texts = {
             both: 'the comparison',
             close: 'Close',
         },
+    },
+
+    // Learn: src/learn/.
+    learn: {
+        dropHeading: 'Music to learn from',
+        dropHint: kinds => `Drop a folder of music here, or a zip of it: ${kinds}. It stays on this machine.`,
+        chooseFolder: 'Choose a folder',
+        chooseFiles: 'Choose files or a zip',
+        noMusic: kinds => `There is no music in it that is read here. It takes files that end in ${kinds}, or a zip of them.`,
+        unnamed: 'Dropped music',
+        sending: (name, sent, total) => `Sending ${name}: ${sent} of ${count(total, 'file')}.`,
+        sendingLabel: 'Files that have arrived',
+        interrupted: (sent, total, why) => `It was interrupted: ${sent} of ${count(total, 'file')} arrived. ${why}`,
+        sendRest: 'Send the rest',
+        giveUp: 'Leave the rest out',
+        collections: 'Collections',
+        noCollections: 'Nothing yet. Twenty files are enough to begin with; some hundred make a better model.',
+        collection: (name, files) => `${name}: ${count(files, 'file')}`,
+        reallyDiscard: name => `Discard ${name}? It cannot be brought back.`,
+        discardCollection: 'Discard the collection',
+        collectionState: (state, { files, converted }) =>
+            ({
+                new: files ? `${count(files, 'file')} arrived, and nothing was read yet.` : 'It is empty.',
+                running: 'Reading …',
+                done: converted
+                    ? `Read: ${count(converted.files ?? 0, 'file')}, ${count(converted.notes ?? 0, 'note')}, ${minutes(converted.minutes ?? 0)} of music.`
+                    : '',
+            })[state] ?? '',
+        readIt: 'Read it',
+        otherFiles: number => `${count(number, 'file')} of other kinds ${number === 1 ? 'was' : 'were'} not sent.`,
+        refused: number => `Not taken: ${count(number, 'file')}`,
+        leftOut: number => `Left out: ${count(number, 'file')}`,
+        withoutNotes: number => `Without notes: ${count(number, 'file')}`,
+        noticed: 'What was noticed',
+        counted: (number, what) => `${number.toLocaleString('en')} ${what}`,
+        file: 'File',
+        why: 'Why',
+        whatToDo: 'What to do',
+        whatToLearn: 'What to learn',
+        nothingToLearn: 'No model can learn from this music as it was read. Below is what each of them misses, and what may help.',
+        othersNeed: number => `${count(number, 'model')} ${number === 1 ? 'finds' : 'find'} nothing in this music`,
+        config: ({ config, family }) => `${config.replaceAll('_', ' ')} (${family})`,
+        material: ({ pieces, tried, examples }) => `Learns from ${pieces} of ${count(tried, 'piece')}: ${count(examples, 'example')}.`,
+        benchmark: ({ score, cost }) => `On real music: ${score}, trained in ${cost}.`,
+        leavesOut: ({ config }) => `What ${config.replaceAll('_', ' ')} leaves out:`,
+        reason: ({ reason, count: times, files, remedy }) => `${times}× ${reason} (${files.join(', ')}${times > files.length ? ', …' : ''}). ${remedy} `,
+        readWith: options => `Read with ${Object.entries(options).map(([name, value]) => setting(name, value)).join(', ')}.`,
+        readPlain: 'Read as at first',
+        readAgainWith: ({ name, value }) => `Read again with ${setting(name, value)}`,
+        howLong: 'How long to train',
+        preset: ({ name }) => `About ${name.replaceAll('_', ' ')}`,
+        expect: ({ steps, expect }) => `${count(steps, 'step')}. Measured: ${expect}.`,
+        ownLength: 'As many steps as I say',
+        ownLengthHint: 'With the settings of the model itself, which are for hours and large collections.',
+        steps: 'Steps',
+        train: ({ config }) => `Train ${config.replaceAll('_', ' ')}`,
+        trainings: 'Trainings',
+        noTrainings: 'None yet. Choose above what to learn.',
+        trainingName: ({ config, collection, run }) => `${config.replaceAll('_', ' ')}${collection ? ` on ${collection}` : run ? ` in ${run}` : ''}`,
+        diagnosis: ({ kind, text }) => (kind === 'too early to say' ? 'It is too early to say how it learns.' : text),
+        shortState: {
+            new: 'not begun', waiting: 'waiting', running: 'training', done: 'done', failed: 'failed', stopped: 'stopped', killed: 'broken off',
+        },
+        state: ({ state, position, step, total, preparing, seconds_left: left }) =>
+            ({
+                new: 'It has not begun.',
+                waiting: `It waits for its turn: ${position} in the queue.`,
+                running: preparing
+                    ? 'Making examples of the music …'
+                    : step
+                      ? `Training: step ${step.toLocaleString('en')}${total ? ` of ${total.toLocaleString('en')}` : ''}${left === null ? '' : `, ${duration(left)} left`}.`
+                      : 'The network is being made ready. The first step takes longest.',
+                done: `It has reached step ${step.toLocaleString('en')}.`,
+                stopped: step ? `Stopped at step ${step.toLocaleString('en')}. What it learned is kept.` : 'Stopped before it began.',
+                failed: 'It failed.',
+                killed: 'It broke off.',
+            })[state] ?? '',
+        progress: ({ step, total }) => `Step ${step} of ${total}`,
+        stop: 'Stop and keep',
+        doNotBegin: 'Do not begin',
+        goOn: 'Go on',
+        goOnTo: steps => `Go on to step ${steps.toLocaleString('en')}`,
+        discardTraining: 'Discard the training',
+        curves: 'Loss: how much the music surprises it. Less is better.',
+        noCurves: 'There are no figures yet.',
+        curvesLabel: (curves, table) => {
+            const said = ['training', 'evaluation'].filter(side => curves[side]?.length).map(side => {
+                const [step, loss] = curves[side].at(-1)
+                return `${sides[side]}: from ${curves[side][0][1].toFixed(2)} to ${loss.toFixed(2)} at step ${step}`
+            })
+            return `Loss by step. ${said.join('; ')}.${table == null ? '' : ` A table of what usually follows what: ${table.toFixed(2)}.`}`
+        },
+        stepAxis: 'Step',
+        lossAxis: 'Loss in nats',
+        sides,
+        tableLoss: loss => `A table of what usually follows what: ${loss}`,
+        figures: 'The figures',
+        samples: 'What it makes, from the same seed each time',
+        noSamples: 'There is something to hear once it was evaluated.',
+        atStep: step => `Step ${step.toLocaleString('en')}`,
+        silentSample: step => `At step ${step.toLocaleString('en')} it plays nothing yet.`,
+        modelName: 'Name of the model',
+        modelNameHint: 'The best weights so far are saved under this name. Then it is in Make.',
+        save: 'Save as a model',
+        saving: 'Saving …',
+        saved: name => `${name} is saved. It is in Make now.`,
+        log: 'Log',
+        emptyLog: 'Nothing yet.',
+        readLogAgain: 'Read again',
     },
 }
