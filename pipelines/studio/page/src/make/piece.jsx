@@ -49,7 +49,7 @@ export function Piece({ piece, onInfill }) {
         <article aria-label={piece.name} class="piece" data-testid="piece" data-id={piece.id}>
             <div class="piece-head">
                 <h3>{piece.name}</h3>
-                <span class="quiet">{words.about(numBars(piece.music), piece.music.notes.length)}</span>
+                <span class="quiet">{words.about(numBars(piece.music), piece.music.notes.length, when(piece.made))}</span>
                 <span class="quiet seed">{words.seed} <span data-testid="piece-seed">{piece.seed}</span></span>
                 <button class="light" aria-label={words.reuseOf(piece.name)} data-testid="reuse-seed" onClick={reuse}>{words.reuse}</button>
             </div>
@@ -58,7 +58,7 @@ export function Piece({ piece, onInfill }) {
             <PlayerBar player={player} name={piece.name} hasTracks={false}>
                 <div class="buttons">
                     <button aria-pressed={piece.kept} aria-label={words.keepOf(piece.name)} data-testid="keep" onClick={() => attempt(() => keep(piece))}>{words.keep}</button>
-                    <button aria-pressed={isCompared} aria-label={words.compareOf(piece.name)} data-testid="compare" onClick={() => compare(piece)}>{words.compare}</button>
+                    <button aria-pressed={isCompared} aria-label={words.compareOf(piece.name)} data-testid="compare" onClick={() => (message.value = { text: compare(piece) })}>{words.compare}</button>
                     <button aria-label={words.discardOf(piece.name)} data-testid="discard" onClick={() => { player.pause(); discard(piece) }}>{words.discard}</button>
                 </div>
             </PlayerBar>
@@ -73,14 +73,22 @@ export function Piece({ piece, onInfill }) {
     )
 }
 
+// The time of today, the date of what is older.
+function when(seconds) {
+    const made = new Date(seconds * 1000)
+    const isToday = made.toDateString() === new Date().toDateString()
+    return isToday ? made.toLocaleTimeString([], { timeStyle: 'short' }) : made.toLocaleDateString([], { dateStyle: 'medium' })
+}
+
 function Copy({ piece, message }) {
+    const file = piece.command.match(/[\w-]+\.mid\b/)?.[0] // what both read, if they read any
     return (
         <>
             <Copyable label={words.command} text={piece.command} />
             <Copyable label={words.python} text={piece.python} />
-            {piece.primer && <>
-                <p class="quiet">{words.needsPrimer}</p>
-                <button data-testid="save-primer-of" onClick={() => savePrimer(piece.primer, message)}>{words.savePrimer}</button>
+            {piece.primer && file && <>
+                <p class="quiet">{words.needsFile(file)}</p>
+                <button data-testid="save-primer-of" onClick={() => savePrimer(piece.primer, message, file)}>{words.saveFile(file)}</button>
             </>}
         </>
     )
@@ -90,11 +98,11 @@ function Save({ piece, format, attempt }) {
     const isSaving = useSignal(false)
     const save = async () => {
         isSaving.value = true
-        await attempt(() => download(`/api/pieces/${piece.id}.${format}`, `${piece.name}.${format}`), words.saved(format.toUpperCase()))
+        await attempt(() => download(`/api/pieces/${piece.id}.${format}`, `${piece.name}.${format}`), words.saved(format === 'mid' ? 'MIDI' : format.toUpperCase()))
         isSaving.value = false
     }
     return (
-        <button disabled={isSaving.value} aria-label={words.saveAs(piece.name, format.toUpperCase())} data-testid={`save-${format}`} onClick={save}>
+        <button disabled={isSaving.value} aria-label={words.saveAs(piece.name, format === 'mid' ? 'MIDI' : format.toUpperCase())} data-testid={`save-${format}`} onClick={save}>
             {isSaving.value ? words.saving : (format === 'mid' ? 'MIDI' : format.toUpperCase())}
         </button>
     )

@@ -87,9 +87,10 @@ export function PrimerEditor() {
     )
 }
 
-export async function savePrimer(music, message) {
+// Saves music as MIDI; `message` says if it fails.
+export async function savePrimer(music, message, name = 'primer.mid') {
     try {
-        await download('/api/midi', 'primer.mid', music)
+        await download('/api/midi', name, music)
     } catch (refused) {
         message.value = { text: refused.message || texts.noServer, isError: true }
     }
