@@ -51,7 +51,7 @@ function Pair({ pair }) {
             </div>
             {pair.map((piece, number) => (
                 <div key={piece.id} class={`compared${player.chosen.value === number ? '' : ' unheard'}`}>
-                    <Roll player={player} which={number} given={piece.primer_seconds} label={texts.parts.placeIn(`${letter(number)}, ${piece.name}`)} />
+                    <Roll player={player} which={number} given={piece.primer_seconds} stretch={piece.stretch} label={texts.parts.placeIn(`${letter(number)}, ${piece.name}`)} />
                 </div>
             ))}
             <PlayerBar player={player} name={words.both} />

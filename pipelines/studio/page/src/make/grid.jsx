@@ -44,7 +44,7 @@ export function Grid({ player, middle }) {
         moving.current.style.marginTop = `${-height}px` // it lies over the other one
         labels.current.style.height = `${height}px`
         view.current = {
-            music, kinds, rows, rowHeight, width, height, perStep, perSecond: perStep / grid.stepSeconds, given: 0,
+            music, kinds, rows, rowHeight, width, height, perStep, perSecond: perStep / grid.stepSeconds, made: { from: 0, to: Infinity },
             left: box.scrollLeft, steps: grid.stepSeconds, tracks: tracksOf(music, kinds), colours: coloursOf(box),
         }
         drawMusic(still.current, view.current)

@@ -53,8 +53,8 @@ export function Piece({ piece, onInfill }) {
                 <span class="quiet seed">{words.seed} <span data-testid="piece-seed">{piece.seed}</span></span>
                 <button class="light" aria-label={words.reuseOf(piece.name)} data-testid="reuse-seed" onClick={reuse}>{words.reuse}</button>
             </div>
-            <Roll player={player} given={piece.primer_seconds} label={texts.parts.placeIn(piece.name)} selection={selection.value} onSelect={selectInPicture} />
-            {piece.primer_seconds > 0 && <p class="quiet legend"><small><span class="sign-given" aria-hidden="true" /> {words.given} <span class="sign-made" aria-hidden="true" /> {words.made}</small></p>}
+            <Roll player={player} given={piece.primer_seconds} stretch={piece.stretch} label={texts.parts.placeIn(piece.name)} selection={selection.value} onSelect={selectInPicture} />
+            {(piece.primer_seconds > 0 || piece.stretch) && <p class="quiet legend"><small><span class="sign-given" aria-hidden="true" /> {words.given} <span class="sign-made" aria-hidden="true" /> {words.made}</small></p>}
             <PlayerBar player={player} name={piece.name} hasTracks={false}>
                 <div class="buttons">
                     <button aria-pressed={piece.kept} aria-label={words.keepOf(piece.name)} data-testid="keep" onClick={() => attempt(() => keep(piece))}>{words.keep}</button>

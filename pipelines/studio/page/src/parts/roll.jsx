@@ -11,9 +11,10 @@ import { useColours } from './use_colours.js'
 const LEAST_BEAT = 16 // pixels: longer music is scrolled
 const TALLEST = 260
 
-// `player`: a Player of which a piece is shown: the one that is chosen, or the one of the number `which`. `given`: seconds at its beginning that were not made.
+// `player`: a Player of which a piece is shown: the one that is chosen, or the one of the number `which`.
+// `given`: seconds at its beginning that were not made; or `stretch`: the only ones, [from, to], that were.
 // `selection`: { from, to } in bars counted from 0, or null; `onSelect` is called with one that is drawn on the ruler.
-export function Roll({ player, which, given = 0, label, selection = null, onSelect }) {
+export function Roll({ player, which, given = 0, stretch = null, label, selection = null, onSelect }) {
     const labels = useRef(), scroller = useRef(), still = useRef(), moving = useRef(), view = useRef()
     const music = which === undefined ? player.music.value : player.pieces.value[which], kinds = instruments.value.drums
     const dark = useColours()
@@ -39,8 +40,9 @@ export function Roll({ player, which, given = 0, label, selection = null, onSele
         labels.current.style.height = `${height}px`
         const bar = barSeconds(music)
         view.current = {
-            music, kinds, rows, rowHeight, width, height, perSecond, given, left: box.scrollLeft, seconds,
+            music, kinds, rows, rowHeight, width, height, perSecond, left: box.scrollLeft, seconds,
             tracks: tracksOf(music, kinds), colours: coloursOf(box), steps: 0,
+            made: stretch ? { from: stretch[0], to: stretch[1] } : { from: given, to: Infinity },
             selection: selection && { from: selection.from * bar, to: selection.to * bar },
             silent: key => !player.isHeard(key),
         }
@@ -52,7 +54,7 @@ export function Roll({ player, which, given = 0, label, selection = null, onSele
     const isLit = () => player.isPlaying.value && (which === undefined || player.chosen.value === which)
     const latest = useRef()
     latest.current = redraw
-    useLayoutEffect(() => redraw(), [music, kinds, given, selection?.from, selection?.to, dark])
+    useLayoutEffect(() => redraw(), [music, kinds, given, stretch, selection?.from, selection?.to, dark])
     useEffect(() => {
         const observer = new ResizeObserver(() => latest.current())
         observer.observe(scroller.current)

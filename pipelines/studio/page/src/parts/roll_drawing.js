@@ -25,8 +25,9 @@ export function prepare(canvas, width, height) {
     return context
 }
 
-// `view`: { width, height, left (pixels scrolled away), perSecond (pixels), rows, rowHeight, music, given, kinds, tracks,
-// colours, steps (seconds of a step of the grid, or 0), selection ({ from, to } or null), silent (key => whether muted) }.
+// `view`: { width, height, left (pixels scrolled away), perSecond (pixels), rows, rowHeight, music, kinds, tracks, colours,
+// made ({ from, to } in seconds: the rest was given), steps (seconds of a step of the grid, or 0), selection ({ from, to }
+// in seconds, or null), silent (key => whether muted) }.
 export function drawMusic(canvas, view) {
     const context = prepare(canvas, view.width, view.height)
     const { colours, music, rows, rowHeight, left, perSecond } = view
@@ -60,7 +61,7 @@ export function drawMusic(canvas, view) {
         context.beginPath()
         context.roundRect(from, top(number) + gap, width, height, Math.min(4, height / 2))
         // What was given is told from what was made by its shape as well: hollow.
-        if (note[START] < view.given - 1e-6) {
+        if (note[START] < view.made.from - 1e-6 || note[START] >= view.made.to - 1e-6) {
             context.fillStyle = colours.surface
             context.fill()
             context.lineWidth = Math.min(2, height / 3)
