@@ -24,7 +24,7 @@ export function Compare() {
     useEffect(() => {
         if (pair.length < 2) return
         title.current.focus({ preventScroll: true })
-        title.current.scrollIntoView({ block: 'start', behavior: 'smooth' })
+        title.current.scrollIntoView({ block: 'start' })
     }, [pair])
     if (pair.length < 2) return null
     return (

@@ -20,7 +20,7 @@ async function show(result) {
     await loadPieces()
     news.value = words.job.done(result.length)
     document.querySelector('#pieces-title')?.focus({ preventScroll: true })
-    document.querySelector('[data-testid=piece]')?.scrollIntoView({ block: 'nearest', behavior: 'smooth' })
+    document.querySelector('[data-testid=piece]')?.scrollIntoView({ block: 'nearest' })
 }
 
 const generate = async () => show(await ask('/api/generate', generateBody(model.value, formValues(), primerSent.value)))

@@ -15,7 +15,7 @@ export function PlayerBar({ player, name, hasTempo = true, hasTracks = true, chi
     return (
         <div class="player">
             <div class="player-bar">
-                <button class="round main" aria-label={plays ? words.pauseOf(name) : words.playOf(name)} data-testid="play" onClick={() => player.toggle()}>
+                <button class="round main" aria-label={plays ? words.pauseOf(name) : words.playOf(name)} data-testid="play" disabled={!plays && !player.music.value.notes.length} onClick={() => player.toggle()}>
                     {plays ? <PauseIcon /> : <PlayIcon />}
                 </button>
                 <button
