@@ -29,9 +29,13 @@ export function Compare() {
     if (pair.length < 2) return null
     return (
         <section aria-labelledby="compare-title" data-testid="comparison">
-            <h2 id="compare-title" tabIndex={-1} ref={title}>{words.title}</h2>
+            <h2 id="compare-title" tabIndex={-1} ref={title}>
+                {words.title}
+            </h2>
             <Pair pair={pair} />
-            <div class="buttons"><button onClick={() => (compared.value = [])}>{words.close}</button></div>
+            <div class="buttons">
+                <button onClick={() => (compared.value = [])}>{words.close}</button>
+            </div>
         </section>
     )
 }
@@ -44,14 +48,25 @@ function Pair({ pair }) {
         <>
             <div class="buttons" role="group" aria-label={words.heard}>
                 {pair.map((piece, number) => (
-                    <button key={piece.id} aria-pressed={player.chosen.value === number} data-testid={`hear-${letter(number)}`} onClick={() => (player.chosen.value = number)}>
+                    <button
+                        key={piece.id}
+                        aria-pressed={player.chosen.value === number}
+                        data-testid={`hear-${letter(number)}`}
+                        onClick={() => (player.chosen.value = number)}
+                    >
                         {letter(number)} · {piece.name}
                     </button>
                 ))}
             </div>
             {pair.map((piece, number) => (
                 <div key={piece.id} class={`compared${player.chosen.value === number ? '' : ' unheard'}`}>
-                    <Roll player={player} which={number} given={piece.primer_seconds} stretch={piece.stretch} label={texts.parts.placeIn(`${letter(number)}, ${piece.name}`)} />
+                    <Roll
+                        player={player}
+                        which={number}
+                        given={piece.primer_seconds}
+                        stretch={piece.stretch}
+                        label={texts.parts.placeIn(`${letter(number)}, ${piece.name}`)}
+                    />
                 </div>
             ))}
             <PlayerBar player={player} name={words.both} />
