@@ -8,13 +8,14 @@ export const instruments = signal({ drums: [], programs: [] })
 let asked
 
 // Asks for them once.
-export const loadInstruments = () => (asked ??= get('/api/instruments').then(
-    told => void (instruments.value = told),
-    error => {
-        asked = undefined
-        throw error
-    },
-))
+export const loadInstruments = () =>
+    (asked ??= get('/api/instruments').then(
+        told => void (instruments.value = told),
+        error => {
+            asked = undefined
+            throw error
+        },
+    ))
 
 // What a track of `tracksOf` is called.
 export function trackName(track) {

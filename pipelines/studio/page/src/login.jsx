@@ -24,11 +24,26 @@ export function Login() {
             <p class="quiet">{words.intro}</p>
             <form class="fields" onSubmit={enter}>
                 <Field label={words.password}>
-                    {given => <input {...given} name="password" type="password" autocomplete="current-password" required data-testid="password" />}
+                    {given => (
+                        <input
+                            {...given}
+                            name="password"
+                            type="password"
+                            autocomplete="current-password"
+                            required
+                            data-testid="password"
+                        />
+                    )}
                 </Field>
-                <div class="buttons"><button class="main" type="submit">{words.enter}</button></div>
+                <div class="buttons">
+                    <button class="main" type="submit">
+                        {words.enter}
+                    </button>
+                </div>
             </form>
-            <p role="alert" class="error">{error.value}</p>
+            <p role="alert" class="error">
+                {error.value}
+            </p>
         </section>
     )
 }

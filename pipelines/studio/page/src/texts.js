@@ -160,7 +160,7 @@ export const texts = {
         },
 
         piece: {
-            about: (bars, notes) => `${bars} ${bars === 1 ? 'bar' : 'bars'}, ${notes} notes`,
+            about: (bars, notes, when) => `${bars} ${bars === 1 ? 'bar' : 'bars'}, ${notes} ${notes === 1 ? 'note' : 'notes'} · ${when}`,
             seed: 'Seed',
             reuse: 'Use again',
             reuseOf: name => `Use again: the seed of ${name}`,
@@ -193,8 +193,8 @@ export const texts = {
             copy: 'As a command',
             command: 'Command line',
             python: 'Python',
-            needsPrimer: 'Both read the beginning from primer.mid.',
-            savePrimer: 'Save primer.mid',
+            needsFile: name => `Both read ${name}, which is what this was made from.`,
+            saveFile: name => `Save ${name}`,
         },
 
         compare: {

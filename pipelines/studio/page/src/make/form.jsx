@@ -10,19 +10,40 @@ const words = texts.make.form
 export function ModelChoice() {
     const chosen = model.value
     const failed = models.value.filter(one => one.error)
-    const value = { get value() { return chosen.id }, set value(id) { choose(id) } }
+    const value = {
+        get value() {
+            return chosen.id
+        },
+        set value(id) {
+            choose(id)
+        },
+    }
     return (
         <section aria-labelledby="model-title">
             <h2 id="model-title">{words.model}</h2>
             <Choice
-                label={words.modelLabel} value={value} testId="model"
+                label={words.modelLabel}
+                value={value}
+                testId="model"
                 choices={usable(models.value).map(one => [one.id, words.modelName(one)])}
             />
-            <p class="about" data-testid="model-about">{chosen.description}</p>
-            {models.value.some(one => one.reading) && <p role="status" class="quiet">{words.reading}</p>}
+            <p class="about" data-testid="model-about">
+                {chosen.description}
+            </p>
+            {models.value.some(one => one.reading) && (
+                <p role="status" class="quiet">
+                    {words.reading}
+                </p>
+            )}
             {failed.length > 0 && (
                 <Disclosure label={words.failed(failed.length)}>
-                    <ul>{failed.map(one => <li key={one.id}><strong>{one.name}</strong>: {one.error}</li>)}</ul>
+                    <ul>
+                        {failed.map(one => (
+                            <li key={one.id}>
+                                <strong>{one.name}</strong>: {one.error}
+                            </li>
+                        ))}
+                    </ul>
                 </Disclosure>
             )}
         </section>
@@ -33,7 +54,14 @@ export function Form({ onGenerate, isBusy, children }) {
     const chosen = model.value
     const units = lengthUnits(chosen)
     const primes = chosen.takes_primer && primerSent.value
-    const tempo = { get value() { return fields.qpm.value }, set value(qpm) { qpm === null ? (fields.qpm.value = null) : setTempo(qpm) } }
+    const tempo = {
+        get value() {
+            return fields.qpm.value
+        },
+        set value(qpm) {
+            qpm === null ? (fields.qpm.value = null) : setTempo(qpm)
+        },
+    }
     const submit = event => {
         event.preventDefault()
         onGenerate()
@@ -46,16 +74,42 @@ export function Form({ onGenerate, isBusy, children }) {
                     {units.length > 0 && <Length units={units} chosen={chosen} />}
                     {option(chosen, 'temperature') && <Temperature chosen={chosen} />}
                     {(primes || option(chosen, 'qpm')) && (
-                        <NumberField label={words.tempo} value={tempo} min={10} max={500} step="any" testId="qpm" hint={primes ? words.tempoOfPrimer : words.tempoHint} />
+                        <NumberField
+                            label={words.tempo}
+                            value={tempo}
+                            min={10}
+                            max={500}
+                            step="any"
+                            testId="qpm"
+                            hint={primes ? words.tempoOfPrimer : words.tempoHint}
+                        />
                     )}
-                    <NumberField label={words.variations} value={fields.variations} min={1} max={20} testId="num_outputs" />
-                    <NumberField label={words.seed} value={fields.seed} min={0} max={2147483647} placeholder={words.random} testId="seed" hint={words.seedHint} />
+                    <NumberField
+                        label={words.variations}
+                        value={fields.variations}
+                        min={1}
+                        max={20}
+                        testId="num_outputs"
+                    />
+                    <NumberField
+                        label={words.seed}
+                        value={fields.seed}
+                        min={0}
+                        max={2147483647}
+                        placeholder={words.random}
+                        testId="seed"
+                        hint={words.seedHint}
+                    />
                 </div>
                 {moreOptions(chosen).length > 0 && (
-                    <Disclosure label={words.more} testId="more"><MoreOptions options={moreOptions(chosen)} /></Disclosure>
+                    <Disclosure label={words.more} testId="more">
+                        <MoreOptions options={moreOptions(chosen)} />
+                    </Disclosure>
                 )}
                 <div class="buttons generate">
-                    <button class="main" type="submit" disabled={isBusy} data-testid="generate">{words.generate}</button>
+                    <button class="main" type="submit" disabled={isBusy} data-testid="generate">
+                        {words.generate}
+                    </button>
                     {children}
                 </div>
             </section>
@@ -71,12 +125,27 @@ function Length({ units, chosen }) {
             <legend>{words.length}</legend>
             <div class="pair">
                 <input
-                    type="number" min={unit.value === 'num_bars' ? 1 : 0.1} step={unit.value === 'num_bars' ? 1 : 'any'} inputmode="decimal"
-                    aria-label={words.lengthIn(unit.value)} value={length.value ?? ''} placeholder={words.usual} data-testid="length"
+                    type="number"
+                    min={unit.value === 'num_bars' ? 1 : 0.1}
+                    step={unit.value === 'num_bars' ? 1 : 'any'}
+                    inputmode="decimal"
+                    aria-label={words.lengthIn(unit.value)}
+                    value={length.value ?? ''}
+                    placeholder={words.usual}
+                    data-testid="length"
                     onInput={event => (length.value = event.target.value === '' ? null : Number(event.target.value))}
                 />
-                <select aria-label={words.unit} value={unit.value} data-testid="unit" onChange={event => (unit.value = event.target.value)}>
-                    {units.map(one => <option key={one} value={one} selected={one === unit.value}>{words.units[one]}</option>)}
+                <select
+                    aria-label={words.unit}
+                    value={unit.value}
+                    data-testid="unit"
+                    onChange={event => (unit.value = event.target.value)}
+                >
+                    {units.map(one => (
+                        <option key={one} value={one} selected={one === unit.value}>
+                            {words.units[one]}
+                        </option>
+                    ))}
                 </select>
             </div>
             {chosen.takes_primer && <small class="quiet">{words.lengthHint}</small>}
@@ -88,11 +157,21 @@ function Temperature({ chosen }) {
     const { temperature } = fields
     const preset = presetTemperature(chosen)
     return (
-        <Field label={words.temperature} hint={words.temperatureHint(preset, chosen.temperature !== null)} class="temperature">
+        <Field
+            label={words.temperature}
+            hint={words.temperatureHint(preset, chosen.temperature !== null)}
+            class="temperature"
+        >
             {given => (
                 <div class="slider">
                     <input
-                        {...given} type="range" min="0.1" max="2" step="0.05" value={temperature.value} data-testid="temperature"
+                        {...given}
+                        type="range"
+                        min="0.1"
+                        max="2"
+                        step="0.05"
+                        value={temperature.value}
+                        data-testid="temperature"
                         onInput={event => (temperature.value = Number(event.target.value))}
                     />
                     <output aria-hidden="true">{temperature.value.toFixed(2)}</output>

@@ -1,16 +1,17 @@
 // The grid in which a beginning is drawn: kinds of drums or pitches over steps; with mouse, touch or keys.
 import { useSignal, useSignalEffect } from '@preact/signals'
-import { useEffect, useId, useLayoutEffect, useRef } from 'preact/hooks'
+import { useEffect, useId, useLayoutEffect, useMemo, useRef } from 'preact/hooks'
 import { instruments } from '../instruments.js'
-import { END, IS_DRUM, START, placeOf, rowsOf, tracksOf } from '../parts/music.js'
+import { IS_DRUM, placeOf, rowsOf, tracksOf } from '../parts/music.js'
 import { RULER, coloursOf, drawMoving, drawMusic } from '../parts/roll_drawing.js'
 import { drawLabels, nameOfRow } from '../parts/roll_labels.js'
 import { useColours } from '../parts/use_colours.js'
 import { preview } from '../sound/preview.js'
 import { texts } from '../texts.js'
-import { draw, erase, gridOf, lengthen, move, noteAt, pitchRange, quantized, shownMusic } from './primer.js'
-import { history, model, primer, setHistory, setPrimer } from './state.js'
 import { redo, undo } from './history.js'
+import { Pen, isNearEnd } from './pen.js'
+import { draw, erase, gridOf, lengthen, noteAt, pitchRange, quantized, shownMusic } from './primer.js'
+import { history, model, primer, setHistory, setPrimer } from './state.js'
 
 const words = texts.make.editor
 const LEAST_STEP = 15 // pixels: a bar of sixteenths fits a phone
@@ -18,17 +19,25 @@ const ROW = { drums: 30, notes: 16 }
 const EDGE = 7 // pixels at a note's end by which it is lengthened
 
 export function Grid({ player, middle }) {
-    const scroller = useRef(), still = useRef(), moving = useRef(), labels = useRef(), view = useRef()
+    const scroller = useRef()
+    const still = useRef()
+    const moving = useRef()
+    const labels = useRef()
+    const view = useRef()
     const cursor = useSignal({ row: 0, step: 0 })
     const isFocused = useSignal(false)
     const said = useSignal('')
     const helpId = useId()
     const dark = useColours()
-    const isDrums = model.value.is_drums, kinds = instruments.value.drums
+    const isDrums = model.value.is_drums
+    const kinds = instruments.value.drums
     const grid = gridOf(primer.value, model.value.steps_per_quarter)
     const range = isDrums ? { allKinds: true } : pitchRange(primer.value, middle)
     // Drums are drawn in a grid of drums alone, even if the file has more; and pitches without drums.
-    const own = { ...primer.value, music: { ...primer.value.music, notes: primer.value.music.notes.filter(note => note[IS_DRUM] === isDrums) } }
+    const own = {
+        ...primer.value,
+        music: { ...primer.value.music, notes: primer.value.music.notes.filter(note => note[IS_DRUM] === isDrums) },
+    }
     const rows = rowsOf(own.music, isDrums ? kinds : [], range)
     const at = { row: Math.min(cursor.value.row, rows.length - 1), step: Math.min(cursor.value.step, grid.steps - 1) }
 
@@ -37,15 +46,28 @@ export function Grid({ player, middle }) {
         if (!box) return // the observer may still tell of one that has left the page
         const music = shownMusic(own, grid)
         const rowHeight = isDrums ? ROW.drums : Math.max(9, Math.min(ROW.notes, Math.floor(620 / rows.length)))
-        const width = box.clientWidth, height = RULER + rows.length * rowHeight
+        const width = box.clientWidth
+        const height = RULER + rows.length * rowHeight
         const perStep = Math.max(LEAST_STEP, width / grid.steps)
         Object.assign(box.firstChild.style, { width: `${grid.steps * perStep}px`, height: `${height}px` })
-        for (const canvas of [still.current, moving.current]) Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` })
+        for (const canvas of [still.current, moving.current])
+            Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` })
         moving.current.style.marginTop = `${-height}px` // it lies over the other one
         labels.current.style.height = `${height}px`
         view.current = {
-            music, kinds, rows, rowHeight, width, height, perStep, perSecond: perStep / grid.stepSeconds, given: 0,
-            left: box.scrollLeft, steps: grid.stepSeconds, tracks: tracksOf(music, kinds), colours: coloursOf(box),
+            music,
+            kinds,
+            rows,
+            rowHeight,
+            width,
+            height,
+            perStep,
+            perSecond: perStep / grid.stepSeconds,
+            made: { from: 0, to: Infinity },
+            left: box.scrollLeft,
+            steps: grid.stepSeconds,
+            tracks: tracksOf(music, kinds),
+            colours: coloursOf(box),
         }
         drawMusic(still.current, view.current)
         drawLabels(labels.current, view.current)
@@ -54,7 +76,12 @@ export function Grid({ player, middle }) {
     const drawOver = () => {
         const now = view.current
         if (!now) return
-        drawMoving(moving.current, now, player.isPlaying.value || player.position.value ? player.position.value : null, player.isPlaying.value)
+        drawMoving(
+            moving.current,
+            now,
+            player.isPlaying.value || player.position.value ? player.position.value : null,
+            player.isPlaying.value,
+        )
         if (!isFocused.value) return
         const context = moving.current.getContext('2d')
         context.strokeStyle = now.colours.text
@@ -82,13 +109,23 @@ export function Grid({ player, middle }) {
         const note = noteAt(state, grid, rows[row], step, kinds)
         const within = (step % grid.stepsPerBar) % grid.perQuarter
         const shown = note && quantized(state, grid).find(one => one.note === note)
-        said.value = words.cell({ ...place, step: within + 1, name: nameOfRow(rows[row]), steps: isDrums ? (shown ? 1 : 0) : (shown?.steps ?? 0) })
+        said.value = words.cell({
+            ...place,
+            step: within + 1,
+            name: nameOfRow(rows[row]),
+            steps: isDrums ? (shown ? 1 : 0) : (shown?.steps ?? 0),
+        })
     }
     const goTo = (row, step) => {
-        cursor.value = { row: Math.min(Math.max(0, row), rows.length - 1), step: Math.min(Math.max(0, step), grid.steps - 1) }
-        const box = scroller.current, x = cursor.value.step * view.current.perStep
+        cursor.value = {
+            row: Math.min(Math.max(0, row), rows.length - 1),
+            step: Math.min(Math.max(0, step), grid.steps - 1),
+        }
+        const box = scroller.current
+        const x = cursor.value.step * view.current.perStep
         if (x < box.scrollLeft) box.scrollLeft = x
-        else if (x + view.current.perStep > box.scrollLeft + box.clientWidth) box.scrollLeft = x + view.current.perStep - box.clientWidth
+        else if (x + view.current.perStep > box.scrollLeft + box.clientWidth)
+            box.scrollLeft = x + view.current.perStep - box.clientWidth
         announce(cursor.value)
     }
     const toggle = ({ row, step }) => {
@@ -112,7 +149,8 @@ export function Grid({ player, middle }) {
             setHistory(state)
             announce(at)
         }
-        if (command && event.key.toLowerCase() === 'z') travel(event.shiftKey ? redo(history.value) : undo(history.value))
+        if (command && event.key.toLowerCase() === 'z')
+            travel(event.shiftKey ? redo(history.value) : undo(history.value))
         else if (command && event.key.toLowerCase() === 'y') travel(redo(history.value))
         else if (command || event.altKey) return
         else if (event.shiftKey && event.key === 'ArrowRight') stretch(1)
@@ -132,74 +170,22 @@ export function Grid({ player, middle }) {
         event.preventDefault()
     }
 
-    // A gesture of the pointer: drawing or erasing cells of drums; drawing, lengthening, moving or erasing a note.
-    const gesture = useRef(null)
-    const cellAt = event => {
+    const pen = useMemo(() => new Pen(setPrimer, pitch => void preview(pitch, isDrums)), [isDrums])
+    const sheet = () => ({ primer: primer.value, grid, rows, kinds, isDrums })
+    const placeAt = event => {
         const box = scroller.current.getBoundingClientRect()
-        const x = event.clientX - box.left + scroller.current.scrollLeft, y = event.clientY - box.top
-        return {
-            x, isRuler: y < RULER,
-            step: Math.min(grid.steps - 1, Math.max(0, Math.floor(x / view.current.perStep))),
-            row: Math.min(rows.length - 1, Math.max(0, Math.floor((view.current.height - y) / view.current.rowHeight))),
-        }
+        const { perStep, rowHeight, height } = view.current
+        const x = (event.clientX - box.left + scroller.current.scrollLeft) / perStep
+        const y = event.clientY - box.top
+        const row = Math.min(rows.length - 1, Math.max(0, Math.floor((height - y) / rowHeight)))
+        return { x, isRuler: y < RULER, cell: { row, step: Math.min(grid.steps - 1, Math.max(0, Math.floor(x))) } }
     }
     const onPointerDown = event => {
-        const cell = cellAt(event)
-        if (event.button || cell.isRuler) return
+        const { x, isRuler, cell } = placeAt(event)
+        if (event.button || isRuler) return
         event.currentTarget.setPointerCapture(event.pointerId)
-        const note = noteAt(primer.value, grid, rows[cell.row], cell.step, kinds)
-        const name = Symbol('gesture')
-        cursor.value = { row: cell.row, step: cell.step }
-        if (isDrums) {
-            gesture.current = { name, kind: note ? 'erase' : 'draw', seen: new Set() }
-            paint(cell)
-        } else if (note) {
-            const end = (note[END] / grid.stepSeconds) * view.current.perStep
-            gesture.current = { name, kind: end - cell.x < EDGE ? 'lengthen' : 'move', note, from: cell, hasMoved: false }
-        } else {
-            const drawn = draw(primer.value, grid, rows[cell.row], cell.step, 1, kinds)
-            setPrimer(drawn, name)
-            gesture.current = { name, kind: 'lengthen', note: noteAt(drawn, grid, rows[cell.row], cell.step, kinds), from: cell, hasMoved: true }
-            preview(rows[cell.row].pitch, false)
-        }
-    }
-    const paint = cell => {
-        const { name, kind, seen } = gesture.current
-        const key = `${cell.row} ${cell.step}`
-        if (seen.has(key)) return
-        seen.add(key)
-        const note = noteAt(primer.value, grid, rows[cell.row], cell.step, kinds)
-        if (kind === 'draw' && !note) {
-            setPrimer(draw(primer.value, grid, rows[cell.row], cell.step, 1, kinds), name)
-            preview(rows[cell.row].pitch, true)
-        } else if (kind === 'erase' && note) setPrimer(erase(primer.value, note), name)
-    }
-    const onPointerMove = event => {
-        const now = gesture.current
-        if (!now) return
-        const cell = cellAt(event)
-        if (isDrums) {
-            paint(cell)
-            return
-        }
-        if (cell.step === now.last?.step && cell.row === now.last?.row) return
-        if (!now.last && cell.step === now.from.step && cell.row === now.from.row) return
-        now.last = cell
-        now.hasMoved = true
-        const [changed, note] = now.kind === 'lengthen'
-            ? lengthen(primer.value, grid, now.note, cell.step)
-            : move(
-                primer.value, grid, now.note,
-                Math.round(now.note[START] / grid.stepSeconds) + cell.step - (now.at ?? now.from.step), rows[cell.row].pitch,
-            )
-        now.at = cell.step
-        now.note = note
-        setPrimer(changed, now.name)
-    }
-    const onPointerUp = () => {
-        const was = gesture.current
-        gesture.current = null
-        if (was && !isDrums && !was.hasMoved) setPrimer(erase(primer.value, was.note))
+        cursor.value = cell
+        pen.down(sheet(), cell, note => isNearEnd(note, grid, x, EDGE / view.current.perStep))
     }
 
     return (
@@ -207,19 +193,35 @@ export function Grid({ player, middle }) {
             <canvas ref={labels} class="roll-labels" aria-hidden="true" />
             <div class="roll grid-scroller" ref={scroller} onScroll={redraw}>
                 <div
-                    class="grid-inner" role="application" tabIndex={0} data-testid="primer-grid"
-                    aria-roledescription={words.role(isDrums)} aria-label={words.label(isDrums)} aria-describedby={helpId}
-                    onKeyDown={onKeyDown} onPointerDown={onPointerDown} onPointerMove={onPointerMove} onPointerUp={onPointerUp}
-                    onPointerCancel={() => (gesture.current = null)}
-                    onFocus={() => { isFocused.value = true; announce(at) }} onBlur={() => (isFocused.value = false)}
+                    class="grid-inner"
+                    role="application"
+                    tabIndex={0}
+                    data-testid="primer-grid"
+                    aria-roledescription={words.role(isDrums)}
+                    aria-label={words.label(isDrums)}
+                    aria-describedby={helpId}
+                    onKeyDown={onKeyDown}
+                    onPointerDown={onPointerDown}
+                    onPointerMove={event => pen.move(sheet(), placeAt(event).cell)}
+                    onPointerUp={() => pen.up(sheet())}
+                    onPointerCancel={() => pen.cancel()}
+                    onFocus={() => {
+                        isFocused.value = true
+                        announce(at)
+                    }}
+                    onBlur={() => (isFocused.value = false)}
                 >
                     <canvas ref={still} class="roll-canvas" />
                     <canvas ref={moving} class="roll-canvas over" />
                     <div class="grid-ruler" />
                 </div>
             </div>
-            <p id={helpId} class="quiet grid-help"><small>{words.help(isDrums)}</small></p>
-            <p class="visually-hidden" aria-live="polite" data-testid="primer-said">{said.value}</p>
+            <p id={helpId} class="quiet grid-help">
+                <small>{words.help(isDrums)}</small>
+            </p>
+            <p class="visually-hidden" aria-live="polite" data-testid="primer-said">
+                {said.value}
+            </p>
         </div>
     )
 }

@@ -26,7 +26,11 @@ async function follow(begin, isOld = false) {
         const begun = await begin()
         sessionStorage.setItem(KEY, begun.id)
         job.value = begun
-        const result = await finished(begun, told => (job.value = told), lost => (isLost.value = lost))
+        const result = await finished(
+            begun,
+            told => (job.value = told),
+            lost => (isLost.value = lost),
+        )
         if (result === null) news.value = texts.make.job.withdrawn
         return result
     } catch (refused) {

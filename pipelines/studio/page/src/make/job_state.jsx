@@ -8,12 +8,18 @@ export function JobState() {
     const now = job.value
     return (
         <>
-            {now && <button type="button" data-testid="cancel" onClick={cancel}>{words.cancel}</button>}
+            {now && (
+                <button type="button" data-testid="cancel" onClick={cancel}>
+                    {words.cancel}
+                </button>
+            )}
             <div class="busy" role="status" data-testid="job">
                 {now && <span class="spinner" aria-hidden="true" />}
                 <span>{now ? said(now) : news.value}</span>
             </div>
-            <p role="alert" class="error wide" data-testid="job-error">{error.value}</p>
+            <p role="alert" class="error wide" data-testid="job-error">
+                {error.value}
+            </p>
         </>
     )
 }

@@ -20,7 +20,7 @@ async function show(result) {
     await loadPieces()
     news.value = words.job.done(result.length)
     document.querySelector('#pieces-title')?.focus({ preventScroll: true })
-    document.querySelector('[data-testid=piece]')?.scrollIntoView({ block: 'nearest', behavior: 'smooth' })
+    document.querySelector('[data-testid=piece]')?.scrollIntoView({ block: 'nearest' })
 }
 
 const generate = async () => show(await ask('/api/generate', generateBody(model.value, formValues(), primerSent.value)))
@@ -42,10 +42,18 @@ export function Make() {
         return stopAll
     }, [])
     if (!models.value) {
-        if (!loadError.value) return <p role="status" class="busy"><span class="spinner" aria-hidden="true" />{words.loading}</p>
+        if (!loadError.value)
+            return (
+                <p role="status" class="busy">
+                    <span class="spinner" aria-hidden="true" />
+                    {words.loading}
+                </p>
+            )
         return (
             <>
-                <p role="alert" class="error">{loadError.value}</p>
+                <p role="alert" class="error">
+                    {loadError.value}
+                </p>
                 <button onClick={load}>{words.again}</button>
             </>
         )
@@ -56,7 +64,9 @@ export function Make() {
         <>
             <ModelChoice />
             <PrimerEditor key={model.value.is_drums} />
-            <Form onGenerate={generate} isBusy={Boolean(job.value)}><JobState /></Form>
+            <Form onGenerate={generate} isBusy={Boolean(job.value)}>
+                <JobState />
+            </Form>
             <Compare />
             <Pieces onInfill={infill} />
         </>
@@ -65,11 +75,25 @@ export function Make() {
 
 // All models are being read yet, or none of them loads.
 function NoneUsable() {
-    if (models.value.some(one => one.reading)) return <p role="status" class="busy"><span class="spinner" aria-hidden="true" />{words.form.reading}</p>
+    if (models.value.some(one => one.reading))
+        return (
+            <p role="status" class="busy">
+                <span class="spinner" aria-hidden="true" />
+                {words.form.reading}
+            </p>
+        )
     return (
         <section>
-            <p role="alert" class="error">{words.noneLoads}</p>
-            <ul>{models.value.map(one => <li key={one.id}><strong>{one.name}</strong>: {one.error}</li>)}</ul>
+            <p role="alert" class="error">
+                {words.noneLoads}
+            </p>
+            <ul>
+                {models.value.map(one => (
+                    <li key={one.id}>
+                        <strong>{one.name}</strong>: {one.error}
+                    </li>
+                ))}
+            </ul>
         </section>
     )
 }

@@ -2,7 +2,19 @@
 //
 // Notes that were read from a file stay as they were read; the grid only shows them, at the nearest step.
 import {
-    END, IS_DRUM, PITCH, PROGRAM, START, TRACK, VELOCITY, barQuarters, barSeconds, emptyMusic, kindOf, lengthOf, numBars,
+    END,
+    IS_DRUM,
+    PITCH,
+    PROGRAM,
+    START,
+    TRACK,
+    VELOCITY,
+    barQuarters,
+    barSeconds,
+    emptyMusic,
+    kindOf,
+    lengthOf,
+    numBars,
 } from '../parts/music.js'
 
 const VELOCITY_DRAWN = 100
@@ -15,9 +27,15 @@ export const primerOf = (music, bars = numBars(music)) => ({ music: { ...music, 
 
 // Steps as the model has them; a model whose steps are no parts of a quarter is shown in sixteenths.
 export function gridOf(primer, stepsPerQuarter) {
-    const perQuarter = Number.isInteger(stepsPerQuarter) && stepsPerQuarter >= 1 && stepsPerQuarter <= 24 ? stepsPerQuarter : 4
+    const perQuarter =
+        Number.isInteger(stepsPerQuarter) && stepsPerQuarter >= 1 && stepsPerQuarter <= 24 ? stepsPerQuarter : 4
     const stepsPerBar = Math.max(1, Math.round(barQuarters(primer.music) * perQuarter))
-    return { perQuarter, stepsPerBar, steps: stepsPerBar * primer.bars, stepSeconds: barSeconds(primer.music) / stepsPerBar }
+    return {
+        perQuarter,
+        stepsPerBar,
+        steps: stepsPerBar * primer.bars,
+        stepSeconds: barSeconds(primer.music) / stepsPerBar,
+    }
 }
 
 // The notes within the bars, where the grid shows them: [{ note, step, steps }].
@@ -85,7 +103,11 @@ export function draw(primer, grid, row, step, steps, kinds) {
     return withNotes(primer, [...primer.music.notes.filter(one => !covered.has(one)), note])
 }
 
-export const erase = (primer, note) => withNotes(primer, primer.music.notes.filter(one => one !== note))
+export const erase = (primer, note) =>
+    withNotes(
+        primer,
+        primer.music.notes.filter(one => one !== note),
+    )
 
 // Puts another note in the place of one. Returns [primer, the other note].
 function replace(primer, note, other) {
@@ -102,7 +124,14 @@ export function lengthen(primer, grid, note, lastStep) {
 // Moves a note to a step and a pitch; its length stays.
 export function move(primer, grid, note, step, pitch) {
     const start = Math.min(Math.max(0, step), grid.steps - 1) * grid.stepSeconds
-    return replace(primer, note, note.with(START, start).with(END, start + note[END] - note[START]).with(PITCH, pitch))
+    return replace(
+        primer,
+        note,
+        note
+            .with(START, start)
+            .with(END, start + note[END] - note[START])
+            .with(PITCH, pitch),
+    )
 }
 
 // The same notes in another tempo.
@@ -123,6 +152,7 @@ export function pitchRange(primer, middle) {
 export function barChoices(primer) {
     const all = lengthOf(primer.music) ? numBars(primer.music) : 1
     const choices = Array.from({ length: MOST_DRAWN }, (_, at) => at + 1)
-    for (const more of [8, 16, all, primer.bars]) if (more > MOST_DRAWN && more <= Math.max(all, primer.bars)) choices.push(more)
+    for (const more of [8, 16, all, primer.bars])
+        if (more > MOST_DRAWN && more <= Math.max(all, primer.bars)) choices.push(more)
     return [...new Set(choices)].sort((a, b) => a - b)
 }

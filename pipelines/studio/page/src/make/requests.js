@@ -17,7 +17,8 @@ export function presetTemperature(model) {
 // What was typed, as a value of an option's kind; undefined where the default holds.
 export function valueOf(option, typed) {
     if (typed === undefined || typed === null || typed === '') return undefined
-    if (option.kind === 'bool' || option.kind === 'str' || typeof typed !== 'string') return typed === option.default ? undefined : typed
+    if (option.kind === 'bool' || option.kind === 'str' || typeof typed !== 'string')
+        return typed === option.default ? undefined : typed
     const text = typed.trim()
     if (option.auto && text === 'auto') return text === option.default ? undefined : text
     const number = Number(text)

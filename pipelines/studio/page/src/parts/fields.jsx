@@ -10,7 +10,11 @@ export function Field({ label, hint, children, class: className = '' }) {
         <div class={`field ${className}`}>
             <label for={id}>{label}</label>
             {children({ id, 'aria-describedby': hint ? `${id}-hint` : undefined })}
-            {hint && <small id={`${id}-hint`} class="quiet">{hint}</small>}
+            {hint && (
+                <small id={`${id}-hint`} class="quiet">
+                    {hint}
+                </small>
+            )}
         </div>
     )
 }
@@ -22,8 +26,16 @@ export function NumberField({ label, hint, value, min, max, step = 1, placeholde
         <Field label={label} hint={hint} class={className}>
             {given => (
                 <input
-                    {...given} type="number" inputmode="decimal" min={min} max={max} step={step} placeholder={placeholder}
-                    value={value.value ?? ''} data-testid={testId} onInput={read}
+                    {...given}
+                    type="number"
+                    inputmode="decimal"
+                    min={min}
+                    max={max}
+                    step={step}
+                    placeholder={placeholder}
+                    value={value.value ?? ''}
+                    data-testid={testId}
+                    onInput={read}
                 />
             )}
         </Field>
@@ -36,13 +48,19 @@ export function Choice({ label, hint, value, choices, testId, onChange, class: c
         <Field label={label} hint={hint} class={className}>
             {given => (
                 <select
-                    {...given} value={value.value} data-testid={testId}
+                    {...given}
+                    value={value.value}
+                    data-testid={testId}
                     onChange={event => {
                         value.value = choices.find(([one]) => String(one) === event.target.value)[0]
                         onChange?.(value.value)
                     }}
                 >
-                    {choices.map(([one, words]) => <option key={one} value={one} selected={one === value.value}>{words}</option>)}
+                    {choices.map(([one, words]) => (
+                        <option key={one} value={one} selected={one === value.value}>
+                            {words}
+                        </option>
+                    ))}
                 </select>
             )}
         </Field>
@@ -56,12 +74,20 @@ export function Tick({ label, hint, value, testId }) {
         <div class="field tick">
             <label for={id}>
                 <input
-                    id={id} type="checkbox" checked={value.value} data-testid={testId} aria-describedby={hint ? `${id}-hint` : undefined}
+                    id={id}
+                    type="checkbox"
+                    checked={value.value}
+                    data-testid={testId}
+                    aria-describedby={hint ? `${id}-hint` : undefined}
                     onChange={event => (value.value = event.target.checked)}
                 />
                 <span>{label}</span>
             </label>
-            {hint && <small id={`${id}-hint`} class="quiet">{hint}</small>}
+            {hint && (
+                <small id={`${id}-hint`} class="quiet">
+                    {hint}
+                </small>
+            )}
         </div>
     )
 }
@@ -91,9 +117,15 @@ export function Copyable({ label, text }) {
     return (
         <figure class="copyable">
             <figcaption>{label}</figcaption>
-            <pre tabIndex={0} aria-label={label}>{text}</pre>
-            <button aria-label={texts.parts.copyOf(label)} onClick={copy}>{texts.parts.copy}</button>
-            <span role="status" class="quiet">{copied.value}</span>
+            <pre tabIndex={0} aria-label={label}>
+                {text}
+            </pre>
+            <button aria-label={texts.parts.copyOf(label)} onClick={copy}>
+                {texts.parts.copy}
+            </button>
+            <span role="status" class="quiet">
+                {copied.value}
+            </span>
         </figure>
     )
 }

@@ -14,7 +14,9 @@ export function Heard({ music, name, given = 0, children }) {
     return (
         <div class="heard">
             <Roll player={player} given={given} label={texts.parts.placeIn(name)} />
-            <PlayerBar player={player} name={name}>{children}</PlayerBar>
+            <PlayerBar player={player} name={name}>
+                {children}
+            </PlayerBar>
         </div>
     )
 }

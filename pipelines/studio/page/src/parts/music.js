@@ -1,7 +1,8 @@
 // Music as the server tells it: { notes: [[pitch, start, end, velocity, program, isDrum, track]], qpm, metre, seconds }.
 // Times are in seconds; the first tempo and metre hold for all of it. Nothing here knows of the page: tested in Node.
 
-export const PITCH = 0, START = 1, END = 2, VELOCITY = 3, PROGRAM = 4, IS_DRUM = 5, TRACK = 6
+// The places of a note's values.
+export const [PITCH, START, END, VELOCITY, PROGRAM, IS_DRUM, TRACK] = [0, 1, 2, 3, 4, 5, 6]
 
 export const emptyMusic = (qpm = 120, metre = [4, 4]) => ({ notes: [], qpm, metre, seconds: 0 })
 export const quarterSeconds = music => 60 / music.qpm
@@ -67,16 +68,19 @@ export function tracksOf(music, kinds) {
         const at = kinds.findIndex(kind => kind.name === one.kind)
         return at < 0 ? kinds.length + one.pitch : at
     }
-    return [...found.values()].sort((a, b) => a.isDrum - b.isDrum || (a.isDrum ? height(a) - height(b) : a.track - b.track))
+    return [...found.values()].sort(
+        (a, b) => a.isDrum - b.isDrum || (a.isDrum ? height(a) - height(b) : a.track - b.track),
+    )
 }
 
 // The rows of a picture, lowest first: kinds of drums below, pitches above. `allKinds` shows drums that are not played.
 export function rowsOf(music, kinds, { allKinds = false, lowest, highest } = {}) {
     const drums = new Map()
-    let low = lowest ?? Infinity, high = highest ?? -Infinity
+    let low = lowest ?? Infinity,
+        high = highest ?? -Infinity
     for (const note of music.notes) {
         if (note[IS_DRUM]) drums.set(drumRow(note[PITCH], kinds), note[PITCH])
-        else (low = Math.min(low, note[PITCH])), (high = Math.max(high, note[PITCH]))
+        else ((low = Math.min(low, note[PITCH])), (high = Math.max(high, note[PITCH])))
     }
     const rows = []
     for (const kind of kinds) {

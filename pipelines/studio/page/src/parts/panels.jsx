@@ -14,13 +14,24 @@ export function Panels({ panels, name, open: given }) {
             <div class="buttons">
                 {panels.map(({ key, label }) => (
                     <button
-                        key={key} type="button" class="light" aria-expanded={open.value === key} aria-controls={open.value === key ? id : undefined}
-                        aria-label={`${label}: ${name}`} data-testid={`panel-${key}`}
+                        key={key}
+                        type="button"
+                        class="light"
+                        aria-expanded={open.value === key}
+                        aria-controls={open.value === key ? id : undefined}
+                        aria-label={`${label}: ${name}`}
+                        data-testid={`panel-${key}`}
                         onClick={() => (open.value = open.value === key ? null : key)}
-                    >{label}</button>
+                    >
+                        {label}
+                    </button>
                 ))}
             </div>
-            {shown && <div id={id} class="panel" key={shown.key}>{shown.content()}</div>}
+            {shown && (
+                <div id={id} class="panel" key={shown.key}>
+                    {shown.content()}
+                </div>
+            )}
         </div>
     )
 }

@@ -15,18 +15,34 @@ export function PlayerBar({ player, name, hasTempo = true, hasTracks = true, chi
     return (
         <div class="player">
             <div class="player-bar">
-                <button class="round main" aria-label={plays ? words.pauseOf(name) : words.playOf(name)} data-testid="play" onClick={() => player.toggle()}>
+                <button
+                    class="round main"
+                    aria-label={plays ? words.pauseOf(name) : words.playOf(name)}
+                    data-testid="play"
+                    disabled={!plays && !player.music.value.notes.length}
+                    onClick={() => player.toggle()}
+                >
                     {plays ? <PauseIcon /> : <PlayIcon />}
                 </button>
                 <button
-                    class="round" aria-pressed={player.isLooping.value} aria-label={words.loopOf(name)} data-testid="loop"
+                    class="round"
+                    aria-pressed={player.isLooping.value}
+                    aria-label={words.loopOf(name)}
+                    data-testid="loop"
                     onClick={() => (player.isLooping.value = !player.isLooping.value)}
-                ><LoopIcon /></button>
+                >
+                    <LoopIcon />
+                </button>
                 {hasTempo && (
                     <label class="tempo">
                         <span>{words.tempo}</span>
                         <input
-                            type="range" min="0.25" max="2" step="0.05" value={player.speed.value} data-testid="tempo"
+                            type="range"
+                            min="0.25"
+                            max="2"
+                            step="0.05"
+                            value={player.speed.value}
+                            data-testid="tempo"
                             aria-valuetext={words.qpm(player.music.value.qpm * player.speed.value)}
                             onInput={event => (player.speed.value = Number(event.target.value))}
                         />
@@ -44,7 +60,11 @@ export function PlayerBar({ player, name, hasTempo = true, hasTracks = true, chi
 function Place({ player }) {
     const music = player.music.value
     const { bar, beat } = placeOf(music, player.position.value)
-    return <output class="place" aria-hidden="true">{words.tempoAndPlace(music.qpm * player.speed.value, bar, beat)}</output>
+    return (
+        <output class="place" aria-hidden="true">
+            {words.tempoAndPlace(music.qpm * player.speed.value, bar, beat)}
+        </output>
+    )
 }
 
 // Why nothing is heard yet, or at all.
@@ -52,8 +72,14 @@ function SoundWords({ player }) {
     const state = soundState.value
     return (
         <>
-            <p role="status" class="quiet">{player.isLoading.value && state === 'loading' ? words.loadingSound : ''}</p>
-            {player.isMute.value && words.sound[state] && <p role="alert" class="error">{words.sound[state]}</p>}
+            <p role="status" class="quiet">
+                {player.isLoading.value && state === 'loading' ? words.loadingSound : ''}
+            </p>
+            {player.isMute.value && words.sound[state] && (
+                <p role="alert" class="error">
+                    {words.sound[state]}
+                </p>
+            )}
         </>
     )
 }
@@ -61,7 +87,11 @@ function SoundWords({ player }) {
 function TracksBelow({ player, name }) {
     const count = tracksOf(player.music.value, instruments.value.drums).length
     if (count < 2) return null
-    return <Disclosure label={words.tracks} name={name}><Tracks player={player} /></Disclosure>
+    return (
+        <Disclosure label={words.tracks} name={name}>
+            <Tracks player={player} />
+        </Disclosure>
+    )
 }
 
 export function Tracks({ player }) {
@@ -79,13 +109,21 @@ export function Tracks({ player }) {
                     <span class={`track-sign track-${track.isDrum ? 0 : number % 6}`} aria-hidden="true" />
                     <span class="track-name">{names[number]}</span>
                     <button
-                        aria-pressed={player.muted.value.has(track.key)} aria-label={words.muteTrack(names[number])} data-testid="mute"
+                        aria-pressed={player.muted.value.has(track.key)}
+                        aria-label={words.muteTrack(names[number])}
+                        data-testid="mute"
                         onClick={() => flip(player.muted, track.key)}
-                    >{words.mute}</button>
+                    >
+                        {words.mute}
+                    </button>
                     <button
-                        aria-pressed={player.solo.value.has(track.key)} aria-label={words.soloTrack(names[number])} data-testid="solo"
+                        aria-pressed={player.solo.value.has(track.key)}
+                        aria-label={words.soloTrack(names[number])}
+                        data-testid="solo"
                         onClick={() => flip(player.solo, track.key)}
-                    >{words.solo}</button>
+                    >
+                        {words.solo}
+                    </button>
                 </li>
             ))}
         </ul>

@@ -11,11 +11,17 @@ import { useColours } from './use_colours.js'
 const LEAST_BEAT = 16 // pixels: longer music is scrolled
 const TALLEST = 260
 
-// `player`: a Player of which a piece is shown: the one that is chosen, or the one of the number `which`. `given`: seconds at its beginning that were not made.
+// `player`: a Player of which a piece is shown: the one that is chosen, or the one of the number `which`.
+// `given`: seconds at its beginning that were not made; or `stretch`: the only ones, [from, to], that were.
 // `selection`: { from, to } in bars counted from 0, or null; `onSelect` is called with one that is drawn on the ruler.
-export function Roll({ player, which, given = 0, label, selection = null, onSelect }) {
-    const labels = useRef(), scroller = useRef(), still = useRef(), moving = useRef(), view = useRef()
-    const music = which === undefined ? player.music.value : player.pieces.value[which], kinds = instruments.value.drums
+export function Roll({ player, which, given = 0, stretch = null, label, selection = null, onSelect }) {
+    const labels = useRef()
+    const scroller = useRef()
+    const still = useRef()
+    const moving = useRef()
+    const view = useRef()
+    const music = which === undefined ? player.music.value : player.pieces.value[which]
+    const kinds = instruments.value.drums
     const dark = useColours()
 
     // The canvases are as wide as what is seen of them: music of any length fits, and only that much is drawn.
@@ -24,7 +30,9 @@ export function Roll({ player, which, given = 0, label, selection = null, onSele
         if (!box) return // the observer may still tell of one that has left the page
         const seconds = Math.max(player.seconds.value, lengthOf(music))
         // A whole kit, so that two pieces of drums have their rows at the same height.
-        const rows = rowsOf(music, kinds, { allKinds: music.notes.length > 0 && music.notes.every(note => note[IS_DRUM]) })
+        const rows = rowsOf(music, kinds, {
+            allKinds: music.notes.length > 0 && music.notes.every(note => note[IS_DRUM]),
+        })
         const rowHeight = Math.max(3, Math.min(16, Math.floor(TALLEST / Math.max(1, rows.length))))
         const width = box.clientWidth
         const perSecond = Math.max(width / Math.max(seconds, 0.1), LEAST_BEAT / beatSeconds(music))
@@ -39,8 +47,19 @@ export function Roll({ player, which, given = 0, label, selection = null, onSele
         labels.current.style.height = `${height}px`
         const bar = barSeconds(music)
         view.current = {
-            music, kinds, rows, rowHeight, width, height, perSecond, given, left: box.scrollLeft, seconds,
-            tracks: tracksOf(music, kinds), colours: coloursOf(box), steps: 0,
+            music,
+            kinds,
+            rows,
+            rowHeight,
+            width,
+            height,
+            perSecond,
+            left: box.scrollLeft,
+            seconds,
+            tracks: tracksOf(music, kinds),
+            colours: coloursOf(box),
+            steps: 0,
+            made: stretch ? { from: stretch[0], to: stretch[1] } : { from: given, to: Infinity },
             selection: selection && { from: selection.from * bar, to: selection.to * bar },
             silent: key => !player.isHeard(key),
         }
@@ -52,7 +71,7 @@ export function Roll({ player, which, given = 0, label, selection = null, onSele
     const isLit = () => player.isPlaying.value && (which === undefined || player.chosen.value === which)
     const latest = useRef()
     latest.current = redraw
-    useLayoutEffect(() => redraw(), [music, kinds, given, selection?.from, selection?.to, dark])
+    useLayoutEffect(() => redraw(), [music, kinds, given, stretch, selection?.from, selection?.to, dark])
     useEffect(() => {
         const observer = new ResizeObserver(() => latest.current())
         observer.observe(scroller.current)
@@ -63,7 +82,8 @@ export function Roll({ player, which, given = 0, label, selection = null, onSele
         if (view.current) latest.current()
     })
     useSignalEffect(() => {
-        const position = player.position.value, isPlaying = player.isPlaying.value
+        const position = player.position.value
+        const isPlaying = player.isPlaying.value
         const now = view.current
         if (!now) return
         follow(scroller.current, now, position, isPlaying)
@@ -78,7 +98,14 @@ export function Roll({ player, which, given = 0, label, selection = null, onSele
 
     const onKeyDown = event => {
         const bar = barSeconds(music)
-        const moves = { ArrowLeft: -beat, ArrowRight: beat, ArrowDown: -beat, ArrowUp: beat, PageDown: -bar, PageUp: bar }
+        const moves = {
+            ArrowLeft: -beat,
+            ArrowRight: beat,
+            ArrowDown: -beat,
+            ArrowUp: beat,
+            PageDown: -bar,
+            PageUp: bar,
+        }
         if (event.key in moves) player.seek((beats.value + Math.round(moves[event.key] / beat)) * beat)
         else if (event.key === 'Home') player.seek(0)
         else if (event.key === 'End') player.seek(player.seconds.value)
@@ -89,7 +116,10 @@ export function Roll({ player, which, given = 0, label, selection = null, onSele
 
     const at = event => {
         const box = scroller.current.getBoundingClientRect()
-        return { seconds: (event.clientX - box.left + scroller.current.scrollLeft) / view.current.perSecond, y: event.clientY - box.top }
+        return {
+            seconds: (event.clientX - box.left + scroller.current.scrollLeft) / view.current.perSecond,
+            y: event.clientY - box.top,
+        }
     }
     const drag = useRef(null)
     const barAt = seconds => Math.max(0, Math.min(numBars(music) - 1, Math.floor(seconds / barSeconds(music))))
@@ -118,11 +148,20 @@ export function Roll({ player, which, given = 0, label, selection = null, onSele
             <canvas ref={labels} class="roll-labels" aria-hidden="true" />
             <div class={`roll${onSelect ? ' selectable' : ''}`} ref={scroller} onScroll={redraw}>
                 <div
-                    class="roll-inner" role="slider" tabIndex={0} aria-label={label} data-testid="roll"
-                    aria-valuemin={1} aria-valuemax={numBars(music) * music.metre[0]} aria-valuenow={beats.value + 1}
+                    class="roll-inner"
+                    role="slider"
+                    tabIndex={0}
+                    aria-label={label}
+                    data-testid="roll"
+                    aria-valuemin={1}
+                    aria-valuemax={numBars(music) * music.metre[0]}
+                    aria-valuenow={beats.value + 1}
                     aria-valuetext={texts.parts.place(place)}
-                    onKeyDown={onKeyDown} onPointerDown={onPointerDown} onPointerMove={onPointerMove}
-                    onPointerUp={onPointerUp} onPointerCancel={() => (drag.current = null)}
+                    onKeyDown={onKeyDown}
+                    onPointerDown={onPointerDown}
+                    onPointerMove={onPointerMove}
+                    onPointerUp={onPointerUp}
+                    onPointerCancel={() => (drag.current = null)}
                 >
                     <canvas ref={still} class="roll-canvas" />
                     <canvas ref={moving} class="roll-canvas over" />

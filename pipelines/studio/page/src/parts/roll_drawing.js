@@ -8,8 +8,18 @@ export function coloursOf(element) {
     const style = getComputedStyle(element)
     const read = name => style.getPropertyValue(`--${name}`).trim()
     return {
-        text: read('text'), quiet: read('quiet'), line: read('line'), faint: read('faint'), border: read('border'), surface: read('surface'),
-        given: read('given'), accent: read('accent'), lit: read('lit'), black: read('black-key'), white: read('white-key'), selected: read('selected'),
+        text: read('text'),
+        quiet: read('quiet'),
+        line: read('line'),
+        faint: read('faint'),
+        border: read('border'),
+        surface: read('surface'),
+        given: read('given'),
+        accent: read('accent'),
+        lit: read('lit'),
+        black: read('black-key'),
+        white: read('white-key'),
+        selected: read('selected'),
         tracks: [0, 1, 2, 3, 4, 5].map(number => read(`track-${number}`)),
     }
 }
@@ -17,7 +27,8 @@ export function coloursOf(element) {
 // Makes the canvas as sharp as the screen, and returns what draws in CSS pixels.
 export function prepare(canvas, width, height) {
     const ratio = window.devicePixelRatio || 1
-    const w = Math.max(1, Math.round(width * ratio)), h = Math.max(1, Math.round(height * ratio))
+    const w = Math.max(1, Math.round(width * ratio))
+    const h = Math.max(1, Math.round(height * ratio))
     if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h })
     const context = canvas.getContext('2d')
     context.setTransform(ratio, 0, 0, ratio, 0, 0)
@@ -25,8 +36,9 @@ export function prepare(canvas, width, height) {
     return context
 }
 
-// `view`: { width, height, left (pixels scrolled away), perSecond (pixels), rows, rowHeight, music, given, kinds, tracks,
-// colours, steps (seconds of a step of the grid, or 0), selection ({ from, to } or null), silent (key => whether muted) }.
+// `view`: { width, height, left (pixels scrolled away), perSecond (pixels), rows, rowHeight, music, kinds, tracks, colours,
+// made ({ from, to } in seconds: the rest was given), steps (seconds of a step of the grid, or 0), selection ({ from, to }
+// in seconds, or null), silent (key => whether muted) }.
 export function drawMusic(canvas, view) {
     const context = prepare(canvas, view.width, view.height)
     const { colours, music, rows, rowHeight, left, perSecond } = view
@@ -47,20 +59,24 @@ export function drawMusic(canvas, view) {
     drawGrid(context, view, x)
 
     const rowOf = new Map(rows.map((row, number) => [row.key, number]))
-    const colourOf = new Map(view.tracks.map((track, number) => [track.key, colours.tracks[track.isDrum ? 0 : number % 6]]))
+    const colourOf = new Map(
+        view.tracks.map((track, number) => [track.key, colours.tracks[track.isDrum ? 0 : number % 6]]),
+    )
     const gap = rowHeight > 20 ? 3 : rowHeight > 6 ? 1 : 0
     for (const note of music.notes) {
         const number = rowOf.get(rowKey(note, view.kinds))
-        const from = x(note[START]), to = x(note[END])
+        const from = x(note[START])
+        const to = x(note[END])
         if (number === undefined || to < 0 || from > view.width) continue
         const key = trackKey(note, view.kinds)
-        const width = Math.max(3, to - from - Math.max(1, gap)), height = rowHeight - 2 * gap
+        const width = Math.max(3, to - from - Math.max(1, gap))
+        const height = rowHeight - 2 * gap
         // Loud notes are dense, soft ones pale, and all can be seen.
         context.globalAlpha = view.silent?.(key) ? 0.2 : 0.55 + (0.45 * note[VELOCITY]) / 127
         context.beginPath()
         context.roundRect(from, top(number) + gap, width, height, Math.min(4, height / 2))
         // What was given is told from what was made by its shape as well: hollow.
-        if (note[START] < view.given - 1e-6) {
+        if (note[START] < view.made.from - 1e-6 || note[START] >= view.made.to - 1e-6) {
             context.fillStyle = colours.surface
             context.fill()
             context.lineWidth = Math.min(2, height / 3)
@@ -76,7 +92,8 @@ export function drawMusic(canvas, view) {
 
 function drawGrid(context, view, x) {
     const { music, colours, left, perSecond } = view
-    const bar = barSeconds(music), beat = beatSeconds(music)
+    const bar = barSeconds(music)
+    const beat = beatSeconds(music)
     const lines = (every, colour, from) => {
         if (every * perSecond < 5) return // closer than that it is a grey wall
         context.fillStyle = colour
@@ -108,12 +125,16 @@ export function drawMoving(canvas, view, position, isPlaying) {
         context.fillStyle = view.colours.lit
         for (const note of view.music.notes) {
             if (note[START] > position) break
-            if (Math.max(note[END], note[START] + 0.08) < position || view.silent?.(trackKey(note, view.kinds))) continue
+            if (Math.max(note[END], note[START] + 0.08) < position || view.silent?.(trackKey(note, view.kinds)))
+                continue
             const number = rowOf.get(rowKey(note, view.kinds))
             context.beginPath()
             context.roundRect(
-                x(note[START]) - 1, view.height - (number + 1) * view.rowHeight,
-                Math.max(5, x(note[END]) - x(note[START]) + 1), view.rowHeight, 3,
+                x(note[START]) - 1,
+                view.height - (number + 1) * view.rowHeight,
+                Math.max(5, x(note[END]) - x(note[START]) + 1),
+                view.rowHeight,
+                3,
             )
             context.fill()
         }

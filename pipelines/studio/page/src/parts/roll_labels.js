@@ -12,7 +12,8 @@ export function drawLabels(canvas, view) {
     const context = prepare(canvas, width, view.height)
     context.textBaseline = 'middle'
     view.rows.forEach((row, number) => {
-        const top = view.height - (number + 1) * view.rowHeight, middle = top + view.rowHeight / 2
+        const top = view.height - (number + 1) * view.rowHeight
+        const middle = top + view.rowHeight / 2
         context.font = `${Math.min(13, Math.max(9, view.rowHeight - 2))}px system-ui, sans-serif`
         if (row.isDrum) {
             context.fillStyle = view.colours.text
@@ -20,7 +21,12 @@ export function drawLabels(canvas, view) {
             return
         }
         context.fillStyle = isBlackKey(row.pitch) ? view.colours.black : view.colours.white
-        context.fillRect(width * 0.4, top, isBlackKey(row.pitch) ? width * 0.36 : width * 0.6 - 3, view.rowHeight - (view.rowHeight > 5 ? 1 : 0))
+        context.fillRect(
+            width * 0.4,
+            top,
+            isBlackKey(row.pitch) ? width * 0.36 : width * 0.6 - 3,
+            view.rowHeight - (view.rowHeight > 5 ? 1 : 0),
+        )
         if (row.pitch % 12 === 0) {
             context.font = '11px system-ui, sans-serif'
             context.fillStyle = view.colours.text

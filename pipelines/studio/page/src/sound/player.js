@@ -107,7 +107,11 @@ export class Player {
         const when = Math.max(this._synth.now + LEAD, this._quietUntil + 0.005)
         this._synth.prepare(score.channels, when)
         this._transport = new Transport(score, {
-            from: this.position.value, to: this.seconds.value, speed: this.speed.value, loop: this._loop(), when,
+            from: this.position.value,
+            to: this.seconds.value,
+            speed: this.speed.value,
+            loop: this._loop(),
+            when,
             isSilent: note => note.piece !== this.chosen.value || !this.isHeard(note.track),
         })
         this._tick()
@@ -133,7 +137,8 @@ export class Player {
 
     // Hands on what the controls change while it plays.
     _follow() {
-        const speed = this.speed.value, loop = this._loop()
+        const speed = this.speed.value
+        const loop = this._loop()
         void [this.muted.value, this.solo.value, this.chosen.value]
         if (!this._transport) return
         if (speed !== this._transport.speed) this._transport.setSpeed(speed)
@@ -148,4 +153,5 @@ export class Player {
 }
 
 // Music is heard to the end of its last bar, so that a loop stays in time.
-const wholeBars = music => (music.notes.length ? Math.max(lengthOf(music), numBars(music) * barSeconds(music)) : lengthOf(music))
+const wholeBars = music =>
+    music.notes.length ? Math.max(lengthOf(music), numBars(music) * barSeconds(music)) : lengthOf(music)

@@ -33,7 +33,10 @@ async function load() {
     const context = new AudioContext({ latencyHint: 'interactive' })
     void context.resume() // while the click is fresh: some browsers forget it until all is loaded
     try {
-        const [soundfont] = await Promise.all([bytes('/api/soundfont'), context.audioWorklet.addModule('synthesizer.js')])
+        const [soundfont] = await Promise.all([
+            bytes('/api/soundfont'),
+            context.audioWorklet.addModule('synthesizer.js'),
+        ])
         const worklet = new WorkletSynthesizer(context)
         await worklet.soundBankManager.addSoundBank(soundfont, 'main')
         await worklet.isReady

@@ -32,8 +32,14 @@ export function scoreOf(pieces, kinds) {
     pieces.forEach((music, piece) => {
         for (const note of music.notes) {
             notes.push({
-                piece, channel: channel(piece, note), track: trackKey(note, kinds), isDrum: note[IS_DRUM],
-                pitch: note[PITCH], velocity: note[VELOCITY], start: note[START], end: Math.max(note[END], note[START] + 0.01),
+                piece,
+                channel: channel(piece, note),
+                track: trackKey(note, kinds),
+                isDrum: note[IS_DRUM],
+                pitch: note[PITCH],
+                velocity: note[VELOCITY],
+                start: note[START],
+                end: Math.max(note[END], note[START] + 0.01),
             })
         }
     })
@@ -160,7 +166,9 @@ export class Transport {
             if (!this.isSilent(note)) found.push({ at: note.start, note })
         }
         const ends = [...this.sounding].filter(([, end]) => end <= to).map(([note, at]) => ({ at, note, isEnd: true }))
-        const within = found.filter(({ note }) => note.end <= to).map(({ note }) => ({ at: note.end, note, isEnd: true }))
+        const within = found
+            .filter(({ note }) => note.end <= to)
+            .map(({ note }) => ({ at: note.end, note, isEnd: true }))
         // A note's end comes before the next one's beginning at the same time, or a repeated pitch would fall silent.
         const all = [...found, ...ends, ...within].sort((a, b) => a.at - b.at || Boolean(b.isEnd) - Boolean(a.isEnd))
         for (const { at, note, isEnd } of all) {
