@@ -5,7 +5,7 @@ const path = require('path')
 const { chromium } = require('playwright-core')
 
 const { ADDRESS, BROWSER, FOLDER, SHOTS } = process.env
-const PATIENCE = 120000
+const PATIENCE = 300000
 const DRUM = { 'bass drum': 0, snare: 1, 'closed hat': 5 } // rows of the grid, from below
 
 async function open(browser, seen, options = {}) {
@@ -177,7 +177,7 @@ const scenarios = {
         await shot(page, 'learn-light')
         await page.getByTestId('samples').getByTestId('play').first().click()
         seen.loudest = await loudest(page)
-        await page.locator('[data-testid=training][data-state=done]').waitFor()
+        await page.locator('[data-testid=training][data-state=done]').waitFor({ timeout: 3 * PATIENCE })
         await page.getByTestId('diagnosis').waitFor()
         seen.diagnosis = await page.getByTestId('diagnosis').textContent()
         await audit(page, 'learn, done', seen)

@@ -27,7 +27,7 @@ from solferino.models.music.grooves.groove_library import style
 from solferino.models.music.grooves.groove_songs import song
 
 HERE = Path(__file__).parent
-_PATIENCE_S = 900
+_PATIENCE_S = 1200
 SNARE, BASS, HAT = 38, 36, 42
 
 
