@@ -111,6 +111,8 @@ class Collection:
         except (FileExistsError, NotADirectoryError, IsADirectoryError):
             raise SolferinoError(f'{name[:100]}: a folder and a file have the same name.') from None
         except OSError as error:
+            if error.errno is None:  # the sender broke off
+                raise
             raise SolferinoError(system_errors.sentence(error) or f'It cannot be written: {error.strerror}.') from None
         # Read again: others may have arrived meanwhile.
         about = self.about()
