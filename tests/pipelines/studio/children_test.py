@@ -69,7 +69,7 @@ def test_a_failure_is_told_without_flags_and_ends_the_row(family: Children) -> N
     family.start([['busy', 'fail'], ['busy', 'two']], 0)
     state = ended(family)
     assert (state.state, state.command) == (children.FAILED, 0)
-    assert family.error(state) == '“min bars = 9” leaves nothing.\nMake it lower.'
+    assert family.error(state) == '“Min bars” 9 leaves nothing.\nMake it lower.'
     assert 'two' not in family.log()
 
 
@@ -78,7 +78,7 @@ def test_an_older_error_in_the_log_is_not_told_again(family: Children) -> None:
     ended(family)
     family.start([['no_such_module']], 0)
     said = family.error(ended(family))
-    assert 'min bars' not in said and 'code 1' in said
+    assert 'Min bars' not in said and 'code 1' in said
 
 
 def test_one_that_is_stopped_saves_and_no_other_begins(family: Children) -> None:

@@ -46,7 +46,9 @@ def test_what_a_remedy_names_is_an_option_with_a_value_that_it_may_have(family: 
 
 def test_a_remedy_without_a_value_is_a_switch_or_none() -> None:
     drums = registry.get('drums_rnn').spec.configs['drum_kit'].extraction
-    assert material.remedy_option('--ignore_is_drum takes all.', drums) == material.Remedy('ignore_is_drum', True)
+    assert material.remedy_option('--ignore_is_drum takes all.', drums) == material.Remedy(
+        'ignore_is_drum', True, 'Ignore is drum'
+    )
     assert material.remedy_option('--max_steps could be higher.', drums) is None
     assert material.remedy_option('--no_such=3 helps.', drums) is None
     assert material.remedy_option('Mend the file.', drums) is None
