@@ -5,6 +5,7 @@ A request names an id and never a path: what is here was named on the command li
 
 import contextlib
 import hashlib
+import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -40,7 +41,16 @@ class References:
 
     def paths(self) -> dict[str, Path]:
         """The music, by id."""
-        return {_id(path): path for path in [*self._named, *sorted(self._folder.glob('*/notes.tfrecord'))]}
+        collected = sorted(path for path in self._folder.glob('*/notes.tfrecord') if path.parent.name[0] != '.')
+        return {_id(path): path for path in [*self._named, *collected]}
+
+    def name(self, path: Path) -> str:
+        """What music is called: a collection has a name that its maker gave it."""
+        try:
+            name = json.loads(path.with_name('collection.json').read_bytes())['name']
+            return name if path.name == 'notes.tfrecord' and isinstance(name, str) else path.name
+        except (OSError, ValueError, LookupError, TypeError):
+            return path.name
 
 
 class Catalogue:

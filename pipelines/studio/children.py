@@ -22,7 +22,7 @@ import msgspec
 
 from solferino.hparams.errors import SolferinoError
 from solferino.models.core.storage.files import atomic_write
-from solferino.pipelines.studio import child
+from solferino.pipelines.studio import child, wording
 
 NEW, WAITING, KILLED = 'new', 'waiting', 'killed'  # beside the states that the child writes
 RUNNING, DONE, FAILED, STOPPED = child.RUNNING, child.DONE, child.FAILED, child.STOPPED
@@ -31,7 +31,6 @@ _LOCK, _STOP = 'lock', 'stop'
 _SHOWN = 64 << 10  # bytes of a log
 # How the messages of commands begin, see `bin/command.py`.
 _ERROR = re.compile(r'^error: ', re.MULTILINE)
-_FLAG = re.compile(r'--(\w+)(?:=([^\s,;]*[^\s,;.]))?')
 _NOT_ENOUGH = 'It needed more memory than it may have. Choose a smaller model, or a smaller collection.'
 
 
@@ -151,7 +150,7 @@ class Children:
             return ''
         said = _ERROR.split(self.log().rpartition('\n$ ')[2])
         if len(said) > 1:
-            return without_flags(said[-1].strip())
+            return wording.for_the_page(said[-1].strip())
         if state.code < 0 or 'MemoryError' in said[0]:
             return _NOT_ENOUGH
         return f'It ended with code {state.code}. Its log has more.'
@@ -171,13 +170,3 @@ class Children:
 
 _one_look = threading.Lock()
 _started: list[subprocess.Popen[bytes]] = []  # by this process, and not ended when it last looked
-
-
-def without_flags(message: str) -> str:
-    """'--min_bars=4 keeps more' -> 'min bars = 4 keeps more': a page has no flags."""
-
-    def named(found: re.Match[str]) -> str:
-        name = found[1].replace('_', ' ')
-        return f'“{name} = {found[2]}”' if found[2] else f'“{name}”'
-
-    return _FLAG.sub(named, message)

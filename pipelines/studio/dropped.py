@@ -23,8 +23,8 @@ from solferino.hparams import system_errors
 from solferino.hparams.errors import SolferinoError
 from solferino.models.core.storage.files import atomic_write
 from solferino.pipelines import convert, parsing
-from solferino.pipelines.studio import children, material, unpacking
-from solferino.pipelines.studio.children import Children, State, without_flags
+from solferino.pipelines.studio import children, material, unpacking, wording
+from solferino.pipelines.studio.children import Children, State
 from solferino.pipelines.studio.lessons import Options
 
 MEMORY_MEGABYTES = 4096  # for reading
@@ -111,6 +111,8 @@ class Collection:
         except (FileExistsError, NotADirectoryError, IsADirectoryError):
             raise SolferinoError(f'{name[:100]}: a folder and a file have the same name.') from None
         except OSError as error:
+            if error.errno is None:  # the sender broke off
+                raise
             raise SolferinoError(system_errors.sentence(error) or f'It cannot be written: {error.strerror}.') from None
         # Read again: others may have arrived meanwhile.
         about = self.about()
@@ -182,7 +184,11 @@ class Collection:
             {'file': name, 'reason': reason, 'remedy': unpacking.REMEDIES.get(reason, '')}
             for name, reason in unpacked.items()
         ] + [
-            {'file': one['file'], 'reason': one['reason'], 'remedy': without_flags(convert.REMEDIES[one['reason']])}
+            {
+                'file': one['file'],
+                'reason': one['reason'],
+                'remedy': wording.for_the_page(convert.REMEDIES[one['reason']]),
+            }
             for one in manifest.get('left_out', [])
             if one['reason'] in convert.REMEDIES
         ]

@@ -7,6 +7,7 @@ header, which a form or a link of another page cannot do. Host is checked agains
 
 import hmac
 import json
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -19,8 +20,10 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LARGEST_BODY = 1 << 20  # bytes; uploads have a limit of their own
-# Those of uploads, by the beginning of their path.
-UPLOADS = {'/api/uploads': 64 << 20, '/api/collections/': 1 << 30}
+LARGEST_UPLOAD = 64 << 20
+LARGEST_COLLECTED = 1 << 30  # of music to learn from, which comes in zips too; nothing holds it in memory
+UPLOADS = '/api/uploads'
+COLLECTED = re.compile(r'/api/collections/[^/]+/files')
 OPEN = ('/api/login',)  # for those who do not have the token yet
 
 # No inline code, nothing from other servers. The synthesizer's WebAssembly is compiled in the page.
@@ -90,7 +93,9 @@ class Guard:
 
 
 def _limit(scope: Scope) -> int:
-    return next((limit for path, limit in UPLOADS.items() if scope['path'].startswith(path)), LARGEST_BODY)
+    if COLLECTED.fullmatch(scope['path']):
+        return LARGEST_COLLECTED
+    return LARGEST_UPLOAD if scope['path'].startswith(UPLOADS) else LARGEST_BODY
 
 
 def _too_large(limit: int) -> str:

@@ -19,12 +19,13 @@ DELETE /api/trainings/ID                 removes it
 import asyncio
 import contextlib
 import json
+import logging
 import os
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
 from solferino.hparams.errors import SolferinoError
@@ -34,13 +35,14 @@ from solferino.pipelines import parsing
 from solferino.pipelines.studio import children, messages
 from solferino.pipelines.studio.dropped import Collections
 from solferino.pipelines.studio.lessons import GoOn, NewCollection, Read, Save, Train, require_name
-from solferino.pipelines.studio.shared import Studio, answer
+from solferino.pipelines.studio.shared import Studio, answer, stream
 from solferino.pipelines.studio.trainings import Training, Trainings
 from solferino.pipelines.studio.watched import Opened, Watched
 
 _LOOK_S = 1.0  # from one look at what children do to the next
-_WORD_S = 15.0  # from one sign of life to the next where nothing changes
+GONE = 'gone'  # what was removed is told to be in this state
 _SAMPLE_SEED = 1
+_log = logging.getLogger(__name__)
 
 
 class Learning:
@@ -52,6 +54,7 @@ class Learning:
         self._trainings = Trainings(studio.work_dir / 'trainings')
         self._runs: dict[str, Opened] = {}
         self._supervising: asyncio.Task[None] | None = None
+        self._hearing: asyncio.Task[None] | None = None
 
     def routes(self) -> list[Route]:
         """What answers which request."""
@@ -82,17 +85,25 @@ class Learning:
 
     async def end(self) -> None:
         """Looks after nothing any more; trainings go on."""
-        if self._supervising:
-            self._supervising.cancel()
-            await asyncio.gather(self._supervising, return_exceptions=True)
+        tasks = [task for task in (self._supervising, self._hearing) if task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _supervise(self) -> None:
         while True:
-            with contextlib.suppress(OSError, SolferinoError):
+            try:
                 await asyncio.to_thread(self._trainings.start_next)
-                for watched in [*await asyncio.to_thread(self._trainings.running), *self._opened()]:
-                    await self._listen(watched)
+                if self._hearing is None or self._hearing.done():
+                    self._hearing = asyncio.create_task(self._hear())
+            except Exception as error:  # the next look may find it mended
+                _log.error('trainings are not looked after: %r', error)
             await asyncio.sleep(_LOOK_S)
+
+    async def _hear(self) -> None:
+        with contextlib.suppress(OSError, SolferinoError):
+            for watched in [*await asyncio.to_thread(self._trainings.running), *self._opened()]:
+                await self._listen(watched)
 
     async def _listen(self, watched: Watched) -> None:
         """Lets the newest checkpoint make music, if it has not yet."""
@@ -130,10 +141,12 @@ class Learning:
     async def new_collection(self, request: Request) -> Response:
         """Makes an empty collection."""
         asked = messages.read(await request.body(), NewCollection)
+        self._studio.work.require_room()
         return answer(self._collections.new(require_name(asked.name)).told(), 201)
 
     async def add_file(self, request: Request) -> Response:
         """Takes a file."""
+        self._studio.work.require_room()
         collection = self._collections.get(request.path_params['id'])
         about = await collection.add(request.query_params.get('name', ''), request.stream())
         return answer({'files': about.files, 'bytes': about.bytes}, 201)
@@ -148,7 +161,7 @@ class Learning:
     async def collection_events(self, request: Request) -> Response:
         """What was read, when it was."""
         collection = self._collections.get(request.path_params['id'])
-        return _events(collection.told)
+        return stream(self._studio, _changes(collection.told))
 
     async def remove_collection(self, request: Request) -> Response:
         """Removes a collection."""
@@ -158,6 +171,7 @@ class Learning:
     async def train(self, request: Request) -> Response:
         """Begins a training, or lets it wait."""
         asked = messages.read(await request.body(), Train)
+        self._studio.work.require_room()
         collection = self._collections.get(asked.collection)
         training = await asyncio.to_thread(self._trainings.new, asked, collection)
         return answer(await asyncio.to_thread(self._told, training), 202)
@@ -165,7 +179,7 @@ class Learning:
     async def training_events(self, request: Request) -> Response:
         """How a training goes."""
         watched = self._watched(request)
-        return _events(lambda: self._told(watched))
+        return stream(self._studio, _changes(lambda: self._told(watched)))
 
     async def training_log(self, request: Request) -> Response:
         """The end of its log."""
@@ -228,26 +242,17 @@ class Learning:
         return watched.told() | {'position': position}
 
 
-def _events(look: Callable[[], dict[str, Any]]) -> Response:
-    """Tells what is seen at each change, until it has ended."""
-
-    async def events() -> AsyncIterator[bytes]:
-        last, silent = b'', 0.0
-        while True:
-            try:
-                told = await asyncio.to_thread(look)
-            except SolferinoError as error:  # it was removed
-                told = {'state': 'gone', 'error': str(error)}
-            now = messages.write(told)
-            if now != last:
-                yield b'data: ' + now + b'\n\n'
-                last, silent = now, 0.0
-            if told['state'] not in (children.RUNNING, children.WAITING):
-                return
-            if silent >= _WORD_S:
-                yield b': still here\n\n'
-                silent = 0.0
-            await asyncio.sleep(_LOOK_S)
-            silent += _LOOK_S
-
-    return StreamingResponse(events(), media_type='text/event-stream')
+async def _changes(look: Callable[[], dict[str, Any]]) -> AsyncIterator[dict[str, Any]]:
+    """Yields what is seen at each change, until it has ended."""
+    last: dict[str, Any] | None = None
+    while True:
+        try:
+            told = await asyncio.to_thread(look)
+        except SolferinoError as error:  # it was removed
+            told = {'state': GONE, 'error': str(error)}
+        if told != last:
+            yield told
+            last = told
+        if told['state'] not in (children.RUNNING, children.WAITING):
+            return
+        await asyncio.sleep(_LOOK_S)

@@ -27,7 +27,7 @@ from solferino.models.core.storage.files import atomic_write
 from solferino.models.music.pieces import piece
 from solferino.models.music.pieces.piece import Piece
 from solferino.pipelines import reading
-from solferino.pipelines.studio.children import without_flags
+from solferino.pipelines.studio import wording
 
 MOST_PIECES = 2000  # that are tried
 _NAMED = 3  # files for each reason
@@ -35,10 +35,11 @@ _OPTION = re.compile(r'--(?:no)?(\w+)(?:=([^\s,;]+))?')
 
 
 class Remedy(msgspec.Struct):
-    """An option of extracting that would keep more."""
+    """An option of extracting that would keep more, and what the page calls it."""
 
     name: str
     value: bool | int | float | str
+    label: str
 
 
 class LeftOut(msgspec.Struct):
@@ -158,7 +159,7 @@ class _Tally:
         for reason, count in self._reasons.most_common():
             remedy = spec.remedies.get(reason, '')
             option = remedy_option(remedy, config.extraction)
-            left_out.append(LeftOut(reason, count, self._files[reason], without_flags(remedy), option))
+            left_out.append(LeftOut(reason, count, self._files[reason], wording.for_the_page(remedy), option))
         lengths = [
             Length(name, preset.num_steps, preset.expect) for name, preset in spec.presets.get(config.name, {}).items()
         ]
@@ -173,16 +174,16 @@ def remedy_option(remedy: str, extraction: Any) -> Remedy | None:
     """Returns the option that a remedy names with its value; None if it names none, or it is in force already.
 
     >>> remedy_option('--min_bars=4 keeps shorter tracks.', DrumExtraction())
-    Remedy(name='min_bars', value=4)
+    Remedy(name='min_bars', value=4, label='Min bars')
     """
     named = _OPTION.search(remedy)
     if named is None or named[1] not in _fields(extraction):
         return None
     now = getattr(extraction, named[1])
     if named[2] is None:
-        return Remedy(named[1], True) if now is False else None
+        return Remedy(named[1], True, wording.label(named[1])) if now is False else None
     value = type(now)(named[2].rstrip('.'))
-    return None if value == now else Remedy(named[1], value)
+    return None if value == now else Remedy(named[1], value, wording.label(named[1]))
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from solferino.models import registry
 from solferino.models.core.runs import curves, run_dir, status
 from solferino.models.core.storage import checkpoints
 from solferino.models.core.training import diagnosis
-from solferino.pipelines.studio import children
+from solferino.pipelines.studio import children, wording
 
 _MOST_POINTS = 300  # of a curve
 # What the trainer says of itself, in the words of `children`.
@@ -50,7 +50,7 @@ class Watched:
         }
         if losses:
             said = diagnosis.of_run(found, registry.get(family).spec.compares_losses)
-            told['diagnosis'] = {'kind': said.kind, 'text': children.without_flags(said.text)}
+            told['diagnosis'] = {'kind': said.kind, 'text': wording.for_the_page(said.text)}
         return told
 
     def sample_steps(self) -> list[int]:

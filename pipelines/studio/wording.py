@@ -18,6 +18,9 @@ _LABELS = {
     'infill_bars': 'Bars to make anew',
     'bundle_file': 'Model',
     'run_dir': 'Run',
+    'num_training_steps': 'Steps',
+    'eval_file': 'Music held out',
+    'hparams': 'Settings of the model',
 }
 # A value ends before the punctuation of the sentence that it stands in.
 _FLAG = re.compile(r'--(?:\[no\])?([a-z][a-z0-9_]*)(?:=([^\s,;:()]*[^\s,;:().])?)?')

@@ -3,7 +3,7 @@ const sides = { training: 'Training music', evaluation: 'Music held out' }
 const count = (number, noun) => `${number.toLocaleString('en')} ${noun}${number === 1 ? '' : 's'}`
 const minutes = number => (number < 1 ? count(Math.round(number * 60), 'second') : count(Math.round(number), 'minute'))
 const duration = seconds => (seconds < 90 ? count(Math.max(1, Math.round(seconds)), 'second') : seconds < 5400 ? count(Math.round(seconds / 60), 'minute') : count(Math.round(seconds / 3600), 'hour'))
-const setting = (name, value) => (value === true ? name.replaceAll('_', ' ') : `${name.replaceAll('_', ' ')} = ${value}`)
+const setting = (name, value) => `“${name.replaceAll('_', ' ')}”${value === true ? '' : ` ${value}`}`
 
 export const texts = {
     title: 'Solferino',
@@ -252,7 +252,7 @@ export const texts = {
         reason: ({ reason, count: times, files, remedy }) => `${times}× ${reason} (${files.join(', ')}${times > files.length ? ', …' : ''}). ${remedy} `,
         readWith: options => `Read with ${Object.entries(options).map(([name, value]) => setting(name, value)).join(', ')}.`,
         readPlain: 'Read as at first',
-        readAgainWith: ({ name, value }) => `Read again with ${setting(name, value)}`,
+        readAgainWith: ({ label, value }) => `Read again with “${label}”${value === true ? '' : ` ${value}`}`,
         howLong: 'How long to train',
         preset: ({ name }) => `About ${name.replaceAll('_', ' ')}`,
         expect: ({ steps, expect }) => `${count(steps, 'step')}. Measured: ${expect}.`,

@@ -55,7 +55,7 @@ function Training({ training }) {
             <Curves curves={training.curves} table={training.table} total={training.total} />
             <Samples training={training} />
             {training.checkpoints > 0 && <Save key={id} training={training} />}
-            <Log key={`log ${id}`} id={id} isBusy={isBusy} />
+            {!training.run && <Log key={`log ${id}`} id={id} isBusy={isBusy} />}
         </article>
     )
 }
