@@ -10,11 +10,10 @@ intervals over pieces; of several models also how far each is from the first, ov
 """
 
 import os
-from pathlib import Path
 
 from absl import flags
 
-from solferino.bin import command
+from solferino.bin import command, json_output
 from solferino.hparams.errors import SolferinoError
 
 ARGUMENTS = ('MUSIC', command.MORE)
@@ -38,9 +37,7 @@ def define(flag_values: flags.FlagValues) -> None:
 
 def main(flag_values: flags.FlagValues, *names: str) -> None:
     """Prints the tables."""
-    path = Path(os.path.expanduser(flag_values.output)) if flag_values.output else None
-    if path and path.suffix != '.json':
-        raise SolferinoError(f'--output={path}: it is a JSON file, whose name ends in .json.')
+    path = json_output.path_of(flag_values.output)
     bundles, runs = ([part for text in flag_values[name].value or [] for part in text.split(',') if part]
                      for name in ('bundle_file', 'run_dir'))  # fmt: skip
     if not bundles and not runs:
@@ -62,13 +59,7 @@ def main(flag_values: flags.FlagValues, *names: str) -> None:
     if not any(one.pieces for one in found.models):
         raise SolferinoError('No model has scored any of the music; the reasons are above.')
     if path:
-        from solferino.models.core.storage.files import atomic_write, json_about
-
-        try:
-            atomic_write(str(path), found.to_json(), json_about('likelihoods of music', 'models'))
-        except OSError as error:
-            raise SolferinoError(f'--output={path} cannot be written: {error.strerror}.') from None
-        print(f'\nWritten: {path}')
+        json_output.write(path, found.to_json, 'likelihoods of music', 'models')
 
 
 def console_entry_point() -> None:

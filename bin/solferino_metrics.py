@@ -8,13 +8,9 @@ the mean of each set is shown with an interval of 95 %; and for each set after t
 metrics are MusPy's, tonal distance, and those of Wu and Yang 2020.
 """
 
-import os
-from pathlib import Path
-
 from absl import flags
 
-from solferino.bin import command
-from solferino.hparams.errors import SolferinoError
+from solferino.bin import command, json_output
 
 
 def define(fv: flags.FlagValues) -> None:
@@ -27,7 +23,7 @@ def define(fv: flags.FlagValues) -> None:
 
 def main(fv: flags.FlagValues, *names: str) -> None:
     """Prints the table."""
-    from solferino.models.core.storage.files import atomic_write, json_about
+    path = json_output.path_of(fv.output)
     from solferino.models.music.metrics import tables
     from solferino.pipelines import music_files
     from solferino.pipelines.judging import set_metrics
@@ -38,13 +34,8 @@ def main(fv: flags.FlagValues, *names: str) -> None:
     print('\n'.join(f'{one.pieces:,} pieces of {one.name}' for one in measured), end='\n\n')
     found = set_metrics.compare(measured)
     print(tables.aligned([found.header(), *found.rows()]))
-    if fv.output:
-        path = Path(os.path.expanduser(fv.output))
-        try:
-            atomic_write(str(path), found.to_json(), json_about('metrics of music', 'sets'))
-        except OSError as error:
-            raise SolferinoError(f'--output={fv.output} cannot be written: {error.strerror}.') from None
-        print(f'\n{path}')
+    if path:
+        json_output.write(path, found.to_json, 'metrics of music', 'sets')
 
 
 def console_entry_point() -> None:

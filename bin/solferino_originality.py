@@ -1,6 +1,6 @@
 """Tells what generated music copies from the music that its model learned from.
 
-    solferino_originality generated --training=notes.tfrecord
+    solferino_originality generated --training=notes.tfrecord --output=copies.json
 
 Of each piece: the longest run of notes that a training piece has, too, in any key, with its bars; beside it what the
 training pieces have of each other. Music is given as files, folders, patterns or TFRecord files of NoteSequences.
@@ -8,7 +8,7 @@ training pieces have of each other. Music is given as files, folders, patterns o
 
 from absl import flags
 
-from solferino.bin import command
+from solferino.bin import command, json_output
 
 ARGUMENTS = ('GENERATED', command.MORE)
 
@@ -23,10 +23,12 @@ def define(flag_values: flags.FlagValues) -> None:
         'steps_per_quarter', 4, 'The grid on which notes are compared: that of the model.', lower_bound=1,
         upper_bound=24, flag_values=flag_values,
     )  # fmt: skip
+    flags.DEFINE_string('output', None, 'JSON file for all that is found.', flag_values=flag_values)
 
 
 def main(flag_values: flags.FlagValues, *generated: str) -> None:
     """Prints what is found."""
+    path = json_output.path_of(flag_values.output)
     from solferino.models.music.originality import copies
     from solferino.pipelines.inspection import copying
 
@@ -34,6 +36,10 @@ def main(flag_values: flags.FlagValues, *generated: str) -> None:
     training_names, training = copying.read(flag_values.training, 'training')
     found = copies.compare(pieces, training, flag_values.steps_per_quarter)
     print(copying.report(found, names, training_names))
+    if path:
+        json_output.write(
+            path, lambda: copying.to_json(found, names, training_names), 'what music copies', 'training_usual_notes'
+        )
 
 
 def console_entry_point() -> None:

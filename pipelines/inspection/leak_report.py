@@ -14,7 +14,6 @@ from solferino.models.music.pieces.piece import Piece
 from solferino.pipelines import music_files
 from solferino.pipelines.inspection import datasets
 
-
 _SPLIT = 'create_dataset --split=by_content, its default, keeps near-duplicates on one side.'
 # Of the songs of `make demo`, pairs that share a fifth or more share up to 9 % more as examples (95 of 100 of them).
 _SPLIT_OF_EXAMPLES = (
