@@ -10,7 +10,6 @@ intervals over pieces; of several models also how far each is from the first, ov
 """
 
 import os
-from pathlib import Path
 
 from absl import flags
 
@@ -38,17 +37,17 @@ def define(flag_values: flags.FlagValues) -> None:
 
 def main(flag_values: flags.FlagValues, *names: str) -> None:
     """Prints the tables."""
-    if flag_values.output and Path(flag_values.output).suffix != '.json':
-        raise SolferinoError(f'--output={flag_values.output}: it is a JSON file, whose name ends in .json.')
+    from solferino.bin import outputs
+
+    outputs.require_json_name(flag_values.output)
     bundles, runs = ([part for text in flag_values[name].value or [] for part in text.split(',') if part]
                      for name in ('bundle_file', 'run_dir'))  # fmt: skip
     if not bundles and not runs:
         raise SolferinoError('Name a model: --bundle_file or --run_dir.')
     if flag_values.checkpoint and not runs:
         raise SolferinoError(f'--checkpoint={flag_values.checkpoint} chooses one of those of a --run_dir.')
-    from solferino.bin import outputs
     from solferino.models import loading, scoring
-    from solferino.models.core.storage.files import atomic_write, json_about
+    from solferino.models.core.storage.files import json_about
     from solferino.pipelines import music_files
 
     kind, paths = json_about('likelihoods of music', 'models'), music_files.find(names, None)
@@ -64,8 +63,7 @@ def main(flag_values: flags.FlagValues, *names: str) -> None:
     if not any(one.pieces for one in found.models):
         raise SolferinoError('No model has scored any of the music; the reasons are above.')
     if output:
-        atomic_write(str(output), found.to_json(), kind)
-        print(f'\nWritten: {output}')
+        outputs.write(output, found.to_json(), kind)
 
 
 def console_entry_point() -> None:

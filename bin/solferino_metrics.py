@@ -26,7 +26,9 @@ def define(fv: flags.FlagValues) -> None:
 def main(fv: flags.FlagValues, *names: str) -> None:
     """Prints the table."""
     from solferino.bin import outputs
-    from solferino.models.core.storage.files import atomic_write, json_about
+
+    outputs.require_json_name(fv.output)
+    from solferino.models.core.storage.files import json_about
     from solferino.models.music.metrics import tables
     from solferino.pipelines import music_files
     from solferino.pipelines.judging import set_metrics
@@ -42,8 +44,7 @@ def main(fv: flags.FlagValues, *names: str) -> None:
     compared = set_metrics.compare(measured)
     print(tables.aligned([compared.header(), *compared.rows()]))
     if output:
-        atomic_write(str(output), compared.to_json(), kind)
-        print(f'\n{output}')
+        outputs.write(output, compared.to_json(), kind)
 
 
 def console_entry_point() -> None:

@@ -42,7 +42,9 @@ def test_leaks_are_told_of_files_and_of_examples(tmp_path: Path, capsys: pytest.
     assert run('--leaks', str(tmp_path / 'training'), str(tmp_path / 'eval')) == 0
     out = capsys.readouterr().out
     assert out.startswith('1 of the 2 pieces of')
+    assert '40 % or more of their n-grams are the same' in out
     assert 'waltz.mid is like waltz.mid\n        exact; shared n-grams: 100 %' in out
+    assert out.endswith('keeps near-duplicates on one side.\n') and 'These are examples' not in out
     sequences = list(music_files.read(music_files.find([str(tmp_path / 'training')])))
     with records.Writer(str(tmp_path / 'notes.tfrecord')) as writer:
         for number, (path, sequence) in enumerate(sequences):
@@ -52,7 +54,9 @@ def test_leaks_are_told_of_files_and_of_examples(tmp_path: Path, capsys: pytest.
     examples.create(examples.Job(SPEC.name, config, str(tmp_path / 'notes.tfrecord'), str(tmp_path), eval_ratio=0))
     made = str(tmp_path / 'training_drum_tracks.tfrecord')
     assert run('--leaks', made, str(tmp_path / 'eval')) == 0
-    assert 'waltz.mid is like example' in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert 'waltz.mid is like example' in out
+    assert 'These are examples' in out  # where the split saw files, and may have drawn the border otherwise
 
 
 def test_mistakes(midi: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
