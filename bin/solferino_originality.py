@@ -37,7 +37,7 @@ def main(flag_values: flags.FlagValues, *generated: str) -> None:
     from solferino.pipelines.inspection import copying
 
     kind = json_about('what music copies', 'training_usual_notes')
-    inputs = music_files.find([*generated, *flag_values.training], None)
+    inputs = [*music_files.find(generated, None), *music_files.find(flag_values.training, 'training')]
     output = outputs.require(flag_values.output, kind, inputs) if flag_values.output else None
     names, pieces = copying.read(generated, None)
     training_names, training = copying.read(flag_values.training, 'training')
