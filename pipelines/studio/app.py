@@ -26,7 +26,7 @@ from solferino.hparams.errors import SolferinoError
 from solferino.models.music.sound import soundfonts
 from solferino.pipelines.studio import guard, job_queue, messages, wording
 from solferino.pipelines.studio.knowing import Knowing
-from solferino.pipelines.studio.learning import Learning
+from solferino.pipelines.studio.learn.learning import Learning
 from solferino.pipelines.studio.making import Making
 from solferino.pipelines.studio.shared import Studio, answer, stream
 from solferino.pipelines.studio.work_folder import Full

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import strategies as st
 
 from solferino.hparams.errors import SolferinoError
-from solferino.pipelines.studio import unpacking
-from solferino.pipelines.studio.unpacking import Limits, safe_name, unpack
+from solferino.pipelines.studio.learn import unpacking
+from solferino.pipelines.studio.learn.unpacking import Limits, safe_name, unpack
 
 MUSIC = b'MThd' + bytes(60)
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from solferino.hparams.errors import SolferinoError
-from solferino.pipelines.studio import children, unpacking
-from solferino.pipelines.studio.dropped import Collection, Collections
+from solferino.pipelines.studio.learn import children, unpacking
+from solferino.pipelines.studio.learn.dropped import Collection, Collections
 
 MUSIC = b'MThd' + bytes(60)
 
@@ -130,6 +130,10 @@ def test_ids_are_no_paths(collections: Collections, tmp_path: Path) -> None:
             collections.get(id)
 
 
+def test_names_are_told_apart(collections: Collections) -> None:
+    assert [collections.new('Mine').about().name for _ in range(3)] == ['Mine', 'Mine 2', 'Mine 3']
+
+
 def test_an_empty_one_is_not_read(collection: Collection) -> None:
     with pytest.raises(SolferinoError, match='no music in this collection'):
         collection.read({})
@@ -152,6 +156,8 @@ def test_without_usable_music_it_says_so(collection: Collection) -> None:
     assert found['state'] == children.FAILED
     assert found['error'].startswith('There is no music in it that can be read.')
     assert 'b.zip: no zip file' in found['error']
+    assert '1  not a MIDI file: despite its name' in found['error'] and 'a.mid' in found['error']
+    assert '0  sequences' not in found['error']
     assert str(collection.folder) not in found['error']
 
 

@@ -11,7 +11,7 @@ import pytest
 from solferino.hparams.errors import SolferinoError
 from solferino.models import registry
 from solferino.pipelines import convert, examples
-from solferino.pipelines.studio import material
+from solferino.pipelines.studio.learn import material
 
 CONFIGS = [
     (registry.get(name), config) for name in registry.FAMILIES for config in registry.get(name).spec.configs.values()

@@ -1,6 +1,6 @@
 """Runs commands one after the other, whatever becomes of the studio that started it: see `children`.
 
-    python -m solferino.pipelines.studio.child FOLDER
+    python -m solferino.pipelines.studio.learn.child FOLDER
 
 The folder's `plan.json` says which, `state.json` tells how far they are. They share this process's group, so that a
 Ctrl-C for the group reaches the one that runs; after that no other begins.

@@ -32,12 +32,13 @@ from solferino.hparams.errors import SolferinoError
 from solferino.models.core.runs import run_dir
 from solferino.models.core.storage.files import atomic_write
 from solferino.pipelines import parsing
-from solferino.pipelines.studio import children, messages
-from solferino.pipelines.studio.dropped import Collections
-from solferino.pipelines.studio.lessons import GoOn, NewCollection, Read, Save, Train, require_name
+from solferino.pipelines.studio import messages
+from solferino.pipelines.studio.learn import children
+from solferino.pipelines.studio.learn.dropped import Collections
+from solferino.pipelines.studio.learn.lessons import GoOn, NewCollection, Read, Save, Train, require_name
+from solferino.pipelines.studio.learn.trainings import Training, Trainings
+from solferino.pipelines.studio.learn.watched import Opened, Watched
 from solferino.pipelines.studio.shared import Studio, answer, stream
-from solferino.pipelines.studio.trainings import Training, Trainings
-from solferino.pipelines.studio.watched import Opened, Watched
 
 _LOOK_S = 1.0  # from one look at what children do to the next
 GONE = 'gone'  # what was removed is told to be in this state

@@ -7,8 +7,10 @@ files of the commands, see `children`.
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import os
+import re
 import secrets
 import shutil
 import tempfile
@@ -23,13 +25,15 @@ from solferino.hparams import system_errors
 from solferino.hparams.errors import SolferinoError
 from solferino.models.core.storage.files import atomic_write
 from solferino.pipelines import convert, parsing
-from solferino.pipelines.studio import children, material, unpacking, wording
-from solferino.pipelines.studio.children import Children, State
-from solferino.pipelines.studio.lessons import Options
+from solferino.pipelines.studio import wording
+from solferino.pipelines.studio.learn import children, material, unpacking
+from solferino.pipelines.studio.learn.children import Children, State
+from solferino.pipelines.studio.learn.lessons import Options
 
 MEMORY_MEGABYTES = 4096  # for reading
 MOST = 200  # collections
 _LISTED = 200  # files that are left out
+_NONE = re.compile(r'\s*0(\.0)?\s')  # a row of a table that counts nothing
 _ABOUT, _NOTES, _MATERIAL, _OPTIONS, _UNPACKED = (
     'collection.json', 'notes.tfrecord', 'material.json', 'options.json', 'unpacked.json',
 )  # fmt: skip
@@ -135,7 +139,7 @@ class Collection:
         path = {name: str(self.folder / name) for name in (_NOTES, _MATERIAL, _OPTIONS, _UNPACKED, _MUSIC, _ZIPS)}
         (self.folder / _MUSIC).mkdir(exist_ok=True)
         atomic_write(path[_OPTIONS], json.dumps(about.options))
-        commands = [['solferino.pipelines.studio.material', path[_NOTES], path[_OPTIONS], path[_MATERIAL]]]
+        commands = [['solferino.pipelines.studio.learn.material', path[_NOTES], path[_OPTIONS], path[_MATERIAL]]]
         if about.changed or self.children.state().state != children.DONE:
             commands.insert(
                 0,
@@ -146,7 +150,7 @@ class Collection:
             )  # fmt: skip
         if (self.folder / _ZIPS).is_dir():
             commands.insert(
-                0, ['solferino.pipelines.studio.unpacking', path[_ZIPS], path[_MUSIC], path[_UNPACKED]]
+                0, ['solferino.pipelines.studio.learn.unpacking', path[_ZIPS], path[_MUSIC], path[_UNPACKED]]
             )  # fmt: skip
         (self.folder / _MATERIAL).unlink(missing_ok=True)
         about.changed = False
@@ -172,8 +176,9 @@ class Collection:
     def _error(self, state: State) -> str:
         left_out = self._unpacked()
         said = self.children.error(state) or 'It was stopped.'
-        if said.startswith('No file of '):  # the command's message, which names folders of ours
-            said = 'There is no music in it that can be read.'
+        if said.startswith('No file of '):  # the command's message, which names folders of ours, and a table
+            rows = [row.strip() for row in said.splitlines()[1:] if not _NONE.match(row)]
+            said = '\n'.join(['There is no music in it that can be read.', *rows])
         first = [f'{name}: {reason}, {unpacking.REMEDIES.get(reason, "")}' for name, reason in left_out.items()][:3]
         return '\n'.join([said, *(line.rstrip(', ') for line in first)])
 
@@ -233,9 +238,12 @@ class Collections:
         return collection
 
     def new(self, name: str) -> Collection:
-        """Makes an empty one. Raises SolferinoError if there are too many."""
+        """Makes an empty one; a name that another has gets a number. Raises SolferinoError if there are too many."""
+        names = {collection.about().name for collection in self.all()}
         if len(self.all()) >= MOST:
-            raise SolferinoError(f'There are {MOST} collections. Delete one first.')
+            raise SolferinoError(f'There are {MOST} collections. Discard one first.')
+        numbered = (f'{name} {number}' for number in itertools.count(2))
+        name = next(one for one in itertools.chain([name], numbered) if one not in names)
         collection = Collection(self._folder / secrets.token_hex(6))
         collection.folder.mkdir()
         collection._keep(About(name, time.time()))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from solferino.pipelines.studio import children
+from solferino.pipelines.studio.learn import children
 
 Serve = Callable[..., Any]
 

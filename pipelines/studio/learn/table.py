@@ -1,6 +1,6 @@
 """How well a table of what usually follows what predicts the held-out music of a dataset: what a model must beat.
 
-python -m solferino.pipelines.studio.table FAMILY TRAINING HELD_OUT REPORT
+python -m solferino.pipelines.studio.learn.table FAMILY TRAINING HELD_OUT REPORT
 """
 
 import dataclasses

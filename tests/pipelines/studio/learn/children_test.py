@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from solferino.hparams.errors import SolferinoError
-from solferino.pipelines.studio import children
-from solferino.pipelines.studio.children import Children, State
+from solferino.pipelines.studio.learn import children
+from solferino.pipelines.studio.learn.children import Children, State
 
 # What the commands are: a module that does what its argument says.
 _BUSY = """
@@ -121,7 +121,7 @@ def test_it_lives_as_long_as_one_of_its_processes(family: Children) -> None:
 
 def test_it_outlives_the_process_that_started_it(family: Children) -> None:
     code = (
-        'import sys, pathlib\nfrom solferino.pipelines.studio.children import Children\n'
+        'import sys, pathlib\nfrom solferino.pipelines.studio.learn.children import Children\n'
         "Children(pathlib.Path(sys.argv[1])).start([['busy', 'wait'], ['busy', 'two']], 0)"
     )
     subprocess.run([sys.executable, '-c', code, str(family.folder)], check=True)

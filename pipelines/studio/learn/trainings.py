@@ -19,11 +19,11 @@ from solferino.hparams.errors import SolferinoError
 from solferino.models import registry
 from solferino.models.core.cpu import memory
 from solferino.models.core.storage.files import atomic_write
-from solferino.pipelines.studio import children
-from solferino.pipelines.studio.children import Children, State
-from solferino.pipelines.studio.dropped import Collection, discard, remove_discarded
-from solferino.pipelines.studio.lessons import Options, Train
-from solferino.pipelines.studio.watched import Watched
+from solferino.pipelines.studio.learn import children
+from solferino.pipelines.studio.learn.children import Children, State
+from solferino.pipelines.studio.learn.dropped import Collection, discard, remove_discarded
+from solferino.pipelines.studio.learn.lessons import Options, Train
+from solferino.pipelines.studio.learn.watched import Watched
 
 MOST = 500  # trainings
 _ABOUT, _TABLE, _RUN, _DATA, _SAMPLES = 'training.json', 'table.json', 'run', 'data', 'samples'
@@ -93,7 +93,7 @@ class Training(Watched):
                     *(f'--{name}={_flag_value(value)}' for name, value in about.options.items()),
                 ],
                 [
-                    'solferino.pipelines.studio.table', about.family, str(sides['training']), str(sides['eval']),
+                    'solferino.pipelines.studio.learn.table', about.family, str(sides['training']), str(sides['eval']),
                     str(self.folder / _TABLE),
                 ],
             ]  # fmt: skip
@@ -176,7 +176,7 @@ class Trainings:
         if not steps:
             raise SolferinoError('Say how many steps to train.')
         if len(self.all()) >= MOST:
-            raise SolferinoError(f'There are {MOST} trainings. Delete one first.')
+            raise SolferinoError(f'There are {MOST} trainings. Discard one first.')
         about = collection.about()
         pieces = collection.pieces(asked.family, asked.config)
         if not pieces:

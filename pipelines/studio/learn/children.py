@@ -22,7 +22,8 @@ import msgspec
 
 from solferino.hparams.errors import SolferinoError
 from solferino.models.core.storage.files import atomic_write
-from solferino.pipelines.studio import child, wording
+from solferino.pipelines.studio import wording
+from solferino.pipelines.studio.learn import child
 
 NEW, WAITING, KILLED = 'new', 'waiting', 'killed'  # beside the states that the child writes
 RUNNING, DONE, FAILED, STOPPED = child.RUNNING, child.DONE, child.FAILED, child.STOPPED

@@ -9,10 +9,10 @@ import pytest
 
 from solferino.hparams.errors import SolferinoError
 from solferino.models import loading
-from solferino.pipelines.studio import children, watched
-from solferino.pipelines.studio.dropped import Collection, Collections
-from solferino.pipelines.studio.lessons import Train
-from solferino.pipelines.studio.trainings import Training, Trainings
+from solferino.pipelines.studio.learn import children, watched
+from solferino.pipelines.studio.learn.dropped import Collection, Collections
+from solferino.pipelines.studio.learn.lessons import Train
+from solferino.pipelines.studio.learn.trainings import Training, Trainings
 
 
 def until(true: Callable[[], bool], seconds: float = 240) -> None:

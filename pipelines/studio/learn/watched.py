@@ -10,7 +10,8 @@ from solferino.models import registry
 from solferino.models.core.runs import curves, run_dir, status
 from solferino.models.core.storage import checkpoints
 from solferino.models.core.training import diagnosis
-from solferino.pipelines.studio import children, wording
+from solferino.pipelines.studio import wording
+from solferino.pipelines.studio.learn import children
 
 _MOST_POINTS = 300  # of a curve
 # What the trainer says of itself, in the words of `children`.

@@ -1,6 +1,6 @@
 """Takes the music out of zip files: in a process of its own, which may be lied to by what it reads.
 
-    python -m solferino.pipelines.studio.unpacking ZIPS MUSIC REPORT
+    python -m solferino.pipelines.studio.learn.unpacking ZIPS MUSIC REPORT
 
 Only files that may be music are taken, under the names that they have, below MUSIC and nowhere else. How large a file
 is gets counted and not believed.

@@ -1,6 +1,6 @@
 """What a collection of music could teach: which configs find examples in it, and what each leaves out.
 
-    python -m solferino.pipelines.studio.material NOTES OPTIONS REPORT
+    python -m solferino.pipelines.studio.learn.material NOTES OPTIONS REPORT
 
 OPTIONS are a JSON file with options of extracting, by family.
 """
