@@ -2,6 +2,7 @@
 
 GET    /api/models               the models; those that are being read yet have `reading: true` and no more: ask again
 POST   /api/generate             music, as a job
+POST   /api/infill               a stretch of music made anew, as a job
 POST   /api/uploads?name=x.mid   reads a music file
 GET    /api/pieces?first=0       the music that was made, the newest first, a hundred at a time, and how many there are
 POST   /api/pieces/ID            keeps it, or does not keep it
@@ -25,7 +26,7 @@ from starlette.routing import Route
 from solferino.hparams.errors import SolferinoError
 from solferino.pipelines import parsing
 from solferino.pipelines.studio import messages
-from solferino.pipelines.studio.messages import Generate, Model, Piece
+from solferino.pipelines.studio.messages import Generate, Infill, Model, Piece
 from solferino.pipelines.studio.shared import Studio, answer
 
 _TYPES = {'mid': 'audio/midi', 'wav': 'audio/wav', 'mp3': 'audio/mpeg', 'flac': 'audio/flac', 'ogg': 'audio/ogg'}
@@ -45,6 +46,7 @@ class Making:
         return [
             Route('/api/models', self.list_models),
             Route('/api/generate', self.generate, methods=['POST']),
+            Route('/api/infill', self.infill, methods=['POST']),
             Route('/api/uploads', self.upload, methods=['POST']),
             Route('/api/pieces', self.list_pieces),
             Route('/api/pieces/{id}.{format}', self.piece_file),
@@ -80,10 +82,13 @@ class Making:
 
     async def generate(self, request: Request) -> Response:
         """Puts a request for music into the queue."""
-        asked = messages.read(await request.body(), Generate)
-        return await self._make('generate', asked)
+        return await self._make('generate', messages.read(await request.body(), Generate))
 
-    async def _make(self, task: str, asked: Any) -> Response:
+    async def infill(self, request: Request) -> Response:
+        """Puts a request for a stretch that is made anew into the queue."""
+        return await self._make('infill', messages.read(await request.body(), Infill))
+
+    async def _make(self, task: str, asked: Generate | Infill) -> Response:
         path = self._studio.models.path(asked.model)
         self._studio.pieces.require_room()
         self._studio.work.require_room()
