@@ -4,6 +4,7 @@
 # make fuzz    damaged files and odd flags for SECONDS=600, and a table of what came of them; ONLY=midi,abc some kinds
 # make kills   commands killed at KILLS=100 moments each, and a table of the harm done; ONLY="train generate" some of them
 # make demo    the same if it is missing, then the whole road: grooves, dataset, training, new drum tracks
+# make studio  the page of the studio, with the demo's model; it is built with npm where its sources are newer
 # make lint    style, format and types
 # make bench   the benchmarks, on DATA=<folder with drums/groove and melodies>; REFERENCE=<environment of Magenta 2.1.4>
 #              beside; ONLY=convert,training measures these stages again and keeps the results of the others
@@ -22,7 +23,7 @@ export PYTHON TENSORFLOW VENV REFERENCE
 # Commands that call one another find those of the environment first.
 IN_VENV := PATH="$(abspath $(VENV))/bin:$$PATH"
 
-.PHONY: setup test test-cpus fuzz kills demo lint bench benchmark-pianoroll lock clean
+.PHONY: setup test test-cpus fuzz kills demo studio lint bench benchmark-pianoroll lock clean
 
 setup:
 	@bin/setup.sh
@@ -42,6 +43,19 @@ kills: setup
 demo: setup
 	@$(IN_VENV) bin/demo.sh
 
+PAGE := pipelines/studio/page
+
+$(PAGE)/dist/index.html: $(wildcard $(PAGE)/src/*.js* $(PAGE)/src/*/*.js* $(PAGE)/public/* $(PAGE)/*.js*)
+	@command -v npm >/dev/null || { echo 'error: The page is built with npm. Install Node.js 20 or newer.' >&2; exit 1; }
+	cd $(PAGE) && npm ci --no-audit --no-fund && npm run build
+
+demo/drums.mag: | setup
+	@echo "The demo makes a model of drums first; that takes some two minutes."
+	@$(IN_VENV) bin/demo.sh
+
+studio: setup $(PAGE)/dist/index.html demo/drums.mag
+	@$(IN_VENV) solferino_studio --bundle_file=demo/drums.mag
+
 lint: setup
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -60,7 +74,7 @@ lock: setup
 	$(VENV)/bin/python -m venv build/lock
 	build/lock/bin/pip install --quiet uv
 	build/lock/bin/uv pip compile --quiet --universal --upgrade --fork-strategy=fewest --python-version=3.11 \
-		--extra=dev --extra=sound --extra=score --extra=audio --extra=midi --custom-compile-command='make lock' --output-file=requirements.lock setup.py
+		--extra=dev --extra=sound --extra=score --extra=audio --extra=midi --extra=studio --custom-compile-command='make lock' --output-file=requirements.lock setup.py
 
 clean:
 	rm -rf $(VENV) build dist demo bench *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -62,7 +62,7 @@ setup(
     package_dir={'solferino.' + folder: folder for folder in FOLDERS},
     package_data={
         'solferino.models': ['**/*.txt', '**/*.js'],
-        'solferino.pipelines': ['**/*.html'],
+        'solferino.pipelines': ['**/*.html', 'studio/page/dist/*'],
         'solferino.hparams': ['recipes/*.flags'],
     },
     entry_points={'console_scripts': [f'{name}=solferino.bin.{name}:console_entry_point' for name in COMMANDS]},
