@@ -116,6 +116,16 @@ def run(build: Callable[[Any], object], beam_args: Sequence[str] = (), num_worke
             raise SolferinoError(f'The pipeline ended in state {state}. See the messages of its runner.')
 
 
+def is_on_this_machine(beam_args: Sequence[str]) -> bool:
+    """Whether Beam's flags ask for no other runner than this machine's own."""
+    with _quiet():
+        from solferino.pipelines.engine.lean_beam import beam
+
+    options = beam.options.pipeline_options
+    name = options.PipelineOptions(list(beam_args)).view_as(options.StandardOptions).runner or ''
+    return name.lower() in _THIS_MACHINE
+
+
 def _pipeline(options: Any, num_workers: int, alive: str) -> Any:
     from solferino.pipelines.engine.lean_beam import beam
 
