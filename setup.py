@@ -110,7 +110,7 @@ setup(
             'soundfile>=0.13,<1',  # decodes WAV, MP3, FLAC and Ogg without a program of the system's
             'soxr>=0.5,<2',  # to the model's sample rate
         ],
-        # Paths such as s3://bucket/midi, for pipelines on engines: what Beam's filesystems need, as Beam's extras name it.
+        # Paths such as s3://bucket/midi, for pipelines on engines: what Beam's filesystems need, named as in Beam.
         'aws': ['boto3>=1.34,<2'],
         'gcp': ['apache-beam[gcp]'],
         'hdfs': ['hdfs>=2.7,<3'],
