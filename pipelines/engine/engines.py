@@ -71,6 +71,9 @@ def explain(error: Exception, runner: str) -> str | None:
         )
     if 'DEADLINE_EXCEEDED' in said or 'StatusCode.UNAVAILABLE' in said:
         return f'--runner={runner}: its job server does not answer any more. Look at its messages, and start it again.'
+    failed = re.match(r'Pipeline \S+ failed in state \w+: (.*)', said)
+    if failed and 'Traceback (most recent call last)' not in said:  # no error of a worker's
+        return f'--runner={runner}: the engine failed: {failed[1]}. Look at what its parts said.'
     return None
 
 

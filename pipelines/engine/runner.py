@@ -186,10 +186,8 @@ def _readable_errors(runner: str) -> Iterator[None]:
     """
     try:
         yield
-    except SolferinoError:
-        raise
     except Exception as error:
-        sentence = engines.explain(error, runner)
+        sentence = None if isinstance(error, SolferinoError) else engines.explain(error, runner)
         if sentence:
             raise SolferinoError(sentence) from error
         quoted = str(error) if isinstance(error, RuntimeError) else f'{type(error).__name__}: {error}'

@@ -154,6 +154,7 @@ def test_a_failure_leaves_the_old_output_and_nothing_else(bucket, tmp_path):
         ('s3://nowhere/none', 'there is no file below s3://nowhere/none'),
         ('ftp://music/x', 'paths that begin with ftp:// are not known; s3://, gs://, hdfs:// are'),
         ('s3://', 'names no bucket'),
+        ('hdfs://music/x', 'cannot be used: hdfs_host is not set|needs a package'),
     ],
 )
 def test_inputs_that_are_not_there(bucket, tmp_path, path, message):
@@ -191,3 +192,8 @@ def test_a_worker_that_does_not_see_the_files_says_so(tmp_path):
 def test_a_summary_that_cannot_be_seen(tmp_path):
     with pytest.raises(SolferinoError, match='they are on other machines'):
         distributed._read_summary(str(tmp_path / 'x' / 'summary.json'))
+
+
+def test_music_is_not_looked_for_where_subfolders_are_not_listed():
+    with pytest.raises(SolferinoError, match='not looked for in HDFS'):
+        convert._check_folder('hdfs://music/x')

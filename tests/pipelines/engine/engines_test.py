@@ -55,6 +55,10 @@ def test_docker(server, monkeypatch):
         ('Unable to fetch remote prism binary at x', 'Prism is not installed, and cannot be downloaded. Start'),
         ('Unable to fetch remote job server jar at x', "Beam's cannot be downloaded. Start"),
         ("x\nModuleNotFoundError: No module named 'solferino'\n", 'The workers have no Solferino. Make a wheel'),
+        (
+            'Pipeline x failed in state FAILED: java.lang.Exception: no slots',
+            'the engine failed: java.lang.Exception: no slots.',
+        ),
         ('<_InactiveRpcError: StatusCode.UNAVAILABLE>', 'does not answer any more'),
     ],
 )
@@ -64,3 +68,5 @@ def test_what_engines_raise(raised, says):
 
 def test_other_errors_are_left_alone():
     assert engines.explain(RuntimeError("No module named 'elsewhere'"), 'FlinkRunner') is None
+    ours = 'Pipeline x failed in state FAILED: Traceback (most recent call last):\nZeroDivisionError: x'
+    assert engines.explain(RuntimeError(ours), 'FlinkRunner') is None
