@@ -3,6 +3,8 @@
 # make test-cpus   those that must hold on any CPU, as if on several; QUICK=1 on two
 # make fuzz    damaged files and odd flags for SECONDS=600, and a table of what came of them; ONLY=midi,abc some kinds
 # make kills   commands killed at KILLS=100 moments each, and a table of the harm done; ONLY="train generate" some of them
+# make test-engines  convert and create_dataset on Prism, Flink and Spark, on loopback with nothing shared but an S3 server;
+#              ENGINES=prism,flink some of them; the parts are fetched (0.9 GB) into build/engines the first time
 # make demo    the same if it is missing, then the whole road: grooves, dataset, training, new drum tracks
 # make studio  the page of the studio, with the demo's model; it is built with npm where its sources are newer
 # make lint    style, format and types
@@ -23,7 +25,7 @@ export PYTHON TENSORFLOW VENV REFERENCE
 # Commands that call one another find those of the environment first.
 IN_VENV := PATH="$(abspath $(VENV))/bin:$$PATH"
 
-.PHONY: setup test test-cpus fuzz kills demo studio lint bench benchmark-pianoroll lock clean
+.PHONY: setup test test-cpus test-engines fuzz kills demo studio lint bench benchmark-pianoroll lock clean
 
 setup:
 	@bin/setup.sh
@@ -33,6 +35,9 @@ test: setup
 
 test-cpus: setup
 	$(VENV)/bin/python tests/cpus.py $(if $(QUICK),--quick)
+
+test-engines: setup
+	$(IN_VENV) python tests/engines/engines.py $(if $(ENGINES),--engines="$(ENGINES)") $(if $(PARTS),--parts="$(PARTS)")
 
 fuzz: setup
 	$(VENV)/bin/python -W ignore tests/fuzz/fuzz.py $(if $(SECONDS),--seconds="$(SECONDS)") $(if $(ONLY),--only="$(ONLY)")
