@@ -18,7 +18,7 @@ from absl import flags
 from solferino.bin import command
 from solferino.hparams.errors import SolferinoError
 from solferino.models.core.storage import temporaries
-from solferino.pipelines.staging import Staging
+from solferino.pipelines.engine.staging import Staging
 
 _SOURCES = ('bundle_file', 'run_dir', 'checkpoint_file')
 

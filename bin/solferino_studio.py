@@ -51,7 +51,8 @@ def define(fv: flags.FlagValues) -> None:
 
 def main(fv: flags.FlagValues) -> None:
     """Serves the page."""
-    from solferino.pipelines.studio import job_queue, server
+    from solferino.pipelines.studio import server
+    from solferino.pipelines.studio.computing import job_queue
 
     paths = [Path(os.path.expanduser(name)) for name in (*fv.bundle_file, *fv.run_dir)]
     for path in paths:

@@ -23,8 +23,8 @@ from solferino.pipelines import parsing, reading, report, split
 from solferino.pipelines.engine import filesystems, remote_staging, work
 from solferino.pipelines.engine.record_files import RecordFiles
 from solferino.pipelines.engine.remote_staging import RemoteStaging
+from solferino.pipelines.engine.staging import Staging
 from solferino.pipelines.engine.task import Results
-from solferino.pipelines.staging import Staging
 
 COMPACT, DENSE = 'compact', 'dense'
 

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from solferino.models.core.storage import files, records
-from solferino.pipelines.staging import Staging
+from solferino.pipelines.engine.staging import Staging
 
 _RUN_BYTES = 16 << 20  # that a worker holds before it writes a run
 _BLOCK_BYTES = 1 << 18  # of a run in memory while it is merged

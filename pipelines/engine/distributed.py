@@ -20,9 +20,9 @@ from solferino.pipelines import report, writing
 from solferino.pipelines.engine import filesystems, runner
 from solferino.pipelines.engine.lean_beam import beam
 from solferino.pipelines.engine.remote_staging import RemoteStaging
+from solferino.pipelines.engine.staging import Staging
 from solferino.pipelines.engine.task import Describe, Done, Source, Task
 from solferino.pipelines.report import Counts
-from solferino.pipelines.staging import Staging
 
 _BATCH_BYTES = 4 << 20  # of records that a worker holds before it lets them go
 _RECORD_BYTES = 250  # overhead of Python for each record in memory

@@ -7,7 +7,7 @@ from solferino.models.core.storage import records
 from solferino.pipelines import reading
 from solferino.pipelines.engine import filesystems
 from solferino.pipelines.engine.remote_staging import RemoteStaging
-from solferino.pipelines.staging import Staging
+from solferino.pipelines.engine.staging import Staging
 
 
 class RecordFiles:

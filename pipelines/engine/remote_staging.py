@@ -8,7 +8,7 @@ from typing import Self
 from solferino.hparams.errors import SolferinoError
 from solferino.models.core.storage import files
 from solferino.pipelines.engine import filesystems
-from solferino.pipelines.staging import Staging
+from solferino.pipelines.engine.staging import Staging
 
 _HEAD_BYTES = 4 << 20  # of a file in the way, to see what it is
 

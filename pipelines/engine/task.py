@@ -6,8 +6,8 @@ from typing import Any, Protocol
 
 from solferino.pipelines import reading
 from solferino.pipelines.engine.remote_staging import RemoteStaging
+from solferino.pipelines.engine.staging import Staging
 from solferino.pipelines.report import Tally
-from solferino.pipelines.staging import Staging
 
 # Writes what describes the outputs, given what was counted, and what yields the records of a destination.
 Describe = Callable[[Mapping[str, Tally], Callable[[str], Iterator[bytes]]], None]

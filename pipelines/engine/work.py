@@ -16,10 +16,10 @@ from solferino.pipelines import report, writing
 from solferino.pipelines.engine import distributed, runner
 from solferino.pipelines.engine.lean_beam import beam
 from solferino.pipelines.engine.remote_staging import RemoteStaging
+from solferino.pipelines.engine.staging import Staging
 from solferino.pipelines.engine.task import Describe, Done, Source, Task
 from solferino.pipelines.reading import Unit
 from solferino.pipelines.report import Counts
-from solferino.pipelines.staging import Staging
 from solferino.pipelines.writing import Sorter
 
 

@@ -24,7 +24,8 @@ from starlette.staticfiles import StaticFiles
 from solferino.hparams import system_errors
 from solferino.hparams.errors import SolferinoError
 from solferino.models.music.sound import soundfonts
-from solferino.pipelines.studio import guard, job_queue, messages, wording
+from solferino.pipelines.studio import guard, messages, wording
+from solferino.pipelines.studio.computing import job_queue
 from solferino.pipelines.studio.knowing import Knowing
 from solferino.pipelines.studio.learn.learning import Learning
 from solferino.pipelines.studio.making import Making

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from solferino.hparams.errors import SolferinoError
 from solferino.models.music import extras
-from solferino.pipelines.studio import job_queue
+from solferino.pipelines.studio.computing import job_queue
 
 if TYPE_CHECKING:
     import uvicorn

@@ -7,8 +7,9 @@ from typing import Any
 
 from starlette.responses import Response, StreamingResponse
 
-from solferino.pipelines.studio import job_queue, messages
+from solferino.pipelines.studio import messages
 from solferino.pipelines.studio.catalogue import Catalogue, References
+from solferino.pipelines.studio.computing import job_queue
 from solferino.pipelines.studio.pieces import Pieces
 from solferino.pipelines.studio.work_folder import WorkFolder
 

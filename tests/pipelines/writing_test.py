@@ -15,9 +15,9 @@ from solferino.pipelines import report, writing
 from solferino.pipelines.engine import runner, work
 from solferino.pipelines.engine.lean_beam import beam
 from solferino.pipelines.engine.record_files import RecordFiles
+from solferino.pipelines.engine.staging import Staging
 from solferino.pipelines.reading import Source
 from solferino.pipelines.report import Tally
-from solferino.pipelines.staging import Staging
 
 
 def write(path, payloads):
@@ -139,7 +139,7 @@ def test_commit_replaces(tmp_path):
 def test_a_killed_run_is_cleared_away_by_the_next(tmp_path):
     script = """
 import os, sys
-from solferino.pipelines.staging import Staging
+from solferino.pipelines.engine.staging import Staging
 with Staging(sys.argv[1]):
     os.kill(os.getpid(), 9)
 """

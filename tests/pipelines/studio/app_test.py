@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from note_seq import midi_io
 
-from solferino.pipelines.studio import job_queue, making, shared, work_folder
+from solferino.pipelines.studio import making, shared, work_folder
+from solferino.pipelines.studio.computing import job_queue
 from tests.pipelines.studio.conftest import WORKER, Served
 
 Serve = Callable[..., Served]

@@ -17,8 +17,9 @@ import pytest
 
 from solferino.models.loading import Model
 from solferino.models.registry import get
-from solferino.pipelines.studio import app, guard, job_queue, server
+from solferino.pipelines.studio import app, guard, server
 from solferino.pipelines.studio.catalogue import Catalogue, References
+from solferino.pipelines.studio.computing import job_queue
 from solferino.pipelines.studio.shared import Studio
 from solferino.pipelines.studio.work_folder import WorkFolder
 

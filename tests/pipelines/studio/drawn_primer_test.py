@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from note_seq import midi_io
 
-from solferino.pipelines.studio import tasks
+from solferino.pipelines.studio.computing import tasks
 
 
 @pytest.mark.parametrize('qpm, metre', [(120.0, (4, 4)), (93.5, (6, 8)), (61.0, (7, 8))])

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from solferino.hparams.errors import SolferinoError
-from solferino.pipelines.studio import worker
+from solferino.pipelines.studio.computing import worker
 
 _held = []
 

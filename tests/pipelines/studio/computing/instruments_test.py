@@ -1,7 +1,7 @@
 from note_seq.drums_encoder_decoder import DEFAULT_DRUM_TYPE_PITCHES
 
 from solferino.models.music.pictures.drum_names import KIT_NAMES
-from solferino.pipelines.studio.instruments import instruments
+from solferino.pipelines.studio.computing.instruments import instruments
 
 
 def test_every_kind_of_drums_is_told_with_its_pitches_from_the_floor_up() -> None:

@@ -22,8 +22,9 @@ from solferino.models import infilling, loading
 from solferino.models.core.generation import midi_files
 from solferino.models.core.generation.midi_bytes import midi_bytes
 from solferino.pipelines import parsing
-from solferino.pipelines.studio import catalogue, converting, requests, verdict, wording
-from solferino.pipelines.studio.instruments import instruments
+from solferino.pipelines.studio import catalogue, wording
+from solferino.pipelines.studio.computing import converting, requests, verdict
+from solferino.pipelines.studio.computing.instruments import instruments
 from solferino.pipelines.studio.messages import Generate, Infill, Model, Music, Option, Piece
 
 _KEPT_MODELS = 4  # in the memory of a worker

@@ -29,7 +29,7 @@ _REMEMBERED_BYTES = 16 << 20  # of their results
 _LONGEST_ANSWER = 64 << 20  # bytes
 _WORN = 0.5  # of the memory that a worker may have: one that holds on to more is replaced
 _CLOSED = 'The studio was closed.'
-WORKER = (sys.executable, '-m', 'solferino.pipelines.studio.worker')
+WORKER = (sys.executable, '-m', 'solferino.pipelines.studio.computing.worker')
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,7 +19,8 @@ from solferino.pipelines import music_files
 from solferino.pipelines.inspection import copying
 from solferino.pipelines.judging import set_metrics
 from solferino.pipelines.music_files import Music
-from solferino.pipelines.studio import converting, messages
+from solferino.pipelines.studio import messages
+from solferino.pipelines.studio.computing import converting
 from solferino.pipelines.studio.messages import Copied, Judged, Mean, Measured
 
 _MOST_PIECES = 2000  # of the training music that are compared

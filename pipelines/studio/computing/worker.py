@@ -1,6 +1,6 @@
 """The process in which the studio computes: reads tasks from stdin, a line of JSON each, and writes answers likewise.
 
-    python -m solferino.pipelines.studio.worker 4096
+    python -m solferino.pipelines.studio.computing.worker 4096
 
 A model stays in memory from task to task, so that the second answer comes at once. A task that needs more megabytes
 than it is told ends in an answer that says so, or ends the process, and nothing else.
@@ -51,7 +51,7 @@ def _answer(name: str, arguments: dict[str, Any], tasks: Tasks | None) -> dict[s
 
     try:
         if tasks is None:
-            from solferino.pipelines.studio.tasks import TASKS  # note_seq takes a second
+            from solferino.pipelines.studio.computing.tasks import TASKS  # note_seq takes a second
 
             tasks = TASKS
         return {'result': tasks[name](**arguments)}

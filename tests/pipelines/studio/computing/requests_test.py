@@ -4,7 +4,7 @@ import shlex
 from types import SimpleNamespace
 from typing import Any
 
-from solferino.pipelines.studio import requests
+from solferino.pipelines.studio.computing import requests
 
 MODEL: Any = SimpleNamespace(
     source='/somewhere/my drums.mag', step=None, family=SimpleNamespace(spec=SimpleNamespace(name='drums_rnn'))

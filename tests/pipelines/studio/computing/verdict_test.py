@@ -7,7 +7,8 @@ from note_seq import midi_io
 from solferino.hparams.errors import SolferinoError
 from solferino.models.music.grooves.groove_library import style
 from solferino.models.music.grooves.groove_songs import song
-from solferino.pipelines.studio import converting, messages, verdict
+from solferino.pipelines.studio import messages
+from solferino.pipelines.studio.computing import converting, verdict
 
 
 @pytest.fixture

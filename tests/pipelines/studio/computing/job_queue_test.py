@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from solferino.hparams.errors import SolferinoError
-from solferino.pipelines.studio import job_queue
-from solferino.pipelines.studio.job_queue import Job, Limits, Queue
+from solferino.pipelines.studio.computing import job_queue
+from solferino.pipelines.studio.computing.job_queue import Job, Limits, Queue
 
-COMMAND = (sys.executable, str(Path(__file__).with_name('working.py')))
+COMMAND = (sys.executable, str(Path(__file__).parents[1] / 'working.py'))
 
 
 def run(what: Callable[[Queue], Awaitable[Any]], limits: Limits | None = None) -> Any:
