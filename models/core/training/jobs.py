@@ -11,14 +11,16 @@ import math
 import os
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from solferino.hparams import presets, words
+from solferino.hparams import overrides, presets, words
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import FamilySpec
 from solferino.models.core import settings
 from solferino.models.core.cpu import memory
 from solferino.models.core.family import Family
+from solferino.models.core.layers import replicas
+from solferino.models.core.layers.replicas import Cluster, LostError
 from solferino.models.core.runs import curves, run_dir, status
 from solferino.models.core.runs.run_dir import Run
 from solferino.models.core.storage import checkpoints, records, temporaries
@@ -89,9 +91,12 @@ def train(family: Family, request: Request) -> int | None:
       SolferinoError: the request, a file or the run directory is wrong; or training diverged.
     """
     spec = family.spec
+    cluster = replicas.of_environment()
     paths = _paths(request.examples, spec.records)
     request = _with_preset(spec, request, paths)
     run = run_dir.choose(spec, request.run_dir, request.given, request.seed, paths, request.warm_start)
+    if cluster and cluster.index:
+        return _assist(family, request, run, cluster)
     status.require_free(run.path)
     killed = status.was_killed(run.path)
     temporaries.clear(run.train_dir, '*')  # incomplete checkpoints of killed runs
@@ -122,8 +127,57 @@ def train(family: Family, request: Request) -> int | None:
             run = dataclasses.replace(run, dataset=dataset.describe(), generator=request.generator)
             run_dir.write(run, spec)
         run_dir.warn_of_other_examples(run, dataset.describe())
-        _train(_Session(family, run, request, dataset, held_out, checkpoint, killed), entry, stop)
+        session = _Session(family, run, request, dataset, held_out, checkpoint, killed, cluster)
+        with _loss_told(cluster):
+            _train(session, entry, stop)
     return stop.number
+
+
+def _assist(family: Family, request: Request, run: Run, cluster: Cluster) -> int | None:
+    """What another process than the first of a cluster does. Returns as `train`."""
+    _require_size(family, run)
+    dataset = data.load(family, run.config, request.examples)
+    _log.info(
+        'Process %d of %d computes; %s, the first, saves and reports.',
+        cluster.index, len(cluster.addresses), cluster.addresses[0],
+    )  # fmt: skip
+    with interrupts.graceful() as stop, _loss_told(cluster):
+        together = runtime.set_up(cluster)
+        from solferino.models.core.training import sharing
+        from solferino.models.core.training.steps import compiled
+
+        model = _model(family, run, None)
+        model.replicas = together
+        sharing.begin_alike(model, together, _facts(run, dataset, request))
+        batches = data.Batches(dataset, run.config.hparams.batch_size, run.seed, (together.index, together.count))
+        step = compiled(model.train_step, family, run.config, together)
+        sharing.assist(model, step, batches, request.num_steps, stop, together)
+    return stop.number
+
+
+def _facts(run: Run, dataset: Dataset, request: Request) -> list[Any]:
+    """What must be the same for all processes of a cluster."""
+    config = run.config
+    settled = [overrides.as_dict(part) for part in (config.hparams, config.extraction)]
+    return [config.name, *settled, run.seed, dataset.fingerprint, request.num_steps]
+
+
+@contextlib.contextmanager
+def _loss_told(cluster: Cluster | None) -> Iterator[None]:
+    """Raises LostError for what TensorFlow raises when another process of a cluster is gone."""
+    try:
+        yield
+    except Exception as error:
+        if cluster is None or isinstance(error, SolferinoError):
+            raise
+        import tensorflow as tf
+
+        gone = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError)
+        if not isinstance(error, gone) and 'ollective' not in str(error):
+            raise
+        raise LostError(
+            'Another process of this training is gone. Start it again; from the last checkpoint on all go on together.'
+        ) from None
 
 
 def _require_size(family: Family, run: Run) -> None:
@@ -230,15 +284,17 @@ class _Session:
     held_out: Dataset | None
     checkpoint: Checkpoint | None
     killed: bool  # after it had saved this checkpoint
+    cluster: Cluster | None = None
 
 
 def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> None:
-    runtime.set_up()
-    from solferino.models.core.training import evaluation, monitor, training_loop
+    together = runtime.set_up(session.cluster)
+    from solferino.models.core.training import evaluation, monitor, sharing, training_loop
     from solferino.models.core.training.steps import compiled
 
     family, run, held_out = session.family, session.run, session.held_out
     model = _model(family, run, session.checkpoint)
+    model.replicas = together
     if session.checkpoint is None:
         start = session.request.warm_start
         if start:
@@ -246,7 +302,9 @@ def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> No
         else:
             model.begin(session.dataset.encoded())
     step = session.checkpoint.step if session.checkpoint else 0
-    batches = data.Batches(session.dataset, run.config.hparams.batch_size, run.seed)
+    sharing.begin_alike(model, together, _facts(run, session.dataset, session.request))
+    share = (together.index, together.count)
+    batches = data.Batches(session.dataset, run.config.hparams.batch_size, run.seed, share)
     _announce(session, batches, step)
     with contextlib.ExitStack() as stack:
         board = stack.enter_context(monitor.Board(run.train_dir, step, model.descriptions))
@@ -262,7 +320,7 @@ def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> No
         names = [field.name for field in dataclasses.fields(training_loop.Options)]
         trainer = training_loop.Trainer(
             model=model,
-            train_step=compiled(model.train_step, family, run.config),
+            train_step=compiled(model.train_step, family, run.config, together),
             batches=batches,
             options=training_loop.Options(**{name: getattr(session.request, name) for name in names}),
             directory=run.train_dir,
@@ -270,7 +328,7 @@ def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> No
             board=board,
             status=entry,
             evaluator=evaluator,
-            stop=stop,
+            stop=lambda: together.any(stop.wanted),
             killed=session.checkpoint if session.killed else None,
         )
         evaluated = trainer.run()
@@ -279,6 +337,7 @@ def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> No
             evaluated = _of_best(run, model, evaluator, evaluated)
             _calibrate(session)
             found = _recommend(family, run, held_out, eval_board, stop)
+    together.any(False)  # the others wait for it
     kept = checkpoints.paths(run.train_dir)
     if evaluated and evaluator:
         files = kept | checkpoints.paths(run.train_dir, checkpoints.BEST)

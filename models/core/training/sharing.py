@@ -1,0 +1,72 @@
+"""Training by several processes together, see `layers/replicas.py`: how they begin alike, and what the others do.
+
+The first process does all that a training run by itself does. The others only compute: they need the examples and the
+same flags, and no disk that they share with it.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from solferino.hparams.errors import SolferinoError
+from solferino.models.core.layers.replicas import Replicas
+from solferino.models.core.layers.trainable import Trainable
+from solferino.models.core.training.data import Batches
+from solferino.models.core.training.steps import Step
+
+
+def begin_alike(model: Trainable, replicas: Replicas, facts: Sequence[Any]) -> None:
+    """Gives all processes the first one's weights and optimizer state.
+
+    Args:
+      model: in the state to begin with, which only that of the first process must be.
+      replicas: the processes.
+      facts: what must be the same everywhere, as JSON can hold it.
+
+    Raises:
+      SolferinoError: a process was started with other flags or other examples.
+    """
+    if replicas.count == 1:
+        return
+    own = int(hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12], 16)
+    row = np.zeros(replicas.count, np.int64)
+    row[replicas.index] = own
+    all_rows = tf.function(replicas.sum)(tf.constant(row)).numpy()
+    different = np.flatnonzero(all_rows != all_rows[0]).tolist()
+    if different:
+        raise SolferinoError(
+            f'The processes do not train the same: number {", ".join(map(str, different))} of {replicas.count}, '
+            'counted from 0, has other flags or other examples than number 0. Start all with the same command on the '
+            'same files.'
+        )
+    variables = [*model.named_weights().values(), *model.named_optimizer_state().values()]
+
+    @tf.function
+    def spread() -> None:
+        for variable in variables:
+            value = tf.convert_to_tensor(variable)
+            variable.assign(replicas.sum(value if replicas.index == 0 else tf.zeros_like(value)))
+
+    spread()
+
+
+def assist(
+    model: Trainable, train_step: Step, batches: Batches, num_steps: int, stop: Callable[[], bool], replicas: Replicas
+) -> None:
+    """Takes the same steps as the first process until it ends, with this process's share of each batch.
+
+    Raises SolferinoError if training diverges.
+    """
+    step = int(model.optimizer.iterations.numpy())
+    while not 0 < num_steps <= step and not replicas.any(stop()):
+        metrics = train_step(batches.batch(step))
+        step += 1
+        for name in ('loss', 'gradient_norm'):
+            if not math.isfinite(metrics[name][0]):
+                raise SolferinoError(f'The {name.replace("_", " ")} is not finite at step {step}. Process 0 says more.')
+    replicas.any(False)  # until the first one has done the rest: where one ends early, it is taken for lost
