@@ -60,7 +60,7 @@ lock: setup
 	$(VENV)/bin/python -m venv build/lock
 	build/lock/bin/pip install --quiet uv
 	build/lock/bin/uv pip compile --quiet --universal --upgrade --fork-strategy=fewest --python-version=3.11 \
-		--extra=dev --extra=sound --extra=score --extra=audio --custom-compile-command='make lock' --output-file=requirements.lock setup.py
+		--extra=dev --extra=sound --extra=score --extra=audio --extra=midi --custom-compile-command='make lock' --output-file=requirements.lock setup.py
 
 clean:
 	rm -rf $(VENV) build dist demo bench *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

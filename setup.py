@@ -42,6 +42,7 @@ COMMANDS = (
     'solferino_export',
     'solferino_inspect',
     'solferino_metrics',
+    'solferino_midi',
     'solferino_originality',
     'solferino_play',
     'solferino_render',
@@ -103,6 +104,12 @@ setup(
         'score': [
             'music21>=10,<11',  # writes MusicXML, with beams, ties and accidentals; BSD
             'verovio>=5,<7',  # draws it, without a program of the system's or a network; LGPL, and not changed here
+        ],
+        'midi': [
+            'mido>=1.3,<2',  # messages, and ports of any backend; pretty_midi brings it anyway
+            # The ports, on Linux, macOS and Windows. mido has a backend for python-rtmidi alone, which has no wheel for
+            # 3.13; this one has wheels for all three Pythons (on Linux for x86-64), so the backend is ours.
+            'rtmidi2>=1.5,<2',
         ],
         # Recordings to notes, by the model of basic-pitch 0.4.0. Its package cannot be named here, as it asks for a
         # TensorFlow before 2.16; it is installed by itself: pip install --no-deps basic-pitch==0.4.0

@@ -21,6 +21,7 @@ import logging
 import math
 import os
 import re
+import shlex
 import shutil
 import signal
 import sys
@@ -67,6 +68,11 @@ _BOUNDS = {
     'a non-negative number': '0 or more',
     'a positive number': 'above 0',
 }
+# Flags that a file does not tell of the command that made it: where files are, which it tells by itself, and how the
+# work was done, which changes nothing.
+_UNTOLD = {'output_dir', 'output_file', 'run_dir', 'bundle_file', 'num_workers', 'log', 'flagfile'}
+_FOLDERS = re.compile(r'(^|,)[/~][^,]*/')  # of files in the value of a flag
+_ALIAS = 'Alias for --'  # how absl begins the help of a second name, which is present where the first one is
 _EMPTY = 'is empty. Give a value, or leave it out; a shell puts nothing for a variable that it does not know.'
 _REQUIRED = 'must have a value other than None'  # absl's words about a required flag
 
@@ -257,10 +263,26 @@ def _run(
             _check_beam_arguments(unknown, flag_values)
         elif unknown:
             _refuse(unknown, flag_values)
-    from solferino.models.core.storage import temporaries  # not for help
+    from solferino.models.core.storage import provenance, temporaries  # not for help
 
-    with temporaries.of_process():
+    with temporaries.of_process(), provenance.within(_told(Path(argv[0]).stem, flag_values)):
         main(flag_values, unknown) if beam else main(flag_values, *values)
+
+
+def _told(program: str, flag_values: flags.FlagValues) -> str:
+    """The command as the files that it makes tell of it: by the same bytes wherever it is given."""
+    given = (flag_values[name] for name in flag_values if name not in _UNTOLD and flag_values[name].name == name)
+    told = [_word(flag) for flag in given if flag.present and not flag.help.startswith(_ALIAS)]
+    return shlex.join([program, *told])
+
+
+def _word(flag: flags.Flag[Any]) -> str:
+    """'--name=value', with files by their names alone where they are named from the root."""
+    if flag.boolean:
+        return f'--{"" if flag.value else "no"}{flag.name}'
+    text = ','.join(map(str, flag.value)) if isinstance(flag.value, list) else str(flag.value)
+    short = _FOLDERS.sub(r'\1', text)
+    return f'--{flag.name}={short}'
 
 
 def _require_flag_files(argv: list[str]) -> None:

@@ -1,7 +1,8 @@
 """What commands share that render music: the formats, and files of music in them."""
 
 import functools
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,7 @@ class Renderer:
 
             extras.load('music21', extras.SCORE)
             extras.load('verovio', extras.SCORE)
+        self._kept: frozenset[tuple[int, int]] = frozenset()
         self._soundfont = b''
         if self._sounds:
             from solferino.models.music import extras
@@ -68,6 +70,13 @@ class Renderer:
             extras.load('libsonare', extras.SOUND)
             extras.load('soundfile', extras.SOUND)
             self._soundfont = soundfonts.read(soundfont)
+            self.keep([soundfont] if soundfont else [])
+
+    def keep(self, paths: Iterable[str | Path]) -> None:
+        """Files that are read are not to be written over."""
+        from solferino.models.core.storage import files
+
+        self._kept |= files.identities(os.path.expanduser(path) for path in paths)
 
     def write(self, stem: Path, sequence: Any, draw: Callable[[], Any]) -> list[Path]:
         """Writes music beside one another as `stem`.mp3, `stem`.png, and so on; returns the paths.
@@ -78,10 +87,15 @@ class Renderer:
           draw: returns a figure of it.
 
         Raises:
-          SolferinoError: nothing would be heard, or a file cannot be written.
+          SolferinoError: nothing would be heard, or a file is of another kind, or one of those to `keep`.
+          OSError: a file cannot be written.
         """
         from solferino.models.core.storage import files
 
+        paths = {name: stem.with_name(f'{stem.name}.{name}') for name in self._formats}
+        for name, path in paths.items():
+            files.require_apart([str(path)], self._kept)
+            files.require_replaceable(str(path), files.RENDERED[name])
         contents: dict[str, Callable[[], bytes]] = {}
         if self._sounds:
             from solferino.models.music.sound import rendering, sound_files
@@ -100,15 +114,9 @@ class Renderer:
 
             score = score_writing.musicxml(sequence, stem.name)
             contents |= {'musicxml': lambda: score, 'score.svg': lambda: score_writing.svg(score)}
-        paths = []
-        for name in self._formats:
-            path = stem.with_name(f'{stem.name}.{name}')
-            try:
-                files.atomic_write(str(path), contents[name](), files.RENDERED[name])
-            except OSError as error:
-                raise SolferinoError(f'{path} cannot be written: {error.strerror}.') from None
-            paths.append(path)
-        return paths
+        for name, path in paths.items():
+            files.atomic_write(str(path), contents[name](), files.RENDERED[name])
+        return [*paths.values()]
 
 
 def _picture(figure: Any, format: str) -> bytes:

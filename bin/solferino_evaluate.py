@@ -10,7 +10,6 @@ intervals over pieces; of several models also how far each is from the first, ov
 """
 
 import os
-from pathlib import Path
 
 from absl import flags
 
@@ -38,9 +37,9 @@ def define(flag_values: flags.FlagValues) -> None:
 
 def main(flag_values: flags.FlagValues, *names: str) -> None:
     """Prints the tables."""
-    path = Path(os.path.expanduser(flag_values.output)) if flag_values.output else None
-    if path and path.suffix != '.json':
-        raise SolferinoError(f'--output={path}: it is a JSON file, whose name ends in .json.')
+    from solferino.bin import outputs
+
+    outputs.require_json_name(flag_values.output)
     bundles, runs = ([part for text in flag_values[name].value or [] for part in text.split(',') if part]
                      for name in ('bundle_file', 'run_dir'))  # fmt: skip
     if not bundles and not runs:
@@ -48,12 +47,14 @@ def main(flag_values: flags.FlagValues, *names: str) -> None:
     if flag_values.checkpoint and not runs:
         raise SolferinoError(f'--checkpoint={flag_values.checkpoint} chooses one of those of a --run_dir.')
     from solferino.models import loading, scoring
+    from solferino.models.core.storage.files import json_about
     from solferino.pipelines import music_files
 
+    kind, paths = json_about('likelihoods of music', 'models'), music_files.find(names, None)
+    output = outputs.require(flag_values.output, kind, [*paths, *bundles]) if flag_values.output else None
     models = {name: loading.load_bundle(os.path.expanduser(name), flag_values.config) for name in bundles}
     for name in runs:
         models[name] = loading.load_checkpoint(os.path.expanduser(name), flag_values.config, flag_values.checkpoint)
-    paths = music_files.find(names, None)
     music = [(str(one.path), one.sequence) for one in music_files.read(paths)]
     if not music:
         raise SolferinoError(f'{" ".join(names)}: there is no music in it.')
@@ -61,14 +62,8 @@ def main(flag_values: flags.FlagValues, *names: str) -> None:
     print(found.table())
     if not any(one.pieces for one in found.models):
         raise SolferinoError('No model has scored any of the music; the reasons are above.')
-    if path:
-        from solferino.models.core.storage.files import atomic_write, json_about
-
-        try:
-            atomic_write(str(path), found.to_json(), json_about('likelihoods of music', 'models'))
-        except OSError as error:
-            raise SolferinoError(f'--output={path} cannot be written: {error.strerror}.') from None
-        print(f'\nWritten: {path}')
+    if output:
+        outputs.write(output, found.to_json(), kind)
 
 
 def console_entry_point() -> None:

@@ -8,6 +8,8 @@ solferino_inspect runs/a runs/b
 
 solferino_inspect --leaks training.tfrecord eval.tfrecord
 
+solferino_inspect --verify notes.tfrecord data/training_melodies.tfrecord run melody.mag
+
 It knows music (MIDI, MusicXML, ABC), TFRecord files of NoteSequences and of training examples, the JSON files beside
 them, run directories and all that is in them, bundles, those of Magenta too, and what solferino_export writes. Of a
 run it says what its curves mean; several runs are compared in a table.
@@ -32,6 +34,10 @@ def define(flag_values: flags.FlagValues) -> None:
         'another key, tempo or metre, or with a few notes changed. Both are NoteSequences, examples, or music files or '
         'folders of them.', flag_values=flag_values,
     )  # fmt: skip
+    flags.DEFINE_bool(
+        'verify', False, 'Tell whether what was written, and what it was made of, is still what it was, by the digests '
+        'that commands keep of both. It exits with 1 if not.', flag_values=flag_values,
+    )  # fmt: skip
 
 
 def main(flag_values: flags.FlagValues, *paths: str) -> None:
@@ -44,6 +50,9 @@ def main(flag_values: flags.FlagValues, *paths: str) -> None:
         from solferino.pipelines.inspection import leak_report
 
         print(leak_report.report(*paths))
+        return
+    if flag_values.verify:
+        _verify(paths, flag_values)
         return
     path, *others = paths
     picture = command.picture_path('plot', flag_values.plot) if flag_values.plot else None
@@ -71,6 +80,18 @@ def main(flag_values: flags.FlagValues, *paths: str) -> None:
     except OSError as error:
         raise SolferinoError(f'--plot={picture} cannot be written: {error.strerror}.') from None
     print(f'\nDrawn: {picture}')
+
+
+def _verify(paths: tuple[str, ...], flag_values: flags.FlagValues) -> None:
+    if flag_values.plot:
+        raise SolferinoError('--verify draws nothing: leave --plot out.')
+    from solferino.pipelines.inspection import verifying
+
+    found = [verifying.verify(path) for path in paths]
+    print('\n'.join(one.text for one in found), flush=True)
+    changed = [one.path for one in found if not one.is_good]
+    if changed:
+        raise SolferinoError(f'Not all is what it was: see {", ".join(changed)}.')
 
 
 def console_entry_point() -> None:

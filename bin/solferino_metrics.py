@@ -8,13 +8,11 @@ the mean of each set is shown with an interval of 95 %; and for each set after t
 metrics are MusPy's, tonal distance, and those of Wu and Yang 2020.
 """
 
-import os
-from pathlib import Path
+import itertools
 
 from absl import flags
 
 from solferino.bin import command
-from solferino.hparams.errors import SolferinoError
 
 
 def define(fv: flags.FlagValues) -> None:
@@ -27,24 +25,26 @@ def define(fv: flags.FlagValues) -> None:
 
 def main(fv: flags.FlagValues, *names: str) -> None:
     """Prints the table."""
-    from solferino.models.core.storage.files import atomic_write, json_about
+    from solferino.bin import outputs
+
+    outputs.require_json_name(fv.output)
+    from solferino.models.core.storage.files import json_about
     from solferino.models.music.metrics import tables
     from solferino.pipelines import music_files
     from solferino.pipelines.judging import set_metrics
 
+    kind = json_about('metrics of music', 'sets')
+    found = [music_files.find([name], None) for name in names]
+    output = outputs.require(fv.output, kind, itertools.chain(*found)) if fv.output else None
     measured = [
-        set_metrics.measure(name, music_files.read(music_files.find([name], None)), fv.structure) for name in names
+        set_metrics.measure(name, music_files.read(paths), fv.structure)
+        for name, paths in zip(names, found, strict=True)
     ]
     print('\n'.join(f'{one.pieces:,} pieces of {one.name}' for one in measured), end='\n\n')
-    found = set_metrics.compare(measured)
-    print(tables.aligned([found.header(), *found.rows()]))
-    if fv.output:
-        path = Path(os.path.expanduser(fv.output))
-        try:
-            atomic_write(str(path), found.to_json(), json_about('metrics of music', 'sets'))
-        except OSError as error:
-            raise SolferinoError(f'--output={fv.output} cannot be written: {error.strerror}.') from None
-        print(f'\n{path}')
+    compared = set_metrics.compare(measured)
+    print(tables.aligned([compared.header(), *compared.rows()]))
+    if output:
+        outputs.write(output, compared.to_json(), kind)
 
 
 def console_entry_point() -> None:

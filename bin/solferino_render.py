@@ -9,6 +9,7 @@ NoteSequences. All music is made equally loud, and is heard until its last note 
 """
 
 import functools
+import itertools
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -43,10 +44,16 @@ def main(flag_values: flags.FlagValues, *music: str) -> None:
 
     folder, paths = Path(os.path.expanduser(flag_values.output_dir)), music_files.find(music, None)
     _require_different(paths)
+    renderer.keep(paths)
     rendered, refused = 0, 0
+    taken: set[str] = set()
     for path, sequence in music_files.read(paths):
+        # Of TFRecord files, such as shards, pieces may have one name.
+        numbered = itertools.chain([path.stem], (f'{path.stem}_{number}' for number in itertools.count(2)))
+        stem = next(name for name in numbered if name not in taken)
+        taken.add(stem)
         try:
-            for written in renderer.write(folder / path.stem, sequence, functools.partial(_draw, sequence, path)):
+            for written in renderer.write(folder / stem, sequence, functools.partial(_draw, sequence, path)):
                 print(written, flush=True)
             rendered += 1
         except (NotHeardError, NotWrittenError) as error:

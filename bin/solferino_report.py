@@ -6,7 +6,6 @@ The first set of music is judged, the others it is compared with. A set is a MID
 them, a pattern, or a TFRecord file of NoteSequences.
 """
 
-import os
 from pathlib import Path
 
 from absl import flags
@@ -28,18 +27,16 @@ def define(fv: flags.FlagValues) -> None:
 
 def main(fv: flags.FlagValues, *sets: str) -> None:
     """Writes the report."""
-    output = Path(os.path.expanduser(fv.output))
-    if output.suffix.lower() not in ('.html', '.htm'):
+    if Path(fv.output).suffix.lower() not in ('.html', '.htm'):
         raise SolferinoError(f'--output={fv.output} must end in .html.')
+    from solferino.bin import outputs
     from solferino.models.core.storage.files import HTML, atomic_write
     from solferino.pipelines.reporting import contents
 
+    output = outputs.require(fv.output, HTML, [fv.commands] if fv.commands else [])
     title = fv.title or f'Music of {sets[0]}'
     page = contents.report(contents.Job(sets, title, fv.run_dir or '', fv.commands or '', fv.num_shown))
-    try:
-        atomic_write(str(output), page, HTML)
-    except OSError as error:
-        raise SolferinoError(f'--output={fv.output} cannot be written: {error.strerror}.') from None
+    atomic_write(str(output), page, HTML)
     print(output)
 
 

@@ -42,11 +42,16 @@ def define(fv: flags.FlagValues) -> None:
     flags.DEFINE_integer(
         'job_memory_mb', 4096, 'What one request may take.', lower_bound=512, upper_bound=1 << 20, flag_values=fv
     )
+    flags.DEFINE_integer(
+        'num_workers', 1, 'How many requests are computed at a time, each by a process.', lower_bound=1,
+        upper_bound=64, flag_values=fv,
+    )  # fmt: skip
+    flags.DEFINE_integer('work_gb', 20, 'What --work_dir may hold, in GB.', lower_bound=1, flag_values=fv)
 
 
 def main(fv: flags.FlagValues) -> None:
     """Serves the page."""
-    from solferino.pipelines.studio import jobs, server
+    from solferino.pipelines.studio import job_queue, server
 
     paths = [Path(os.path.expanduser(name)) for name in (*fv.bundle_file, *fv.run_dir)]
     for path in paths:
@@ -60,7 +65,7 @@ def main(fv: flags.FlagValues) -> None:
     server.serve(
         server.Settings(
             paths, music, Path(os.path.expanduser(fv.work_dir)), fv.host, fv.port, password, fv.browser,
-            jobs.Limits(fv.job_seconds, fv.job_memory_mb),
+            job_queue.Limits(fv.job_seconds, fv.job_memory_mb, workers=fv.num_workers), fv.work_gb << 30,
         )
     )  # fmt: skip
 

@@ -4,6 +4,8 @@ import errno
 import os
 import re
 
+from solferino.hparams.words import readable
+
 _ELSEWHERE = 'Make room there, or name another place.'
 # What to do, by the number of the error.
 _ADVICE = {
@@ -69,7 +71,7 @@ def _of_text(error: UnicodeEncodeError) -> str | None:
     found = error.object[error.start : error.end]
     if not all('\udc80' <= letter <= '\udcff' for letter in found):
         return None
-    name = error.object.encode('utf-8', 'surrogateescape').decode('utf-8', 'backslashreplace')
+    name = readable(error.object)
     return (
         f'{name!r} is not in UTF-8, or the terminal is not (LC_ALL=C.UTF-8 makes it so). Rename the file or folder, or '
         'write that text otherwise.'

@@ -3,7 +3,8 @@
 Likelihood alone prefers what is dull, and of two outputs the one with fewer notes. So outputs are also ranked by how
 far they are from the music held out from training in each of the measures by which its temperature was found:
 repetition, density and others. Where a model does not know that music, by how little they repeat themselves. The mean
-rank decides.
+rank decides, but those of which one half is very unlikely come last: all these figures are averages, and what loses its
+pattern half-way can be nearest to the music in them (docs/benchmarks/music.md).
 """
 
 import dataclasses
@@ -48,8 +49,9 @@ class Ranked:
 def rank(model: Model, music: Sequence[Any]) -> list[Ranked]:
     """Returns what is to be said of NoteSequences that a model has made, the best first.
 
-    A figure that none of them has does not count; one that some of them lack puts these last. Of equal ones the
-    likelier comes first, then the one that was generated first.
+    A third of them stand behind all others: those with the least likely half. A figure that none of them has does not
+    count; one that some of them lack puts these last. Of equal ones the likelier comes first, then the one that was
+    generated first.
     """
     likely = np.array([_log_likelihood(model, one) for one in music])
     found = [_measures(one) for one in music]
@@ -59,7 +61,12 @@ def rank(model: Model, music: Sequence[Any]) -> list[Ranked]:
     ranks = [_ranks(values) for values in (-likely, *counted) if np.isfinite(values).any()]
     distances = [float(row[np.isfinite(row)].mean()) if np.isfinite(row).any() else math.nan for row in apart]
     mean = np.mean(ranks, axis=0) if ranks else np.zeros(len(music))
-    order = sorted(range(len(music)), key=lambda k: (mean[k], -likely[k] if np.isfinite(likely[k]) else math.inf, k))
+    halves = np.array([_of_less_likely_half(model, *both) for both in zip(music, likely.tolist(), strict=True)])
+    unlikely = _ranks(-halves) >= len(music) - len(music) // 3
+    order = sorted(
+        range(len(music)),
+        key=lambda k: (unlikely[k], mean[k], -likely[k] if np.isfinite(likely[k]) else math.inf, k),
+    )
     return [
         Ranked(k, *map(float, (likely[k], distances[k], repeated[k], found[k].notes_per_bar, mean[k]))) for k in order
     ]
@@ -84,6 +91,20 @@ def _log_likelihood(model: Model, sequence: Any) -> float:
         return model.log_likelihood(sequence) / (quarters / 4)
     except SolferinoError:  # it has none, or this music is too short for one
         return math.nan
+
+
+def _of_less_likely_half(model: Model, sequence: Any, whole: float) -> float:
+    """Nats a bar of the first half of the music or of the second, given the first; nan if it has none."""
+    half = type(sequence)()
+    half.CopyFrom(sequence)
+    half.total_time = sequence.total_time / 2
+    del half.notes[:]
+    for note in sequence.notes:
+        if note.start_time < half.total_time:
+            half.notes.add().CopyFrom(note)
+            half.notes[-1].end_time = min(note.end_time, half.total_time)
+    first = _log_likelihood(model, half) if math.isfinite(whole) else math.nan
+    return min(first, 2 * whole - first)
 
 
 def _quarters(sequence: Any) -> float:

@@ -28,7 +28,7 @@ from solferino.models.core.family import Family, Weights
 from solferino.models.core.generation import lengths
 from solferino.models.core.runs import bundles, stored_models
 from solferino.models.core.runs.stored_models import StoredModel
-from solferino.models.core.storage import checkpoints
+from solferino.models.core.storage import checkpoints, provenance
 from solferino.models.core.training import temperature
 from solferino.models.music.pieces import accents, dynamics
 from solferino.models.music.pieces import piece as pieces
@@ -48,6 +48,7 @@ class Model:
       description: what its maker wrote about it.
       recommended_temperature: at which its music is most like the music held out from training; None if unknown.
       held_out_music: what that music is like, see `temperature.MUSIC`; empty if unknown.
+      seed: that it was trained with, if that is known.
 
     >>> model = load('drums.mag')
     >>> model.generator_id, model.recommended_temperature
@@ -65,6 +66,7 @@ class Model:
     step: int | None = None
     recommended_temperature: float | None = None
     held_out_music: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    seed: int | None = None
 
     @property
     def name(self) -> str:
@@ -215,10 +217,14 @@ class Model:
             record[temperature.KEY] = self.recommended_temperature
         if self.held_out_music:
             record[temperature.MUSIC] = dict(self.held_out_music)
+        record |= provenance.of(str(path), self._files(), seed=self.seed, is_shared=True)
         bundle = bundles.Bundle(
             record, self.weights, self.generator_id, self.generator_description, description or self.description
         )
         bundles.write(path, bundle)
+
+    def _files(self) -> list[str]:
+        return [self.source] if pathlib.Path(self.source).is_file() else []
 
 
 def load(path: str | pathlib.Path, config: str | None = None, checkpoint: str | None = None) -> Model:
@@ -267,7 +273,14 @@ def _model(stored: StoredModel, name: str | None) -> Model:
         stored.step,
         temperature.of_record(stored.record),
         temperature.music_of_record(stored.record),
+        _seed(stored.record),
     )
+
+
+def _seed(record: Mapping[str, Any]) -> int | None:
+    """The seed of a checkpoint's training, or what a bundle says of it."""
+    seed: int | None = record.get('seed', (record.get(provenance.MADE_BY) or {}).get('seed'))
+    return seed
 
 
 def _restore(stored: StoredModel) -> tuple[Family, Config]:

@@ -6,10 +6,10 @@ import itertools
 import json
 import os
 from collections.abc import Iterator, Mapping
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from solferino.hparams.errors import SolferinoError
-from solferino.models.core.storage import files, records, schemas
+from solferino.models.core.storage import files, provenance, records, schemas
 from solferino.models.music.listening import transcription
 from solferino.models.music.pieces import piece
 from solferino.pipelines import parsing, report, writing
@@ -41,7 +41,7 @@ _OTHERWISE = 'files read otherwise than by Magenta'
 _NOTICED = 'noticed: '
 _TRIED, _SHOWN = 20, 10  # files, if none could be converted
 # Where the pipeline's records go.
-_MUSIC, _LEFT_OUT, _REMARKS, _SILENCES = 'music', 'left out', 'remarks', 'silences'
+_MUSIC, _LEFT_OUT, _REMARKS, _SILENCES, _INPUTS = 'music', 'left out', 'remarks', 'silences', 'inputs'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,8 +101,10 @@ def convert(job: Job) -> str:
             'remarks': writing.merge(staging, done.runs.get(_REMARKS, [])),
             'without_notes': writing.merge(staging, done.runs.get(_SILENCES, [])),
             'left_out': writing.merge(staging, done.runs.get(_LEFT_OUT, [])),
+            provenance.INPUTS: writing.merge(staging, done.runs.get(_INPUTS, [])),
         }
-        _write_manifest(described, job, tallies, lists)
+        made_by = provenance.of(manifest, outputs={path: staging.output(path) for path in outputs})
+        _write_manifest(described, job, tallies, made_by, lists)
         staging.commit()
     if _left_out(tallies):
         listed = 'What was left out is listed in'
@@ -189,15 +191,16 @@ def _run(job: Job, root: str, staging: Staging) -> work.Done:
     with records.Writer(listing) as writer:
         for name, reason in find(root, job.recursive, os.path.basename(staging.folder), job.kinds):
             writer.write(name + b'\0' + reason.encode())
-    task = _ReadFiles(os.fsencode(root), job.limits, job.magenta_reading)
+    place = os.path.relpath(root, os.path.dirname(os.path.abspath(os.path.expanduser(job.output_file))))
+    task = _ReadFiles(os.fsencode(root), place, job.limits, job.magenta_reading)
     return work.run(task, Source(listing), staging, 'files', job.beam_args, job.num_workers)
 
 
 class _ReadFiles:
-    """The task: reads files of the listing."""
+    """The task: reads files of the listing. `place` is what the manifest calls their folder, `root`."""
 
-    def __init__(self, root: bytes, limits: Limits, magenta_reading: bool):
-        self._root, self._limits, self._magenta_reading = root, limits, magenta_reading
+    def __init__(self, root: bytes, place: str, limits: Limits, magenta_reading: bool):
+        self._root, self._place, self._limits, self._magenta_reading = root, place, limits, magenta_reading
         self._collection = parsing.text(os.path.basename(root))
 
     def setup(self) -> None:
@@ -219,6 +222,14 @@ class _ReadFiles:
         requests = [Request(os.path.join(self._root, name), name, self._collection) for name in names]
         for name, answers in zip(names, self._parser.parse_all(requests), strict=True):
             _take(name, answers, results)
+            self._digest(name, results)
+
+    def _digest(self, name: bytes, results: Results) -> None:
+        """Writes what identifies a file that was read; not of one whose name is no text, which JSON cannot tell."""
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            file = os.path.join(self._place, name.decode())
+            found = provenance.entry(file, os.path.join(self._root, name))
+            results.write(_INPUTS, file, json.dumps(found, ensure_ascii=False).encode())
 
 
 def _take(name: bytes, answers: list[Converted | LeftOut], results: Results) -> None:
@@ -322,7 +333,7 @@ class _LeftOutLine(TypedDict):
     detail: str
 
 
-class Manifest(TypedDict, total=False):
+class Manifest(provenance.Provenance, total=False):
     """The manifest, without the lists of files."""
 
     input_dir: str
@@ -336,7 +347,13 @@ class Manifest(TypedDict, total=False):
     left_out_by_reason: dict[str, schemas.Tally] | None
 
 
-def _write_manifest(path: str, job: Job, tallies: Mapping[str, Tally], lists: Mapping[str, Iterator[bytes]]) -> None:
+def _write_manifest(
+    path: str,
+    job: Job,
+    tallies: Mapping[str, Tally],
+    made_by: Mapping[str, Any],
+    lists: Mapping[str, Iterator[bytes]],
+) -> None:
     """Writes the counts, and lists with each file on a line of its own, as JSON."""
     head = {
         'input_dir': job.input_dir,
@@ -348,6 +365,7 @@ def _write_manifest(path: str, job: Job, tallies: Mapping[str, Tally], lists: Ma
         'converted': _totals(tallies),
         'noticed': {what: dataclasses.asdict(tally) for what, tally in _noticed(tallies).items()},
         'left_out_by_reason': {reason: dataclasses.asdict(tally) for reason, tally in _left_out(tallies).items()},
+        **{name: value for name, value in made_by.items() if name not in lists},
     }
     with files.named(path, path), open(path, 'w', encoding='utf-8', errors='backslashreplace') as file:
         file.write(json.dumps(head, indent=1, ensure_ascii=False)[:-2])

@@ -16,7 +16,7 @@ from solferino.hparams.spec import Config
 from solferino.models import registry
 from solferino.models.core import settings
 from solferino.models.core.family import Family
-from solferino.models.core.storage import files, records, sequence_examples
+from solferino.models.core.storage import files, provenance, records, sequence_examples
 from solferino.models.music.pieces import dynamics, piece
 from solferino.models.music.pieces.piece import Piece
 from solferino.pipelines import parsing, reading, report, split, writing
@@ -110,7 +110,9 @@ def create(job: Job) -> str:
         if config.dynamics.curves:
             learned = {**learned, _LEARNED: sum(velocities.values())}
         with files.named(description, description), open(description, 'w', encoding='utf-8') as file:
-            json.dump(_sidecar(family, config, job, {**done, **learned}, left_out), file, indent=1)
+            written = {path: staging.output(path) for path in outputs.values()}
+            made_by = provenance.of(sidecar, records.expand(job.input), written, job.seed)
+            json.dump({**_sidecar(family, config, job, {**done, **learned}, left_out), **made_by}, file, indent=1)
         staging.commit()
     if job.eval_ratio and not done[_EXAMPLES[split.EVAL]]:
         _log.warning('There is no evaluation example: %s', _too_few(done[_SEQUENCES], job, 'training'))

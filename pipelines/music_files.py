@@ -33,10 +33,9 @@ def find(inputs: Iterable[str], flag: str | None = 'input') -> list[Path]:
         name = os.path.expanduser(text)
         files = _files(name)
         if not files and os.path.isdir(name):
-            raise SolferinoError(
-                f'{said}the folder {text} has no music files. Those of its subfolders as well are '
-                f'"{text.rstrip("/")}/**/*.mid".'
-            )
+            below = _ending_below(name)
+            there = f' Those of its subfolders are "{text.rstrip("/")}/**/*{below}".' if below else ''
+            raise SolferinoError(f'{said}the folder {text} has no music files.{there}')
         if not files:
             raise SolferinoError(f'{said}no file matches {text!r}.')
         found.update(dict.fromkeys(map(Path, files)))
@@ -75,6 +74,16 @@ def _records(path: Path) -> Iterator[Music]:
         name = own if own not in names else f'{Path(own).stem}_{number}{Path(own).suffix}'
         names.add(name)
         yield Music(path.with_name(name), sequence)
+
+
+def _ending_below(folder: str) -> str:
+    """What the first music file in the folder's subfolders ends in; '' if there is none."""
+    for place, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            if parsing.ending(os.fsencode(name)) in parsing.KINDS and os.path.isfile(os.path.join(place, name)):
+                return os.path.splitext(name)[1]
+    return ''
 
 
 def _files(name: str) -> list[str]:

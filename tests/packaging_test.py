@@ -57,7 +57,7 @@ def requirements(wheel, extra=''):
     return [r for r in found if not r.marker or 'extra' not in str(r.marker) or r.marker.evaluate({'extra': extra})]
 
 
-EXTRAS = ('sound', 'score', 'audio')
+EXTRAS = ('sound', 'score', 'audio', 'midi')
 
 
 def entry_points(wheel):

@@ -13,13 +13,13 @@ from typing import Any
 from solferino.hparams import overrides
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import Config, FamilySpec
-from solferino.models.core.storage import files, schemas
+from solferino.models.core.storage import files, provenance, schemas
 
 _SHARD = re.compile(r'-\d{5,}-of-\d{5,}$')
-_MAX_JSON_BYTES = 1 << 28  # the manifest of a million files has half of it
+_MAX_JSON_BYTES = 1 << 29  # the manifest of a million files has half of it
 
 
-class Sidecar(schemas.Settings, total=False):
+class Sidecar(schemas.Settings, provenance.Provenance, total=False):
     """What create_dataset says of a dataset."""
 
     steps_per_quarter: float

@@ -9,8 +9,8 @@ from typing import Any
 
 from solferino.hparams.errors import SolferinoError
 
-SOUND, SCORE, STUDIO = 'sound', 'score', 'studio'
-_WHAT = {SOUND: 'Sound', SCORE: 'A score', STUDIO: 'The studio'}
+SOUND, SCORE, STUDIO, MIDI = 'sound', 'score', 'studio', 'midi'
+_WHAT = {SOUND: 'Sound', SCORE: 'A score', STUDIO: 'The studio', MIDI: 'Live MIDI'}
 
 
 def load(name: str, extra: str) -> Any:

@@ -1,5 +1,7 @@
 """What `solferino_originality` and `*_generate --originality` tell: what generated music copies from training music."""
 
+import dataclasses
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -49,6 +51,28 @@ def report(found: Originality, names: Sequence[str], training_names: Sequence[st
     ]
     lines += ['', *_beside(found)]
     return '\n'.join(lines)
+
+
+def to_json(found: Originality, names: Sequence[str], training_names: Sequence[str]) -> str:
+    """Returns what was found as JSON, with the names of `report`: of each piece its longest run and where it stands.
+
+    `training_usual_notes`, the longest run that 95 of 100 training pieces do not exceed, is null where there is one.
+    """
+    several = len(found.training) > 1
+    record = {
+        'training_usual_notes': found.usual if several else None,
+        'too_long': [names[place] for place in found.too_long] if several else None,
+        'generated': [_record(one, name, training_names) for one, name in zip(found.generated, names, strict=True)],
+        'training': [
+            _record(one, name, training_names) for one, name in zip(found.training, training_names, strict=True)
+        ],
+    }
+    return json.dumps(record, indent=1, allow_nan=False) + '\n'
+
+
+def _record(one: Copying, name: str, training_names: Sequence[str]) -> dict[str, Any]:
+    longest = one.longest and dataclasses.asdict(one.longest) | {'other': training_names[one.longest.other]}
+    return {'name': name, 'longest': longest, 'share': one.share}
 
 
 def _row(one: Copying) -> str:

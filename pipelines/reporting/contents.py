@@ -9,6 +9,7 @@ from typing import Any
 
 from solferino.hparams import words
 from solferino.hparams.errors import SolferinoError
+from solferino.models.core.storage import files
 from solferino.models.music.originality import copies
 from solferino.models.music.pictures import page as pictures
 from solferino.models.music.pictures import roll_pictures, track_pictures
@@ -146,7 +147,9 @@ def _facts(finding: findings.Finding) -> Iterator[tuple[str, str]]:
 
 
 def _text(path: str) -> str:
+    path = os.path.expanduser(path)
     try:
-        return Path(os.path.expanduser(path)).read_text('utf-8').strip()
+        files.require_regular(path)
+        return Path(path).read_text('utf-8').strip()
     except (OSError, UnicodeDecodeError) as error:
         raise SolferinoError(f'--commands={path} cannot be read as text: {error}.') from None

@@ -7,50 +7,70 @@ GET    /api/soundfont            the instruments for the page's synthesizer
 POST   /api/login                a token for a password
 """
 
+import asyncio
 import contextlib
 import hmac
+import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from solferino.hparams import system_errors
 from solferino.hparams.errors import SolferinoError
 from solferino.models.music.sound import soundfonts
-from solferino.pipelines.studio import jobs, messages
+from solferino.pipelines.studio import guard, job_queue, messages, wording
 from solferino.pipelines.studio.knowing import Knowing
+from solferino.pipelines.studio.learn.learning import Learning
 from solferino.pipelines.studio.making import Making
-from solferino.pipelines.studio.shared import Studio, answer
+from solferino.pipelines.studio.shared import Studio, answer, stream
+from solferino.pipelines.studio.work_folder import Full
 
 PAGE = Path(__file__).with_name('page') / 'dist'
+_GUESSING = 1.0  # seconds that a wrong password costs, one after the other
 
 
-def application(studio: Studio) -> Starlette:
+def application(studio: Studio, page: Path = PAGE) -> Starlette:
     """Returns the ASGI application, without the guard around it."""
+
+    learning = Learning(studio)
 
     @contextlib.asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
         await studio.queue.start()
+        await learning.start()
         try:
             yield
         finally:
-            await studio.queue.stop()
+            await learning.end()
+            await studio.close()
 
     routes = [
         *_Common(studio).routes(),
         *Making(studio).routes(),
+        *learning.routes(),
         *Knowing(studio).routes(),
-        Mount('/', StaticFiles(directory=PAGE, html=True)),
+        Mount('/', StaticFiles(directory=page, html=True)),
     ]
-    return Starlette(routes=routes, lifespan=life, exception_handlers={SolferinoError: _refused, Exception: _failed})
+    handlers = {
+        SolferinoError: _refused,
+        HTTPException: _not_there,
+        ClientDisconnect: _gone,
+        OSError: _system_refused,
+        Exception: _failed,
+    }
+    return Starlette(routes=routes, lifespan=life, exception_handlers=handlers)
 
 
 class _Common:
     def __init__(self, studio: Studio):
         self._studio = studio
+        self._one_guess = asyncio.Lock()
 
     def routes(self) -> list[Route]:
         return [
@@ -67,13 +87,7 @@ class _Common:
 
     async def job_events(self, request: Request) -> Response:
         """The same at each change."""
-
-        async def events() -> AsyncIterator[bytes]:
-            async for told in self._job(request).changes():
-                yield b'data: ' + messages.write(told) + b'\n\n'
-
-        self._job(request)
-        return StreamingResponse(events(), media_type='text/event-stream')
+        return stream(self._studio, self._job(request).changes())
 
     async def withdraw(self, request: Request) -> Response:
         """Ends a job."""
@@ -81,7 +95,7 @@ class _Common:
         self._studio.queue.withdraw(job)
         return answer(job.told())
 
-    def _job(self, request: Request) -> jobs.Job:
+    def _job(self, request: Request) -> job_queue.Job:
         try:
             return self._studio.queue.get(request.path_params['id'])
         except KeyError:
@@ -89,20 +103,44 @@ class _Common:
 
     async def soundfont(self, request: Request) -> Response:
         """The soundfont that is installed here; it may be kept by the browser."""
-        return FileResponse(soundfonts.default_path(), media_type='application/octet-stream')
+        return FileResponse(
+            soundfonts.default_path(),
+            media_type='application/octet-stream',
+            headers={'cache-control': 'private, max-age=86400'},
+        )
 
     async def login(self, request: Request) -> Response:
         """The token, for the password."""
         asked = messages.read(await request.body(), messages.Login)
-        if not self._studio.password or not hmac.compare_digest(
-            asked.password.encode(), self._studio.password.encode()
-        ):
+        given, password = asked.password.encode('utf-8', 'surrogatepass'), self._studio.password.encode()
+        if not password or not hmac.compare_digest(given, password):
+            async with self._one_guess:
+                await asyncio.sleep(_GUESSING)
             return answer({'error': 'This is not the password.'}, 403)
         return answer({'token': self._studio.token})
 
 
+_STATUS: dict[type[Exception], int] = {job_queue.Busy: 429, guard.TooLarge: guard.TOO_LARGE, Full: 507}
+
+
 async def _refused(request: Request, error: Exception) -> Response:
-    return answer({'error': str(error)}, 429 if isinstance(error, jobs.Busy) else 400)
+    return answer({'error': wording.for_the_page(str(error))}, _STATUS.get(type(error), 400))
+
+
+async def _not_there(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return answer({'error': f'{error.detail}.'}, error.status_code)
+
+
+async def _gone(request: Request, error: Exception) -> Response:
+    return Response(status_code=400)  # nobody hears it
+
+
+async def _system_refused(request: Request, error: Exception) -> Response:
+    """For a full disk, and the like."""
+    said = system_errors.sentence(error)
+    logging.getLogger(__name__).error('%s: %s', request.url.path, said or error)
+    return answer({'error': wording.for_the_page(said or str(error))}, 507)
 
 
 async def _failed(request: Request, error: Exception) -> Response:

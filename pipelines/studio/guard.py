@@ -7,8 +7,11 @@ header, which a form or a link of another page cannot do. Host is checked agains
 
 import hmac
 import json
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
+
+from solferino.hparams.errors import SolferinoError
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -18,7 +21,9 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LARGEST_BODY = 1 << 20  # bytes; uploads have a limit of their own
 LARGEST_UPLOAD = 64 << 20
+LARGEST_COLLECTED = 1 << 30  # of music to learn from, which comes in zips too; nothing holds it in memory
 UPLOADS = '/api/uploads'
+COLLECTED = re.compile(r'/api/collections/[^/]+/files')
 OPEN = ('/api/login',)  # for those who do not have the token yet
 
 # No inline code, nothing from other servers. The synthesizer's WebAssembly is compiled in the page.
@@ -35,6 +40,12 @@ _HEADERS = {
     b'cross-origin-resource-policy': b'same-origin',
     b'cache-control': b'no-store',
 }
+_HANG_UP = (b'connection', b'close')  # else the rest of a body that has no end would be read, and dropped
+TOO_LARGE = 413
+
+
+class TooLarge(SolferinoError):
+    """The body of a request is larger than it may be."""
 
 
 class Guard:
@@ -59,8 +70,7 @@ class Guard:
         if refused:
             await _refuse(send, *refused)
             return
-        limit = LARGEST_UPLOAD if scope['path'].startswith(UPLOADS) else LARGEST_BODY
-        await self._app(scope, _limited(receive, limit), _with_headers(send))
+        await self._app(scope, _limited(receive, _limit(scope)), _with_headers(send))
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         headers = {name.lower(): value.decode('latin-1') for name, value in scope['headers']}
@@ -75,14 +85,25 @@ class Guard:
             if not hmac.compare_digest(given.encode(), self._token.encode()):
                 return 401, 'The token is missing or wrong. Open the address that the studio printed when it started.'
         length = headers.get(b'content-length', '0')
-        limit = LARGEST_UPLOAD if scope['path'].startswith(UPLOADS) else LARGEST_BODY
-        if not length.isdigit() or int(length) > limit:
-            return 413, f'It is larger than {limit >> 20} MB.'
+        if not (length.isascii() and length.isdigit() and len(length) < 20):
+            return 400, 'The length of the request is not a number.'
+        if int(length) > _limit(scope):
+            return TOO_LARGE, _too_large(_limit(scope))
         return None
 
 
+def _limit(scope: Scope) -> int:
+    if COLLECTED.fullmatch(scope['path']):
+        return LARGEST_COLLECTED
+    return LARGEST_UPLOAD if scope['path'].startswith(UPLOADS) else LARGEST_BODY
+
+
+def _too_large(limit: int) -> str:
+    return f'It is larger than {limit >> 20} MB, which is the most that can be sent.'
+
+
 def _limited(receive: Receive, limit: int) -> Receive:
-    """Ends a body that is longer than it said, or that said nothing."""
+    """Raises TooLarge, where a body is read, for one that said nothing of its length and has no end."""
     received = 0
 
     async def limited() -> Message:
@@ -90,7 +111,7 @@ def _limited(receive: Receive, limit: int) -> Receive:
         message = await receive()
         received += len(message.get('body', b''))
         if received > limit:
-            return {'type': 'http.disconnect'}
+            raise TooLarge(_too_large(limit))
         return message
 
     return limited
@@ -99,13 +120,17 @@ def _limited(receive: Receive, limit: int) -> Receive:
 def _with_headers(send: Send) -> Send:
     async def sending(message: Message) -> None:
         if message['type'] == 'http.response.start':
-            message['headers'] = [*message.get('headers', []), *_HEADERS.items()]
+            given = list(message.get('headers', []))
+            names = {name.lower() for name, _ in given}
+            message['headers'] = given + [(name, value) for name, value in _HEADERS.items() if name not in names]
+            if message['status'] == TOO_LARGE:
+                message['headers'].append(_HANG_UP)
         await send(message)
 
     return sending
 
 
 async def _refuse(send: Send, status: int, why: str) -> None:
-    headers = [(b'content-type', b'application/json'), *_HEADERS.items()]
+    headers = [(b'content-type', b'application/json'), _HANG_UP, *_HEADERS.items()]
     await send({'type': 'http.response.start', 'status': status, 'headers': headers})
     await send({'type': 'http.response.body', 'body': json.dumps({'error': why}).encode()})

@@ -26,8 +26,8 @@ class Knowing:
 
     async def references(self, request: Request) -> Response:
         """The training music, by id and name."""
-        found = self._studio.references.paths()
-        return answer({'references': [{'id': id, 'name': path.name} for id, path in found.items()]})
+        known = self._studio.references
+        return answer({'references': [{'id': id, 'name': known.name(path)} for id, path in known.paths().items()]})
 
     async def judge(self, request: Request) -> Response:
         """Puts a comparison into the queue."""

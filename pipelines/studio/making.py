@@ -1,31 +1,38 @@
 """Make: the models, music asked of them, and what is done with it.
 
-GET    /api/models               the models
+GET    /api/models               the models; those that are being read yet have `reading: true` and no more: ask again
+GET    /api/instruments          the names of drums and programs
 POST   /api/generate             music, as a job
+POST   /api/midi                 music as a MIDI file
 POST   /api/uploads?name=x.mid   reads a music file
-GET    /api/pieces               the music that was made
+GET    /api/pieces?first=0       the music that was made, the newest first, a hundred at a time, and how many there are
 POST   /api/pieces/ID            keeps it, or does not keep it
 DELETE /api/pieces/ID            discards it
 GET    /api/pieces/ID.FORMAT     a file of it
 """
 
+import asyncio
+import re
 import secrets
-import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from starlette.background import BackgroundTask
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from solferino.hparams.errors import SolferinoError
 from solferino.pipelines import parsing
 from solferino.pipelines.studio import messages
-from solferino.pipelines.studio.messages import Generate, Piece
+from solferino.pipelines.studio.messages import Generate, Model, Piece
 from solferino.pipelines.studio.shared import Studio, answer
 
 _TYPES = {'mid': 'audio/midi', 'wav': 'audio/wav', 'mp3': 'audio/mpeg', 'flac': 'audio/flac', 'ogg': 'audio/ogg'}
+_PATIENCE = 2.0  # seconds that the list of models waits for those that are being read
+_AT_ONCE = 100  # pieces in an answer
 
 
 class Making:
@@ -33,12 +40,16 @@ class Making:
 
     def __init__(self, studio: Studio):
         self._studio = studio
+        self._reading: dict[str, asyncio.Task[None]] = {}  # models, by their ids
+        self._instruments: Any = None
 
     def routes(self) -> list[Route]:
         """What answers which request."""
         return [
             Route('/api/models', self.list_models),
+            Route('/api/instruments', self.list_instruments),
             Route('/api/generate', self.generate, methods=['POST']),
+            Route('/api/midi', self.midi, methods=['POST']),
             Route('/api/uploads', self.upload, methods=['POST']),
             Route('/api/pieces', self.list_pieces),
             Route('/api/pieces/{id}.{format}', self.piece_file),
@@ -48,52 +59,84 @@ class Making:
 
     async def list_models(self, request: Request) -> Response:
         """All models; those that do not load are told with the reason."""
-        described = []
-        for id, path in self._studio.models.paths().items():
-            known = self._studio.models.known(id)
-            if known is None:
-                job = await self._studio.queue.add('describe', path=str(path), id=id)
-                try:
-                    known = await job.ended()
-                except SolferinoError as error:
-                    known = {'id': id, 'name': path.name, 'error': str(error)}
-                self._studio.models.remember(id, known)
-            described.append(known)
-        return answer({'models': described})
+        models = self._studio.models
+        for id, path in models.paths().items():
+            if models.known(id) is None and id not in self._reading:
+                task = asyncio.create_task(self._read_model(id, path))
+                self._reading[id] = task
+        if self._reading:
+            await asyncio.wait(self._reading.values(), timeout=_PATIENCE)
+        listed = [
+            models.known(id) or {'id': id, 'name': path.stem, 'reading': True} for id, path in models.paths().items()
+        ]
+        return answer({'models': listed})
+
+    async def _read_model(self, id: str, path: Path) -> None:
+        """Before all other jobs: without its models the page is of no use."""
+        known: Any
+        try:
+            job = await self._studio.queue.add('describe', first=True, path=str(path), id=id)
+            known = msgspec.convert(await job.ended(), Model)
+        except SolferinoError as error:
+            known = {'id': id, 'name': path.stem, 'error': str(error)}
+        finally:
+            del self._reading[id]
+        self._studio.models.remember(id, known)
+
+    async def list_instruments(self, request: Request) -> Response:
+        """See `instruments`; they are the same for all time."""
+        if self._instruments is None:
+            self._instruments = await (await self._studio.queue.add('instruments')).ended()
+        return answer(self._instruments)
 
     async def generate(self, request: Request) -> Response:
         """Puts a request for music into the queue."""
         asked = messages.read(await request.body(), Generate)
+        return await self._make('generate', asked)
+
+    async def _make(self, task: str, asked: Any) -> Response:
         path = self._studio.models.path(asked.model)
+        self._studio.pieces.require_room()
+        self._studio.work.require_room()
         seed = asked.options.pop('seed', None)
         seed = seed if isinstance(seed, int) and 0 <= seed < 1 << 31 else secrets.randbelow(1 << 31)
-        folder = self._studio.work_dir / 'made' / secrets.token_hex(6)
-        folder.mkdir(parents=True)
+        folder = self._studio.work.scratch(secrets.token_hex(6))
+        folder.mkdir()
         job = await self._studio.queue.add(
-            'generate', path=str(path), request=msgspec.to_builtins(asked), seed=seed, folder=str(folder)
-        )
-        job.when_done = self._keep
+            task, when_done=self._keep(folder), path=str(path), request=msgspec.to_builtins(asked), seed=seed,
+            folder=str(folder),
+        )  # fmt: skip
         return answer(job.told(), 202)
 
-    def _keep(self, result: Any) -> None:
-        for piece in msgspec.convert(result, list[Piece]):
-            self._studio.pieces.put(piece)
+    def _keep(self, folder: Path) -> Callable[[Any], None]:
+        def keep(result: Any) -> None:
+            pieces = msgspec.convert(result, list[Piece])
+            self._studio.pieces.add(pieces, [folder / f'{piece.number}.mid' for piece in pieces])
+            folder.rmdir()
+
+        return keep
 
     async def upload(self, request: Request) -> Response:
         """Reads a music file in a worker, and answers with its music."""
-        ending = parsing.ending(request.query_params.get('name', '').encode())
+        ending = parsing.ending(request.query_params.get('name', '').encode('utf-8', 'replace'))
         if ending not in parsing.KINDS:
             raise SolferinoError(f'Music files end in {", ".join(parsing.KINDS)}.')
-        with tempfile.NamedTemporaryFile(suffix=ending, dir=self._studio.work_dir) as file:
-            async for part in request.stream():
-                file.write(part)
-            file.flush()
-            job = await self._studio.queue.add('read_music', path=file.name)
+        self._studio.work.require_room()
+        path = self._studio.work.scratch(secrets.token_hex(6) + ending)
+        try:
+            with path.open('wb') as file:
+                async for part in request.stream():
+                    file.write(part)
+            job = await self._studio.queue.add('read_music', path=str(path))
             return answer(await job.ended())
+        finally:
+            path.unlink(missing_ok=True)
 
     async def list_pieces(self, request: Request) -> Response:
         """The music that was made."""
-        return answer({'pieces': self._studio.pieces.all()})
+        asked = request.query_params.get('first', '0')
+        first = int(asked) if re.fullmatch('[0-9]{1,9}', asked) else 0
+        return answer({'pieces': self._studio.pieces.some(first, _AT_ONCE), 'total': len(self._studio.pieces)})
 
     async def change_piece(self, request: Request) -> Response:
         """Keeps a piece, or no longer."""
@@ -105,6 +148,7 @@ class Making:
     async def discard_piece(self, request: Request) -> Response:
         """Removes a piece."""
         self._studio.pieces.remove(request.path_params['id'])
+        self._studio.work.recount()
         return Response(status_code=204)
 
     async def piece_file(self, request: Request) -> Response:
@@ -112,13 +156,25 @@ class Making:
         piece, format = self._studio.pieces.get(request.path_params['id']), request.path_params['format']
         if format not in _TYPES:
             raise SolferinoError(f'There are {", ".join(_TYPES)}, and no {format}.')
-        with tempfile.TemporaryDirectory(dir=self._studio.work_dir) as folder:
-            path = Path(folder, f'music.{format}')
-            music = msgspec.to_builtins(piece.music)
-            await (await self._studio.queue.add('render', music=music, format=format, path=str(path))).ended()
-            data = path.read_bytes()
-        return Response(
-            data,
-            media_type=_TYPES[format],
-            headers={'content-disposition': f'attachment; filename="{piece.id}.{format}"'},
+        name, made = f'{piece.id}.{format}', self._studio.pieces.midi(piece.id)
+        if format == 'mid' and made:
+            return FileResponse(made, media_type=_TYPES[format], filename=name)
+        return await self._file(piece.music, format, name)
+
+    async def midi(self, request: Request) -> Response:
+        """Music of the page, a primer for example, as a MIDI file."""
+        return await self._file(messages.read(await request.body(), messages.Music), 'mid', 'primer.mid')
+
+    async def _file(self, music: messages.Music, format: str, name: str) -> Response:
+        self._studio.work.require_room()
+        path = self._studio.work.scratch(f'{secrets.token_hex(6)}.{format}')
+        try:
+            given = msgspec.to_builtins(music)
+            job = await self._studio.queue.add('render', music=given, format=format, path=str(path))
+            await job.ended()
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        return FileResponse(
+            path, media_type=_TYPES[format], filename=name, background=BackgroundTask(path.unlink, missing_ok=True)
         )

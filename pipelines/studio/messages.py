@@ -1,6 +1,11 @@
 """What the page and the server say to each other: the bodies of requests and answers, as JSON.
 
 A request is held against its class once, where it arrives (`read`); after that nobody checks again.
+
+For the page: it shows `Option.label` beside a field, as errors name fields by it (`wording.label` also has those of
+Variations and Beginning). In the list of models, one that has `reading` is not known yet, ask again in a second; one
+that has `error` does not load. `GET /api/pieces` answers with a hundred, and in `total` with how many there are.
+Statuses: 400 a sentence about the request, 401 and 403 the token, 413 too large, 429 the queue is full, 507 no room.
 """
 
 from typing import Annotated, Any, TypeVar
@@ -73,6 +78,7 @@ class Option(msgspec.Struct):
     """An option of generating, from a field of the family's dataclass.
 
     Attributes:
+      label: what the page calls it, and errors too.
       kind: 'bool', 'int', 'float' or 'str'.
       default: None for none.
       auto: whether the word 'auto' is a value, too.
@@ -80,6 +86,7 @@ class Option(msgspec.Struct):
     """
 
     name: str
+    label: str
     kind: str
     help: str
     default: Any = None
@@ -119,6 +126,7 @@ class Piece(msgspec.Struct):
     Attributes:
       name: of its files.
       primer_seconds: how much of its beginning was given.
+      primer: what it was given to begin with.
       kept: whether its maker wants to keep it.
       command, python: what makes it again, to copy.
     """
@@ -130,6 +138,7 @@ class Piece(msgspec.Struct):
     seed: int
     number: int
     primer_seconds: float = 0.0
+    primer: Music | None = None
     kept: bool = False
     made: float = 0.0
     command: str = ''

@@ -1,5 +1,6 @@
 """Serves the studio: see `serve`."""
 
+import contextlib
 import dataclasses
 import secrets
 import socket
@@ -7,10 +8,17 @@ import threading
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from solferino.hparams.errors import SolferinoError
 from solferino.models.music import extras
-from solferino.pipelines.studio import jobs
+from solferino.pipelines.studio import job_queue
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from solferino.pipelines.studio.guard import App
+    from solferino.pipelines.studio.shared import Studio
 
 _LOOPBACK = ('127.0.0.1', '::1', 'localhost')
 
@@ -26,6 +34,8 @@ class Settings:
       host, port: where to listen; port 0 for any that is free.
       password: what the page asks for where others can reach it; '' on loopback, where a token in the address serves.
       opens_browser: whether to open the page.
+      limits: of jobs.
+      most_bytes: that `work_dir` may hold.
     """
 
     models: Sequence[Path]
@@ -35,16 +45,18 @@ class Settings:
     port: int = 0
     password: str = ''
     opens_browser: bool = True
-    limits: jobs.Limits = dataclasses.field(default_factory=jobs.Limits)
+    limits: job_queue.Limits = dataclasses.field(default_factory=job_queue.Limits)
+    most_bytes: int = 20 << 30
 
 
 def serve(settings: Settings) -> None:
     """Serves until Ctrl-C. Raises SolferinoError if it cannot."""
-    uvicorn = extras.load('uvicorn', extras.STUDIO)
+    extras.load('uvicorn', extras.STUDIO)
     extras.load('starlette', extras.STUDIO)
     from solferino.pipelines.studio import app, guard
     from solferino.pipelines.studio.catalogue import Catalogue, References
     from solferino.pipelines.studio.shared import Studio
+    from solferino.pipelines.studio.work_folder import WorkFolder
 
     if not (app.PAGE / 'index.html').is_file():
         raise SolferinoError(
@@ -52,13 +64,13 @@ def serve(settings: Settings) -> None:
             'A wheel that pip installs has it.'
         )
     token = secrets.token_urlsafe(24)
-    (settings.work_dir / 'models').mkdir(parents=True, exist_ok=True)
-    studio = Studio(
-        Catalogue(settings.models, settings.work_dir / 'models'),
-        References(settings.music, settings.work_dir / 'collections'),
-        settings.work_dir.resolve(), settings.limits, token, settings.password,
-    )  # fmt: skip
     listening = _listen(settings.host, settings.port)
+    work = WorkFolder(settings.work_dir, settings.most_bytes)
+    models = work.path / 'models'
+    models.mkdir(exist_ok=True)
+    catalogue = Catalogue(settings.models, models, work.path / 'models.json')
+    references = References(settings.music, work.path / 'collections')
+    studio = Studio(catalogue, references, work, settings.limits, token, settings.password)
     port = listening.getsockname()[1]
     local = settings.host in _LOOPBACK
     hosts = frozenset(f'{name}:{port}' for name in ('127.0.0.1', 'localhost', '[::1]')) if local else None
@@ -68,10 +80,23 @@ def serve(settings: Settings) -> None:
     print(f'The studio is at {address}\nCtrl-C ends it. What it makes is in {settings.work_dir}.', flush=True)
     if settings.opens_browser:
         threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-    server = uvicorn.Server(
-        uvicorn.Config(guarded, log_level='warning', timeout_graceful_shutdown=2, h11_max_incomplete_event_size=16384)
+    with contextlib.suppress(KeyboardInterrupt):  # which uvicorn raises again when it has ended
+        server_of(studio, guarded).run(sockets=[listening])
+    work.close()
+
+
+def server_of(studio: 'Studio', app: 'App') -> 'uvicorn.Server':
+    """Returns the server of an application. It ends at once: streams that pages listen to end before it waits."""
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            await studio.close()
+            await super().shutdown(sockets)
+
+    return Server(
+        uvicorn.Config(app, log_level='warning', timeout_graceful_shutdown=2, h11_max_incomplete_event_size=16384)
     )
-    server.run(sockets=[listening])
 
 
 def _listen(host: str, port: int) -> socket.socket:

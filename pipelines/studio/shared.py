@@ -1,13 +1,18 @@
 """What the requests of all views share."""
 
-from pathlib import Path
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from typing import Any
 
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
-from solferino.pipelines.studio import jobs, messages
+from solferino.pipelines.studio import job_queue, messages
 from solferino.pipelines.studio.catalogue import Catalogue, References
 from solferino.pipelines.studio.pieces import Pieces
+from solferino.pipelines.studio.work_folder import WorkFolder
+
+HEARTBEAT = 15.0  # seconds without a word, after which proxies and phones take a connection for dead
 
 
 class Studio:
@@ -16,7 +21,7 @@ class Studio:
     Args:
       models: what can be chosen.
       references: what can be compared with.
-      work_dir: where all is kept that is made.
+      work: where all is kept that is made.
       limits: of jobs.
       token: see `guard`.
       password: what `login` asks for; '' where the token stands in the address.
@@ -26,17 +31,55 @@ class Studio:
         self,
         models: Catalogue,
         references: References,
-        work_dir: Path,
-        limits: jobs.Limits,
+        work: WorkFolder,
+        limits: job_queue.Limits,
         token: str,
         password: str = '',
     ):
-        self.models, self.references, self.work_dir = models, references, work_dir
-        self.queue = jobs.Queue(limits)
-        self.pieces = Pieces(work_dir / 'pieces')
+        self.models, self.references, self.work = models, references, work
+        self.work_dir = work.path
+        self.queue = job_queue.Queue(limits)
+        self.pieces = Pieces(work.path / 'pieces')
         self.token, self.password = token, password
+        self.closing = asyncio.Event()
+
+    async def close(self) -> None:
+        """Ends what runs, so that all that wait for it are told and no stream stays open."""
+        await self.queue.stop()
+        self.closing.set()
 
 
 def answer(content: Any, status: int = 200) -> Response:
     """Returns an answer as JSON."""
     return Response(messages.write(content), status, media_type='application/json')
+
+
+def stream(studio: Studio, changes: AsyncIterator[Any], heartbeat: float = HEARTBEAT) -> StreamingResponse:
+    """Returns server-sent events, one for each of `changes`, until they end, the page is closed or the studio ends."""
+    return StreamingResponse(_events(studio.closing, changes, heartbeat), media_type='text/event-stream')
+
+
+async def _events(closing: asyncio.Event, changes: AsyncIterator[Any], heartbeat: float) -> AsyncIterator[bytes]:
+    end = asyncio.ensure_future(closing.wait())
+    following: asyncio.Future[Any] | None = None
+    try:
+        while True:
+            following = following or asyncio.ensure_future(anext(changes))
+            done, _ = await asyncio.wait({following, end}, timeout=heartbeat, return_when=asyncio.FIRST_COMPLETED)
+            if following in done:
+                try:
+                    told = following.result()
+                except StopAsyncIteration:
+                    return
+                following = None
+                yield b'data: ' + messages.write(told) + b'\n\n'
+            elif end in done:
+                return
+            else:
+                yield b': still here\n\n'
+    finally:  # a page that is closed leaves nothing behind
+        for task in (end, following):
+            if task is not None:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError, StopAsyncIteration):
+                    await task

@@ -23,10 +23,12 @@ from solferino.models import loading
 from solferino.models.core.generation import midi_files
 from solferino.models.core.generation.midi_bytes import midi_bytes
 from solferino.pipelines import parsing
-from solferino.pipelines.studio import converting, verdict
+from solferino.pipelines.studio import catalogue, converting, verdict, wording
+from solferino.pipelines.studio.instruments import instruments
 from solferino.pipelines.studio.messages import Generate, Model, Music, Option, Piece
 
 _KEPT_MODELS = 4  # in the memory of a worker
+_SAMPLE_BARS = 8
 _TRIED_STEPS = 32  # of music by which a model is known to play drums
 
 
@@ -63,14 +65,14 @@ def generate(path: str, request: dict[str, Any], seed: int, folder: str) -> list
     if primer is not None:
         beginning = model.family.marks(made[0], primer, model.config, options).primer_end
     command, python = _to_copy(model, asked, given, seed)
-    pieces = []
+    pieces, now = [], time.time()
     for number, sequence in enumerate(made, start=1):
         if not sequence.notes:
             continue
         piece = Piece(
             id=f'{Path(folder).name}-{number}', name=f'{model.name} {number}', model=asked.model,
-            music=converting.music_of(sequence), seed=seed, number=number, primer_seconds=beginning, made=time.time(),
-            command=command, python=python,
+            music=converting.music_of(sequence), seed=seed, number=number, primer_seconds=beginning, made=now,
+            command=command, python=python, primer=asked.primer,
         )  # fmt: skip
         midi_files.write_midi(sequence, os.path.join(folder, f'{number}.mid'))
         pieces.append(piece)
@@ -84,7 +86,7 @@ def read_music(path: str) -> Music:
     with parsing.Parser(parsing.Limits(megabytes=8, memory_megabytes=1024, seconds=20)) as parser:
         answer = parser.parse_file(path)[0]
     if isinstance(answer, parsing.LeftOut):
-        raise SolferinoError(f'{answer.reason}' + (f' ({answer.detail})' if answer.detail else ''))
+        raise SolferinoError(f'{answer.reason}{f" ({answer.detail})" if answer.detail else ""}.')
     sequence = music_pb2.NoteSequence.FromString(answer.data)
     if not sequence.notes:
         raise SolferinoError(f'{answer.silence}.')
@@ -103,22 +105,30 @@ def render(music: dict[str, Any], format: str, path: str) -> None:
     atomic_write(path, sound_files.encode(rendering.render(sequence).frames, format))
 
 
-TASKS: dict[str, Callable[..., Any]] = {
-    task.__name__: task for task in (describe, generate, read_music, render, verdict.judge)
-}
+def sample(path: str, seed: int) -> Music:
+    """Lets a checkpoint of a training make music, which may be silent."""
+    model = loading.load(path)
+    return converting.music_of(model.generate(num_bars=_SAMPLE_BARS, seed=seed)[0])
 
 
-def _stamp(path: str) -> tuple[int, int]:
-    """What changes when a file is written anew."""
+def save_bundle(path: str, target: str, description: str) -> None:
+    """Writes the best checkpoint of a run directory as a bundle."""
+    loading.load(path).save_bundle(target, description)
+
+
+_ALL = (describe, generate, read_music, render, instruments, sample, save_bundle, verdict.judge)
+TASKS: dict[str, Callable[..., Any]] = {task.__name__: task for task in _ALL}
+
+
+def _stamp(path: str) -> catalogue.Stamp:
     try:
-        found = os.stat(path)
+        return catalogue.stamp(Path(path))
     except OSError as error:
         raise SolferinoError(f'{path}: {error.strerror}.') from None
-    return found.st_mtime_ns, found.st_size
 
 
 @functools.lru_cache(_KEPT_MODELS)
-def _load(path: str, stamp: tuple[int, int]) -> loading.Model:
+def _load(path: str, stamp: catalogue.Stamp) -> loading.Model:
     return loading.load(path)
 
 
@@ -145,7 +155,8 @@ def _options(defaults: Any) -> list[Option]:
         if 'help' in field.metadata and field.name not in _HIDDEN and kinds:
             found.append(
                 Option(
-                    field.name, _KINDS[kinds[0]], inspect.cleandoc(field.metadata['help']),
+                    field.name, wording.label(field.name), _KINDS[kinds[0]],
+                    wording.for_the_page(inspect.cleandoc(field.metadata['help'])),
                     getattr(defaults, field.name), bool(field.metadata.get('auto')), bounds.AT_MOST.get(field.name),
                 )
             )  # fmt: skip

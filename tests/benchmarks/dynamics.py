@@ -13,7 +13,7 @@ notes the held-out music has there.
 import argparse
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import numpy as np
 
 from solferino.models import load
 from solferino.models.core.storage import records
+from solferino.models.music.originality import signatures
 from solferino.models.music.pieces import dynamics, piece
 from solferino.pipelines import split
 
@@ -37,10 +38,7 @@ def main() -> None:
     model = load(args.model)
     [sidecar] = args.examples.glob('*.json')
     dataset = json.loads(sidecar.read_text())
-    sides: dict[str, list[Any]] = {split.TRAINING: [], split.EVAL: []}
-    for data in records.read(str(args.notes)):
-        music = piece.read(data)
-        sides[split.side(split.key(music), dataset['eval_ratio'], dataset['seed'])].append(music)
+    sides = _sides([piece.read(data) for data in records.read(str(args.notes))], dataset)
     held_out = _places(model, sides[split.EVAL])
     options = {'num_outputs': args.num_outputs, 'num_bars': 8, 'temperature': 'auto', 'seed': args.seed}
     made = {
@@ -54,6 +52,22 @@ def main() -> None:
     print(row('held out', held_out, held_out))
     for name, music in made.items():
         print(row(name, _places(model, music), held_out))
+
+
+def _sides(pieces: Sequence[Any], dataset: Mapping[str, Any]) -> Mapping[str, Sequence[Any]]:
+    """The music on either side, as the command that made the dataset has split it."""
+    keys = [split.key(music) for music in pieces]
+    leaders: Mapping[str, str] = {}
+    if dataset['split'] == split.BY_CONTENT:
+        signed = (
+            bytes.fromhex(key) + signatures.signature(music).astype('<u4').tobytes()
+            for key, music in zip(keys, pieces, strict=True)
+        )
+        leaders, _ = split.leaders(signed)
+    sides: dict[str, list[Any]] = {split.TRAINING: [], split.EVAL: []}
+    for key, music in zip(keys, pieces, strict=True):
+        sides[split.side(leaders.get(key, key), dataset['eval_ratio'], dataset['seed'])].append(music)
+    return sides
 
 
 def row(name: str, places: Places, held_out: Places) -> str:

@@ -1,4 +1,4 @@
-"""Measures how time, processor time and memory grow with the number of files: MIDI files to a drum_kit dataset, and
+"""Measures how time, CPU time and memory grow with the number of files: MIDI files to a drum_kit dataset, and
 what training does once for each of its examples, which it checks and keeps in memory.
 
     .venv/bin/python tests/benchmarks/growth.py [--data=FOLDER] [--sizes=1,10,100,1000,10000]
@@ -35,7 +35,7 @@ _TICKS = os.sysconf('SC_CLK_TCK')
 # What a process is known by, if it is not the command itself.
 _KINDS = {'solferino.pipelines.parse_child': 'reader', 'solferino.pipelines.engine.workers': 'worker'}
 # What is drawn, and its unit.
-_SECONDS, _CPU, _MEMORY = 'seconds', 'processor seconds', 'memory of all processes, MB'
+_SECONDS, _CPU, _MEMORY = 'seconds', 'CPU seconds', 'memory of all processes, MB'
 
 
 class Footprint(threading.Thread):
@@ -63,7 +63,7 @@ class Footprint(threading.Thread):
 
     @property
     def processor_seconds(self) -> float:
-        """Processor time of all, as last seen of each."""
+        """CPU time of all, as last seen of each."""
         return sum(self._processor.values())
 
     def run(self) -> None:
@@ -206,7 +206,7 @@ def slope(costs: Sequence[Cost], what: str) -> float:
 
 
 def _table(costs: dict[str, list[Cost]]) -> str:
-    header = ['', 'files', _SECONDS, _CPU, 'ms of processor a file', _MEMORY, 'largest processes, MB']
+    header = ['', 'files', _SECONDS, _CPU, 'ms of CPU a file', _MEMORY, 'largest processes, MB']
     rows = []
     for name, line in costs.items():
         for cost in line:

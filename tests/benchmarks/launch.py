@@ -1,7 +1,7 @@
 """Runs a command and tells what it took: launch.py FILE_DESCRIPTOR COMMAND...
 
 A process of its own with nothing else in it, since Linux counts to a process's peak memory what its parent held when it
-started it. Writes to the file descriptor: seconds, seconds of processors, peak memory in the kernel's unit, exit code.
+started it. Writes to the file descriptor: seconds, seconds of CPU, peak memory in the kernel's unit, exit code.
 """
 
 import os

@@ -26,7 +26,7 @@ import report
 from pianoroll_data import DATA_SETS, TEST, TRAIN, VALID, DataSet, Unreadable
 from pianoroll_settings import SETTINGS
 
-from solferino.models.core.cpu import cores
+from solferino.hparams import cores
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -193,7 +193,7 @@ _RUN_HEADER = (
     'epochs',
     'training',
     'in all',
-    'processor time',
+    'CPU time',
     'load',
     'weights',
     'ended',

@@ -18,7 +18,7 @@ import numpy as np
 from pianoroll_data import DATA_SETS, TEST, TRAIN, VALID, DataSet
 from pianoroll_settings import SETTINGS, Settings, hurried
 
-from solferino.models.core.cpu import cores
+from solferino.hparams import cores
 from solferino.models.core.storage import files
 from solferino.models.core.training import runtime
 
@@ -108,7 +108,7 @@ def some(rolls: Sequence[np.ndarray], steps: int) -> list[np.ndarray]:
 
 
 def _cpu() -> str:
-    """What the processor calls itself, as far as the system tells."""
+    """What the CPU calls itself, as far as the system tells."""
     try:
         lines = Path('/proc/cpuinfo').read_text(encoding='utf-8').splitlines()
         return next(line.split(':', 1)[1].strip() for line in lines if line.startswith('model name'))

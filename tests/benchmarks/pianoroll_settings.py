@@ -65,7 +65,7 @@ class Settings:
 # Semitones, where sequences are transposed.
 _KEYS = (-5, 6)
 _AIS = 'ais_steps=500,ais_chains=2'  # of the figures in the table; validation makes do with less
-_FRAME = (  # without running means: the learning rate falls to zero
+_FRAME = (  # without moving averages: the learning rate falls to zero
     'persistent=true,cd_steps=5,optimizer=adam,learning_rate=0.01,weight_decay=0.00001,sparsity_cost=0,averaging=0'
 )
 _SCATTERED = Cutting(crop=50, scattered=True)  # batches of 200 or 400 steps, as many as there are chains

@@ -14,8 +14,9 @@ from absl import flags
 
 from solferino.bin import command
 from solferino.hparams.errors import SolferinoError
+from solferino.hparams.generation import GenerateOptions
 from solferino.hparams.spec import option
-from solferino.models.core.storage import files
+from solferino.models.core.storage import files, provenance
 
 DOC = """Counts notes.
 
@@ -368,3 +369,32 @@ def test_a_flag_file_is_a_file(kind: str, tmp_path: Path, capsys: pytest.Capture
     with pytest.raises(SystemExit):
         command.run('', lambda _: None, lambda _: None, ['do', f'--flagfile={path}'])
     assert capsys.readouterr().err == f'error: --flagfile={path} is not a regular file. Name a file on a disk.\n'
+
+
+@pytest.mark.parametrize(
+    ('given', 'told'),
+    [
+        (['--number=3'], '--number=3'),
+        (['--input=/music/me/a.mid'], '--input=a.mid'),
+        (['--input=~/a.mid,/b/c@2.tfrecord,d/e'], '--input=a.mid,c@2.tfrecord,d/e'),
+        (['--also=x y'], "'--input=x y'"),
+        (['--list=mp3,png', '--nobool'], '--list=mp3,png --nobool'),
+        (['--temperature=auto', '--bool'], '--temperature=auto --bool'),
+        (['--output_dir=/tmp/x', '--num_workers=2', '--log=ERROR'], ''),
+    ],
+)
+def test_files_are_told_the_command_without_places(given, told):
+    def define(fv):
+        flags.DEFINE_integer('number', None, '', flag_values=fv)
+        flags.DEFINE_integer('num_workers', 1, '', flag_values=fv)
+        flags.DEFINE_string('input', None, '', flag_values=fv)
+        flags.DEFINE_string('output_dir', None, '', flag_values=fv)
+        flags.DEFINE_list('list', None, '', flag_values=fv)
+        command.define_option_flags(fv, GenerateOptions())
+        flags.DEFINE_bool('bool', False, '', flag_values=fv)
+        flags.DEFINE_alias('also', 'input', flag_values=fv)
+
+    made = []
+    command.run('', define, lambda fv: made.append(provenance.maker()), ['/usr/bin/program', *given])
+    assert made[0]['command'] == f'program {told}'.strip()
+    assert 'command' not in provenance.maker()

@@ -1,15 +1,17 @@
 """One song in, improvisations out: data, training and music in one command."""
 
+import functools
 import shutil
 from pathlib import Path
 
 import pytest
 
-from solferino.bin import command, jazz_rnn_improvise
+from solferino.bin import jazz_rnn_improvise
 from solferino.models.core.generation import midi_bytes
 from solferino.models.jazz_rnn import performance
 from solferino.models.music.jazz import chords
 from solferino.models.music.jazz.tokens import Note
+from tests.bin.typed import typed
 
 
 @pytest.fixture
@@ -27,13 +29,7 @@ def music(duration: int) -> bytes:
     return midi_bytes.midi_bytes(sequence)
 
 
-def run(*arguments: str) -> int:
-    program = jazz_rnn_improvise
-    try:
-        command.run(program.__doc__, program.define, program.main, ['improvise', *arguments], arguments=('song.mid',))
-    except SystemExit as stop:
-        return stop.code
-    return 0
+run = functools.partial(typed, jazz_rnn_improvise)
 
 
 def test_a_song_becomes_improvisations(song: Path, capfd: pytest.CaptureFixture) -> None:

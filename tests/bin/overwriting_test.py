@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,16 @@ from solferino.bin import (
     drums_rnn_generate,
     solferino_convert_bundle,
     solferino_draw,
+    solferino_evaluate,
     solferino_inspect,
+    solferino_metrics,
+    solferino_render,
+    solferino_report,
     solferino_write_grooves,
 )
+from tests.bin.typed import typed as run
+
+_SEEDS = Path(__file__).parent.parent / 'fuzz' / 'seeds'
 
 
 @pytest.fixture
@@ -26,25 +32,21 @@ def place(place: Path) -> Path:
     shutil.copy('notes.tfrecord', 'music/notes.mid')
     shutil.move('b.mag', 'theirs.mag')
     (place / 'thesis.txt').write_text('Years of work.')
+    (place / 'tune.musicxml').write_bytes((_SEEDS / 'score.musicxml').read_bytes())
+    (place / 'sounds.wav').write_bytes((_SEEDS / 'tiny.sf2').read_bytes())
+    (place / 'made.html').write_text('<!DOCTYPE html>\ndrums_rnn_train\n')
+    (place / 'voices.json').write_text('{"sets": [[[60, 55, 52, 48]]], "models": [[[60, 55, 52, 48]]]}')
     return place
-
-
-def run(module: Any, *arguments: str) -> int:
-    """Types a command; returns its exit code."""
-    before, sys.argv = sys.argv, [module.__name__, *arguments]
-    try:
-        module.console_entry_point()
-    except SystemExit as stop:
-        return int(str(stop.code or 0))
-    finally:
-        sys.argv = before
-    return 0
 
 
 _CONVERT = (convert_dir_to_note_sequences, '--input_dir=music')
 _EXAMPLES = (drums_rnn_create_dataset, '--config=one_drum', '--eval_ratio=0')
 _SAVE = (drums_rnn_generate, '--run_dir=run', '--save_generator_bundle')
 _DRAW = (solferino_draw, '--input=music/a.mid')
+_RENDER = (solferino_render, 'music/a.mid', '--output_dir=.')
+_METRICS = (solferino_metrics, 'music/a.mid')
+_EVALUATE = (solferino_evaluate, 'music/a.mid', '--bundle_file=theirs.mag')
+_REPORT = (solferino_report, 'music/a.mid')
 _TRAINING = 'data/training_drum_tracks.tfrecord'
 
 
@@ -124,6 +126,22 @@ def _nothing() -> None:
             (solferino_write_grooves, '--output_dir=out', '--styles=rock', '--num_files=1'),
             'out/rock_01.mid is there already and is not a MIDI file',
         ),
+        (_nothing, (solferino_render, 'tune.musicxml', '--output_dir=.', '--format=musicxml'), 'tune.musicxml is read'),
+        (
+            _link(os.symlink, 'tune.musicxml', 'out/a.musicxml'),
+            (solferino_render, 'music/a.mid', 'tune.musicxml', '--output_dir=out', '--format=wav,musicxml'),
+            'out/a.musicxml is read here',
+        ),
+        (_copy('sounds.wav', 'a.wav'), (*_RENDER, '--format=wav', '--soundfont=a.wav'), 'a.wav is read here'),
+        (_copy('sounds.wav', 'a.wav'), (*_RENDER, '--format=wav', '--soundfont=sounds.wav'), 'is not a WAV file'),
+        (_copy('thesis.txt', 'a.mp3'), (*_RENDER, '--format=mp3'), 'a.mp3 is there already and is not an MP3 file'),
+        (_copy('thesis.txt', 'a.svg'), (*_RENDER, '--format=png,svg'), 'a.svg is there already and is not an SVG'),
+        (_nothing, (*_METRICS, '--output=run/run.json'), 'is not metrics of music'),
+        (_nothing, (*_METRICS, 'voices.json', '--output=voices.json'), 'voices.json is read here'),
+        (_nothing, (*_EVALUATE, '--output=run/run.json'), 'is not likelihoods of music'),
+        (_nothing, (*_EVALUATE, 'voices.json', '--output=voices.json'), 'voices.json is read here'),
+        (_nothing, (*_REPORT, '--commands=made.html', '--output=made.html'), 'made.html is read here'),
+        (_copy('thesis.txt', 'x.html'), (*_REPORT, '--output=x.html'), 'x.html is there already and is not an HTML'),
     ],
 )
 def test_what_would_be_destroyed_stays(
@@ -153,6 +171,15 @@ def test_what_would_be_destroyed_stays(
         (solferino_convert_bundle, 'theirs.mag', 'ours.mag'),
         (*_DRAW, '--contact_sheet=all.png', '--output_dir=out'),
         (solferino_write_grooves, '--output_dir=out', '--styles=rock', '--num_files=1'),
+        (
+            solferino_render,
+            'music/a.mid',
+            '--output_dir=out',
+            '--format=wav,mp3,flac,ogg,png,svg,pdf,musicxml,score.svg',
+        ),
+        (*_METRICS, '--output=metrics.json'),
+        (*_EVALUATE, '--output=scores.json'),
+        (*_REPORT, '--output=report.html'),
     ],
 )
 @pytest.mark.usefixtures('place')

@@ -1,14 +1,16 @@
 """The command that draws MIDI files."""
 
+import functools
 import shutil
 from pathlib import Path
 
 import pytest
 from note_seq import midi_io
 
-from solferino.bin import command, solferino_draw
+from solferino.bin import solferino_draw
 from solferino.models.music.grooves.groove_library import style
 from solferino.models.music.grooves.groove_songs import song
+from tests.bin.typed import typed
 
 
 @pytest.fixture(scope='module')
@@ -27,12 +29,7 @@ def midi(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(*arguments: str) -> int:
-    try:
-        command.run(solferino_draw.__doc__, solferino_draw.define, solferino_draw.main, ['solferino_draw', *arguments])
-    except SystemExit as stop:
-        return stop.code
-    return 0
+run = functools.partial(typed, solferino_draw)
 
 
 @pytest.mark.parametrize(
@@ -109,8 +106,11 @@ def test_a_folder_stands_for_the_music_in_it(midi: Path, tmp_path: Path, capsys:
     (tmp_path / 'notes.txt').write_text('no music')
     capsys.readouterr()
     assert run(f'--input={tmp_path}/', f'--output_dir={tmp_path}/more') == 1
-    said = capsys.readouterr().err
-    assert f'the folder {tmp_path}/ has no music files' in said and f'"{tmp_path}/**/*.mid"' in said
+    assert f'the folder {tmp_path}/ has no music files.\n' in capsys.readouterr().err
+    (tmp_path / 'below').mkdir()
+    (tmp_path / 'below/rock.mid').write_bytes((midi / 'rock.mid').read_bytes())
+    assert run(f'--input={tmp_path}/', f'--output_dir={tmp_path}/more') == 1
+    assert f'"{tmp_path}/**/*.mid"' in capsys.readouterr().err
 
 
 def test_a_sheet_is_a_png_file_by_its_name(midi: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

@@ -1,22 +1,16 @@
 """solferino_evaluate, as a user calls it."""
 
+import functools
 import json
 import math
 from pathlib import Path
 
 import pytest
 
-from solferino.bin import command, solferino_evaluate
+from solferino.bin import solferino_evaluate
+from tests.bin.typed import typed
 
-
-def _run(*arguments: str) -> None:
-    command.run(
-        solferino_evaluate.__doc__ or '',
-        solferino_evaluate.define,
-        solferino_evaluate.main,
-        ['solferino_evaluate', *arguments],
-        arguments=solferino_evaluate.ARGUMENTS,
-    )
+_run = functools.partial(typed, solferino_evaluate)
 
 
 def test_a_bundle_and_a_run_side_by_side(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -50,6 +44,5 @@ def test_models_given_with_commas(place: Path, capsys: pytest.CaptureFixture[str
     ],
 )
 def test_wrong_input(place: Path, arguments: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        _run(*arguments)
+    assert _run(*arguments) == 1
     assert message in capsys.readouterr().err

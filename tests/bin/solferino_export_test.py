@@ -1,6 +1,7 @@
 """The command that writes models for other programs."""
 
 import dataclasses
+import functools
 import json
 import os
 import subprocess
@@ -10,20 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from solferino.bin import command, solferino_export
+from solferino.bin import solferino_export
 from solferino.hparams import overrides
 from solferino.models import load, registry
 from solferino.models.loading import Model
+from tests.bin.typed import typed
 
-
-def run(*arguments: str) -> int | str | None:
-    try:
-        command.run(
-            solferino_export.__doc__, solferino_export.define, solferino_export.main, ['solferino_export', *arguments]
-        )
-    except SystemExit as stop:
-        return stop.code
-    return 0
+run = functools.partial(typed, solferino_export)
 
 
 def bundle(folder: Path, config_name: str, hparams: str = 'rnn_layer_sizes=[5,4]') -> Path:

@@ -1,5 +1,6 @@
 """The command that tells what a file is."""
 
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -7,12 +8,13 @@ from pathlib import Path
 import pytest
 from note_seq import midi_io
 
-from solferino.bin import command, solferino_inspect
+from solferino.bin import solferino_inspect
 from solferino.hparams.drums_rnn import SPEC
 from solferino.models.core.storage import records
 from solferino.models.music.grooves.groove_library import style
 from solferino.models.music.grooves.groove_songs import song
 from solferino.pipelines import examples, music_files
+from tests.bin.typed import typed
 
 
 @pytest.fixture
@@ -21,18 +23,7 @@ def midi(tmp_path: Path) -> Path:
     return tmp_path / 'waltz.mid'
 
 
-def run(*arguments: str) -> int:
-    try:
-        command.run(
-            solferino_inspect.__doc__,
-            solferino_inspect.define,
-            solferino_inspect.main,
-            ['solferino_inspect', *arguments],
-            arguments=solferino_inspect.ARGUMENTS,
-        )
-    except SystemExit as stop:
-        return stop.code
-    return 0
+run = functools.partial(typed, solferino_inspect)
 
 
 def test_tells_and_draws(midi: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -51,7 +42,9 @@ def test_leaks_are_told_of_files_and_of_examples(tmp_path: Path, capsys: pytest.
     assert run('--leaks', str(tmp_path / 'training'), str(tmp_path / 'eval')) == 0
     out = capsys.readouterr().out
     assert out.startswith('1 of the 2 pieces of')
+    assert '40 % or more of their n-grams are the same' in out
     assert 'waltz.mid is like waltz.mid\n        exact; shared n-grams: 100 %' in out
+    assert out.endswith('keeps near-duplicates on one side.\n') and 'These are examples' not in out
     sequences = list(music_files.read(music_files.find([str(tmp_path / 'training')])))
     with records.Writer(str(tmp_path / 'notes.tfrecord')) as writer:
         for number, (path, sequence) in enumerate(sequences):
@@ -61,7 +54,9 @@ def test_leaks_are_told_of_files_and_of_examples(tmp_path: Path, capsys: pytest.
     examples.create(examples.Job(SPEC.name, config, str(tmp_path / 'notes.tfrecord'), str(tmp_path), eval_ratio=0))
     made = str(tmp_path / 'training_drum_tracks.tfrecord')
     assert run('--leaks', made, str(tmp_path / 'eval')) == 0
-    assert 'waltz.mid is like example' in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert 'waltz.mid is like example' in out
+    assert 'These are examples' in out  # where the split saw files, and may have drawn the border otherwise
 
 
 def test_mistakes(midi: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

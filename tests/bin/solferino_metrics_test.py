@@ -1,28 +1,18 @@
 """The metrics command on real and damaged music."""
 
+import functools
 import json
 from pathlib import Path
 
 import pytest
 from note_seq.protobuf import music_pb2
 
-from solferino.bin import command, solferino_metrics
+from solferino.bin import solferino_metrics
 from solferino.models.core.generation.midi_files import write_midi
 from solferino.models.music.metrics import all_metrics
+from tests.bin.typed import typed
 
-
-def _run(*arguments: str) -> int:
-    try:
-        command.run(
-            solferino_metrics.__doc__ or '',
-            solferino_metrics.define,
-            solferino_metrics.main,
-            ['solferino_metrics', *arguments],
-            arguments=('MUSIC', command.MORE),
-        )
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
+_run = functools.partial(typed, solferino_metrics)
 
 
 def test_chorales_beside_grooves(shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,7 @@
 """The command that tells what is copied, and the flag of generating that does."""
 
+import functools
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from solferino.bin import command, generate, solferino_originality
 from solferino.hparams.drums_rnn import SPEC
 from solferino.models.music.grooves.groove_library import style
 from solferino.models.music.grooves.groove_songs import song
+from tests.bin.typed import typed
 
 
 @pytest.fixture
@@ -19,18 +22,7 @@ def training(tmp_path: Path) -> Path:
     return tmp_path / 'training'
 
 
-def run(*arguments: str) -> int:
-    try:
-        command.run(
-            solferino_originality.__doc__,
-            solferino_originality.define,
-            solferino_originality.main,
-            ['solferino_originality', *arguments],
-            arguments=solferino_originality.ARGUMENTS,
-        )
-    except SystemExit as stop:
-        return stop.code
-    return 0
+run = functools.partial(typed, solferino_originality)
 
 
 def test_a_copy_is_named(training: Path, capsys: pytest.CaptureFixture) -> None:
@@ -40,6 +32,33 @@ def test_a_copy_is_named(training: Path, capsys: pytest.CaptureFixture) -> None:
     assert 'The 3 training pieces have of each other' in out
     assert run(str(training), f'--training={training / "waltz.mid"}') == 0
     assert 'There is one training piece' in capsys.readouterr().out
+
+
+def test_all_of_it_as_json(training: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    out = tmp_path / 'copies.json'
+    waltz = str(training / 'waltz.mid')
+    assert run(waltz, str(training), f'--training={training}', f'--output={out}') == 0
+    text = capsys.readouterr().out
+    found = json.loads(out.read_text())
+    assert [one['name'] for one in found['training']] == ['disco.mid', 'funk.mid', 'waltz.mid']
+    copied = found['generated'][0]
+    assert copied['name'] == copied['longest']['other'] == 'waltz.mid'
+    assert copied['share'] == 1 and copied['longest']['other_bar'] == 1 and copied['longest']['semitones'] == 0
+    assert f'{copied["longest"]["notes"]:>6} {copied["longest"]["bars"]:>6.1f}' in text
+    assert f'at most {found["training_usual_notes"]} in 95 of 100' in text
+    assert len(found['too_long']) == 3 and 'waltz.mid' in found['too_long']
+    # Of one training piece it is not known what is usual; an older file of the kind is replaced, no other.
+    assert run(waltz, f'--training={waltz}', f'--output={out}') == 0
+    assert json.loads(out.read_text())['training_usual_notes'] is None
+    out.write_text('{"models": []}')
+    for name, message in (
+        (out, 'copies.json'),
+        (tmp_path / 'x.txt', 'ends in .json'),
+        (f'{waltz}/x.json', 'cannot be written'),
+    ):
+        assert run(waltz, f'--training={waltz}', f'--output={name}') == 1
+        assert message in capsys.readouterr().err
+    assert out.read_text() == '{"models": []}'
 
 
 def test_mistakes(training: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

@@ -1,5 +1,6 @@
 """The command that plays music. No test needs a sound device: miniaudio has one that plays to no one."""
 
+import functools
 import subprocess
 import sys
 import time
@@ -9,23 +10,16 @@ import pytest
 from note_seq import midi_io
 from note_seq.protobuf import music_pb2
 
-from solferino.bin import command, solferino_play
+from solferino.bin import solferino_play
 from solferino.models.music import extras
 from solferino.models.music.sound import playback, sound_files
+from tests.bin.typed import typed
 
 # Where there are devices, only miniaudio's silent one is taken.
 _TO_NO_ONE = tuple(b.name for b in extras.load('miniaudio', extras.SOUND).Backend if b.name != 'NULL')
 
 
-def run(*arguments: str) -> int:
-    program = solferino_play
-    try:
-        command.run(
-            program.__doc__, program.define, program.main, ['play', *arguments], arguments=('MUSIC', command.MORE)
-        )
-    except SystemExit as stop:
-        return stop.code
-    return 0
+run = functools.partial(typed, solferino_play)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The command that renders music."""
 
+import functools
 import sys
 from pathlib import Path
 
@@ -8,25 +9,14 @@ import pytest
 from note_seq import midi_io
 from note_seq.protobuf import music_pb2
 
-from solferino.bin import command, solferino_render
+from solferino.bin import solferino_render
 from solferino.models.core.storage import records
 from solferino.models.music.grooves.groove_library import style
 from solferino.models.music.grooves.groove_songs import song
 from solferino.models.music.sound import sound_files
+from tests.bin.typed import typed
 
-
-def run(*arguments: str) -> int:
-    try:
-        command.run(
-            solferino_render.__doc__,
-            solferino_render.define,
-            solferino_render.main,
-            ['solferino_render', *arguments],
-            arguments=('MUSIC', command.MORE),
-        )
-    except SystemExit as stop:
-        return stop.code
-    return 0
+run = functools.partial(typed, solferino_render)
 
 
 def melody(*pitches: int) -> music_pb2.NoteSequence:
@@ -130,3 +120,14 @@ def test_a_file_of_another_kind_is_not_written_over(music: Path, capsys: pytest.
     assert run('music/tune.mid', '--output_dir=out') == 1
     assert 'is not an MP3 file' in capsys.readouterr().err
     assert (music / 'out/tune.mp3').read_text() == 'My notes on this tune.'
+
+
+def test_pieces_of_one_name_in_several_files_are_all_rendered(music: Path) -> None:
+    for number in range(2):
+        with records.Writer(f'{number}.tfrecord') as writer:
+            tune = melody(60 + number)
+            tune.filename = f'{number}/tune.mid'
+            writer.write(tune.SerializeToString())
+    assert run('0.tfrecord', '1.tfrecord', 'music/tune.mid', '--output_dir=out', '--format=musicxml') == 0
+    scores = [(music / 'out' / f'{name}.musicxml').read_bytes() for name in ('tune', 'tune_2', 'tune_3')]
+    assert len(set(scores)) == 3

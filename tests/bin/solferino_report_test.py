@@ -1,26 +1,16 @@
 """The report command on generated and real music."""
 
+import functools
 from pathlib import Path
 
 import pytest
 from note_seq.protobuf import music_pb2
 
-from solferino.bin import command, solferino_report
+from solferino.bin import solferino_report
 from solferino.models.core.generation.midi_files import write_midi
+from tests.bin.typed import typed
 
-
-def _run(*arguments: str) -> int:
-    try:
-        command.run(
-            solferino_report.__doc__ or '',
-            solferino_report.define,
-            solferino_report.main,
-            ['solferino_report', *arguments],
-            arguments=('MUSIC', command.MORE),
-        )
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
+_run = functools.partial(typed, solferino_report)
 
 
 @pytest.fixture

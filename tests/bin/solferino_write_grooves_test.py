@@ -1,21 +1,16 @@
 """The command that writes the groove library as MIDI files."""
 
+import functools
 from pathlib import Path
 
 import pytest
 from note_seq import midi_io
 
-from solferino.bin import command, solferino_write_grooves
+from solferino.bin import solferino_write_grooves
 from solferino.models.music.grooves.groove_library import style_names
+from tests.bin.typed import typed
 
-
-def run(*arguments: str) -> int:
-    try:
-        argv = ['solferino_write_grooves', *arguments]
-        command.run(solferino_write_grooves.__doc__, solferino_write_grooves.define, solferino_write_grooves.main, argv)
-    except SystemExit as stop:
-        return stop.code
-    return 0
+run = functools.partial(typed, solferino_write_grooves)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

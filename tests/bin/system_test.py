@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -18,12 +19,18 @@ from solferino.bin import (
     drums_rnn_generate,
     solferino_convert_bundle,
     solferino_draw,
+    solferino_evaluate,
     solferino_export,
     solferino_inspect,
+    solferino_metrics,
+    solferino_originality,
+    solferino_play,
+    solferino_render,
+    solferino_report,
     solferino_write_grooves,
 )
 from solferino.models import load
-from tests.bin.overwriting_test import run
+from tests.bin.typed import typed as run
 
 
 def _tree(folder: Path) -> dict[str, bytes]:
@@ -53,8 +60,20 @@ _PLOT = (solferino_inspect, 'music/a.mid', '--plot={}.png')
 _EXPORT = (solferino_export, '--format=magentajs', '--bundle_file=b.mag', '--output_dir={}')
 _COPY = (solferino_convert_bundle, 'b.mag', '{}')
 _GROOVES = (solferino_write_grooves, '--num_files=2', '--output_dir={}')
-_ALL = [_CONVERT, _EXAMPLES, _BUNDLE, _GENERATE, _DRAW, _PLOT, _EXPORT, _COPY, _GROOVES]
+_SOUNDS = f'--soundfont={Path(__file__).parent.parent / "fuzz/seeds/tiny.sf2"}'  # small, and so at once read
+_RENDER = (solferino_render, 'music', '--output_dir={}', '--format=wav,png,musicxml', _SOUNDS)
+_PLAY = (solferino_play, 'music', '--output_dir={}', _SOUNDS)
+_METRICS = (solferino_metrics, 'music', '--output={}.json')
+_EVALUATE = (solferino_evaluate, 'music', '--bundle_file=b.mag', '--output={}.json')
+_REPORT = (solferino_report, 'music', '--output={}.html')
+_MORE = (*_GENERATE, '--best=1', '--draw', '--render=wav,svg,musicxml', '--originality=music', _SOUNDS)
+_ORIGINALITY = (solferino_originality, 'music', '--training=notes.tfrecord')
+_NEW = {
+    'render': _RENDER, 'play': _PLAY, 'metrics': _METRICS, 'evaluate': _EVALUATE, 'report': _REPORT, 'more': _MORE,
+}  # fmt: skip
+_ALL = [_CONVERT, _EXAMPLES, _BUNDLE, _GENERATE, _DRAW, _PLOT, _EXPORT, _COPY, _GROOVES, *_NEW.values()]
 _NAMES = ['convert', 'create_dataset', 'save_bundle', 'generate', 'draw', 'plot', 'export', 'convert_bundle', 'grooves']
+_NAMES += _NEW
 every_command = pytest.mark.parametrize('called', _ALL, ids=_NAMES)
 
 
@@ -75,7 +94,7 @@ def test_a_disk_that_is_full_at_any_size(called, place, capsys):
         made = {name for name in _tree(place) if name not in before}
         # Of several files that each stand for themselves, those that are whole may be there.
         assert {name: data for name, data in _tree(place).items() if name in before} == before
-        assert not made or called in (_DRAW, _GROOVES)
+        assert not made or called in (_DRAW, _GROOVES, _RENDER, _PLAY, _MORE)
     assert not run(*_to(called, 'out'))
 
 
@@ -109,10 +128,15 @@ def _shell(line: str, **environment: str) -> subprocess.CompletedProcess[str]:
 _SHORT = (solferino_inspect, 'b.mag')
 
 
-@pytest.mark.parametrize('module_and_arguments', [_SHORT, (drums_rnn_generate, '--help')], ids=['inspect', 'help'])
+@pytest.mark.parametrize(
+    'module_and_arguments',
+    [_SHORT, (drums_rnn_generate, '--help'), *(_to(called, 'out') for called in (*_NEW.values(), _ORIGINALITY))],
+    ids=['inspect', 'help', *_NEW, 'originality'],
+)
 def test_a_full_standard_output(module_and_arguments, place):
     done = _shell(_command(*module_and_arguments) + ' > /dev/full')
-    assert (done.returncode, done.stderr) == (1, 'error: The output cannot be written: No space left on device.\n')
+    assert done.returncode == 1 and 'Traceback' not in done.stderr
+    assert done.stderr.splitlines()[-1] == 'error: The output cannot be written: No space left on device.'
 
 
 def test_files_are_written_though_the_output_is_full(place):
@@ -138,7 +162,22 @@ def test_a_working_folder_that_is_gone(place):
     assert 'error: The folder in which this command runs is not there any more.' in done.stderr
 
 
-@pytest.mark.parametrize('called', [_CONVERT, _EXAMPLES, _DRAW, _GENERATE], ids=['convert', 'data', 'draw', 'generate'])
+@pytest.mark.parametrize('called', [*_NEW.values(), _ORIGINALITY], ids=[*_NEW, 'originality'])
+def test_outputs_in_a_working_folder_that_is_gone(called, place):
+    inputs = {name: str(place / name) for name in ('music', 'b.mag', 'notes.tfrecord')}
+    module, *arguments = _to(called, 'out')
+    named = [re.sub(r'^(|.*=)(music|b\.mag|notes\.tfrecord)$', lambda m: m[1] + inputs[m[2]], a) for a in arguments]
+    done = _shell(f'mkdir gone; cd gone; rmdir ../gone; {_command(module, *named)}')
+    assert 'Traceback' not in done.stderr
+    assert done.returncode == (0 if called is _ORIGINALITY else 1), done.stderr
+    assert called is _ORIGINALITY or 'error: ' in done.stderr
+
+
+@pytest.mark.parametrize(
+    'called',
+    [_CONVERT, _EXAMPLES, _DRAW, _GENERATE, *_NEW.values(), _ORIGINALITY],
+    ids=['convert', 'data', 'draw', 'generate', *_NEW, 'originality'],
+)
 def test_names_that_are_no_text(called, place):
     os.rename(b'music/a.mid', b'music/caf\xe9.mid')
     out = os.fsdecode(b'out\xff')
@@ -173,6 +212,18 @@ def test_the_home_of_nobody(output, place):
         (solferino_inspect, 'pipe'),
         (solferino_draw, '--input=pipe', '--output_dir=out'),
         (drums_rnn_create_dataset, '--input=/dev/zero', '--output_dir=out'),
+        (*_RENDER[:2], '--output_dir=out', '--soundfont=pipe'),
+        (solferino_render, 'pipe', '--output_dir=out'),
+        (solferino_play, '/dev/zero'),
+        (solferino_metrics, 'music', 'pipe'),
+        (solferino_evaluate, 'pipe', '--bundle_file=b.mag'),
+        (solferino_evaluate, 'music', '--bundle_file=pipe'),
+        (solferino_evaluate, 'music', '--run_dir=pipe'),
+        (solferino_originality, 'music', '--training=pipe'),
+        (solferino_report, 'music', '--commands=pipe'),
+        (solferino_report, 'music', '--commands=/dev/zero'),
+        (solferino_report, 'music', '--run_dir=pipe'),
+        (*_to(_GENERATE, 'out'), '--originality=pipe'),
     ],
 )
 def test_nothing_waits_for_a_pipe(called, place, capfd):

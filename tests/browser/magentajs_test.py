@@ -1,20 +1,16 @@
 """What solferino_export writes for web pages, run by npm's @magenta/music in Node: its probabilities are ours.
 
-The package is installed into build/ from tests/browser/package-lock.json. Without Node.js, npm or its registry these
-tests are skipped, in CI too: Solferino itself needs none of them. A machine that promises them says so with
-SOLFERINO_NODE=1, and there nothing is skipped.
+The package is installed into build/ from tests/browser/package-lock.json; see conftest.py.
 """
 
 import dataclasses
-import hashlib
 import json
 import os
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,33 +24,6 @@ from solferino.models.loading import Model
 HERE = Path(__file__).parent
 # Of probabilities. The package computes in float32, as we do, in another order.
 CLOSE = {'rtol': 0, 'atol': 1e-5}
-
-
-def _do_without(reason: str) -> NoReturn:
-    if os.environ.get('SOLFERINO_NODE') == '1':
-        pytest.fail(f'SOLFERINO_NODE=1 promises Node.js, but {reason}', pytrace=False)
-    pytest.skip(reason)
-
-
-@pytest.fixture(scope='session')
-def node_modules(root: Path) -> Path:
-    """The installed package."""
-    if not shutil.which('node') or not shutil.which('npm'):
-        _do_without('Node.js and npm are not installed')
-    lock = (HERE / 'package-lock.json').read_bytes()
-    installed = root / 'build' / f'browser-{hashlib.sha256(lock).hexdigest()[:12]}'
-    if not installed.is_dir():
-        installed.parent.mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=installed.parent) as folder:
-            for name in ('package.json', 'package-lock.json'):
-                shutil.copy(HERE / name, folder)
-            command = ['npm', 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--fetch-retries=1']
-            npm = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
-            if npm.returncode:
-                _do_without(f'npm ci failed: {npm.stderr[-500:]}')
-            installed.mkdir(exist_ok=True)
-            os.replace(Path(folder) / 'node_modules', installed / 'node_modules')
-    return installed / 'node_modules'
 
 
 def _random(family_name: str, config_name: str, hparams: str) -> Model:

@@ -19,7 +19,12 @@ import numpy as np
 
 from solferino.bin import command
 from solferino.hparams.errors import SolferinoError
+from solferino.models.music.sound import playback, soundfonts, synthesis
 from solferino.pipelines import parse_child, parsing
+
+SOUNDFONT = Path(__file__).parent / 'seeds/tiny.sf2'  # a sine wave, and clicks for drums: it is read at once
+_MOST_SECONDS = 120.0  # of music that is made to sound: the hour that users have takes minutes
+_TAILS = 0.5, 1.0  # seconds in which sounds die away: users have up to a minute
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +61,10 @@ def typed(name: str, *arguments: str, folder: Path) -> None:
         mock.patch('solferino.models.core.training.jobs._evaluate'),
         mock.patch('solferino.pipelines.engine.runner._runner', _in_this_process),
         mock.patch.object(command, '_fail', _refuse),
+        mock.patch.object(playback, 'opened', _no_device),
+        mock.patch.object(synthesis, 'MOST_SECONDS', _MOST_SECONDS),
+        mock.patch.object(synthesis, '_TAILS', _TAILS),
+        mock.patch.object(soundfonts, 'default_path', lambda: SOUNDFONT),
         contextlib.chdir(folder),
     ):
         try:
@@ -76,6 +85,11 @@ def _in_this_process(*_: object) -> Any:
     from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
     return FnApiRunner()
+
+
+def _no_device() -> contextlib.AbstractContextManager[Any]:
+    """Stands for a machine without sound."""
+    raise playback.NoDeviceError('none')
 
 
 def _refuse(message: str) -> None:

@@ -33,6 +33,7 @@ _HPARAMS = (
     '0', '-1', '1', '1000000', '10000000000', '1' * 24, 'nan', 'inf', '1e308', '-0.5', '[]', '[0]', '[1000000]',
     '[3,3]', 'x', '', 'true', '[' * 999,
 )  # fmt: skip
+_FORMATS = 'mp3', 'wav,ogg,flac', 'png,svg,pdf', 'musicxml,score.svg', 'mp3,,png', 'mp3 , mp3', 'mid', '.MP3', 'score'
 _NUMBERS = (3, 7, 24 * '9', '1_000', '0x10', '1e9', '٣', ' 5 ', '5.0', 'auto', '1,5')
 
 
@@ -75,12 +76,21 @@ def all_commands(made: SmallFiles) -> list[Flags]:
         'solferino_inspect': [str(some)],
         'solferino_draw': [f'--input={some}', '--output_dir={out}/pictures'],
         'solferino_write_grooves': ['--output_dir={out}/midi', '--num_files=2'],
-    }
+        'solferino_render': [
+            str(made.short), '--output_dir={out}/rendered', '--format=wav,png', f'--soundfont={cases.SOUNDFONT}',
+        ],
+        'solferino_play': [str(made.short), '--output_dir={out}/played', f'--soundfont={cases.SOUNDFONT}'],
+        'solferino_metrics': [str(made.midi), str(some), '--output={out}/metrics.json'],
+        'solferino_originality': [str(some), f'--training={made.notes}'],
+        'solferino_report': [str(made.short), str(made.midi / '1.mid'), '--output={out}/report.html', '--num_shown=1'],
+    }  # fmt: skip
+    found['solferino_evaluate'] = [str(some), f'--bundle_file={made.bundle(made.configs[0])}']
     if 'drum_kit' in made.configs:
         bundle = made.bundle('drum_kit')
         found['solferino_export'] = ['--format=magentajs', f'--bundle_file={bundle}', '--output_dir={out}/js']
         found['solferino_convert_bundle'] = [str(bundle), '{out}/copy.mag']
-    texts: dict[str, Sequence[str]] = {}
+    listening = *_FORMATS, str(cases.SOUNDFONT), str(some), str(made.notes)
+    texts: dict[str, Sequence[str]] = dict.fromkeys(found, listening)
     for config in reversed(made.configs):  # of a family the first is taken
         family, bundle = CONFIGS[config][0], made.bundle(config)
         found |= {
@@ -95,7 +105,7 @@ def all_commands(made: SmallFiles) -> list[Flags]:
                 f'--sequence_example_file={made.examples(config)}', '--run_dir={out}/run', '--num_training_steps=1',
             ],
         }  # fmt: skip
-        own = (str(bundle), str(made.run(config)), config, *_hparams(config), *_PRIMERS)
+        own = (str(bundle), str(made.run(config)), config, *_hparams(config), *_PRIMERS, *listening)
         texts |= dict.fromkeys((f'{family}_{verb}' for verb in ('generate', 'create_dataset', 'train')), own)
     return [Flags(name, arguments, texts.get(name, ())) for name, arguments in found.items()]
 

@@ -32,6 +32,10 @@ from solferino.pipelines import parsing
 Reader = Callable[[Path, Path], object]  # takes a file, and the name of a folder for what is made of it
 
 _SEEDS = Path(__file__).parent / 'seeds'
+# Readers whose work is as long as the music, or the music set beside it, may be: names begin with one of these.
+LONG = 'primer', 'render', 'report', 'evaluate'
+# What may refuse whole files too: not every one suits every model.
+CHOOSY = 'primer', 'evaluate'
 _MOST_BYTES = 100_000  # of a file that is damaged
 _MOST_DAMAGED_BYTES = 1 << 23  # repetitions of repetitions come to hundreds of megabytes
 
@@ -95,7 +99,8 @@ _INSPECT = typed('solferino_inspect', '{file}')
 
 def all_kinds(made: SmallFiles, shared: Path | None) -> list[Files]:
     """All kinds; those of music with the files of the folder `shared` too, if it is there."""
-    return [*_music(made, shared), _recordings(), *_datasets(made), *_models(made, shared), *_beside_models(made)]
+    music = [*_music(made, shared), _recordings(), _soundfonts(made)]
+    return [*music, *_datasets(made), *_models(made, shared), *_beside_models(made)]
 
 
 # Music.
@@ -119,7 +124,7 @@ def _music(made: SmallFiles, shared: Path | None) -> list[Files]:
         'voices': mutations.text_of,
     }
     read = {'midi': _read_midi, 'musicxml': _read_score, 'abc': _read_tunes, 'voices': _read_voices}
-    others: dict[str, Reader] = {'examples': _examples_of_music, 'inspect': _INSPECT}
+    others: dict[str, Reader] = {'examples': _examples_of_music, 'inspect': _INSPECT, **_looks_at_music(made.short)}
     others |= {
         f'primer of {config}': typed(
             f'{CONFIGS[config][0]}_generate', f'--bundle_file={made.bundle(config)}', '--output_dir={out}',
@@ -127,7 +132,30 @@ def _music(made: SmallFiles, shared: Path | None) -> list[Files]:
         )
         for config in made.configs
     }  # fmt: skip
+    others |= {
+        f'evaluate by {config}': typed('solferino_evaluate', '{file}', f'--bundle_file={made.bundle(config)}')
+        for config in made.configs
+    }
     return [Files(kind, seeds[kind], damage[kind], {'read': read[kind], **others}) for kind in seeds]
+
+
+def _looks_at_music(other: Path) -> dict[str, Reader]:
+    """The commands that render, measure and compare any music, beside `other`."""
+    render = '{file}', '--output_dir={out}'
+    return {
+        'render as sound': typed('solferino_render', *render, '--format=wav,ogg'),
+        'render as pictures': typed('solferino_render', *render, '--format=png,svg'),
+        'render as score': typed('solferino_render', *render, '--format=musicxml,score.svg'),
+        'metrics': typed('solferino_metrics', '{file}', str(other), '--structure', '--output={out}.json'),
+        'originality': typed('solferino_originality', '{file}', f'--training={other}'),
+        'trained on': typed('solferino_originality', str(other), '--training={file}'),
+        'report': typed('solferino_report', '{file}', str(other), '--num_shown=1', '--output={out}.html'),
+    }
+
+
+def _soundfonts(made: SmallFiles) -> Files:
+    render = typed('solferino_render', str(made.short), '--output_dir={out}', '--format=wav', '--soundfont={file}')
+    return Files('soundfonts', [cases.SOUNDFONT], mutations.bytes_of, {'render': render})
 
 
 def _recordings() -> Files:
@@ -209,6 +237,7 @@ def _datasets(made: SmallFiles) -> list[Files]:
     protos = mutations.records_of(mutations.proto_of)
     found = [
         Files('NoteSequences', [made.notes], protos, {'create_dataset': make_examples, 'inspect': _INSPECT}),
+        Files('one NoteSequence', [made.one], protos, _looks_at_music(made.short)),
         Files('manifest', [made.notes.with_suffix('.manifest.json')], mutations.json_text, {'inspect': _INSPECT}),
     ]
     for config in made.configs:
@@ -239,6 +268,7 @@ def _models(made: SmallFiles, shared: Path | None) -> list[Files]:
             'inspect': _INSPECT,
             'warm start': typed(f'{family}_train', '--warm_start_bundle_file={file}', '--run_dir={out}', examples),
             'copy': typed('solferino_convert_bundle', '{file}', '{out}.mag'),
+            'evaluate': typed('solferino_evaluate', str(made.notes), '--bundle_file={file}', '--output={out}.json'),
         }
         if config == 'drum_kit':
             readers['export'] = typed(
@@ -287,6 +317,8 @@ def _beside_models(made: SmallFiles) -> list[Files]:
             readers: dict[str, Reader] = {
                 'inspect file': _INSPECT,
                 'inspect': typed('solferino_inspect', place),
+                'report': typed('solferino_report', str(made.short), f'--run_dir={place}', '--num_shown=1'),
+                'evaluate': typed('solferino_evaluate', str(made.notes), f'--run_dir={place}'),
                 'generate': typed(f'{family}_generate', f'--run_dir={place}', '--output_dir={out}', *brief),
                 'train': typed(f'{family}_train', f'--run_dir={place}', '--num_training_steps=9', examples),
                 'eval_once': typed(f'{family}_train', f'--run_dir={place}', '--eval_once', examples),

@@ -4,7 +4,7 @@
 
 For each kind of file, and for the flags of each command, valid ones are damaged in many ways, and read by all that
 reads such files. A fault is any end but success and a message for the user: another exception, a crash, more than 2
-seconds of a processor, more than 1 GB of memory. The same seed makes the same cases. What was at fault is kept in
+seconds of CPU, more than 1 GB of memory. The same seed makes the same cases. What was at fault is kept in
 WORK/faults; --first=NUMBER --cases=1 tries a case again.
 """
 
@@ -37,7 +37,7 @@ from solferino.hparams.errors import SolferinoError
 
 ROOT = Path(__file__).parent.parent.parent
 SECONDS, GIGABYTE = 2.0, 2**30
-ASKED_SECONDS = 20.0  # where flags may ask for a lot, or a primer may be of hours
+ASKED_SECONDS = 20.0  # where flags may ask for a lot, or music may be of hours
 _HANGS_S = 300  # on the wall: the machine may be busy
 _BATCH = 300  # cases of a process
 _ACCEPTED, _REFUSED = 'accepted', 'refused'
@@ -174,7 +174,9 @@ def _serve(subject: Subject, seed: int, numbers: range, end: float, pipe: int) -
         whole = subject.whole()
         for number in range(-whole, 0):  # loads what is needed, and must go well
             answer = _try(subject, None, number + whole, place, said)
-            if answer['end'] != _ACCEPTED and not (answer['end'] == _REFUSED and answer['title'].startswith('primer')):
+            if answer['end'] != _ACCEPTED and not (
+                answer['end'] == _REFUSED and answer['title'].startswith(file_kinds.CHOOSY)
+            ):
                 _tell(pipe, answer | {'number': max(numbers), 'end': f'without damage: {answer["end"]}'})
                 return
         _limit_memory()
@@ -231,7 +233,7 @@ def _try(
 
 
 def _allowed(subject: Subject, case: Case) -> float:
-    is_file = isinstance(subject, file_kinds.Files) and not case.title.startswith('primer')
+    is_file = isinstance(subject, file_kinds.Files) and not case.title.startswith(file_kinds.LONG)
     return SECONDS if is_file else ASKED_SECONDS
 
 

@@ -13,6 +13,7 @@ from note_seq.protobuf import music_pb2
 
 from solferino.models import registry
 from solferino.models.core.generation import midi_bytes
+from solferino.models.core.storage import records
 
 _LAYERS = 'batch_size=4,rnn_layer_sizes=[6,5]'
 # Family, config, and hyperparameters that make it tiny.
@@ -47,6 +48,16 @@ class SmallFiles:
     def midi(self) -> Path:
         """MIDI files."""
         return self.folder / 'midi'
+
+    @property
+    def short(self) -> Path:
+        """A bar of one of them, which sounds at once."""
+        return self.folder / 'short.mid'
+
+    @property
+    def one(self) -> Path:
+        """The same bar as a NoteSequence."""
+        return self.folder / 'one.tfrecord'
 
     @property
     def notes(self) -> Path:
@@ -85,6 +96,10 @@ def make(folder: Path, configs: Sequence[str] = tuple(CONFIGS)) -> SmallFiles:
         for seed in range(6):
             (made.midi / f'{seed}.mid').write_bytes(midi_bytes.midi_bytes(song(seed)))
         _run('convert_dir_to_note_sequences', input_dir=made.midi, output_file=made.notes)
+    bar = song(0, num_bars=1)
+    made.short.write_bytes(midi_bytes.midi_bytes(bar))
+    with records.Writer(str(made.one)) as writer:
+        writer.write(bar.SerializeToString(deterministic=True))
     for config in configs:
         if not made.bundle(config).exists():
             _train(made, config)
@@ -109,21 +124,21 @@ def _train(made: SmallFiles, config: str) -> None:
         _run('solferino_export', format='magentajs', bundle_file=made.bundle(config), output_dir=made.exported)
 
 
-def song(seed: int) -> music_pb2.NoteSequence:
-    """Eight bars with drums and a melody over chords."""
+def song(seed: int, num_bars: int = 8) -> music_pb2.NoteSequence:
+    """Bars with drums and a melody over chords."""
     rng = np.random.default_rng(seed)
     sequence = music_pb2.NoteSequence(ticks_per_quarter=220)
     sequence.tempos.add(qpm=100)
     sequence.time_signatures.add(numerator=4, denominator=4)
     step = 60 / 100 / 4
-    for position in range(0, 8 * 16, 2):
+    for position in range(0, num_bars * 16, 2):
         common = {'velocity': 80, 'start_time': position * step, 'end_time': (position + 2) * step}
         sequence.notes.add(pitch=int(rng.integers(60, 72)), instrument=0, **common)
         if position % 8 == 0:
             sequence.notes.add(pitch=int(rng.integers(48, 55)), instrument=1, **common)
         for drum in rng.choice([36, 38, 42, 46, 49], size=2, replace=False):
             sequence.notes.add(pitch=int(drum), instrument=9, is_drum=True, **common)
-    sequence.total_time = 8 * 16 * step
+    sequence.total_time = num_bars * 16 * step
     return sequence
 
 

@@ -43,7 +43,8 @@ def _hook(event, arguments):
 if _at or _log:
     sys.addaudithook(_hook)
 """
-_STAMP = re.compile(r'\d{4}-\d\d-\d\d_\d{6}')
+# What is another in the names of each run: the time, and a number where play finds a WAV file.
+_STAMP = re.compile(r'\d{4}-\d\d-\d\d_\d{6}|(_\d+)?(?=\.wav$)')
 _TIMES = re.compile(rb'"(created|heartbeat|pid)": ("[^"]*"|[\d.]+)')
 _BIN = 'solferino.bin.'
 
@@ -55,13 +56,13 @@ class Command:
     Attributes:
       name: of the command.
       arguments: module and flags.
-      input, output: the folders that it reads and writes, relative to where it runs.
+      inputs, output: the folders that it reads, and the one that it writes, relative to where it runs.
       older: flags with which it has run before, so that outputs are there; none where there may be none.
     """
 
     name: str
     arguments: tuple[str, ...]
-    input: str
+    inputs: tuple[str, ...]
     output: str
     older: tuple[str, ...] = ()
 
@@ -183,9 +184,46 @@ _COMMANDS = (
         'gan_music',
         '',
     ),
+    (
+        'generate_more',
+        'drums_rnn_generate --bundle_file=bundle/b.mag --output_dir=heard --num_outputs=3 --best=2 --num_steps=32 '
+        '--seed=1 --render=mp3,png,musicxml --draw --originality=notes/notes.tfrecord',
+        'bundle notes',
+        'heard',
+        '',
+    ),
+    (
+        'render',
+        'solferino_render songs/1.mid songs/2.mid --output_dir=rendered --format=ogg,mp3,pdf,svg,musicxml,score.svg',
+        'songs',
+        'rendered',
+        '',
+    ),
+    ('play', 'solferino_play songs/1.mid songs/2.mid --output_dir=played', 'songs', 'played', ''),
+    (
+        'metrics',
+        'solferino_metrics songs songs/1.mid --output=measures/metrics.json',
+        'songs',
+        'measures',
+        '--structure',
+    ),
+    (
+        'evaluate',
+        'solferino_evaluate songs --bundle_file=bundle/b.mag --run_dir=run --output=scores/scores.json',
+        'songs bundle run',
+        'scores',
+        '--checkpoint=newest',
+    ),
+    (
+        'report',
+        'solferino_report songs notes/notes.tfrecord --run_dir=run --num_shown=2 --output=page/report.html',
+        'songs notes run',
+        'page',
+        '--title=older',
+    ),
 )
 COMMANDS = tuple(
-    Command(name, tuple(line.split()), reads, writes, tuple(older.split()))
+    Command(name, tuple(line.split()), tuple(reads.split()), writes, tuple(older.split()))
     for name, line, reads, writes, older in _COMMANDS
 )
 
@@ -213,12 +251,12 @@ class Kills:
         """Runs a command to its end, for others to be compared with; those that make its inputs before."""
         if command.name not in self._ready:
             for other in COMMANDS:
-                if other.output == command.input:
+                if other.output in command.inputs:
                     self.prepare(other)
             before = self._older(command)
             if command.older:
                 before.mkdir()
-                shutil.copytree(self._clean / command.input, before / command.input)
+                self._copy_inputs(command, before)
                 self._finish(command, before, (*command.arguments, *command.older))
             started = time.monotonic()
             log = self._folder / 'operations'
@@ -233,7 +271,7 @@ class Kills:
         for folder in (place, temporary):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
-        shutil.copytree(self._clean / command.input, place / command.input)
+        self._copy_inputs(command, place)
         if command.older:
             shutil.copytree(self._older(command) / command.output, place / command.output)
         process = self._start(command.arguments, place, temporary, KILL_AT=str(at))
@@ -250,6 +288,10 @@ class Kills:
         wrong += self._not_the_same(command, place)
         wrong += [f'left behind: {path.relative_to(self._folder)}' for path in temporary.rglob('*')]
         return wrong
+
+    def _copy_inputs(self, command: Command, place: Path) -> None:
+        for name in command.inputs:
+            shutil.copytree(self._clean / name, place / name)
 
     def _older(self, command: Command) -> Path:
         return self._folder / f'older-{command.name}'
@@ -270,8 +312,9 @@ class Kills:
             raise RuntimeError(f'{command.name} fails, without any kill:\n{said}')
 
     def _destroyed(self, command: Command, place: Path) -> Iterator[str]:
-        if _contents(place / command.input) != _contents(self._clean / command.input):
-            yield f'the input {command.input} is not what it was'
+        for name in command.inputs:
+            if _contents(place / name) != _contents(self._clean / name):
+                yield f'the input {name} is not what it was'
         if command.older:
             old, new = _contents(self._older(command) / command.output), _contents(self._clean / command.output)
             for name, data in _contents(place / command.output).items():
@@ -288,15 +331,19 @@ class Kills:
                 yield f'left behind: {name}'
                 continue
             counts[plain] += 1
-            if data != names[plain]:
+            # Pictures and scores have the name of the music, with its time, as their title.
+            titled = plain != name and name.endswith(('.png', '.musicxml'))
+            if data != names[plain] and not titled:
                 yield f'{name} is not the same'
-        # Music may be there twice: the killed run's, complete, and the second one's.
-        music = {times for name, times in counts.items() if 'NOW' in name}
+        # Music may be there twice: the killed run's, complete, and the second one's. What is made of a piece after that
+        # (sound, pictures) may be there for some of the killed run's.
+        music = {times for name, times in counts.items() if 'NOW' in name and name.endswith('.mid')}
+        made = {times for name, times in counts.items() if 'NOW' in name and not name.endswith('.mid')}
         others = {times for name, times in counts.items() if 'NOW' not in name}
-        if not others <= {1} or music not in (set(), {1}, {2}):
+        if not others <= {1} or not made <= {1, 2} or music not in (set(), {1}, {2}):
             yield f'some outputs are missing: {counts}'
         for path in place.iterdir():
-            if path.name not in (command.input, command.output):
+            if path.name not in (*command.inputs, command.output):
                 yield f'left behind: {path.name}'
 
 

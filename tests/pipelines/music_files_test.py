@@ -55,6 +55,18 @@ def test_a_name_without_files(folder: Path, name: str, told: str) -> None:
         music_files.find([str(folder / name)], 'music')
 
 
+def test_subfolders_are_spoken_of_only_where_there_is_music(tmp_path: Path) -> None:
+    (tmp_path / 'a/b').mkdir(parents=True)
+    (tmp_path / 'a/b/notes.txt').write_text('no music')
+    with pytest.raises(SolferinoError, match=r'has no music files\.$'):
+        music_files.find([str(tmp_path)])
+    (tmp_path / 'a/b/tune.ABC').write_text('X:1\nK:C\nc4|\n')
+    with pytest.raises(SolferinoError, match=r'Those of its subfolders are ".*/\*\*/\*\.ABC"\.$') as error:
+        music_files.find([str(tmp_path)])
+    pattern = str(error.value).split('"')[1]
+    assert [path.name for path in music_files.find([pattern])] == ['tune.ABC']
+
+
 def test_records_that_are_no_music_or_are_missing(folder: Path) -> None:
     with records.Writer(str(folder / 'other.tfrecord')) as writer:
         writer.write(b'nothing')

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import threadpoolctl
 
-from solferino.models.core.cpu.cores import num_cores
+from solferino.hparams.cores import num_cores
 
 
 def in_slices(size: int, run: Callable[[slice], object]) -> None:

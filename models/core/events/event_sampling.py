@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from solferino.hparams.cores import num_cores
 from solferino.hparams.networks.event_rnn import EventGeneration
-from solferino.models.core.cpu.cores import num_cores
 from solferino.models.core.cpu.row_matmul import ROWS_AT_ONCE, arrange
 from solferino.models.core.cpu.thread_pool import one_thread
 from solferino.models.core.events.event_forward import Forward, State, log_softmax

@@ -46,6 +46,7 @@ def write_all(sequences: Sequence[music_pb2.NoteSequence], directory: Path, name
     try:
         directory.mkdir(parents=True, exist_ok=True)
         temporaries.clear(str(directory), _WRITING, _complete)
+        temporaries.clear(str(directory), f'{name}_*')  # of sounds and pictures beside the music of a killed call
         with temporaries.folder(str(directory), _WRITING) as temporary:
             files = []
             for number, sequence in enumerate(sequences, start=1):

@@ -40,7 +40,8 @@ class Trainable(keras.Model):
         """One update from a batch: the family's features, padded, and 'length' [B] int32. Runs in a tf.function.
 
         Returns metrics under their TensorBoard names; 'loss' (nats, minimized), 'events' (how many were trained on)
-        and 'gradient_norm' (global, before clipping) must be among them.
+        and 'gradient_norm' (global, before clipping) must be among them. Gradients are averaged over all processes by
+        `self.replicas.mean` before anything else is done with them, and what is drawn is drawn by `self.replicas.seed`.
         """
         raise NotImplementedError
 

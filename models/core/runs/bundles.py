@@ -15,13 +15,13 @@ from note_seq.protobuf import generator_pb2
 from solferino.hparams.errors import SolferinoError
 from solferino.models.core.family import Weights
 from solferino.models.core.magenta import magenta_models, tf_checkpoint
-from solferino.models.core.storage import files, schemas, tensors
+from solferino.models.core.storage import files, provenance, schemas, tensors
 
 # A file above this is refused before it is read: the largest config has some 10 MB.
 MAX_BYTES = 1 << 31
 
 
-class Settings(schemas.Settings, total=False):
+class Settings(schemas.Settings, provenance.Provenance, total=False):
     """What the header of the weights holds, in a bundle of ours."""
 
     recommended_temperature: schemas.Temperature | None

@@ -11,13 +11,14 @@ import logging
 import os
 import platform
 import time
+from collections.abc import Iterable
 from typing import Any, TypedDict
 
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import Config, FamilySpec
 from solferino.models.core import settings
 from solferino.models.core.magenta import magenta_models
-from solferino.models.core.storage import checkpoints, schemas
+from solferino.models.core.storage import checkpoints, provenance, schemas
 from solferino.models.core.storage.files import atomic_write
 from solferino.models.core.warm_start import WarmStart
 
@@ -33,7 +34,7 @@ class Examples(TypedDict, total=False):
     fingerprint: str
 
 
-class Record(schemas.Settings, total=False):
+class Record(schemas.Settings, provenance.Provenance, total=False):
     """What the file holds."""
 
     seed: schemas.Seed
@@ -113,16 +114,18 @@ def load(run_dir: str, spec: FamilySpec) -> Run:
     return run
 
 
-def write(run: Run, spec: FamilySpec) -> None:
-    """Writes the description of a new run."""
+def write(run: Run, spec: FamilySpec, inputs: Iterable[str] = ()) -> None:
+    """Writes the description of a new run; `inputs` are the files that it learns from, or begins with."""
+    path = run_path(run.path)
     record = {
         **checkpoint_metadata(run, spec),
+        **provenance.of(path, inputs, seed=run.seed),
         'dataset': run.dataset,
         'warm_start': run.warm_start,
         'created': time.strftime('%Y-%m-%dT%H:%M:%S%z'),
         'versions': {'python': platform.python_version()} | {name: _version(name) for name in _PACKAGES},
     }
-    atomic_write(run_path(run.path), json.dumps(record, indent=1) + '\n')
+    atomic_write(path, json.dumps(record, indent=1) + '\n')
 
 
 def checkpoint_metadata(run: Run, spec: FamilySpec) -> dict[str, Any]:

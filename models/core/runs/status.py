@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, TypedDict
 
 from solferino.hparams.errors import SolferinoError
@@ -173,4 +174,13 @@ def _exists(pid: int) -> bool:
         return False
     except PermissionError:  # it is another user's
         pass
-    return True
+    return not _is_zombie(pid)
+
+
+def _is_zombie(pid: int) -> bool:
+    """Whether a process has ended and nobody has asked how: in a container its first process may never do."""
+    try:
+        stat = Path(f'/proc/{pid}/stat').read_text('utf-8', 'replace')
+    except OSError:  # not Linux, or it is gone
+        return False
+    return stat.rpartition(')')[2].split()[:1] == ['Z']

@@ -39,14 +39,23 @@ def head(path: str, size: int) -> bytes:
         return file.read(size)
 
 
+def _is_wave(start: bytes) -> bool:
+    return start[:4] == b'RIFF' and start[8:] == b'WAVE'  # a soundfont is a RIFF file, too
+
+
+def _is_mp3(start: bytes) -> bool:
+    """With tags, or at once with a frame of layer III: eleven bits, version, layer. UTF-16 texts begin with 0xfffe."""
+    return start == b'ID3' or (len(start) > 1 and start[0] == 0xFF and start[1] & 0xE6 == 0xE2)
+
+
 _HEAD = 4096
 PNG = beginning_with('a PNG picture', b'\x89PNG\r\n\x1a\n')
 MIDI = beginning_with('a MIDI file', b'MThd')
 HTML = beginning_with('an HTML page', b'<!DOCTYPE html>')
 # What music is rendered as, by the ending of the file's name.
 RENDERED = {
-    'wav': beginning_with('a WAV file', b'RIFF'),
-    'mp3': Kind('an MP3 file', lambda path: head(path, 3) == b'ID3' or head(path, 2)[:1] == b'\xff'),
+    'wav': Kind('a WAV file', lambda path: _is_wave(head(path, 12))),
+    'mp3': Kind('an MP3 file', lambda path: _is_mp3(head(path, 3))),
     'flac': beginning_with('a FLAC file', b'fLaC'),
     'ogg': beginning_with('an Ogg file', b'OggS'),
     'png': PNG,
@@ -141,15 +150,24 @@ def require_replaceable(path: str, kind: Kind) -> None:
         )
 
 
-def require_apart(outputs: Iterable[str], inputs: Iterable[str | bytes]) -> None:
-    """Raises SolferinoError if one of the `outputs` is one of the `inputs`, by whatever name or link."""
+def require_apart(outputs: Iterable[str], inputs: Iterable[str | bytes] | frozenset[tuple[int, int]]) -> None:
+    """Raises SolferinoError if one of the `outputs` is one of the `inputs`, by whatever name or link.
+
+    For many calls with the same inputs these are given as their `identities`.
+    """
     there = {identity: path for path in outputs if (identity := _identity(path))}
-    for path in inputs if there else ():
-        identity = _identity(path)
+    if not there:
+        return
+    for identity in inputs if isinstance(inputs, frozenset) else identities(inputs):
         if identity in there:
             raise SolferinoError(
                 f'{there[identity]} is read here, and writing it would destroy it. Name another file to write.'
             )
+
+
+def identities(paths: Iterable[str | bytes]) -> frozenset[tuple[int, int]]:
+    """What files are, whatever their names and links; those that are not there are left out."""
+    return frozenset(filter(None, map(_identity, paths)))
 
 
 def _identity(path: str | bytes) -> tuple[int, int] | None:

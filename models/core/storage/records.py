@@ -207,6 +207,15 @@ def frame(data: bytes) -> bytes:
     return b''.join((length, _CRC.pack(masked_crc(length)), data, _CRC.pack(masked_crc(data))))
 
 
+def unframe(framed: bytes) -> bytes | None:
+    """Inverse of `frame`; None if it is no record, or one that is damaged."""
+    if len(framed) < _HEADER + _FOOTER:
+        return None
+    data = framed[_HEADER:-_FOOTER]
+    (crc,) = _CRC.unpack(framed[-_FOOTER:])
+    return data if _LENGTH.unpack_from(framed) == (len(data),) and crc == masked_crc(data) else None
+
+
 def masked_crc(data: bytes) -> int:
     """CRC-32C, rotated and offset so that a checksum of data that holds checksums stays a good one."""
     crc = google_crc32c.value(data)

@@ -15,7 +15,7 @@ Only pairs that occur are stored, so that thousands of classes (sets of piano ke
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +23,7 @@ import numpy as np
 DISCOUNTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 STRENGTHS = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 _FOLDS = 10
+_AT_A_TIME = 1000 * _FOLDS  # tracks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,13 +73,13 @@ class Baseline:
             counts = np.where(known[indices] == wanted, pairs.counts[indices], 0)
         return smoothed(counts, total[before], kinds[before], self.prior[after], self.smoothing)
 
-    def loss(self, tracks: Sequence[np.ndarray]) -> float:
+    def loss(self, tracks: Iterable[np.ndarray]) -> float:
         """Returns the mean negative log-likelihood in nats of the events after the first of each track."""
         found = count(tracks, len(self.prior))
         logs = np.log(self.probabilities(found.before, found.after))
         return float(-(found.counts * logs).sum() / found.counts.sum())
 
-    def accuracy(self, tracks: Sequence[np.ndarray]) -> float:
+    def accuracy(self, tracks: Iterable[np.ndarray]) -> float:
         """Returns the share of events, without the first of each track, that are the likeliest of the model."""
         found = count(tracks, len(self.prior))
         right = self.likeliest()[found.before] == found.after
@@ -98,10 +99,29 @@ class Baseline:
         return best
 
 
-def count(tracks: Sequence[np.ndarray], num_classes: int) -> Pairs:
-    """Counts pairs of successive events in tracks of event classes."""
+def count(tracks: Iterable[np.ndarray], num_classes: int) -> Pairs:
+    """Counts pairs of successive events in tracks of event classes, some of which at a time are held in memory."""
+    rest = iter(tracks)
+    counted = _added([], num_classes)
+    while some := list(itertools.islice(rest, _AT_A_TIME)):
+        counted = _added([counted, _counted(some, num_classes)], num_classes)
+    return counted
+
+
+def _counted(tracks: Sequence[np.ndarray], num_classes: int) -> Pairs:
     codes = [track[:-1].astype(np.int64) * num_classes + track[1:] for track in tracks]
     code, counts = np.unique(np.concatenate([*codes, np.zeros(0, np.int64)]), return_counts=True)
+    before, after = np.divmod(code, num_classes)
+    return Pairs(before, after, counts)
+
+
+def _added(parts: Sequence[Pairs], num_classes: int) -> Pairs:
+    """The pairs of several counts together."""
+    none = np.zeros(0, np.int64)
+    codes = np.concatenate([none, *(part.before * num_classes + part.after for part in parts)])
+    code, which = np.unique(codes, return_inverse=True)
+    counts = np.zeros(len(code), np.int64)
+    np.add.at(counts, which, np.concatenate([none, *(part.counts for part in parts)]))
     before, after = np.divmod(code, num_classes)
     return Pairs(before, after, counts)
 
@@ -113,10 +133,9 @@ def smoothed(counts: np.ndarray, total: Any, kinds: Any, prior: Any, smoothing: 
     return np.where(total > 0, shares / np.maximum(total + strength, 1e-9), prior)
 
 
-def fit(tracks: Sequence[np.ndarray], num_classes: int) -> tuple[Baseline, Baseline]:
+def fit(tracks: Iterable[np.ndarray], num_classes: int) -> tuple[Baseline, Baseline]:
     """Fits both models to the events after the first of each of `tracks`; one of these must have two events."""
-    pairs = count(tracks, num_classes)
-    folds = list(_in_folds(pairs, tracks, num_classes))  # each counts [pairs]
+    pairs, folds = _in_folds(tracks, num_classes)
     uniform = np.full(num_classes, 1 / num_classes)
     followers = np.stack([np.bincount(pairs.after, counts, num_classes) for counts in folds])  # [folds, classes]
     rest = followers.sum(axis=0) - followers
@@ -155,7 +174,7 @@ class _Fold(NamedTuple):
     prior: np.ndarray
 
 
-def keys_loss(tracks: Sequence[np.ndarray], held_out: Sequence[np.ndarray]) -> float:
+def keys_loss(tracks: Iterable[np.ndarray], held_out: Iterable[np.ndarray]) -> float:
     """Returns the loss of a table that has for each key how often it sounds after it did, and after it did not.
 
     Args:
@@ -167,29 +186,33 @@ def keys_loss(tracks: Sequence[np.ndarray], held_out: Sequence[np.ndarray]) -> f
     """
     known, asked = _key_changes(tracks) + 0.5, _key_changes(held_out)
     logs = np.log(known / known.sum(axis=1, keepdims=True))
-    return float(-(asked * logs).sum() / sum(len(track) - 1 for track in held_out))
+    return float(-(asked * logs).sum() / asked[:, :, 0].sum())
 
 
-def _key_changes(tracks: Sequence[np.ndarray]) -> np.ndarray:
+def _key_changes(tracks: Iterable[np.ndarray]) -> np.ndarray:
     """The counts of each key's transitions between silence (0) and sound (1): [2, 2, K]."""
-    counts = np.zeros((2, 2, tracks[0].shape[1]), np.int64)
-    for track in tracks:
-        before, after = track[:-1].astype(bool), track[1:].astype(bool)
-        counts[1, 1] += (before & after).sum(axis=0)
-        counts[1, 0] += (before & ~after).sum(axis=0)
-        counts[0, 1] += (~before & after).sum(axis=0)
-        counts[0, 0] += (~before & ~after).sum(axis=0)
-    return counts
+    return sum(_key_changes_of(track) for track in tracks)  # type: ignore[return-value]  # there is a track
 
 
-def _in_folds(pairs: Pairs, tracks: Sequence[np.ndarray], num_classes: int) -> Iterator[np.ndarray]:
-    """Yields the counts of the pairs in each part of the tracks."""
+def _key_changes_of(track: np.ndarray) -> np.ndarray:
+    before, after = track[:-1].astype(bool), track[1:].astype(bool)
+    changes = [[~before & ~after, ~before & after], [before & ~after, before & after]]
+    return np.array([[change.sum(axis=0, dtype=np.int64) for change in row] for row in changes])
+
+
+def _in_folds(tracks: Iterable[np.ndarray], num_classes: int) -> tuple[Pairs, list[np.ndarray]]:
+    """The pairs of all tracks, and their counts [pairs] in each of the parts that the tracks are dealt into."""
+    rest = iter(tracks)
+    parts = [count([], num_classes)] * _FOLDS
+    while some := list(itertools.islice(rest, _AT_A_TIME)):
+        found = (_counted(some[first::_FOLDS], num_classes) for first in range(_FOLDS))
+        parts = [_added(pair, num_classes) for pair in zip(parts, found, strict=True)]
+    pairs = _added(parts, num_classes)
     codes = pairs.before * num_classes + pairs.after
-    for first in range(_FOLDS):
-        part = count(tracks[first::_FOLDS], num_classes)
-        counts = np.zeros(len(codes), np.int64)
+    folds = [np.zeros(len(codes), np.int64) for _ in parts]
+    for counts, part in zip(folds, parts, strict=True):
         counts[np.searchsorted(codes, part.before * num_classes + part.after)] = part.counts
-        yield counts
+    return pairs, folds
 
 
 def _histories(pairs: Pairs, counts: np.ndarray, num_classes: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,14 +1,18 @@
-"""Training examples in memory, in batches.
+"""Training examples, in batches.
 
-Examples stay in their compact, stored form; only one batch at a time is encoded and padded. The order is a pure
-function of the seed and the step: any batch can be made without the ones before it, and a resumed run sees the same
-batches as an uninterrupted one. Batches hold examples of similar length (bucketing).
+Examples stay in their compact, stored form, in memory up to half a gigabyte of them and beyond that in their files,
+where any of them is read when its batch is made; only one batch at a time is encoded and padded. The order is a pure
+function of the seed and the step, wherever the examples are: any batch can be made without the ones before it, and a
+resumed run sees the same batches as an uninterrupted one. Batches hold examples of similar length (bucketing).
 """
 
+import array
 import dataclasses
 import functools
+import logging
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from typing import overload
 
 import numpy as np
 
@@ -16,6 +20,7 @@ from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import Config
 from solferino.models.core.family import Example, Family, Feature
 from solferino.models.core.storage import records, sequence_examples
+from solferino.models.core.storage.record_index import RecordIndex
 
 # Name -> array with the batch as first dimension, zeros as padding; and 'length' int32 [B].
 Batch = dict[str, np.ndarray]
@@ -24,16 +29,20 @@ Batch = dict[str, np.ndarray]
 _WINDOW = 50
 # Lengths are similar up to this share; without it the batches of a small dataset would be the same in each epoch.
 SIMILAR = 0.1
+# Bytes of examples that are held in memory, and what Python adds to an example and to each of its arrays.
+_MOST_HELD = 1 << 29
+_AN_EXAMPLE, _AN_ARRAY = 200, 200
+_log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """Examples in memory.
+    """Examples, in memory or in their files.
 
     Attributes:
       family, config: of the examples.
       pattern: of the files that they were read from.
-      examples: in their stored form.
+      examples: in their stored form; one that is not held is read each time that it is asked for.
       lengths: steps of each when encoded; 1 where the family has no time, int32 [N].
       fingerprint: a hash of the records and their order.
     """
@@ -64,22 +73,44 @@ class Dataset:
         return {'path': self.pattern, 'examples': len(self), 'fingerprint': self.fingerprint}
 
 
-def load(family: Family, config: Config, pattern: str, limit: int = 0) -> Dataset:
+class _InFiles(Sequence[Example]):
+    """Examples that are read from their files; a slice of them is, too."""
+
+    def __init__(self, family: Family, config: Config, index: RecordIndex, numbers: range) -> None:
+        self._family, self._config, self._index, self._numbers = family, config, index, numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, which: int) -> Example: ...
+    @overload
+    def __getitem__(self, which: slice) -> Sequence[Example]: ...
+    def __getitem__(self, which: int | slice) -> Example | Sequence[Example]:
+        if isinstance(which, slice):
+            return _InFiles(self._family, self._config, self._index, self._numbers[which])
+        return parse(self._family, self._config, self._index[self._numbers[which]])
+
+
+def load(family: Family, config: Config, pattern: str, limit: int = 0, most_held: int = _MOST_HELD) -> Dataset:
     """Reads the examples of all files that match `pattern`, compact or dense.
 
     Each is encoded once, so that an example that does not fit the config is found now and not hours later.
 
     Args:
       limit: at most this many; 0 for all.
+      most_held: examples that take more bytes of memory than this stay in their files.
 
     Raises:
       SolferinoError: no such file, no example, or one that is damaged or of another config.
     """
     features = family.features(config)
-    examples: list[Example] = []
-    lengths = []
+    index = RecordIndex()
+    held: list[Example] | None = []
+    size = 0
+    lengths = array.array('i')
     crc = 0
-    for where, data in _records(pattern, limit):
+    for where, data in _records(pattern, limit, index):
         try:
             example = parse(family, config, data)
             lengths.append(_length(family.encode(example, config), features))
@@ -88,13 +119,21 @@ def load(family: Family, config: Config, pattern: str, limit: int = 0) -> Datase
                 f'{where} is no example for --config={config.name}: {_reason(error)}. Name a file that '
                 f'{family.spec.name}_create_dataset --config={config.name} wrote.'
             ) from error
-        examples.append(example)
         crc = zlib.crc32(data, crc)
-    if not examples:
+        if held is not None:
+            held.append(example)
+            size += _AN_EXAMPLE + sum(_AN_ARRAY + one.nbytes for one in example.values())
+            if size > most_held:
+                held = None
+                _log.info('The examples of %s stay in their files: they take more memory than is held.', pattern)
+    if not lengths:
         raise SolferinoError(
             f'{pattern} has no examples. See what {family.spec.name}_create_dataset said of those that it left out. '
             'If there are none to evaluate on, train without --eval_file.'
         )
+    if held is None:
+        index.open()
+    examples = _InFiles(family, config, index, range(len(lengths))) if held is None else held
     return Dataset(family, config, pattern, examples, np.array(lengths, np.int32), f'{crc:08x}')
 
 
@@ -172,11 +211,11 @@ def padding(dataset: Dataset, order: Sequence[np.ndarray]) -> float:
     return 1 - int(dataset.lengths[np.concatenate(order)].sum()) / padded
 
 
-def _records(pattern: str, limit: int) -> Iterator[tuple[str, bytes]]:
-    """Yields a description of where each record is, and the record."""
+def _records(pattern: str, limit: int, index: RecordIndex) -> Iterator[tuple[str, bytes]]:
+    """Yields a description of where each record is, and the record, and enters it in the index."""
     number = 0
     for path in records.expand(pattern):
-        for i, data in enumerate(records.read(path)):
+        for i, data in enumerate(index.scan(path)):
             if limit and number == limit:
                 return
             yield f'{path}: record {i}', data

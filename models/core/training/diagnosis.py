@@ -75,7 +75,8 @@ def diagnose(training: Curve | None, held_out: Curve | None) -> Diagnosis:
     if found is None:
         found = _falling(main, name)
     if main is train and found.kind != DIVERGING:
-        found = dataclasses.replace(found, text=f'{found.text} Whether it overfits is seen with --eval_file.')
+        seen = 'after more evaluations' if len(held) else 'with --eval_file'
+        found = dataclasses.replace(found, text=f'{found.text} Whether it overfits is seen {seen}.')
     return found
 
 

@@ -11,21 +11,21 @@ import math
 import os
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from solferino.hparams import overrides, presets, words
+from solferino.hparams import presets, words
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import FamilySpec
 from solferino.models.core import settings
 from solferino.models.core.cpu import memory
 from solferino.models.core.family import Family
 from solferino.models.core.layers import replicas
-from solferino.models.core.layers.replicas import Cluster, LostError
+from solferino.models.core.layers.replicas import Cluster
 from solferino.models.core.runs import curves, run_dir, status
 from solferino.models.core.runs.run_dir import Run
 from solferino.models.core.storage import checkpoints, records, temporaries
 from solferino.models.core.storage.checkpoints import Checkpoint
-from solferino.models.core.training import data, diagnosis, interrupts, markov_report, runtime
+from solferino.models.core.training import data, diagnosis, interrupts, joining, markov_report, runtime
 from solferino.models.core.training.data import Dataset
 from solferino.models.core.warm_start import WarmStart
 
@@ -125,10 +125,10 @@ def train(family: Family, request: Request) -> int | None:
             )
         if checkpoint is None:
             run = dataclasses.replace(run, dataset=dataset.describe(), generator=request.generator)
-            run_dir.write(run, spec)
+            run_dir.write(run, spec, _read(request))
         run_dir.warn_of_other_examples(run, dataset.describe())
         session = _Session(family, run, request, dataset, held_out, checkpoint, killed, cluster)
-        with _loss_told(cluster):
+        with joining.loss_told(cluster):
             _train(session, entry, stop)
     return stop.number
 
@@ -137,47 +137,22 @@ def _assist(family: Family, request: Request, run: Run, cluster: Cluster) -> int
     """What another process than the first of a cluster does. Returns as `train`."""
     _require_size(family, run)
     dataset = data.load(family, run.config, request.examples)
-    _log.info(
-        'Process %d of %d computes; %s, the first, saves and reports.',
-        cluster.index, len(cluster.addresses), cluster.addresses[0],
-    )  # fmt: skip
-    with interrupts.graceful() as stop, _loss_told(cluster):
+    with interrupts.graceful() as stop, joining.loss_told(cluster):
         together = runtime.set_up(cluster)
         from solferino.models.core.training import sharing
-        from solferino.models.core.training.steps import compiled
 
         model = _model(family, run, None)
         model.replicas = together
-        sharing.begin_alike(model, together, _facts(run, dataset, request))
-        batches = data.Batches(dataset, run.config.hparams.batch_size, run.seed, (together.index, together.count))
-        step = compiled(model.train_step, family, run.config, together)
-        sharing.assist(model, step, batches, request.num_steps, stop, together)
+        facts = joining.facts(run, dataset, request.num_steps)
+        sharing.assist(model, dataset, run.seed, facts, request.num_steps, stop)
     return stop.number
 
 
-def _facts(run: Run, dataset: Dataset, request: Request) -> list[Any]:
-    """What must be the same for all processes of a cluster."""
-    config = run.config
-    settled = [overrides.as_dict(part) for part in (config.hparams, config.extraction)]
-    return [config.name, *settled, run.seed, dataset.fingerprint, request.num_steps]
-
-
-@contextlib.contextmanager
-def _loss_told(cluster: Cluster | None) -> Iterator[None]:
-    """Raises LostError for what TensorFlow raises when another process of a cluster is gone."""
-    try:
-        yield
-    except Exception as error:
-        if cluster is None or isinstance(error, SolferinoError):
-            raise
-        import tensorflow as tf
-
-        gone = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError)
-        if not isinstance(error, gone) and 'ollective' not in str(error):
-            raise
-        raise LostError(
-            'Another process of this training is gone. Start it again; from the last checkpoint on all go on together.'
-        ) from None
+def _read(request: Request) -> list[str]:
+    """The files that a new run is made of."""
+    held_out = records.expand(request.eval_examples) if request.eval_examples else []
+    begun = [request.warm_start.source] if request.warm_start else []
+    return [path for path in (*records.expand(request.examples), *held_out, *begun) if os.path.isfile(path)]
 
 
 def _require_size(family: Family, run: Run) -> None:
@@ -293,16 +268,10 @@ def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> No
     from solferino.models.core.training.steps import compiled
 
     family, run, held_out = session.family, session.run, session.held_out
-    model = _model(family, run, session.checkpoint)
+    model = _begun(session)
     model.replicas = together
-    if session.checkpoint is None:
-        start = session.request.warm_start
-        if start:
-            checkpoints.assign(model.named_weights(), start.weights, 'weights', start.source)
-        else:
-            model.begin(session.dataset.encoded())
     step = session.checkpoint.step if session.checkpoint else 0
-    sharing.begin_alike(model, together, _facts(run, session.dataset, session.request))
+    sharing.begin_alike(model, together, joining.facts(run, session.dataset, session.request.num_steps))
     share = (together.index, together.count)
     batches = data.Batches(session.dataset, run.config.hparams.batch_size, run.seed, share)
     _announce(session, batches, step)
@@ -338,20 +307,36 @@ def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> No
             _calibrate(session)
             found = _recommend(family, run, held_out, eval_board, stop)
     together.any(False)  # the others wait for it
-    kept = checkpoints.paths(run.train_dir)
     if evaluated and evaluator:
-        files = kept | checkpoints.paths(run.train_dir, checkpoints.BEST)
+        files = checkpoints.paths(run.train_dir) | checkpoints.paths(run.train_dir, checkpoints.BEST)
         name = files.get(evaluated.step, f'Step {evaluated.step}')
         table = markov_report.score_markov(session.dataset, evaluator.dataset)
         print(evaluation.describe(evaluator, name, evaluated.values, table))
     if found:
         print(found.describe())
+    _tell_the_end(family, run, entry.state == status.INTERRUPTED)
+
+
+def _begun(session: _Session) -> 'Trainable':
+    """The model with the weights of the checkpoint, of the model that training begins with, or new ones."""
+    model = _model(session.family, session.run, session.checkpoint)
+    start = session.request.warm_start
+    if session.checkpoint is None and start:
+        checkpoints.assign(model.named_weights(), start.weights, 'weights', start.source)
+    elif session.checkpoint is None:
+        model.begin(session.dataset.encoded())
+    return model
+
+
+def _tell_the_end(family: Family, run: Run, interrupted: bool) -> None:
+    """What the curves say, where the checkpoints are, and what to type next."""
     print(diagnosis.of_run(curves.read(run.path), family.spec.compares_losses).text)
+    kept = checkpoints.paths(run.train_dir)
     best = checkpoints.best(run.train_dir)
     loss = checkpoints.load(best).eval_loss if best else None
     told = '' if loss is None else f' (held-out loss {loss:.4f})'
     print(f'Newest checkpoint: {kept[max(kept)]}' + (f'\nBest checkpoint: {best}{told}' if best else ''))
-    if entry.state == status.INTERRUPTED:
+    if interrupted:
         print('Stopped. The same command goes on from there.')
     else:
         print(f'Next: {_next(family, run)}')

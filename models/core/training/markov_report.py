@@ -1,7 +1,9 @@
 """An evaluation in words for a musician, beside a first-order Markov model of the training examples."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+
+import numpy as np
 
 from solferino.models.core.metric_names import EVENT_PREDICTIONS, LOSS_OF_EVENTS
 from solferino.models.core.training import baselines
@@ -23,14 +25,25 @@ class MarkovScore:
 
 def score_markov(training: Dataset, held_out: Dataset) -> MarkovScore | None:
     """Fits the Markov model to the training examples, scores the held-out ones; None if the family has no events."""
-    known, asked = ([d.family.events(e, d.config) for e in d.examples] for d in (training, held_out))
-    learned, unseen = ([events.classes for events in found if events] for found in (known, asked))
-    if not learned or not unseen or not known[0]:
+    first = training.family.events(training.examples[0], training.config)
+    learned, unseen = _Tracks(training), _Tracks(held_out)
+    if not first:
         return None
-    if learned[0].ndim > 1:
+    if first.classes.ndim > 1:
         return MarkovScore(baselines.keys_loss(learned, unseen))
-    _, table = baselines.fit(learned, known[0].num_classes)
+    _, table = baselines.fit(learned, first.num_classes)
     return MarkovScore(table.loss(unseen), table.accuracy(unseen))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Tracks:
+    """The classes of each example's events, made when they are asked for: they may be more than memory holds."""
+
+    dataset: Dataset
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        found = (self.dataset.family.events(example, self.dataset.config) for example in self.dataset.examples)
+        return (events.classes for events in found if events)
 
 
 def sentences(values: Mapping[str, float], table: MarkovScore | None) -> list[str]:

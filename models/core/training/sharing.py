@@ -6,6 +6,7 @@ same flags, and no disk that they share with it.
 
 import hashlib
 import json
+import logging
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,8 +17,10 @@ import tensorflow as tf
 from solferino.hparams.errors import SolferinoError
 from solferino.models.core.layers.replicas import Replicas
 from solferino.models.core.layers.trainable import Trainable
-from solferino.models.core.training.data import Batches
-from solferino.models.core.training.steps import Step
+from solferino.models.core.training.data import Batches, Dataset
+from solferino.models.core.training.steps import compiled
+
+_log = logging.getLogger(__name__)
 
 
 def begin_alike(model: Trainable, replicas: Replicas, facts: Sequence[Any]) -> None:
@@ -56,12 +59,26 @@ def begin_alike(model: Trainable, replicas: Replicas, facts: Sequence[Any]) -> N
 
 
 def assist(
-    model: Trainable, train_step: Step, batches: Batches, num_steps: int, stop: Callable[[], bool], replicas: Replicas
+    model: Trainable, dataset: Dataset, seed: int, facts: Sequence[Any], num_steps: int, stop: Callable[[], bool]
 ) -> None:
     """Takes the same steps as the first process until it ends, with this process's share of each batch.
 
-    Raises SolferinoError if training diverges.
+    Args:
+      model: with its replicas.
+      dataset: all training examples.
+      seed: of the order.
+      facts: see `begin_alike`.
+      num_steps: the step at which training ends; 0 for no end.
+      stop: whether the user wants to end.
+
+    Raises:
+      SolferinoError: see `begin_alike`; or training diverges.
     """
+    replicas = model.replicas
+    begin_alike(model, replicas, facts)
+    _log.info('Process %d of %d computes; number 0 saves and reports.', replicas.index, replicas.count)
+    batches = Batches(dataset, dataset.config.hparams.batch_size, seed, (replicas.index, replicas.count))
+    train_step = compiled(model.train_step, dataset.family, dataset.config, replicas)
     step = int(model.optimizer.iterations.numpy())
     while not 0 < num_steps <= step and not replicas.any(stop()):
         metrics = train_step(batches.batch(step))

@@ -115,12 +115,8 @@ def recommend(
     length = max(bars, family.spec.generation.num_steps // steps_per_bar)
     primers = _primers(sequences, max(_FEWEST_OUTPUTS, listening.num_bars // length), seed)
     found: dict[float, list[Measures]] = {}
-    distances: dict[float, float] = {}
-    waiting = list(TEMPERATURES)
-    while waiting:
-        temperature = waiting.pop(0)
-        if stop():
-            return None
+
+    def distance(temperature: float) -> float:
         options = generation.replace(
             family.spec.generation,
             temperature=temperature,
@@ -132,15 +128,31 @@ def recommend(
         music = [score.read(piece.of(one), is_drums, grid, min_bars=length) for one in made]
         found[temperature] = [measures.of(part) for one in music for part in one.cut(bars)]
         apart = measures.distances(found[temperature], known, held_out)
-        distances[temperature] = statistics.fmean([*apart.values(), _sameness(music, known)])
-        if len(distances) == len(TEMPERATURES):
-            best = min(distances, key=lambda temperature: distances[temperature])
-            beside = (round(best + side, 2) for side in (-_HALF_STEP, _HALF_STEP))
-            waiting = [other for other in beside if TEMPERATURES[0] < other < TEMPERATURES[-1]]
+        return statistics.fmean([*apart.values(), _sameness(music, known)])
+
+    distances = _try(distance, stop)
+    if distances is None:
+        return None
     # The highest of those that are as good as the best, up to chance.
     best = max(temperature for temperature in distances if distances[temperature] <= _AS_GOOD * min(distances.values()))
     means = measures.means(found[best])
     return Recommendation(best, distances, held_out, {name: means[name] for name in held_out}, bars)
+
+
+def _try(distance: Callable[[float], float], stop: Callable[[], bool]) -> dict[float, float] | None:
+    """Distances at TEMPERATURES, then half a step to each side of the best of them; None if the user stopped."""
+    distances: dict[float, float] = {}
+    waiting = list(TEMPERATURES)
+    while waiting:
+        if stop():
+            return None
+        temperature = waiting.pop(0)
+        distances[temperature] = distance(temperature)
+        if len(distances) == len(TEMPERATURES):
+            best = min(distances, key=lambda temperature: distances[temperature])
+            beside = (round(best + side, 2) for side in (-_HALF_STEP, _HALF_STEP))
+            waiting = [other for other in beside if TEMPERATURES[0] < other < TEMPERATURES[-1]]
+    return distances
 
 
 def of_record(record: Mapping[str, Any]) -> float | None:

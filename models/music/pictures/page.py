@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from solferino.hparams.words import readable
 from solferino.models.music.pieces.bars import MAX_BARS, Bar
 
 if TYPE_CHECKING:
@@ -111,8 +112,7 @@ class Paper:
 
     def text(self, left: float, top: float, words: str, **style: Any) -> None:
         """Writes words: `left` as a share of the width, `top` in inches."""
-        words = words.encode('utf-8', 'surrogateescape').decode('utf-8', 'backslashreplace')
-        self.figure.text(left, 1 - top / self.height, words, parse_math=False, **style)
+        self.figure.text(left, 1 - top / self.height, readable(words), parse_math=False, **style)
 
     def cells(self, left: float, top: float, colours: Sequence[Any]) -> None:
         """Draws a row of small squares."""

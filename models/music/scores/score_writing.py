@@ -15,6 +15,7 @@ import numpy as np
 from note_seq.protobuf import music_pb2
 
 from solferino.hparams.errors import SolferinoError
+from solferino.hparams.words import readable
 from solferino.models.music import extras
 from solferino.models.music.pictures.drum_names import drum_name
 from solferino.models.music.pieces import timeline
@@ -79,8 +80,8 @@ def musicxml(sequence: music_pb2.NoteSequence, title: str = '') -> bytes:
             'models make it, and not of a performance.'
         )
     score = music21.stream.Score()
-    score.metadata = music21.metadata.Metadata(title=title or 'Music', composer='')
-    names = {info.instrument: info.name.strip() for info in sequence.instrument_infos}
+    score.metadata = music21.metadata.Metadata(title=readable(title) or 'Music', composer='')
+    names = {info.instrument: readable(info.name).strip() for info in sequence.instrument_infos}
     for (instrument, is_drum), rows in sorted(parts.items(), key=lambda part: (part[0][1], part[0][0])):
         pitches = [sequence.notes[k].pitch for k in rows]
         name = names.get(instrument) or ('Drums' if is_drum else '')
@@ -225,7 +226,7 @@ def _chord_symbol(music21: Any, name: str) -> Any:
     try:
         return music21.harmony.ChordSymbol(re.sub(r'(?<=[A-G])b', '-', name))
     except Exception:
-        return music21.expressions.TextExpression(name)
+        return music21.expressions.TextExpression(readable(name))
 
 
 def _add_key(music21: Any, sequence: music_pb2.NoteSequence, score: Any) -> None:

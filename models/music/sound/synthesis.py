@@ -6,7 +6,6 @@ are. The player is told when to do what in seconds.
 """
 
 import math
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ import numpy as np
 from note_seq.drums_encoder_decoder import DEFAULT_DRUM_TYPE_PITCHES
 from note_seq.protobuf import music_pb2
 
+from solferino.hparams.cores import num_cores
 from solferino.hparams.errors import SolferinoError
 from solferino.models.music import extras
 
@@ -75,8 +75,7 @@ def synthesize(sequence: music_pb2.NoteSequence, soundfont: bytes) -> Sound:
     def play(part: _Part) -> Sound:
         return _play(sonare, _events(sonare, sequence, part, parts[part]), _end(parts[part]), soundfont, part)
 
-    cores = max(1, len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1)
-    ordered = sorted(parts)
+    cores, ordered = num_cores(), sorted(parts)
     for start in range(0, len(ordered), cores):  # no more of them in memory than are computed at once
         with ThreadPoolExecutor(cores) as pool:
             for sound in pool.map(play, ordered[start : start + cores]):

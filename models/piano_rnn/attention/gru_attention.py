@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from solferino.hparams.cores import num_cores
 from solferino.hparams.piano_rnn import PianoConfig, PianoGeneration
 from solferino.models.core.cpu import gru
-from solferino.models.core.cpu.cores import num_cores
 from solferino.models.core.cpu.row_matmul import arrange
 from solferino.models.core.cpu.thread_pool import one_thread
 from solferino.models.core.events import event_sampling

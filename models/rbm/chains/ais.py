@@ -17,7 +17,7 @@ from concurrent import futures
 
 import numpy as np
 
-from solferino.models.core.cpu.cores import num_cores
+from solferino.hparams.cores import num_cores
 from solferino.models.core.cpu.thread_pool import one_thread
 from solferino.models.rbm.chains import chain_kernels
 from solferino.models.rbm.equations import MOST_ENUMERATED, exact_log_partition, softplus

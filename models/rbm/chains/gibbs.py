@@ -6,7 +6,7 @@ from concurrent import futures
 
 import numpy as np
 
-from solferino.models.core.cpu.cores import num_cores
+from solferino.hparams.cores import num_cores
 from solferino.models.core.cpu.row_matmul import arrange, matmul_blocks
 from solferino.models.core.cpu.thread_pool import in_slices, one_thread
 from solferino.models.core.family import Weights

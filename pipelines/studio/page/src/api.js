@@ -37,6 +37,8 @@ async function send(path, options = {}) {
 export const get = async path => (await send(path)).json()
 export const bytes = async path => (await send(path)).arrayBuffer()
 export const remove = path => send(path, { method: 'DELETE' })
+// For a page that is being closed: nobody waits for the answer.
+export const removeLater = path => void send(path, { method: 'DELETE', keepalive: true }).catch(() => {})
 export const post = async (path, body) => (await send(path, { method: 'POST', body: JSON.stringify(body) })).json()
 export const upload = async (path, file) => (await send(path, { method: 'POST', body: file })).json()
 
@@ -54,17 +56,40 @@ export async function listen(path, told, signal) {
     }
 }
 
-// Waits for a job; `told` hears where it stands. Returns its result.
-export async function finished(job, told = () => {}) {
+const ENDED = ['done', 'failed', 'withdrawn']
+const PATIENCE = 60 // times that a lost connection is tried again, the later the more slowly
+const wait = seconds => new Promise(done => setTimeout(done, seconds * 1000))
+
+// Waits for a job; `told` hears where it stands, and `lost` whether the connection is. Returns its result, or null if it
+// was withdrawn.
+export async function finished(job, told = () => {}, lost = () => {}) {
     let last = job
-    await listen(`/api/jobs/${job.id}/events`, now => told((last = now)))
-    if (last.state !== 'done') throw new Refused(last.error ?? '', 400)
-    return last.result
+    for (let tries = 0; !ENDED.includes(last.state); tries++) {
+        try {
+            await listen(`/api/jobs/${job.id}/events`, now => {
+                lost(false)
+                tries = 0
+                told((last = now))
+            })
+        } catch (refused) {
+            if (!isLost(refused)) throw refused
+        }
+        if (ENDED.includes(last.state)) break
+        if (tries === PATIENCE) throw new Refused('', 0)
+        lost(true)
+        await wait(Math.min(5, 0.3 * 2 ** tries))
+    }
+    if (last.state === 'failed') throw new Refused(last.error, 400)
+    return last.state === 'done' ? last.result : null
 }
 
-// Lets the browser save a file of the server.
-export async function download(path, name) {
-    const address = URL.createObjectURL(new Blob([await bytes(path)]))
+// A stream that breaks off in its middle is a TypeError of the browser.
+const isLost = error => error instanceof TypeError || (error instanceof Refused && error.status === 0)
+
+// Lets the browser save a file of the server; with a `body` it is one that is made of it.
+export async function download(path, name, body) {
+    const response = await send(path, body && { method: 'POST', body: JSON.stringify(body) })
+    const address = URL.createObjectURL(await response.blob())
     const link = Object.assign(document.createElement('a'), { href: address, download: name })
     link.click()
     setTimeout(() => URL.revokeObjectURL(address), 10000)

@@ -4,6 +4,7 @@ import { signal } from '@preact/signals'
 import { hasToken } from './api.js'
 import { Know } from './know/know.jsx'
 import { Learn } from './learn/learn.jsx'
+import { Login } from './login.jsx'
 import { Make } from './make/make.jsx'
 import { texts } from './texts.js'
 
@@ -14,9 +15,10 @@ function Page() {
     const View = VIEWS[view.value]
     return (
         <>
+            <a class="skip" href="#content">{texts.skip}</a>
             <header>
                 <h1>{texts.title}</h1>
-                <nav>
+                <nav aria-label={texts.viewsLabel}>
                     {Object.keys(VIEWS).map(name => (
                         <button aria-current={view.value === name ? 'page' : undefined} onClick={() => (view.value = name)}>
                             {texts.views[name]}
@@ -24,9 +26,12 @@ function Page() {
                     ))}
                 </nav>
             </header>
-            <main>{hasToken() ? <View /> : <p role="alert">{texts.noToken}</p>}</main>
+            <main id="content" tabIndex={-1}>{hasToken() ? <View /> : <Login />}</main>
         </>
     )
 }
+
+// A file that misses its place must not take the page's.
+for (const name of ['dragover', 'drop']) addEventListener(name, event => event.preventDefault())
 
 render(<Page />, document.body)

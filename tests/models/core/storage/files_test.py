@@ -48,3 +48,20 @@ def test_json_is_told_by_a_key(tmp_path: Path) -> None:
     for text, fits in (('{"input_dir": 1}', True), ('{"input": 1}', False), ('["input_dir": 1]', False), ('x', False)):
         Path(path).write_text(text)
         assert kind.fits(path) == fits, text
+
+
+@pytest.mark.parametrize(
+    ('format', 'start', 'fits'),
+    [
+        ('wav', b'RIFF\x24\0\0\0WAVEfmt ', True),
+        ('wav', b'RIFF\x24\0\0\0sfbkLIST', False),  # a soundfont
+        ('wav', b'RIFF', False),
+        ('mp3', b'ID3\x04', True),
+        ('mp3', b'\xff\xfb\x90', True),
+        ('mp3', b'\xff\xfeY\0e\0', False),  # text in UTF-16
+        ('mp3', b'\xff', False),
+    ],
+)
+def test_what_is_no_sound_is_not_taken_for_one(format: str, start: bytes, fits: bool, tmp_path: Path) -> None:
+    (tmp_path / 'x').write_bytes(start)
+    assert files.RENDERED[format].fits(str(tmp_path / 'x')) is fits

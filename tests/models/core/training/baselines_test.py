@@ -1,5 +1,7 @@
 """The baselines are what they are said to be."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -128,3 +130,20 @@ def test_one_track_is_enough() -> None:
     unigram, markov = baselines.fit([np.array([0, 1, 0, 1, 0])], 3)
     assert markov.accuracy([np.array([0, 1, 0])]) == 1
     assert np.isfinite(unigram.loss([np.array([2, 2])]))
+
+
+@given(st.integers(1, 70), st.integers(0, 2**32 - 1))
+def test_tracks_that_come_some_at_a_time_are_counted_as_all_at_once(number: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    tracks = [rng.integers(0, 4, rng.integers(2, 9)) for _ in range(number)]
+    whole, whole_folds = baselines._in_folds(tracks, 4)
+    with mock.patch.object(baselines, '_AT_A_TIME', 20):
+        parts, folds = baselines._in_folds(iter(tracks), 4)
+        counted = baselines.count(iter(tracks), 4)
+    for pairs in (parts, counted):
+        for name in ('before', 'after', 'counts'):
+            assert getattr(pairs, name).tolist() == getattr(whole, name).tolist()
+    assert [one.tolist() for one in whole_folds] == [one.tolist() for one in folds]
+    assert sum(folds).tolist() == parts.counts.tolist()
+    for first in (0, 3, 9):
+        assert folds[first].sum() == sum(len(track) - 1 for track in tracks[first::10])

@@ -1,6 +1,7 @@
-"""Examples in memory, and the order of batches."""
+"""Examples in memory and in their files, and the order of batches."""
 
 import dataclasses
+import logging
 import math
 
 import numpy as np
@@ -33,6 +34,32 @@ def test_load(tmp_path, dense):
         np.testing.assert_array_equal(example['events'], track)
         assert example['events'].dtype == np.int32
     assert len(data.load(FAMILY, SMALL, path, limit=3)) == 3
+
+
+@pytest.mark.parametrize('dense', [False, True])
+def test_examples_that_stay_in_their_files_are_the_same(tmp_path, dense, caplog):
+    for i in range(3):
+        toy_family.write(tmp_path / f'a-0000{i}-of-00003.tfrecord', 5 * i, seed=i, dense=dense)
+    pattern = str(tmp_path / 'a@3.tfrecord')
+    held = data.load(FAMILY, SMALL, pattern)
+    assert isinstance(held.examples, list) and not caplog.text
+    for most in (0, 3000):  # a few are held before it turns out that there are too many
+        with caplog.at_level(logging.INFO):
+            dataset = data.load(FAMILY, SMALL, pattern, most_held=most)
+        assert not isinstance(dataset.examples, list) and 'stay in their files' in caplog.text
+        assert dataset.describe() == held.describe()
+        np.testing.assert_array_equal(dataset.lengths, held.lengths)
+        assert len(dataset.examples) == len(dataset.examples[:]) == 15
+        for one, other in ((dataset.examples, held.examples), (dataset.examples[3::4], held.examples[3::4])):
+            assert repr(list(one)) == repr(list(other))
+        assert repr(dataset.examples[-1]) == repr(held.examples[-1])
+        for step in (0, 5, 1, 70):
+            batch, expected = (data.Batches(one, 4, seed=3).batch(step) for one in (dataset, held))
+            assert {k: v.tobytes() for k, v in batch.items()} == {k: v.tobytes() for k, v in expected.items()}
+    assert len(data.load(FAMILY, SMALL, pattern, limit=7, most_held=0).examples) == 7
+    size = sum(400 + example['events'].nbytes for example in held.examples)
+    assert isinstance(data.load(FAMILY, SMALL, pattern, most_held=size).examples, list)
+    assert not isinstance(data.load(FAMILY, SMALL, pattern, most_held=size - 1).examples, list)
 
 
 def test_load_takes_patterns(tmp_path):

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import errno
+import functools
 import io
 import json
 import logging
@@ -213,6 +214,19 @@ def test_a_run_that_goes_on_ends_with_the_same_weights(tmp_path, examples, stop_
     assert (
         final(tmp_path / 'other').weights['kernel'].tobytes() != final(tmp_path / 'whole').weights['kernel'].tobytes()
     )
+
+
+def test_examples_that_stay_in_their_files_give_the_same_run(tmp_path, examples, capsys, monkeypatch):
+    given = {'eval_examples': examples[1], 'eval_frequency': 10}
+    jobs.train(FAMILY, request(tmp_path / 'held', examples, num_steps=30, **given))
+    held = capsys.readouterr().out
+    monkeypatch.setattr(data, 'load', functools.partial(data.load, most_held=0))
+    for steps in (7, 20, 30):  # stopped in the middle of an epoch
+        jobs.train(FAMILY, request(tmp_path / 'files', examples, num_steps=steps, **given))
+    assert_same_state(final(tmp_path / 'held'), final(tmp_path / 'files'))
+    in_files = capsys.readouterr().out
+    said = [line for line in held.splitlines() if 'predicts' in line or 'Its loss is' in line]
+    assert len(said) == 2 and all(line in in_files for line in said)
 
 
 def test_evaluation_and_summaries_leave_training_as_it_is(tmp_path, examples):

@@ -1,19 +1,10 @@
 // What pieces have note for note from the training music, beside what that has of itself; both to hear.
-import { signal } from '@preact/signals'
-import { play } from '../sound/player.js'
+import { useEffect, useMemo } from 'preact/hooks'
+import { loadInstruments } from '../instruments.js'
+import { Player } from '../sound/player.js'
 import { texts } from '../texts.js'
 
 const words = texts.know
-const heard = signal(null) // { key, stop }
-
-async function hear(key, music) {
-    const was = heard.value?.key
-    heard.value?.stop()
-    heard.value = null
-    if (was === key) return
-    const { stop } = await play(music, () => (heard.value = null))
-    heard.value = { key, stop }
-}
 
 // The seconds of a piece in which a run stands, with a bar before its end left to hear.
 function here(piece, run) {
@@ -26,15 +17,20 @@ function here(piece, run) {
     return { ...piece.music, notes, seconds: end - begin }
 }
 
-const Hear = ({ id, music, label }) => (
-    <button aria-label={label} aria-pressed={heard.value?.key === id} onClick={() => hear(id, music)}>
-        {heard.value?.key === id ? texts.stop : texts.play}
-    </button>
-)
+function Hear({ music, label }) {
+    const player = useMemo(() => new Player([music]), [music])
+    useEffect(() => () => player.pause(), [player])
+    const isHeard = player.isPlaying.value || player.isLoading.value
+    return <button aria-label={label} aria-pressed={isHeard} onClick={() => player.toggle()}>{isHeard ? texts.stop : texts.play}</button>
+}
 
 export function Copied({ verdict }) {
-    const asked = new Map(verdict.asked.map(piece => [piece.id, piece]))
-    const rows = [...verdict.copied].sort((a, b) => b.notes - a.notes)
+    useEffect(() => void loadInstruments().catch(() => {}), []) // without names music is still heard
+    const asked = useMemo(() => new Map(verdict.asked.map(piece => [piece.id, piece])), [verdict])
+    const rows = useMemo(() => {
+        const found = verdict.copied.map(row => ({ ...row, here: row.notes > 0 && here(asked.get(row.piece), row) }))
+        return found.sort((a, b) => b.notes - a.notes)
+    }, [verdict])
     const long = rows.filter(row => row.notes > verdict.usual).length
     return (
         <section>
@@ -52,14 +48,14 @@ export function Copied({ verdict }) {
                                 <td>{Math.round(100 * row.share)} %</td>
                                 <td>
                                     {row.notes ? words.bar(row.bar) : '–'}
-                                    {row.notes > 0 && (
-                                        <> <Hear id={`here-${row.piece}`} label={words.hearHere(asked.get(row.piece).name)}
-                                            music={here(asked.get(row.piece), row)} /></>
+                                    {row.here && (
+                                        <> <Hear label={words.hearHere(asked.get(row.piece).name)}
+                                            music={row.here} /></>
                                     )}
                                 </td>
                                 <td>
                                     {row.notes ? words.there(row.other, row.other_bar, row.semitones) : '–'}
-                                    {row.there && <> <Hear id={`there-${row.piece}`} music={row.there} label={words.hearThere(row.other)} /></>}
+                                    {row.there && <> <Hear music={row.there} label={words.hearThere(row.other)} /></>}
                                 </td>
                             </tr>
                         ))}

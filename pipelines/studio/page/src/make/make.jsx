@@ -1,83 +1,99 @@
 // Make: choose a model, say what it begins with, generate, listen, keep.
-import { signal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
-import { download, finished, get, post } from '../api.js'
-import { play } from '../sound/player.js'
+import { barSeconds } from '../parts/music.js'
+import { stopAll } from '../sound/player.js'
 import { texts } from '../texts.js'
+import { Compare } from './compare.jsx'
+import { Form, ModelChoice } from './form.jsx'
+import { ask, job, news, resume } from './job.js'
+import { JobState } from './job_state.jsx'
+import { Pieces } from './pieces.jsx'
+import { PrimerEditor } from './primer_editor.jsx'
+import { generateBody, infillBody } from './requests.js'
+import { formValues, loadError, loadModels, loadPieces, model, models, primerSent } from './state.js'
 
-const models = signal(null)
-const pieces = signal([])
-const state = signal(null) // of the job
-const error = signal('')
-const playing = signal(null) // { id, stop }
+const words = texts.make
+
+// Shows what a request has made, and takes the reader there.
+async function show(result) {
+    if (!result) return
+    await loadPieces()
+    news.value = words.job.done(result.length)
+    document.querySelector('#pieces-title')?.focus({ preventScroll: true })
+    document.querySelector('[data-testid=piece]')?.scrollIntoView({ block: 'nearest' })
+}
+
+const generate = async () => show(await ask('/api/generate', generateBody(model.value, formValues(), primerSent.value)))
+
+async function infill(piece, selection) {
+    const own = models.value.find(one => one.id === piece.model)
+    const form = { ...formValues(), ...(own.id !== model.value.id && { more: {}, temperature: own.temperature }) }
+    await show(await ask('/api/infill', infillBody(own, form, piece.music, barSeconds(piece.music), selection)))
+}
 
 async function load() {
-    try {
-        models.value = (await get('/api/models')).models
-        pieces.value = (await get('/api/pieces')).pieces
-    } catch (refused) {
-        error.value = refused.message || texts.noServer
-    }
-}
-
-async function generate(event) {
-    event.preventDefault()
-    const form = new FormData(event.target)
-    error.value = ''
-    try {
-        const asked = {
-            model: form.get('model'),
-            num_outputs: Number(form.get('num_outputs')),
-            options: { num_bars: Number(form.get('num_bars')), temperature: Number(form.get('temperature')) },
-        }
-        await finished(await post('/api/generate', asked), told => (state.value = told))
-        pieces.value = (await get('/api/pieces')).pieces
-    } catch (refused) {
-        error.value = refused.message || texts.noServer
-    } finally {
-        state.value = null
-    }
-}
-
-async function toggle(piece) {
-    const was = playing.value?.id
-    playing.value?.stop()
-    playing.value = null
-    if (was === piece.id) return
-    const { stop } = await play(piece.music, () => (playing.value = null))
-    playing.value = { id: piece.id, stop }
+    await Promise.all([loadModels(), loadPieces().catch(() => {})])
+    if (!job.value) await show(await resume())
 }
 
 export function Make() {
-    useEffect(() => void load(), [])
-    if (!models.value) return <p>{error.value || texts.loading}</p>
-    if (!models.value.length) return <p>{texts.noModels}</p>
+    useEffect(() => {
+        void load()
+        return stopAll
+    }, [])
+    if (!models.value) {
+        if (!loadError.value)
+            return (
+                <p role="status" class="busy">
+                    <span class="spinner" aria-hidden="true" />
+                    {words.loading}
+                </p>
+            )
+        return (
+            <>
+                <p role="alert" class="error">
+                    {loadError.value}
+                </p>
+                <button onClick={load}>{words.again}</button>
+            </>
+        )
+    }
+    if (!models.value.length) return <p role="status">{texts.noModels}</p>
+    if (!model.value) return <NoneUsable />
     return (
         <>
-            <section>
-                <form onSubmit={generate}>
-                    <label>{texts.model} <select name="model">
-                        {models.value.map(model => <option value={model.id}>{model.name}</option>)}
-                    </select></label>
-                    <label>{texts.variations} <input name="num_outputs" type="number" min="1" max="20" value="4" /></label>
-                    <label>{texts.bars} <input name="num_bars" type="number" min="1" max="64" value="4" /></label>
-                    <label>{texts.temperature} <input name="temperature" type="number" min="0.1" max="3" step="0.1" value="1" /></label>
-                    <button class="main" disabled={Boolean(state.value)}>{texts.generate}</button>
-                </form>
-                <p role="status">{state.value && (state.value.state === 'waiting' ? texts.waiting(state.value.position) : texts.generating)}</p>
-                <p role="alert" class="error">{error.value}</p>
-            </section>
-            {pieces.value.map(piece => (
-                <section key={piece.id}>
-                    <h2>{texts.pieceName(piece, piece.music.notes.length)}</h2>
-                    <button onClick={() => toggle(piece)}>{playing.value?.id === piece.id ? texts.stop : texts.play}</button>
-                    {['mid', 'wav', 'mp3'].map(format => (
-                        <button onClick={() => download(`/api/pieces/${piece.id}.${format}`, `${piece.name}.${format}`)}>
-                            {texts.download(format.toUpperCase())}
-                        </button>
-                    ))}
-                </section>
-            ))}
+            <ModelChoice />
+            <PrimerEditor key={model.value.is_drums} />
+            <Form onGenerate={generate} isBusy={Boolean(job.value)}>
+                <JobState />
+            </Form>
+            <Compare />
+            <Pieces onInfill={infill} />
         </>
+    )
+}
+
+// All models are being read yet, or none of them loads.
+function NoneUsable() {
+    if (models.value.some(one => one.reading))
+        return (
+            <p role="status" class="busy">
+                <span class="spinner" aria-hidden="true" />
+                {words.form.reading}
+            </p>
+        )
+    return (
+        <section>
+            <p role="alert" class="error">
+                {words.noneLoads}
+            </p>
+            <ul>
+                {models.value.map(one => (
+                    <li key={one.id}>
+                        <strong>{one.name}</strong>: {one.error}
+                    </li>
+                ))}
+            </ul>
+        </section>
     )
 }

@@ -8,21 +8,28 @@ import asyncio
 import collections
 import contextlib
 import dataclasses
-import json
+import logging
 import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
+import msgspec
+
+from solferino.hparams import system_errors
 from solferino.hparams.errors import SolferinoError
 from solferino.pipelines.studio import messages
 
 WAITING, RUNNING, DONE, FAILED, WITHDRAWN = 'waiting', 'running', 'done', 'failed', 'withdrawn'
 _ENDED = (DONE, FAILED, WITHDRAWN)
 _REMEMBERED = 200  # ended jobs
+_REMEMBERED_BYTES = 16 << 20  # of their results
 _LONGEST_ANSWER = 64 << 20  # bytes
+_WORN = 0.5  # of the memory that a worker may have: one that holds on to more is replaced
+_CLOSED = 'The studio was closed.'
+WORKER = (sys.executable, '-m', 'solferino.pipelines.studio.worker')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +50,20 @@ class Busy(SolferinoError):
     """The queue is full."""
 
 
+class Answer(msgspec.Struct):
+    """What a worker says of a task.
+
+    Attributes:
+      result: JSON as it came; nothing if it failed.
+      error: a sentence; '' if it did not.
+      megabytes: that the worker holds on to.
+    """
+
+    result: msgspec.Raw = msgspec.Raw()
+    error: str = ''
+    megabytes: float = 0.0
+
+
 class Job:
     """A task for a worker: what became of it, and who wants to know."""
 
@@ -50,7 +71,7 @@ class Job:
         self.id = secrets.token_hex(8)
         self.task, self.arguments = task, arguments
         self.state, self.position = WAITING, 0
-        self.result: Any = None
+        self.result: bytes | None = None  # JSON
         self.error = ''
         self.when_done: Callable[[Any], None] | None = None  # called with the result, before anybody is told
         self._changed = asyncio.Event()
@@ -61,7 +82,7 @@ class Job:
         if self.state == WAITING:
             told['position'] = self.position
         if self.state == DONE:
-            told['result'] = self.result
+            told['result'] = msgspec.Raw(self.result or b'null')
         if self.state == FAILED:
             told['error'] = self.error
         return told
@@ -81,9 +102,9 @@ class Job:
     async def changes(self) -> AsyncIterator[dict[str, Any]]:
         """Yields what the page is told, now and after each change, until it has ended."""
         while True:
-            changed = self._changed
+            changed, ended = self._changed, self.has_ended
             yield self.told()
-            if self.has_ended:
+            if ended:  # and not what has become of it while the page was told
                 return
             await changed.wait()
 
@@ -93,14 +114,19 @@ class Job:
             pass
         if self.state != DONE:
             raise SolferinoError(self.error or 'It was withdrawn.')
-        return self.result
+        return msgspec.json.decode(self.result or b'null')
 
 
 class Queue:
-    """The jobs, and the worker processes that do them."""
+    """The jobs, and the worker processes that do them.
 
-    def __init__(self, limits: Limits):
-        self._limits = limits
+    Args:
+      limits: of jobs.
+      command: that starts a worker; the megabytes it may have are added.
+    """
+
+    def __init__(self, limits: Limits, command: Sequence[str] = WORKER):
+        self._limits, self._command = limits, command
         self._waiting: collections.deque[Job] = collections.deque()
         self._jobs: dict[str, Job] = {}
         self._more = asyncio.Condition()
@@ -112,25 +138,45 @@ class Queue:
         self._runners = [asyncio.create_task(self._run()) for _ in range(self._limits.workers)]
 
     async def stop(self) -> None:
-        """Ends all workers."""
+        """Ends all jobs and workers: whoever waits for one is told."""
         for runner in self._runners:
             runner.cancel()
         await asyncio.gather(*self._runners, return_exceptions=True)
+        self._waiting.clear()
+        for job in self._jobs.values():
+            if not job.has_ended:
+                job.note(FAILED, error=_CLOSED)
 
-    async def add(self, task: str, **arguments: Any) -> Job:
-        """Puts a task at the end. Raises Busy if too many wait."""
-        if len(self._waiting) >= self._limits.waiting:
+    async def add(
+        self, task: str, *, when_done: Callable[[Any], None] | None = None, first: bool = False, **arguments: Any
+    ) -> Job:
+        """Puts a task with its arguments at the end, or with `first` before all others. Raises Busy if too many wait.
+
+        `when_done` is called with the result, before anybody is told.
+        """
+        if len(self._waiting) >= self._limits.waiting and not first:
             raise Busy(f'{len(self._waiting)} others are waiting already. Try again in a minute.')
         job = Job(task, arguments)
+        job.when_done = when_done
         self._jobs[job.id] = job
-        ended = [one.id for one in self._jobs.values() if one.has_ended]
-        for id in ended[: max(0, len(ended) - _REMEMBERED)]:
-            del self._jobs[id]
+        self._forget()
         async with self._more:
-            self._waiting.append(job)
+            if first:
+                self._waiting.appendleft(job)
+            else:
+                self._waiting.append(job)
             self._place()
             self._more.notify()
         return job
+
+    def _forget(self) -> None:
+        """Drops the oldest of those that have ended."""
+        ended = [job for job in self._jobs.values() if job.has_ended]
+        taken = 0
+        for number, job in enumerate(reversed(ended), start=1):
+            taken += len(job.result or b'')
+            if number > 1 and (number > _REMEMBERED or taken > _REMEMBERED_BYTES):
+                del self._jobs[job.id]
 
     def get(self, id: str) -> Job:
         """Returns a job. Raises KeyError if there is none."""
@@ -152,7 +198,7 @@ class Queue:
                 job.note(WAITING, position=position)
 
     async def _run(self) -> None:
-        worker = _Worker(self._limits)
+        worker = _Worker(self._limits, self._command)
         try:
             while True:
                 async with self._more:
@@ -165,26 +211,37 @@ class Queue:
                     result = await worker.do(job.task, job.arguments)
                     if not job.has_ended:
                         if job.when_done:
-                            job.when_done(result)
+                            job.when_done(msgspec.json.decode(result))
                         job.note(DONE, result=result)
-                except SolferinoError as error:
+                except Exception as error:  # one job fails, and not the queue
                     if not job.has_ended:
-                        job.note(FAILED, error=str(error))
+                        job.note(FAILED, error=_sentence(error))
                 finally:
                     del self._workers[job.id]
+                    job.arguments, job.when_done = {}, None
         finally:
-            worker.kill()
+            await worker.end()
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, SolferinoError):
+        return str(error)
+    said = system_errors.sentence(error)
+    if said is None:
+        logging.getLogger(__name__).error('a job of the studio failed', exc_info=error)
+    return said or 'Something went wrong that should not. The terminal has more.'
 
 
 class _Worker:
     """A process that does tasks, started when it is needed."""
 
-    def __init__(self, limits: Limits):
-        self._limits = limits
+    def __init__(self, limits: Limits, command: Sequence[str]):
+        self._limits, self._command = limits, command
         self._process: asyncio.subprocess.Process | None = None
+        self._killed: asyncio.subprocess.Process | None = None
 
-    async def do(self, task: str, arguments: dict[str, Any]) -> Any:
-        """Returns what the task answers. Raises SolferinoError if it fails, or takes too long or too much memory."""
+    async def do(self, task: str, arguments: dict[str, Any]) -> bytes:
+        """Returns a task's answer as JSON. Raises SolferinoError if it fails, or takes too long or too much memory."""
         process = await self._started()
         assert process.stdin and process.stdout
         try:
@@ -200,26 +257,34 @@ class _Worker:
         except asyncio.CancelledError:
             self.kill()
             raise
-        if not line:
+        if not line.endswith(b'\n'):
             self.kill()
             await process.wait()
-            raise SolferinoError('It needed more memory than it may have. Ask for less music.')
-        answer = json.loads(line)
-        if 'error' in answer:
-            raise SolferinoError(answer['error'])
-        return answer['result']
+            raise SolferinoError('It needed more memory than it may have, or was ended. Ask for less music.')
+        answer = msgspec.json.decode(line, type=Answer)
+        if answer.megabytes > _WORN * self._limits.memory_megabytes:
+            self.kill()
+        if answer.error:
+            raise SolferinoError(answer.error)
+        return bytes(answer.result)
 
     def kill(self) -> None:
         """Ends the process; the next task gets another."""
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(signal.SIGKILL)
-            self._process = None
+            self._process, self._killed = None, self._process
+
+    async def end(self) -> None:
+        """Ends the process, and waits until it is gone."""
+        self.kill()
+        if self._killed is not None:
+            await self._killed.wait()
 
     async def _started(self) -> asyncio.subprocess.Process:
         if self._process is None or self._process.returncode is not None:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, '-m', 'solferino.pipelines.studio.worker', str(self._limits.memory_megabytes),
+                *self._command, str(self._limits.memory_megabytes),
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, limit=_LONGEST_ANSWER, process_group=0,
             )  # fmt: skip
         return self._process

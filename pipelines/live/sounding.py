@@ -1,0 +1,33 @@
+"""Notes that sound, so that none is left hanging."""
+
+from collections.abc import Callable
+
+from mido import Message
+
+
+class Sounding:
+    """Sends notes, and knows which were not ended."""
+
+    def __init__(self, send: Callable[[Message], None]) -> None:
+        self._send = send
+        self._notes: dict[tuple[int, int], None] = {}  # (channel, pitch), in the order in which they began
+
+    def send(self, message: Message) -> None:
+        """Sends a note_on, which ends the same note first if it sounds, or a note_off."""
+        note = message.channel, message.note
+        if message.type == 'note_on' and message.velocity:
+            if note in self._notes:
+                self._end(*note)
+            self._notes[note] = None
+        else:
+            self._notes.pop(note, None)
+        self._send(message)
+
+    def close(self) -> None:
+        """Ends all that sounds."""
+        for note in list(self._notes):
+            self._notes.pop(note)
+            self._end(*note)
+
+    def _end(self, channel: int, pitch: int) -> None:
+        self._send(Message('note_off', channel=channel, note=pitch))

@@ -1,0 +1,1 @@
+"""The view Learn: collections of music, trainings, and what becomes of them."""

@@ -1,0 +1,37 @@
+"""One studio at a time, and not more than the folder may hold."""
+
+from pathlib import Path
+
+import pytest
+
+from solferino.hparams.errors import SolferinoError
+from solferino.pipelines.studio.work_folder import Full, WorkFolder
+
+
+def test_a_second_studio_says_so(tmp_path: Path) -> None:
+    first = WorkFolder(tmp_path / 'w', 1 << 30)
+    with pytest.raises(SolferinoError, match=r'Another studio works in .*--work_dir'):
+        WorkFolder(tmp_path / 'w', 1 << 30)
+    first.close()
+    WorkFolder(tmp_path / 'w', 1 << 30).close()
+
+
+def test_what_a_killed_one_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    first = WorkFolder(tmp_path / 'w', 1 << 30)
+    first.scratch('a.wav').write_bytes(b'x')
+    (tmp_path / 'w' / 'kept').write_bytes(b'x')
+    first._lock.close()
+    assert not WorkFolder(tmp_path / 'w', 1 << 30).scratch('a.wav').exists()
+    assert (tmp_path / 'w' / 'kept').exists()
+
+
+def test_a_full_folder_says_so_until_something_is_discarded(tmp_path: Path) -> None:
+    work = WorkFolder(tmp_path / 'w', 1000)
+    work.require_room()
+    (tmp_path / 'w' / 'a').write_bytes(b'x' * 2000)
+    work.recount()
+    with pytest.raises(Full, match='may hold'):
+        work.require_room()
+    (tmp_path / 'w' / 'a').unlink()
+    work.recount()
+    work.require_room()
