@@ -3,7 +3,10 @@
 # make test-cpus   those that must hold on any CPU, as if on several; QUICK=1 on two
 # make fuzz    damaged files and odd flags for SECONDS=600, and a table of what came of them; ONLY=midi,abc some kinds
 # make kills   commands killed at KILLS=100 moments each, and a table of the harm done; ONLY="train generate" some of them
+# make test-engines  convert and create_dataset on Prism, Flink and Spark, on loopback with nothing shared but an S3 server;
+#              ENGINES=prism,flink some of them; the parts are fetched (0.9 GB) into build/engines the first time
 # make demo    the same if it is missing, then the whole road: grooves, dataset, training, new drum tracks
+# make studio  the page of the studio, with the demo's model; it is built with npm where its sources are newer
 # make lint    style, format and types
 # make bench   the benchmarks, on DATA=<folder with drums/groove and melodies>; REFERENCE=<environment of Magenta 2.1.4>
 #              beside; ONLY=convert,training measures these stages again and keeps the results of the others
@@ -22,7 +25,7 @@ export PYTHON TENSORFLOW VENV REFERENCE
 # Commands that call one another find those of the environment first.
 IN_VENV := PATH="$(abspath $(VENV))/bin:$$PATH"
 
-.PHONY: setup test test-cpus fuzz kills demo lint bench benchmark-pianoroll lock clean
+.PHONY: setup test test-cpus test-engines fuzz kills demo studio lint bench benchmark-pianoroll lock clean
 
 setup:
 	@bin/setup.sh
@@ -33,6 +36,9 @@ test: setup
 test-cpus: setup
 	$(VENV)/bin/python tests/cpus.py $(if $(QUICK),--quick)
 
+test-engines: setup
+	$(IN_VENV) python tests/engines/engines.py $(if $(ENGINES),--engines="$(ENGINES)") $(if $(PARTS),--parts="$(PARTS)")
+
 fuzz: setup
 	$(VENV)/bin/python -W ignore tests/fuzz/fuzz.py $(if $(SECONDS),--seconds="$(SECONDS)") $(if $(ONLY),--only="$(ONLY)")
 
@@ -41,6 +47,19 @@ kills: setup
 
 demo: setup
 	@$(IN_VENV) bin/demo.sh
+
+PAGE := pipelines/studio/page
+
+$(PAGE)/dist/index.html: $(wildcard $(PAGE)/src/*.js* $(PAGE)/src/*/*.js* $(PAGE)/public/* $(PAGE)/*.js*)
+	@command -v npm >/dev/null || { echo 'error: The page is built with npm. Install Node.js 20 or newer.' >&2; exit 1; }
+	cd $(PAGE) && npm ci --no-audit --no-fund && npm run build
+
+demo/drums.mag: | setup
+	@echo "The demo makes a model of drums first; that takes some two minutes."
+	@$(IN_VENV) bin/demo.sh
+
+studio: setup $(PAGE)/dist/index.html demo/drums.mag
+	@$(IN_VENV) solferino_studio --bundle_file=demo/drums.mag
 
 lint: setup
 	$(VENV)/bin/ruff check .
@@ -60,7 +79,7 @@ lock: setup
 	$(VENV)/bin/python -m venv build/lock
 	build/lock/bin/pip install --quiet uv
 	build/lock/bin/uv pip compile --quiet --universal --upgrade --fork-strategy=fewest --python-version=3.11 \
-		--extra=dev --extra=sound --extra=score --extra=audio --extra=midi --custom-compile-command='make lock' --output-file=requirements.lock setup.py
+		--extra=dev --extra=sound --extra=score --extra=audio --extra=midi --extra=studio --custom-compile-command='make lock' --output-file=requirements.lock setup.py
 
 clean:
 	rm -rf $(VENV) build dist demo bench *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

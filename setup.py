@@ -62,7 +62,7 @@ setup(
     package_dir={'solferino.' + folder: folder for folder in FOLDERS},
     package_data={
         'solferino.models': ['**/*.txt', '**/*.js'],
-        'solferino.pipelines': ['**/*.html'],
+        'solferino.pipelines': ['**/*.html', 'studio/page/dist/*'],
         'solferino.hparams': ['recipes/*.flags'],
     },
     entry_points={'console_scripts': [f'{name}=solferino.bin.{name}:console_entry_point' for name in COMMANDS]},
@@ -124,6 +124,10 @@ setup(
             'starlette>=1.0,<2',
             'uvicorn>=0.40,<1',
         ],
+        # Paths such as s3://bucket/midi, for pipelines on engines: what Beam's filesystems need, named as in Beam.
+        'aws': ['boto3>=1.34,<2'],
+        'gcp': ['apache-beam[gcp]'],
+        'hdfs': ['hdfs>=2.7,<3'],
         'dev': [
             'pytest>=8,<10',
             'hypothesis>=6.100,<7',  # round trips of encodings on invented input
@@ -131,6 +135,11 @@ setup(
             'mypy>=1.15,<3',
             'muspy>=0.5,<1',  # its metrics are the oracle of ours
             'mir_eval>=0.8,<1',  # the field's measure of transcriptions, for tests/benchmarks/audio.py
+            # An S3 server on loopback, with what its server needs: moto[server] brings forty packages, for all of AWS.
+            'moto[s3]>=5,<6',
+            'flask>=3,<4',
+            'flask-cors>=5,<7',
+            'boto3>=1.34,<2',
             'setuptools>=77',  # builds the wheel that a test looks into
         ],
     },

@@ -51,6 +51,8 @@ _LOG_LEVELS = {
     'FATAL': (logging.CRITICAL, '3'),
 }
 MORE = '...'  # among the names of a command's arguments: the one before it may be given several times
+# How folders of stores are copied.
+_COPIES = {'s3': 'aws s3 sync {} data', 'gs': 'gcloud storage cp -r {} data', 'hdfs': 'hdfs dfs -get {} data'}
 _HELP_FLAGS = {'--help', '-help', '-h', '--helpfull', '-helpfull'}
 # What values are called, by absl's name of their type.
 _NUMBER_OR_AUTO = 'number or auto'
@@ -263,6 +265,8 @@ def _run(
             _check_beam_arguments(unknown, flag_values)
         elif unknown:
             _refuse(unknown, flag_values)
+        if not beam:
+            _require_local(flag_values, values)
     from solferino.models.core.storage import provenance, temporaries  # not for help
 
     with temporaries.of_process(), provenance.within(_told(Path(argv[0]).stem, flag_values)):
@@ -369,6 +373,19 @@ def _require_filled(flag_values: flags.FlagValues) -> None:
             raise SolferinoError(f'--{name}= {_EMPTY}')
         if '\0' in ''.join(map(str, flag.value if isinstance(flag.value, list) else [flag.value])):  # of a --flagfile
             raise SolferinoError(f'--{name} has a byte of value 0 in it, which no name has.')
+
+
+def _require_local(flag_values: flags.FlagValues, values: Iterable[str]) -> None:
+    """Raises SolferinoError for a path such as s3://bucket/x, which pipelines alone read and write."""
+    given = [(f'--{name}={flag_values[name].value}', str(flag_values[name].value)) for name in flag_values]
+    for shown, value in [*given, *((value, value) for value in values)]:
+        match = re.match(r'(s3|gs|hdfs)://', value)
+        if match:
+            folder = value if value.count('/') < 3 else value.rsplit('/', 1)[0]
+            raise SolferinoError(
+                f'{shown} is not on this machine, and only commands that make datasets work there. Copy what is read '
+                f'to this machine first, and what is written back afterwards: {_COPIES[match[1]].format(folder)}'
+            )
 
 
 def _set_up_logging(name: str) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -59,6 +60,10 @@ def define(fv: flags.FlagValues, spec: FamilySpec) -> None:
 
 def define_music(fv: flags.FlagValues, spec: FamilySpec) -> None:
     """Defines the flags of what `generate` does with a model."""
+
+    def text(name: str, default: str | None, help: str) -> None:
+        flags.DEFINE_string(name, default, help, flag_values=fv)
+
     flags.DEFINE_string(
         'output_dir', None, 'Directory for the MIDI files; if it is not given, "generated" in the run directory, or '
         'beside the bundle. They are called MODEL_DATE_TIME_NUMBER.mid.', flag_values=fv,
@@ -86,6 +91,9 @@ def define_music(fv: flags.FlagValues, spec: FamilySpec) -> None:
         'primer_midi', None, 'A file to begin with: MIDI, or what else datasets are made of, MusicXML and ABC; of many '
         'tunes the first.', flag_values=fv,
     )  # fmt: skip
+    text('infill_midi', None, 'A file of which a stretch is made anew, while all around it stays.')
+    text('infill_bars', None, 'Which bars of --infill_midi: 3-4, or 3.')
+    text('infill_seconds', None, 'Or which seconds of it: 4-8.')
     flags.DEFINE_bool(
         'magenta_reading', False, 'Read music files bug for bug as Magenta does, not as they sound.', flag_values=fv
     )
@@ -179,6 +187,9 @@ def generate(model: 'Model', fv: flags.FlagValues, spec: FamilySpec, renderer: r
     primer = _primer(model, fv, spec)
     known = _training_music(fv)
     given = _given_options(fv, spec)
+    if _infilled(fv, spec):
+        _infill(model, fv, given)
+        return
     options = model.options(primer, **given)
     if not _primer_flags(fv, spec):
         logging.info('No primer was given: beginning with %s.', options.beginning or spec.default_primer)
@@ -229,6 +240,47 @@ def generate(model: 'Model', fv: flags.FlagValues, spec: FamilySpec, renderer: r
     if known:
         print(f'\n{_originality(model, dict(zip(paths, sequences, strict=True)), known)}\n')
     print(f'--seed={options.seed} --temperature={options.temperature} makes the same music again.')
+
+
+_RANGE = re.compile(r'(\d{1,6}(?:\.\d{1,9})?)(?:-(\d{1,6}(?:\.\d{1,9})?))?')
+
+
+def _infilled(fv: flags.FlagValues, spec: FamilySpec) -> bool:
+    """Whether a stretch of a file is to be made anew. Raises SolferinoError for flags that do not go with that."""
+    where = [name for name in ('infill_bars', 'infill_seconds') if fv[name].value]
+    if not fv.infill_midi and not where:
+        return False
+    if not fv.infill_midi or len(where) != 1:
+        raise SolferinoError('Give --infill_midi with one of --infill_bars=3-4 and --infill_seconds=4-8.')
+    others = ('best', 'draw', 'render', 'originality', *_primer_flags(fv, spec), *spec.plots)
+    for name in (*others, 'num_steps', 'num_bars', 'seconds', 'exclude_primer'):
+        if name in fv and fv[name].present and fv[name].value:
+            raise SolferinoError(f'--{name} does not go with --infill_midi, whose length stays. Leave it out.')
+    return True
+
+
+def _infill(model: 'Model', fv: flags.FlagValues, given: dict[str, Any]) -> None:
+    """Writes the music of --infill_midi with a stretch that is made anew, --num_outputs times."""
+    from solferino.models import infilling
+    from solferino.models.core.generation import midi_files
+
+    music, name = _music_of('infill_midi', fv), 'infill_bars' if fv.infill_bars else 'infill_seconds'
+    found = _RANGE.fullmatch(str(fv[name].value))
+    first, last = (float(found[1]), float(found[2] or found[1])) if found else (0.0, 0.0)
+    if not found or (name == 'infill_bars' and not (1 <= first <= last and first.is_integer() and last.is_integer())):
+        raise SolferinoError(f'--{name}={fv[name].value} must be a range such as {"3-4" if fv.infill_bars else "4-8"}.')
+    if name == 'infill_bars':
+        first, last = infilling.seconds_of_bars(model, music, int(first), int(last))
+    began = time.monotonic()
+    sequences = model.infill(music, first, last, fv.num_outputs, **given)
+    seconds = time.monotonic() - began
+    paths = midi_files.write_all(sequences, _output_dir(model, fv), model.name)
+    print(
+        f'Made {first:.4g} to {last:.4g} s of {fv.infill_midi} anew, '
+        f'{words.counted(len(paths), "times")} in {seconds:.1f} s:'
+    )
+    print(f'{paths[0]} to {paths[-1].name}' if len(paths) > 1 else paths[0])
+    print(f'--seed={given["seed"]} makes the same music again.')
 
 
 def _training_music(fv: flags.FlagValues) -> Any:

@@ -137,6 +137,18 @@ class Model:
             'Ask for less at a time.',
         )
         made = self.family.generate(self.weights, self.config, [primer] * num_outputs, options)
+        self.play(made, options, primer)
+        return made
+
+    def play(self, made: list[Any], options: Any, primer: Any) -> None:
+        """Makes generated music as loud as the options say; `generate` has done so.
+
+        >>> model = load('drums.mag')
+        >>> beats = model.generate(num_bars=2, seed=1)
+        >>> model.play(beats, model.options(velocity='100'), None)
+        >>> {note.velocity for note in beats[0].notes}
+        {100}
+        """
         if options.fixed_velocity:
             for note in itertools.chain.from_iterable(sequence.notes for sequence in made):
                 note.velocity = options.fixed_velocity
@@ -155,7 +167,35 @@ class Model:
                     kinds = self.family.loudness_kinds(pieces.of(sequence).notes, self.config)
                     if kinds is not None:
                         dynamics.apply(sequence, kinds, self.config.dynamics, (options.seed, number), begin)
-        return made
+
+    def infill(
+        self, music: Any, start: float, end: float, num_outputs: int = 1, candidates: int = 16, **options: Any
+    ) -> list[Any]:
+        """Makes a stretch of given music anew; every note outside of it stays as it is.
+
+        Args:
+          music: a NoteSequence of one tempo and metre.
+          start, end: seconds; of notes, those count that start there on the model's grid.
+          num_outputs: how many.
+          candidates: continuations of what stands before, among which one is drawn by how well what stands after
+            follows it; a family with a way of its own draws none.
+          **options: as of `generate`, without a length.
+
+        Returns:
+          A list of NoteSequences, each as long as the music.
+
+        Raises:
+          SolferinoError: this model cannot, or the stretch is not in the music, or music or an option cannot be used.
+
+        >>> model = load('drums.mag')
+        >>> [beat] = model.generate(num_bars=4, seed=1)
+        >>> others = model.infill(beat, start=4.0, end=6.0, num_outputs=3, seed=1)  # the third bar
+        >>> [len(others), max(note.start_time for note in others[0].notes) < 8.0]
+        [3, True]
+        """
+        from solferino.models import infilling
+
+        return infilling.infill(self, music, start, end, num_outputs, options, candidates)
 
     def _tell(self, music: music_pb2.NoteSequence) -> None:
         """Says in one line what of given music is not used, or not as it is, if there is any such."""

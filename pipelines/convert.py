@@ -2,36 +2,26 @@
 
 import contextlib
 import dataclasses
+import functools
 import itertools
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypedDict
 
 from solferino.hparams.errors import SolferinoError
 from solferino.models.core.storage import files, provenance, records, schemas
 from solferino.models.music.listening import transcription
 from solferino.models.music.pieces import piece
-from solferino.pipelines import parsing, report, writing
-from solferino.pipelines.engine import work
-from solferino.pipelines.engine.work import Results
+from solferino.pipelines import parsing, report
+from solferino.pipelines.engine import filesystems, listing, remote_staging, work
+from solferino.pipelines.engine.remote_staging import RemoteStaging
+from solferino.pipelines.engine.task import Results
 from solferino.pipelines.parsing import Converted, LeftOut, Limits, Parser, Request
-from solferino.pipelines.reading import Source
 from solferino.pipelines.report import Tally
-from solferino.pipelines.staging import Staging
 
-# Why a file is not even opened.
-UNKNOWN_KIND = 'unknown kind of file'
-NOT_SEARCHED = 'subfolder not searched'
-LOOP = 'link to a folder around it'
-
-REMEDIES = parsing.REMEDIES | {
-    UNKNOWN_KIND: (
-        f'files that are read end in {" ".join(parsing.KINDS)}, and with --audio in {" ".join(parsing.AUDIO_KINDS)}'
-    ),
-    NOT_SEARCHED: '--recursive searches subfolders too',
-    LOOP: 'its files are converted where they are',
-}
+REMEDIES = parsing.REMEDIES | listing.REMEDIES
 
 # Counters beside the reasons.
 _FILES, _SEQUENCES, _SILENT, _NOTES, _MILLISECONDS = 'files', 'sequences', 'without notes', 'notes', 'milliseconds'
@@ -40,6 +30,7 @@ _OTHERWISE = 'files read otherwise than by Magenta'
 # Prefix of the counters of readers' remarks.
 _NOTICED = 'noticed: '
 _TRIED, _SHOWN = 20, 10  # files, if none could be converted
+_FETCHED_AT_ONCE = 8  # remote files
 # Where the pipeline's records go.
 _MUSIC, _LEFT_OUT, _REMARKS, _SILENCES, _INPUTS = 'music', 'left out', 'remarks', 'silences', 'inputs'
 
@@ -49,7 +40,7 @@ class Job:
     """What to convert.
 
     Attributes:
-      input_dir: a folder; its last name is the collection of the NoteSequences.
+      input_dir: a folder, here or s3://bucket/midi and the like; its last name is the collection of the NoteSequences.
       output_file: a TFRecord file, or 'name@8.tfrecord' for shards. One that exists is replaced when all is done.
       recursive: whether to search subfolders.
       limits: what one file may take.
@@ -77,34 +68,37 @@ class Job:
 
 def convert(job: Job) -> str:
     """Converts a folder; returns a table of what was done. Raises SolferinoError if there is nothing to convert."""
-    root = os.path.abspath(os.path.expanduser(job.input_dir))
-    output = os.path.abspath(os.path.expanduser(job.output_file))
+    filesystems.prepare({'input_dir': job.input_dir, 'output_file': job.output_file}, job.beam_args)
+    root, output = filesystems.absolute(job.input_dir), filesystems.absolute(job.output_file)
     manifest = manifest_path(output)
     _check_folder(root)
     if job.audio:
         transcription.require()
-    with Staging(output) as staging:
+    with remote_staging.at(output) as staging:
         outputs = records.shard_paths(output)
-        files.require_apart([*outputs, manifest], _inputs(job, root))
+        _require_apart(job, root, [*outputs, manifest])
         for path in outputs:
             staging.output(path, _NOTES_KIND)
         described = staging.output(manifest, _MANIFEST_KIND)
-        done = _run(job, root, staging)
+        describe = functools.partial(_write_manifest, described, job)
+        is_remote = isinstance(staging, RemoteStaging)
+        shards = dict.fromkeys((_LEFT_OUT, _REMARKS, _SILENCES, _INPUTS), 1) | {_MUSIC: len(outputs)}
+        place = '' if is_remote or filesystems.is_remote(root) else os.path.relpath(root, os.path.dirname(manifest))
+        task = _ReadFiles(root, place, job.limits, job.magenta_reading)
+        source = listing.Folder(root, job.recursive, os.path.basename(staging.folder), job.kinds)
+        # What is on other machines is described there; of its outputs there are no digests.
+        there = functools.partial(describe, provenance.of(manifest)) if is_remote else None
+        done = work.run(task, source, staging, 'files', job.beam_args, job.num_workers, shards, there)
         tallies, table = done.tallies, _table(done.tallies)
         if not _totals(tallies)[_FILES]:
-            details = _details(writing.merge(staging, done.runs.get(_LEFT_OUT, [])))
             raise SolferinoError(
-                f'No file of {root} could be converted, so nothing is written.{_hint(root, job)}\n{table}{details}'
+                f'No file of {root} could be converted, so nothing is written.{_hint(root, job)}\n'
+                f'{table}{_details(done.read(_LEFT_OUT))}'
             )
-        writing.assemble(staging, done.runs[_MUSIC], output)
-        lists = {
-            'remarks': writing.merge(staging, done.runs.get(_REMARKS, [])),
-            'without_notes': writing.merge(staging, done.runs.get(_SILENCES, [])),
-            'left_out': writing.merge(staging, done.runs.get(_LEFT_OUT, [])),
-            provenance.INPUTS: writing.merge(staging, done.runs.get(_INPUTS, [])),
-        }
-        made_by = provenance.of(manifest, outputs={path: staging.output(path) for path in outputs})
-        _write_manifest(described, job, tallies, made_by, lists)
+        done.assemble(_MUSIC, output)
+        if not is_remote:
+            made_by = provenance.of(manifest, outputs={path: staging.output(path) for path in outputs})
+            describe(made_by, tallies, done.read)
         staging.commit()
     if _left_out(tallies):
         listed = 'What was left out is listed in'
@@ -118,52 +112,15 @@ def manifest_path(output: str) -> str:
     return records.stem(output) + '.manifest.json'
 
 
-def find(
-    root: str, recursive: bool, ignore: str = '', kinds: Mapping[str, str] = parsing.KINDS
-) -> Iterator[tuple[bytes, str]]:
-    """Yields the path of each file below `root`, relative to it, and why it is not opened, or ''.
-
-    Paths are bytes, as file names are. Links are followed. `ignore` is the name of a folder to skip, `kinds` are the
-    endings of files to open.
-    """
-    top = os.stat(root)
-    pending = [(b'', frozenset([(top.st_dev, top.st_ino)]))]
-    while pending:
-        folder, around = pending.pop()
-        try:
-            entries = os.scandir(os.path.join(os.fsencode(root), folder))
-        except OSError:
-            yield os.path.join(folder, b''), parsing.CANNOT_BE_READ
-            continue
-        with entries:
-            for entry in entries:
-                name = os.path.join(folder, entry.name)
-                identity = _folder_identity(entry)
-                if identity is None:
-                    yield name, '' if parsing.ending(name) in kinds else UNKNOWN_KIND
-                elif entry.name == os.fsencode(ignore):
-                    continue
-                elif not recursive:
-                    yield name, NOT_SEARCHED
-                elif identity in around:
-                    yield name, LOOP
-                else:
-                    pending.append((name, around | {identity}))
-
-
-def _folder_identity(entry: os.DirEntry[bytes]) -> tuple[int, int] | None:
-    """Returns the device and inode of a folder, the same for all its names; None for other files."""
-    with contextlib.suppress(OSError):  # a link that leads nowhere, or to itself
-        if entry.is_dir():
-            status = entry.stat()
-            return status.st_dev, status.st_ino
-    return None
-
-
-def _inputs(job: Job, root: str) -> Iterator[bytes]:
-    """The files that will be read."""
-    found = find(root, job.recursive, kinds=job.kinds)
-    return (os.path.join(os.fsencode(root), name) for name, reason in found if not reason)
+def _require_apart(job: Job, root: str, outputs: list[str]) -> None:
+    """Raises SolferinoError if an output is one of the files that will be read."""
+    if filesystems.is_remote(root):  # no file there has two names
+        for path in outputs:
+            if path.startswith(f'{root}/') and parsing.ending(os.fsencode(path)) in job.kinds:
+                raise SolferinoError(f'{path} would be read here as music. Name another file to write.')
+        return
+    found = listing.find(root, job.recursive, kinds=job.kinds)
+    files.require_apart(outputs, (os.path.join(os.fsencode(root), name) for name, reason in found if not reason))
 
 
 def _is_note_sequence(data: bytes) -> bool:
@@ -178,6 +135,15 @@ _MANIFEST_KIND = files.json_about('a manifest of converted music', 'input_dir')
 
 
 def _check_folder(root: str) -> None:
+    if root.startswith('hdfs://'):  # Beam lists one folder there, and not what is below it
+        raise SolferinoError(
+            f'--input_dir={root}: music files are not looked for in HDFS. Copy them to this machine (hdfs dfs -get), '
+            'or into S3.'
+        )
+    if filesystems.is_remote(root):
+        if next(filesystems.below(root), None) is None:
+            raise SolferinoError(f'--input_dir: there is no file below {root}. Name a folder with music files.')
+        return
     if not os.path.isdir(root):
         problem = 'is a file, not a folder' if os.path.exists(root) else 'does not exist'
         raise SolferinoError(f'--input_dir: {root} {problem}. Name a folder with music files.')
@@ -185,27 +151,21 @@ def _check_folder(root: str) -> None:
         raise SolferinoError(f'--input_dir: {root} cannot be read. Check its permissions.')
 
 
-def _run(job: Job, root: str, staging: Staging) -> work.Done:
-    """Reads the files."""
-    listing = staging.path('files.tfrecord')
-    with records.Writer(listing) as writer:
-        for name, reason in find(root, job.recursive, os.path.basename(staging.folder), job.kinds):
-            writer.write(name + b'\0' + reason.encode())
-    place = os.path.relpath(root, os.path.dirname(os.path.abspath(os.path.expanduser(job.output_file))))
-    task = _ReadFiles(os.fsencode(root), place, job.limits, job.magenta_reading)
-    return work.run(task, Source(listing), staging, 'files', job.beam_args, job.num_workers)
-
-
 class _ReadFiles:
-    """The task: reads files of the listing. `place` is what the manifest calls their folder, `root`."""
+    """The task: reads files of the listing. `place` is what the manifest calls their folder; '' tells no digests."""
 
-    def __init__(self, root: bytes, place: str, limits: Limits, magenta_reading: bool):
+    def __init__(self, root: str, place: str, limits: Limits, magenta_reading: bool):
         self._root, self._place, self._limits, self._magenta_reading = root, place, limits, magenta_reading
-        self._collection = parsing.text(os.path.basename(root))
+        self._collection = parsing.text(os.fsencode(os.path.basename(root)))
+        self._is_remote = filesystems.is_remote(root)
 
     def setup(self) -> None:
         """See work.Task."""
         self._resources = contextlib.ExitStack()
+        if self._is_remote:
+            self._pool = self._resources.enter_context(ThreadPoolExecutor(_FETCHED_AT_ONCE))
+        else:
+            filesystems.require_seen(self._root)
         self._parser = self._resources.enter_context(Parser(self._limits, self._magenta_reading))
 
     def teardown(self) -> None:
@@ -214,22 +174,51 @@ class _ReadFiles:
 
     def process(self, payloads: Iterator[bytes], results: Results) -> None:
         """See work.Task."""
-        listed = [payload.split(b'\0') for payload in payloads]
-        for name, reason in listed:
-            if reason:
-                _take(name, [LeftOut(parsing.text(name), reason.decode(), '')], results)
-        names = [name for name, reason in listed if not reason]
-        requests = [Request(os.path.join(self._root, name), name, self._collection) for name in names]
-        for name, answers in zip(names, self._parser.parse_all(requests), strict=True):
-            _take(name, answers, results)
-            self._digest(name, results)
+        requests = []
+        for name, reason, size in map(listing.parse, payloads):
+            refusal = (reason, '') if reason else self._refusal(size)
+            if refusal:
+                _take(name, [LeftOut(parsing.text(name), *refusal)], results)
+            else:
+                requests.append(_request(self._root, name, self._collection))
+        if self._is_remote:
+            requests = list(self._fetched(requests, results))
+        for request, answers in zip(requests, self._parser.parse_all(requests), strict=True):
+            _take(request.name, answers, results)
+            if self._place:
+                self._digest(request.name, results)
 
     def _digest(self, name: bytes, results: Results) -> None:
         """Writes what identifies a file that was read; not of one whose name is no text, which JSON cannot tell."""
         with contextlib.suppress(OSError, UnicodeDecodeError):
             file = os.path.join(self._place, name.decode())
-            found = provenance.entry(file, os.path.join(self._root, name))
+            found = provenance.entry(file, os.path.join(os.fsencode(self._root), name))
             results.write(_INPUTS, file, json.dumps(found, ensure_ascii=False).encode())
+
+    def _refusal(self, size: int) -> tuple[str, str] | None:
+        """Why a remote file is not even fetched; others are looked at where they are read."""
+        return parsing.refusal(size, self._limits) if self._is_remote else None
+
+    def _fetched(self, requests: list[Request], results: Results) -> Iterator[Request]:
+        """Yields the requests with the files' bytes, fetched several at a time."""
+        for request, content in zip(requests, self._pool.map(_fetch, requests), strict=True):
+            if content is None:
+                gone = LeftOut(parsing.text(request.name), parsing.CANNOT_BE_READ, 'it is not there any more')
+                _take(request.name, [gone], results)
+            else:
+                yield request._replace(content=content)
+
+
+def _request(root: str, name: bytes, collection: str) -> Request:
+    return Request(os.path.join(os.fsencode(root), name), name, collection)
+
+
+def _fetch(request: Request) -> bytes | None:
+    """Returns the bytes of a remote file, None if it is gone. Raises SolferinoError."""
+    try:
+        return filesystems.read(os.fsdecode(request.path))
+    except FileNotFoundError:
+        return None
 
 
 def _take(name: bytes, answers: list[Converted | LeftOut], results: Results) -> None:
@@ -317,8 +306,12 @@ def _hint(root: str, job: Job) -> str:
     """Advice if nothing could be converted: whether the first files in subfolders can."""
     if job.recursive:
         return ''
-    below = (name for name, reason in find(root, recursive=True, kinds=job.kinds) if b'/' in name and not reason)
-    requests = [Request(os.path.join(os.fsencode(root), name), name, '') for name in itertools.islice(below, _TRIED)]
+    is_remote = filesystems.is_remote(root)
+    found = (listing.find_remote if is_remote else listing.find)(root, recursive=True, kinds=job.kinds)
+    below = (_request(root, name, '') for name, reason, *_ in found if b'/' in name and not reason)
+    requests = list(itertools.islice(below, _TRIED))
+    if is_remote:
+        requests = [request._replace(content=_fetch(request) or b'') for request in requests]
     with Parser(job.limits, job.magenta_reading) as parser:
         if any(isinstance(answer, Converted) for answers in parser.parse_all(requests) for answer in answers):
             return ' There are music files in its subfolders: add --recursive.'
@@ -347,12 +340,15 @@ class Manifest(provenance.Provenance, total=False):
     left_out_by_reason: dict[str, schemas.Tally] | None
 
 
+_LISTS = {'remarks': _REMARKS, 'without_notes': _SILENCES, 'left_out': _LEFT_OUT, provenance.INPUTS: _INPUTS}
+
+
 def _write_manifest(
     path: str,
     job: Job,
-    tallies: Mapping[str, Tally],
     made_by: Mapping[str, Any],
-    lists: Mapping[str, Iterator[bytes]],
+    tallies: Mapping[str, Tally],
+    read: Callable[[str], Iterator[bytes]],
 ) -> None:
     """Writes the counts, and lists with each file on a line of its own, as JSON."""
     head = {
@@ -365,13 +361,14 @@ def _write_manifest(
         'converted': _totals(tallies),
         'noticed': {what: dataclasses.asdict(tally) for what, tally in _noticed(tallies).items()},
         'left_out_by_reason': {reason: dataclasses.asdict(tally) for reason, tally in _left_out(tallies).items()},
-        **{name: value for name, value in made_by.items() if name not in lists},
+        **{name: value for name, value in made_by.items() if name not in _LISTS},
     }
-    with files.named(path, path), open(path, 'w', encoding='utf-8', errors='backslashreplace') as file:
-        file.write(json.dumps(head, indent=1, ensure_ascii=False)[:-2])
-        for name, lines in lists.items():
-            file.write(f',\n "{name}": [')
-            for separator, line in zip(itertools.chain(['\n  '], itertools.repeat(',\n  ')), lines, strict=False):
-                file.write(separator + line.decode())
-            file.write('\n ]')
-        file.write('\n}\n')
+    with files.named(path, path), filesystems.create(path) as file:
+        file.write(json.dumps(head, indent=1, ensure_ascii=False)[:-2].encode(errors='backslashreplace'))
+        for name, destination in _LISTS.items():
+            file.write(f',\n "{name}": ['.encode())
+            separators = itertools.chain([b'\n  '], itertools.repeat(b',\n  '))
+            for separator, line in zip(separators, read(destination), strict=False):
+                file.write(separator + line)
+            file.write(b'\n ]')
+        file.write(b'\n}\n')

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,10 +19,11 @@ from solferino.models.core.family import Family
 from solferino.models.core.storage import files, provenance, records, sequence_examples
 from solferino.models.music.pieces import dynamics, piece
 from solferino.models.music.pieces.piece import Piece
-from solferino.pipelines import parsing, reading, report, split, writing
-from solferino.pipelines.engine import work
-from solferino.pipelines.engine.work import Results
-from solferino.pipelines.reading import Source
+from solferino.pipelines import parsing, reading, report, split
+from solferino.pipelines.engine import filesystems, remote_staging, work
+from solferino.pipelines.engine.record_files import RecordFiles
+from solferino.pipelines.engine.remote_staging import RemoteStaging
+from solferino.pipelines.engine.task import Results
 from solferino.pipelines.staging import Staging
 
 COMPACT, DENSE = 'compact', 'dense'
@@ -80,18 +81,20 @@ def create(job: Job) -> str:
     if not 0 <= job.eval_ratio <= 1:
         raise SolferinoError(f'--eval_ratio={job.eval_ratio} must be from 0 to 1.')
     _refuse_music(job.input)
-    source = Source(job.input)
-    folder = os.path.abspath(os.path.expanduser(job.output_dir))
-    outputs = {side: os.path.join(folder, f'{side}_{family.spec.records}.tfrecord') for side in _EXAMPLES}
+    filesystems.prepare({'input': job.input, 'output_dir': job.output_dir}, job.beam_args)
+    folder = filesystems.absolute(job.output_dir)
+    source = RecordFiles(job.input)
+    outputs = {side: filesystems.join(folder, f'{side}_{family.spec.records}.tfrecord') for side in _EXAMPLES}
     sidecar = settings.sidecar_path(outputs[split.TRAINING])
-    files.require_apart([*outputs.values(), sidecar], records.expand(job.input))
-    with Staging(outputs[split.TRAINING]) as staging:
+    _require_apart(job, [*outputs.values(), sidecar])
+    with remote_staging.at(outputs[split.TRAINING]) as staging:
         for path in outputs.values():
             staging.output(path, _EXAMPLES_KIND)
         description = staging.output(sidecar, _SIDECAR_KIND)
         leaders, alike = _near_duplicates(job, source, staging)
         task = _MakeExamples(job, leaders)
-        made = work.run(task, source, staging, 'NoteSequences', job.beam_args, job.num_workers)
+        shards = dict.fromkeys(outputs, 1)
+        made = work.run(task, source, staging, 'NoteSequences', job.beam_args, job.num_workers, shards)
         tallies = made.tallies
         done = {name: tallies.get(name, report.Tally()).count for name in _DONE} | alike
         traits = {side: _with_prefix(tallies, prefix) for side, prefix in _TRAIT.items()}
@@ -103,20 +106,20 @@ def create(job: Job) -> str:
         if not done[_EXAMPLES[split.TRAINING]]:
             raise SolferinoError(_why_none(family, job, done, left_out))
         for side, path in outputs.items():
-            writing.assemble(staging, made.runs.get(side, []), path)
+            made.assemble(side, path)
         config, learned = family.learn(job.config, traits[split.TRAINING], traits[split.EVAL])
         velocities = _with_prefix(tallies, _VELOCITY)
         config = dataclasses.replace(config, dynamics=dynamics.learn(velocities))
         if config.dynamics.curves:
             learned = {**learned, _LEARNED: sum(velocities.values())}
-        with files.named(description, description), open(description, 'w', encoding='utf-8') as file:
-            written = {path: staging.output(path) for path in outputs.values()}
-            made_by = provenance.of(sidecar, records.expand(job.input), written, job.seed)
-            json.dump({**_sidecar(family, config, job, {**done, **learned}, left_out), **made_by}, file, indent=1)
+        about = _sidecar(family, config, job, {**done, **learned}, left_out)
+        about |= _made_by(job, sidecar, staging, outputs.values(), source.is_remote)
+        with files.named(description, description), filesystems.create(description) as file:
+            file.write(json.dumps(about, indent=1).encode())
         staging.commit()
     if job.eval_ratio and not done[_EXAMPLES[split.EVAL]]:
         _log.warning('There is no evaluation example: %s', _too_few(done[_SEQUENCES], job, 'training'))
-    bytes_written = sum(os.path.getsize(path) for path in outputs.values())
+    bytes_written = sum(filesystems.size(path) or 0 for path in outputs.values())
     others = 'evaluation examples beside them'
     if not done[_EXAMPLES[split.EVAL]]:
         others = 'and there are none for evaluation: train without --eval_file'
@@ -129,13 +132,35 @@ def create(job: Job) -> str:
     )
 
 
-def _near_duplicates(job: Job, source: Source, staging: Staging) -> tuple[dict[str, str], dict[str, int]]:
+def _made_by(
+    job: Job, sidecar: str, staging: Staging | RemoteStaging, outputs: Iterable[str], is_remote: bool
+) -> dict[str, Any]:
+    """What the description says of how the examples were made; of files on other machines there are no digests."""
+    written = None
+    if not isinstance(staging, RemoteStaging):
+        written = {path: staging.output(path) for path in outputs}
+    return provenance.of(sidecar, [] if is_remote else records.expand(job.input), written, job.seed)
+
+
+def _require_apart(job: Job, outputs: list[str]) -> None:
+    """Raises SolferinoError if an output is one of the files that are read."""
+    if not filesystems.is_remote(job.input):
+        files.require_apart(outputs, records.expand(job.input))
+        return
+    for path in set(outputs) & {path for path, _ in RecordFiles(job.input).begin()}:  # no file there has two names
+        raise SolferinoError(f'{path} is read here, and writing it would destroy it. Name another file to write.')
+
+
+def _near_duplicates(
+    job: Job, source: RecordFiles, staging: Staging | RemoteStaging
+) -> tuple[dict[str, str], dict[str, int]]:
     """Returns the keys that stand for those of near-duplicates, and how many pieces these are, if the split asks."""
     if job.split != split.BY_CONTENT or job.eval_ratio in (0, 1):
         return {}, {}
     task = split.Sign(job.input)
-    signed = work.run(task, source, staging, 'NoteSequences compared', job.beam_args, job.num_workers)
-    leaders, number = split.leaders(writing.merge(staging, signed.runs.get(split.SIGNATURES, [])))
+    shards = {split.SIGNATURES: 1}
+    signed = work.run(task, source, staging, 'NoteSequences compared', job.beam_args, job.num_workers, shards)
+    leaders, number = split.leaders(signed.read(split.SIGNATURES))
     return leaders, {_ALIKE: number}
 
 

@@ -113,18 +113,19 @@ def _read(request: Request, limits: Limits, magenta_reading: bool) -> list[Conve
     def left_out(reason: str, detail: object) -> LeftOut:
         return LeftOut(parsing.text(request.name), reason, ' '.join(str(detail).split()))
 
-    try:
-        status = os.stat(request.path)
-        if not stat.S_ISREG(status.st_mode):
-            return [left_out(parsing.CANNOT_BE_READ, 'not a regular file')]
-        if not status.st_size:
-            return [left_out(parsing.EMPTY, '0 bytes')]
-        if status.st_size > limits.megabytes * 2**20:
-            return [left_out(parsing.TOO_LARGE, f'{status.st_size / 2**20:.1f} MB, more than {limits.megabytes:g} MB')]
-        with open(request.path, 'rb') as file:
-            content = file.read()
-    except OSError as error:
-        return [left_out(parsing.CANNOT_BE_READ, error.strerror)]
+    content = request.content
+    if content is None:
+        try:
+            status = os.stat(request.path)
+            if not stat.S_ISREG(status.st_mode):
+                return [left_out(parsing.CANNOT_BE_READ, 'not a regular file')]
+            refusal = parsing.refusal(status.st_size, limits)
+            if refusal:
+                return [left_out(*refusal)]
+            with open(request.path, 'rb') as file:
+                content = file.read()
+        except OSError as error:
+            return [left_out(parsing.CANNOT_BE_READ, error.strerror)]
     if request.kind == 'audio':
         return _read_audio(request, content, limits)
     doubt = ''

@@ -110,11 +110,12 @@ class Limits:
 
 
 class Request(NamedTuple):
-    """A file to read: where it is, its path relative to the input folder, and that folder's name."""
+    """A file to read: where it is, its path relative to the input folder, that folder's name, and its bytes if held."""
 
     path: bytes
     name: bytes
     collection: str
+    content: bytes | None = None
 
     @property
     def kind(self) -> str:
@@ -160,6 +161,15 @@ class Died(NamedTuple):
 def ending(name: bytes) -> str:
     """b'Song.MID' -> '.mid'"""
     return os.fsdecode(os.path.splitext(name)[1]).lower()
+
+
+def refusal(size: int, limits: Limits) -> tuple[str, str] | None:
+    """Returns why a file of so many bytes is not read, reason and detail, or None."""
+    if not size:
+        return EMPTY, '0 bytes'
+    if size > limits.megabytes * 2**20:
+        return TOO_LARGE, f'{size / 2**20:.1f} MB, more than {limits.megabytes:g} MB'
+    return None
 
 
 def text(name: bytes) -> str:

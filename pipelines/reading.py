@@ -1,10 +1,11 @@
 """The source of a pipeline: the records of TFRecord files, in units of work."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from solferino.hparams.errors import SolferinoError
 from solferino.models.core.storage import records
+from solferino.models.core.storage.records import Span
 from solferino.models.music.pieces import piece
 from solferino.models.music.pieces.piece import Piece
 
@@ -38,15 +39,15 @@ class Source:
         self.total = 0
         self.units: list[Unit] = []
         for path in records.expand(pattern):
-            for unit, count in _units(path):
+            for unit, count in units(path, records.index(path)):
                 self.units.append(unit)
                 self.total += count
 
 
-def _units(path: str) -> Iterator[tuple[Unit, int]]:
-    """Yields units and how many records they have."""
+def units(path: str, spans: Iterable[Span]) -> Iterator[tuple[Unit, int]]:
+    """Yields the units of a file of records, and how many records they have."""
     start = end = count = 0
-    for span in records.index(path):
+    for span in spans:
         if count == _UNIT_RECORDS or (count and span.end - start > _UNIT_BYTES):
             yield Unit(path, start, end), count
             start, count = span.offset, 0

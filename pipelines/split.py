@@ -19,7 +19,7 @@ from solferino.models.music.pieces.timeline import DEFAULT_QPM
 from solferino.pipelines import reading
 
 if TYPE_CHECKING:
-    from solferino.pipelines.engine.work import Results
+    from solferino.pipelines.engine.task import Results
 
 TRAINING, EVAL = 'training', 'eval'
 # What decides the side of a piece: what it is like, with all its near-duplicates; its very notes; its file's name.

@@ -62,6 +62,10 @@ class Staging:
             files.require_replaceable(path, kind)
         return self._temporary.setdefault(path, self.path(f'output-{len(self._temporary)}'))
 
+    def adopt(self, path: str, temporary: str) -> None:
+        """Makes a file that a worker wrote to the temporary folder the output `path`."""
+        self._temporary[os.path.abspath(path)] = temporary
+
     def commit(self) -> None:
         """Renames all outputs to their final names.
 

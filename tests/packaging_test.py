@@ -29,7 +29,7 @@ RECREATED = 3
 def build_wheel(folder, **environment):
     """Builds the wheel from a copy of the project and returns it opened; needs no network."""
     for name in FOLDERS:
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns('__pycache__'))
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns('__pycache__', 'node_modules'))
     for name in ('setup.py', 'pyproject.toml'):
         shutil.copy(ROOT / name, folder)
     result = subprocess.run(
@@ -57,7 +57,7 @@ def requirements(wheel, extra=''):
     return [r for r in found if not r.marker or 'extra' not in str(r.marker) or r.marker.evaluate({'extra': extra})]
 
 
-EXTRAS = ('sound', 'score', 'audio', 'midi')
+EXTRAS = ('sound', 'score', 'audio', 'midi', 'studio')
 
 
 def entry_points(wheel):
@@ -80,8 +80,17 @@ def test_the_wheel_holds_every_text(wheel):
     shipped = {name.removeprefix('solferino/') for name in wheel.namelist() if name.endswith(('.txt', '.flags'))}
     found = [*(ROOT / 'models').rglob('*.txt'), *(ROOT / 'hparams').rglob('*.flags')]
     texts = {str(p.relative_to(ROOT)) for p in found}
-    assert texts == {name for name in shipped if '.dist-info/' not in name}
+    assert texts == {name for name in shipped if '.dist-info/' not in name and '/page/dist/' not in name}
     assert any(name.startswith('models/music/grooves/styles/') for name in texts)
+
+
+def test_the_wheel_holds_the_page_of_the_studio_if_it_was_built(wheel):
+    page = ROOT / 'pipelines' / 'studio' / 'page' / 'dist'
+    if not page.is_dir():
+        pytest.skip('the page of the studio is not built: npm ci && npm run build in pipelines/studio/page')
+    shipped = {name.rpartition('/')[2] for name in wheel.namelist() if '/studio/page/dist/' in name}
+    assert shipped == {path.name for path in page.iterdir()}
+    assert not [name for name in wheel.namelist() if 'node_modules' in name]
 
 
 def test_every_command_of_bin_is_installed(wheel):

@@ -188,6 +188,25 @@ class Generating(abc.ABC):
     def log_likelihood(self, weights: Weights, config: Any, sequence: Any) -> float:
         """Natural log of the probability of the events after the first, of a NoteSequence or an event sequence."""
 
+    def log_likelihoods(self, weights: Weights, config: Any, sequences: Sequence[Any]) -> list[float]:
+        """Returns `log_likelihood` of each of several NoteSequences; of many together where that is faster."""
+        return [self.log_likelihood(weights, config, sequence) for sequence in sequences]
+
+    def infill(
+        self, weights: Weights, config: Any, given: Any, steps: range, num_outputs: int, options: Any
+    ) -> list[Any] | None:
+        """Returns NoteSequences in which `steps` of given music are made anew, by a way of the family's own.
+
+        None where there is none: `models.infilling` then tries continuations of what stands before.
+
+        Args:
+          given: the NoteSequence without what is to be made anew; it may be silent.
+          steps: from the first that is made anew until before the last, from where `settled` lets music begin.
+          num_outputs: how many.
+          options: of generating; `num_steps` is the length of the whole.
+        """
+        return None
+
     def parse_primer(self, flag: str, text: str, config: Any) -> Any:
         """Reads the text of one of the spec's primer flags. Raises SolferinoError that says what is wrong with it."""
         raise SolferinoError(f'--{flag}: {self.spec.name} has no primer in words.')

@@ -135,6 +135,25 @@ class RbmFamily(Family):
             made.append(sequence)
         return made
 
+    def infill(
+        self,
+        weights: Weights,
+        config: RbmConfig,
+        given: music_pb2.NoteSequence,
+        steps: range,
+        num_outputs: int,
+        options: RbmGeneration,
+    ) -> list[music_pb2.NoteSequence] | None:
+        """See Family: all that is given is clamped, so that the chain hears both sides.
+
+        A network that goes from step to step does not hear what comes later: None.
+        """
+        if network_kinds.of(config).keeps_primer:
+            return None
+        if len(self.chosen(pieces.of(given), config).notes):
+            options = dataclasses.replace(options, clamp_midi=given, clamp='steps')
+        return self.generate(weights, config, [None] * num_outputs, options)
+
     def primer_steps(self, primer: Any, config: RbmConfig, options: RbmGeneration) -> int:
         """See Family."""
         if primer is None or not network_kinds.of(config).keeps_primer:

@@ -17,7 +17,7 @@ from typing import Any
 from solferino.hparams import system_errors
 from solferino.hparams.errors import SolferinoError
 from solferino.models.core import hidden_modules
-from solferino.pipelines.engine import workers
+from solferino.pipelines.engine import engines, workers
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +106,8 @@ def run(build: Callable[[Any], object], beam_args: Sequence[str] = (), num_worke
         from solferino.pipelines.engine.lean_beam import beam  # 1 s, and only now is it quiet
 
         options = beam.options.pipeline_options.PipelineOptions(list(beam_args))
-        with _readable_errors(), workers.watched() as alive:
+        name = options.view_as(beam.options.pipeline_options.StandardOptions).runner or ''
+        with _readable_errors(name), workers.watched() as alive:
             with hidden_modules.absent('IPython'):  # which Beam would ask for the number of the notebook's cell
                 pipeline = _pipeline(options, num_workers, alive)
                 build(pipeline)
@@ -114,6 +115,16 @@ def run(build: Callable[[Any], object], beam_args: Sequence[str] = (), num_worke
             state = result.wait_until_finish() or result.state
         if state != 'DONE':
             raise SolferinoError(f'The pipeline ended in state {state}. See the messages of its runner.')
+
+
+def is_on_this_machine(beam_args: Sequence[str]) -> bool:
+    """Whether Beam's flags ask for no other runner than this machine's own."""
+    with _quiet():
+        from solferino.pipelines.engine.lean_beam import beam
+
+    options = beam.options.pipeline_options
+    name = options.PipelineOptions(list(beam_args)).view_as(options.StandardOptions).runner or ''
+    return name.lower() in _THIS_MACHINE
 
 
 def _pipeline(options: Any, num_workers: int, alive: str) -> Any:
@@ -131,6 +142,7 @@ def _pipeline(options: Any, num_workers: int, alive: str) -> Any:
         raise SolferinoError(
             f'--num_workers is for this machine; --runner={name} has flags of its own for its workers.'
         )
+    engines.require(options)
     try:
         return beam.Pipeline(options=options)
     except (ImportError, ValueError) as error:  # an unknown name, or an extra that is not installed
@@ -167,7 +179,7 @@ def _quiet() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _readable_errors() -> Iterator[None]:
+def _readable_errors(runner: str) -> Iterator[None]:
     """Turns what a runner raises for a worker's SolferinoError or OSError (a full disk) into a SolferinoError.
 
     Some runners raise the worker's own exception, others a RuntimeError that quotes its traceback.
@@ -175,6 +187,9 @@ def _readable_errors() -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        sentence = None if isinstance(error, SolferinoError) else engines.explain(error, runner)
+        if sentence:
+            raise SolferinoError(sentence) from error
         quoted = str(error) if isinstance(error, RuntimeError) else f'{type(error).__name__}: {error}'
         if re.search(r'^(RuntimeError: )?KeyboardInterrupt\b', quoted, re.MULTILINE):
             raise KeyboardInterrupt from None

@@ -1,70 +1,37 @@
 """The one pipeline: workers turn units of a source into sorted records, and counts.
 
-Beam distributes the units, repeats failures, and gathers a summary of each bundle. Single records and counts do not go
-through Beam: moving one takes longer than making it.
+`run` is the switch. Where all workers are on this machine and so is all that is read and written, they write sorted
+runs to a folder that this process merges: single records and counts do not go through Beam, which takes longer to move
+one than to make it. Anywhere else (`distributed.py`) batches of them do. The outputs are the same, byte for byte.
 """
 
 import collections
-import dataclasses
 import json
-from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from solferino.hparams.errors import SolferinoError
 from solferino.models.core.storage import files, records, schemas
-from solferino.pipelines import report
-from solferino.pipelines.engine import runner
+from solferino.pipelines import report, writing
+from solferino.pipelines.engine import distributed, runner
 from solferino.pipelines.engine.lean_beam import beam
-from solferino.pipelines.reading import Source, Unit
-from solferino.pipelines.report import Counts, Tally
+from solferino.pipelines.engine.remote_staging import RemoteStaging
+from solferino.pipelines.engine.task import Describe, Done, Source, Task
+from solferino.pipelines.reading import Unit
+from solferino.pipelines.report import Counts
 from solferino.pipelines.staging import Staging
-from solferino.pipelines.writing import Run, Sorter
-
-# The destination, the path and the number of records of a run, see `writing.Run`.
-_RunRecord = tuple[str, str, schemas.Count]
-
-
-class Results:
-    """Takes the results of a task.
-
-    Attributes:
-      write: takes the destination, the key (both text) and the payload (bytes) of a record.
-      count: takes a name, an amount and, if there is one, an example.
-      step: reports that one thing is done, for the progress bar.
-    """
-
-    def __init__(self, sorter: Sorter, counts: Counts, steps: runner.Steps):
-        self.write, self.count, self.step = sorter.write, counts.add, steps.step
-
-
-class Task(Protocol):
-    """The work itself. It can be pickled before `setup`."""
-
-    def setup(self) -> None:
-        """Called once in each worker, before the work."""
-
-    def teardown(self) -> None:
-        """Called once in each worker, after it."""
-
-    def process(self, payloads: Iterator[bytes], results: Results) -> None:
-        """Works on some records of the source."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Done:
-    """The results of a pipeline.
-
-    Attributes:
-      runs: the records of each destination, for `writing.assemble` and `writing.merge`.
-      tallies: what was counted, by name, in alphabetical order.
-    """
-
-    runs: dict[str, list[Run]]
-    tallies: dict[str, Tally]
+from solferino.pipelines.writing import Sorter
 
 
 def run(
-    task: Task, source: Source, staging: Staging, things: str, beam_args: Sequence[str] = (), num_workers: int = 1
+    task: Task,
+    source: Source,
+    staging: Staging | RemoteStaging,
+    things: str,
+    beam_args: Sequence[str] = (),
+    num_workers: int = 1,
+    shards: Mapping[str, int] | None = None,
+    describe: Describe | None = None,
 ) -> Done:
     """Runs a task on all records of a source.
 
@@ -72,26 +39,60 @@ def run(
       staging: where the records are prepared.
       things: name of what each `step` counts, for the progress bar.
       beam_args, num_workers: see `runner.run`.
+      shards: the number of shards of a destination, if it is not 1.
+      describe: writes what describes the outputs; in a worker, where the pipeline is distributed.
 
     Raises:
       SolferinoError: the source's data are damaged; and as `runner.run` does.
     """
-    bundles, progress = staging.path('bundles.json'), staging.path('progress')
+    if isinstance(staging, RemoteStaging) or source.is_remote or not runner.is_on_this_machine(beam_args):
+        return distributed.run(task, source, staging, things, beam_args, num_workers, shards or {}, describe)
+    return _run_here(task, source, staging, things, beam_args, num_workers, shards or {}, describe)
+
+
+def _run_here(
+    task: Task,
+    source: Source,
+    staging: Staging,
+    things: str,
+    beam_args: Sequence[str],
+    num_workers: int,
+    shards: Mapping[str, int],
+    describe: Describe | None,
+) -> Done:
+    bundles, progress, units = staging.path('bundles.json'), staging.path('progress'), source.local(staging)
 
     def build(pipeline: Any) -> None:
-        units = pipeline | 'units' >> beam.Create(source.units)
-        made = units | 'work' >> beam.ParDo(_Work(task, staging.folder, progress))
+        made = pipeline | 'units' >> beam.Create(units.units)
+        made = made | 'work' >> beam.ParDo(_Work(task, staging.folder, progress, shards))
         made | 'gather' >> beam.GroupByKey() | 'write' >> beam.Map(_write_bundles, bundles)
 
-    if not source.units:  # nothing would be gathered
+    if not units.units:  # nothing would be gathered
         _write_bundles((None, []), bundles)
-    with runner.Progress(progress, source.total, things):
+    with runner.Progress(progress, units.total, things):
         runner.run(build, beam_args, num_workers)
     runs = collections.defaultdict(list)
     made = _read_bundles(bundles)
-    for destination, *run in (run for runs_of_bundle, _ in made for run in runs_of_bundle):
-        runs[destination].append(Run(*run))
-    return Done(dict(runs), report.add_up(counts for _, counts in made))
+    for destination, path in (run for runs_of_bundle, _ in made for run in runs_of_bundle):
+        runs[destination].append(path)
+
+    def read(destination: str) -> Iterator[bytes]:
+        return writing.merge(staging.folder, runs[destination])
+
+    def assemble(destination: str, output: str) -> None:
+        writing.assemble(staging, runs[destination], output)
+
+    done = Done(report.add_up(counts for _, counts in made), read, assemble)
+    if describe:
+        describe(done.tallies, read)
+    return done
+
+
+class _Results:
+    """See task.Results."""
+
+    def __init__(self, sorter: Sorter, counts: Counts, steps: runner.Steps):
+        self.write, self.count, self.step = sorter.write, counts.add, steps.step
 
 
 class _Work(beam.DoFn):
@@ -100,8 +101,8 @@ class _Work(beam.DoFn):
     So a repeated bundle counts once: the runner drops what the failed one has yielded.
     """
 
-    def __init__(self, task: Task, folder: str, progress: str):
-        self._task, self._folder, self._progress = task, folder, progress
+    def __init__(self, task: Task, folder: str, progress: str, shards: Mapping[str, int]):
+        self._task, self._folder, self._progress, self._shards = task, folder, progress, dict(shards)
 
     def setup(self) -> None:
         self._steps = runner.Steps(self._progress)
@@ -112,8 +113,8 @@ class _Work(beam.DoFn):
         self._steps.close()
 
     def start_bundle(self) -> None:
-        self._sorter, self._counts = Sorter(self._folder), Counts()
-        self._results = Results(self._sorter, self._counts, self._steps)
+        self._sorter, self._counts = Sorter(self._folder, self._shards), Counts()
+        self._results = _Results(self._sorter, self._counts, self._steps)
 
     def process(self, unit: Unit) -> None:
         self._task.process(records.read(*unit), self._results)
@@ -129,7 +130,7 @@ def _read_bundles(path: str) -> Any:
     try:
         with open(path, encoding='utf-8') as file:
             made = schemas.loads(file.read())
-        schemas.require(made, list[tuple[list[_RunRecord], dict[str, tuple[schemas.Count, list[str]]]]])
+        schemas.require(made, list[tuple[list[tuple[str, str]], dict[str, tuple[schemas.Count, list[str]]]]])
     except ValueError as error:
         raise SolferinoError(f'{path} is damaged: {error}. Give the same command again.') from None
     return made

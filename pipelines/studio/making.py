@@ -4,6 +4,7 @@ GET    /api/models               the models; those that are being read yet have 
 GET    /api/instruments          the names of drums and programs
 POST   /api/generate             music, as a job
 POST   /api/midi                 music as a MIDI file
+POST   /api/infill               a stretch of music made anew, as a job
 POST   /api/uploads?name=x.mid   reads a music file
 GET    /api/pieces?first=0       the music that was made, the newest first, a hundred at a time, and how many there are
 POST   /api/pieces/ID            keeps it, or does not keep it
@@ -27,7 +28,7 @@ from starlette.routing import Route
 from solferino.hparams.errors import SolferinoError
 from solferino.pipelines import parsing
 from solferino.pipelines.studio import messages
-from solferino.pipelines.studio.messages import Generate, Model, Piece
+from solferino.pipelines.studio.messages import Generate, Infill, Model, Piece
 from solferino.pipelines.studio.shared import Studio, answer
 
 _TYPES = {'mid': 'audio/midi', 'wav': 'audio/wav', 'mp3': 'audio/mpeg', 'flac': 'audio/flac', 'ogg': 'audio/ogg'}
@@ -50,6 +51,7 @@ class Making:
             Route('/api/instruments', self.list_instruments),
             Route('/api/generate', self.generate, methods=['POST']),
             Route('/api/midi', self.midi, methods=['POST']),
+            Route('/api/infill', self.infill, methods=['POST']),
             Route('/api/uploads', self.upload, methods=['POST']),
             Route('/api/pieces', self.list_pieces),
             Route('/api/pieces/{id}.{format}', self.piece_file),
@@ -86,15 +88,18 @@ class Making:
     async def list_instruments(self, request: Request) -> Response:
         """See `instruments`; they are the same for all time."""
         if self._instruments is None:
-            self._instruments = await (await self._studio.queue.add('instruments')).ended()
+            self._instruments = await (await self._studio.queue.add('instruments', first=True)).ended()
         return answer(self._instruments)
 
     async def generate(self, request: Request) -> Response:
         """Puts a request for music into the queue."""
-        asked = messages.read(await request.body(), Generate)
-        return await self._make('generate', asked)
+        return await self._make('generate', messages.read(await request.body(), Generate))
 
-    async def _make(self, task: str, asked: Any) -> Response:
+    async def infill(self, request: Request) -> Response:
+        """Puts a request for a stretch that is made anew into the queue."""
+        return await self._make('infill', messages.read(await request.body(), Infill))
+
+    async def _make(self, task: str, asked: Generate | Infill) -> Response:
         path = self._studio.models.path(asked.model)
         self._studio.pieces.require_room()
         self._studio.work.require_room()

@@ -62,6 +62,24 @@ class Generate(msgspec.Struct, forbid_unknown_fields=True):
     options: Annotated[dict[Text, bool | int | float | Text | None], msgspec.Meta(max_length=64)] = {}
 
 
+class Infill(msgspec.Struct, forbid_unknown_fields=True):
+    """Asks for a stretch of music to be made anew.
+
+    Attributes:
+      model: its id in the list of models; one that has `can_infill`.
+      music: all of it.
+      start, end: of the stretch; of notes, those count that start there on the model's grid.
+      num_outputs, options: see `Generate`; a length among the options is not used.
+    """
+
+    model: Id
+    music: Music
+    start: Seconds
+    end: Seconds
+    num_outputs: Annotated[int, msgspec.Meta(ge=1, le=20)] = 4
+    options: Annotated[dict[Text, bool | int | float | Text | None], msgspec.Meta(max_length=64)] = {}
+
+
 class ChangePiece(msgspec.Struct, forbid_unknown_fields=True):
     """Keeps a piece, or no longer."""
 
@@ -103,6 +121,7 @@ class Model(msgspec.Struct):
       description: what its maker wrote, or its config's words.
       is_drums: whether it plays drums, so that a primer is drawn in a grid.
       takes_primer: whether its music begins with what it is given.
+      can_infill: whether it makes a stretch of given music anew.
       steps_per_quarter: of its grid.
       temperature: the one recommended; None if it is not known.
       options: of generating.
@@ -115,6 +134,7 @@ class Model(msgspec.Struct):
     description: str
     is_drums: bool
     takes_primer: bool
+    can_infill: bool
     steps_per_quarter: float
     temperature: float | None
     options: list[Option]
@@ -127,6 +147,7 @@ class Piece(msgspec.Struct):
       name: of its files.
       primer_seconds: how much of its beginning was given.
       primer: what it was given to begin with.
+      stretch: seconds from and to which it was made anew; None where all of it was made.
       kept: whether its maker wants to keep it.
       command, python: what makes it again, to copy.
     """
@@ -139,6 +160,7 @@ class Piece(msgspec.Struct):
     number: int
     primer_seconds: float = 0.0
     primer: Music | None = None
+    stretch: tuple[float, float] | None = None
     kept: bool = False
     made: float = 0.0
     command: str = ''

@@ -6,7 +6,6 @@ files of the work folder.
 
 import functools
 import inspect
-import os
 import time
 import typing
 from collections.abc import Callable
@@ -17,15 +16,15 @@ from typing import Any
 import msgspec
 from note_seq.protobuf import music_pb2
 
-from solferino.hparams import bounds
+from solferino.hparams import bounds, generation
 from solferino.hparams.errors import SolferinoError
-from solferino.models import loading
+from solferino.models import infilling, loading
 from solferino.models.core.generation import midi_files
 from solferino.models.core.generation.midi_bytes import midi_bytes
 from solferino.pipelines import parsing
-from solferino.pipelines.studio import catalogue, converting, verdict, wording
+from solferino.pipelines.studio import catalogue, converting, requests, verdict, wording
 from solferino.pipelines.studio.instruments import instruments
-from solferino.pipelines.studio.messages import Generate, Model, Music, Option, Piece
+from solferino.pipelines.studio.messages import Generate, Infill, Model, Music, Option, Piece
 
 _KEPT_MODELS = 4  # in the memory of a worker
 _SAMPLE_BARS = 8
@@ -47,6 +46,7 @@ def describe(path: str, id: str) -> Model:
         description=model.description or model.generator_description,
         is_drums=bool(tried.notes) and all(note.is_drum for note in tried.notes),
         takes_primer=_takes_primer(model, one),
+        can_infill=bool(one.notes) and infilling.can_infill(model, one),
         steps_per_quarter=float(config.steps_per_quarter or 4),
         temperature=model.recommended_temperature,
         options=_options(family.spec.generation),
@@ -54,27 +54,63 @@ def describe(path: str, id: str) -> Model:
 
 
 def generate(path: str, request: dict[str, Any], seed: int, folder: str) -> list[Piece]:
-    """Generates music, and writes each piece into `folder` as MIDI and as JSON."""
+    """Generates music; `<number>.mid` in `folder` is the file of each piece."""
     asked = msgspec.convert(request, Generate)
     model = _load(path, _stamp(path))
     primer = None if asked.primer is None or not asked.primer.notes else converting.sequence_of(asked.primer)
-    given = {name: value for name, value in asked.options.items() if value is not None}
+    given = _given(model, asked)
     options = model.options(primer, **given | {'seed': seed})
     made = model.generate_with(options, primer, asked.num_outputs)
     beginning = 0.0
     if primer is not None:
         beginning = model.family.marks(made[0], primer, model.config, options).primer_end
-    command, python = _to_copy(model, asked, given, seed)
+    copied = requests.generating(model, primer is not None, asked.num_outputs, seed, given)
+    told = {'seed': seed, 'primer': asked.primer, 'primer_seconds': beginning, **copied}
+    return _written(model, asked, made, Path(folder), told)
+
+
+def infill(path: str, request: dict[str, Any], seed: int, folder: str) -> list[Piece]:
+    """Makes a stretch of music anew, and writes as `generate`."""
+    asked = msgspec.convert(request, Infill)
+    model = _load(path, _stamp(path))
+    given = {name: value for name, value in _given(model, asked).items() if name not in infilling.LENGTHS}
+    music = converting.sequence_of(asked.music)
+    options = {**given, 'seed': seed}
+    made = infilling.infill(model, music, asked.start, asked.end, asked.num_outputs, options)
+    copied = requests.infilling(model, asked.start, asked.end, asked.num_outputs, seed, given)
+    told = {'seed': seed, 'primer': asked.music, 'stretch': (asked.start, asked.end), **copied}
+    return _written(model, asked, made, Path(folder), told)
+
+
+def _given(model: loading.Model, asked: Generate | Infill) -> dict[str, Any]:
+    """The options that are asked for. Raises SolferinoError for what is no option of the page, or of another kind."""
+    options = {option.name: option for option in _options(model.family.spec.generation)}
+    given = {}
+    for name, value in asked.options.items():
+        if name not in options:
+            raise SolferinoError(f'This model has no option {name!r}. There are: {", ".join(options)}.')
+        option = options[name]
+        if value is None or (option.auto and value == generation.AUTO):
+            pass
+        elif not isinstance(value, _TAKEN[option.kind]) or (isinstance(value, bool) and option.kind != 'bool'):
+            raise SolferinoError(f'--{name} must be {_IN_WORDS[option.kind]}, and not {value!r}.')
+        if value is not None:
+            given[name] = value
+    return given
+
+
+def _written(
+    model: loading.Model, asked: Generate | Infill, made: list[Any], folder: Path, told: dict[str, Any]
+) -> list[Piece]:
     pieces, now = [], time.time()
     for number, sequence in enumerate(made, start=1):
         if not sequence.notes:
             continue
         piece = Piece(
-            id=f'{Path(folder).name}-{number}', name=f'{model.name} {number}', model=asked.model,
-            music=converting.music_of(sequence), seed=seed, number=number, primer_seconds=beginning, made=now,
-            command=command, python=python, primer=asked.primer,
+            id=f'{folder.name}-{number}', name=f'{model.name} {number}', model=asked.model,
+            music=converting.music_of(sequence), number=number, made=now, **told,
         )  # fmt: skip
-        midi_files.write_midi(sequence, os.path.join(folder, f'{number}.mid'))
+        midi_files.write_midi(sequence, folder / f'{number}.mid')
         pieces.append(piece)
     if not pieces:
         raise SolferinoError(f'None of the {len(made)} variations has notes. {model.family.spec.silence_remedy}')
@@ -116,7 +152,7 @@ def save_bundle(path: str, target: str, description: str) -> None:
     loading.load(path).save_bundle(target, description)
 
 
-_ALL = (describe, generate, read_music, render, instruments, sample, save_bundle, verdict.judge)
+_ALL = (describe, generate, infill, read_music, render, instruments, sample, save_bundle, verdict.judge)
 TASKS: dict[str, Callable[..., Any]] = {task.__name__: task for task in _ALL}
 
 
@@ -143,6 +179,8 @@ def _takes_primer(model: loading.Model, music: music_pb2.NoteSequence) -> bool:
 
 
 _HIDDEN = ('seed',)  # the page has a place of its own for it
+_TAKEN: dict[str, Any] = {'bool': bool, 'int': int, 'float': (int, float), 'str': str}
+_IN_WORDS = {'bool': 'true or false', 'int': 'a whole number', 'float': 'a number', 'str': 'text'}
 _KINDS = {bool: 'bool', int: 'int', float: 'float', str: 'str'}
 
 
@@ -161,24 +199,3 @@ def _options(defaults: Any) -> list[Option]:
                 )
             )  # fmt: skip
     return found
-
-
-def _to_copy(model: loading.Model, asked: Generate, given: dict[str, Any], seed: int) -> tuple[str, str]:
-    """Returns the request as a command line, and as Python."""
-    source = '--bundle_file' if model.step is None else '--run_dir'
-    name = Path(model.source).name
-    flags = [f'{source}={name}', f'--num_outputs={asked.num_outputs}', f'--seed={seed}']
-    arguments = [f'num_outputs={asked.num_outputs}', f'seed={seed}']
-    first = ''
-    if asked.primer is not None:
-        flags.append('--primer_midi=primer.mid')
-        first = "midi_io.midi_file_to_note_sequence('primer.mid'), "
-    for key, value in given.items():
-        flags.append(f'--{key}={str(value).lower() if isinstance(value, bool) else value}')
-        arguments.append(f'{key}={value!r}')
-    command = f'{model.family.spec.name}_generate {" ".join(flags)} --output_dir=generated'
-    imports = 'from note_seq import midi_io\n' if first else ''
-    python = (
-        f'{imports}from solferino.models import load\n\npieces = load({name!r}).generate({first}{", ".join(arguments)})'
-    )
-    return command, python

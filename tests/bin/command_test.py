@@ -398,3 +398,27 @@ def test_files_are_told_the_command_without_places(given, told):
     command.run('', define, lambda fv: made.append(provenance.maker()), ['/usr/bin/program', *given])
     assert made[0]['command'] == f'program {told}'.strip()
     assert 'command' not in provenance.maker()
+
+
+@pytest.mark.parametrize(
+    'argument, copy',
+    [
+        ('--name=s3://music/data/a.tfrecord', 'aws s3 sync s3://music/data data'),
+        ('gs://music/a.mag', 'gcloud storage cp -r gs://music data'),
+        ('--name=hdfs://data/notes/a', 'hdfs dfs -get hdfs://data/notes data'),
+    ],
+)
+def test_paths_of_other_machines_are_for_pipelines(
+    argument: str, copy: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def define(values: flags.FlagValues) -> None:
+        flags.DEFINE_string('name', '', 'A file.', flag_values=values)
+
+    given = [argument] if argument.startswith('--') else []
+    argv = ['program', argument]
+    with pytest.raises(SystemExit):
+        command.run('Doc.', define, lambda *_: None, argv, arguments=() if given else ('FILE',))
+    assert copy in capsys.readouterr().err
+    reached = []
+    command.run('Doc.', define, lambda values, beam_args: reached.append(values.name), ['program', *given], beam=True)
+    assert reached == [argument.removeprefix('--name=') if given else '']

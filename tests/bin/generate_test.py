@@ -285,3 +285,30 @@ def test_silence_that_is_kept_is_not_rendered(
     endings = [name.rpartition('_')[2] for name in _names(bundle.parent / 'generated')]
     assert endings == ['1.mid', '2.mid', '2.wav']
     assert '_1.mid is not rendered: There are no notes' in caplog.text
+
+
+def test_bars_of_a_file_are_made_anew(bundle: Path, drums: Model, capsys: pytest.CaptureFixture[str]) -> None:
+    (given,) = drums.generate(num_bars=4, seed=1)
+    write_midi(given, bundle.parent / 'a.mid')
+    source = [f'--bundle_file={bundle}', f'--infill_midi={bundle.parent}/a.mid', '--num_outputs=2', '--seed=3']
+    assert _run(_DRUMS, *source, '--infill_bars=2-3') == 0
+    assert 'Made 2 to 6 s of ' in capsys.readouterr().out
+    for path in (bundle.parent / 'generated').iterdir():
+        made = midi_io.midi_file_to_note_sequence(str(path))
+        outside = [
+            [(round(note.start_time, 3), note.pitch) for note in one.notes if not 1.9 < note.start_time < 5.9]
+            for one in (given, made)
+        ]
+        assert sorted(outside[0]) == sorted(outside[1])
+    assert _run(_DRUMS, *source, '--infill_seconds=2') == 1
+    for wrong, said in [
+        ([], 'Give --infill_midi with one of'),
+        (['--infill_bars=2', '--infill_seconds=1-2'], 'Give --infill_midi with one of'),
+        (['--infill_bars=3-2'], '--infill_bars=3-2 must be a range such as 3-4'),
+        (['--infill_bars=x'], '--infill_bars=x must be a range'),
+        (['--infill_bars=9'], 'must be a part of the music'),
+        (['--infill_bars=2', '--num_bars=4'], '--num_bars does not go with --infill_midi'),
+    ]:
+        capsys.readouterr()
+        assert _run(_DRUMS, *source, *wrong) == 1
+        assert said in capsys.readouterr().err

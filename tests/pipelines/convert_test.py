@@ -20,7 +20,9 @@ from solferino.hparams.errors import SolferinoError
 from solferino.models.core.storage import records
 from solferino.models.music.reading import remarks
 from solferino.pipelines import convert, parsing
-from solferino.pipelines.convert import Job, find
+from solferino.pipelines.convert import Job
+from solferino.pipelines.engine import listing
+from solferino.pipelines.engine.listing import find
 from solferino.pipelines.parsing import Limits
 
 NOTE = b'\x00\x90\x3c\x50\x83\x60\x80\x3c\x00'
@@ -344,11 +346,11 @@ def test_find(songs):
         b'bad.mid': '',
         b'caf\xe9.mid': '',
         b'gone.mid': '',
-        b'notes.txt': convert.UNKNOWN_KIND,
-        b'self': convert.UNKNOWN_KIND,
+        b'notes.txt': listing.UNKNOWN_KIND,
+        b'self': listing.UNKNOWN_KIND,
     }
-    below = {b'below/B.MIDI': '', b'below/up': convert.LOOP}
-    skipped = dict.fromkeys([b'below', b'folder.mid'], convert.NOT_SEARCHED)
+    below = {b'below/B.MIDI': '', b'below/up': listing.LOOP}
+    skipped = dict.fromkeys([b'below', b'folder.mid'], listing.NOT_SEARCHED)
     assert dict(find(str(songs), recursive=True, ignore='ignored')) == found | below
     assert dict(find(str(songs), recursive=False, ignore='ignored')) == found | skipped
 

@@ -19,6 +19,7 @@ from solferino.models.core.storage import records
 from solferino.models.music.listening import transcription
 from solferino.pipelines import convert, parsing
 from solferino.pipelines.convert import Job
+from solferino.pipelines.engine import listing
 from solferino.pipelines.parsing import Converted, LeftOut, Limits, Parser, Request
 
 ENDINGS = ['.wav', '.mp3', '.flac', '.ogg']
@@ -73,7 +74,7 @@ def test_recordings_become_notes_and_all_else_is_counted(tmp_path: Path, folder:
         'silence.wav': parsing.SILENT,
         'noise.wav': parsing.NOT_HEARD,
         'text.mp3': parsing.NOT_SOUND,
-        'readme.txt': convert.UNKNOWN_KIND,
+        'readme.txt': listing.UNKNOWN_KIND,
     }
     assert parsing.SILENCE[parsing.SILENT] in table and parsing.REMEDIES[parsing.NOT_SOUND] in table
 

@@ -24,6 +24,7 @@ from solferino.models.music.encodings.event_encodings import Encoding, Inputs, t
 from solferino.models.music.pieces.piece import Piece
 
 _NO_TRACK = 'it does not hold the events of a track'
+_TOO_SHORT = 'A sequence of one event has no events after the first to be scored.'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -225,9 +226,19 @@ class EventFamily(EventModels):
         """See Family."""
         track = self._primer(sequence, config, np.random.default_rng(0)).track
         if len(track) < 2:
-            raise SolferinoError('A sequence of one event has no events after the first to be scored.')
+            raise SolferinoError(_TOO_SHORT)
         network, classes = self._forward(weights, config), self.classes(track, config)
         return event_sampling.log_likelihood(network, self.encoding(config), classes)
+
+    def log_likelihoods(self, weights: Weights, config: Any, sequences: Sequence[Any]) -> list[float]:
+        """See Family: in a batch."""
+        rng, encoding, tracks = np.random.default_rng(0), self.encoding(config), []
+        for sequence in sequences:
+            batch = self.classes(self._primer(sequence, config, rng).track, config)[None].astype(np.int32)
+            if batch.shape[1] < 2:
+                raise SolferinoError(_TOO_SHORT)
+            tracks.append((encoding.inputs(batch[:, :-1]), encoding.labels(batch)[0]))
+        return [float(score) for score in event_sampling.scores(self._forward(weights, config), tracks)]
 
     def _primer(self, given: Any, config: Any, rng: np.random.Generator) -> Primer:
         if given is None:

@@ -144,10 +144,15 @@ def require_replaceable(path: str, kind: Kind) -> None:
             f'{path} is there and cannot be read: {error.strerror}. Name another file to write.'
         ) from error
     if not fits:
-        raise SolferinoError(
-            f'{path} is there already and is not {kind.name}, so it is not written over. Name another file to write, '
-            'or remove that one.'
-        )
+        raise SolferinoError(in_the_way(path, kind))
+
+
+def in_the_way(path: str, kind: Kind) -> str:
+    """The message for a file that is not of `kind` where one is to be written."""
+    return (
+        f'{path} is there already and is not {kind.name}, so it is not written over. Name another file to write, '
+        'or remove that one.'
+    )
 
 
 def require_apart(outputs: Iterable[str], inputs: Iterable[str | bytes] | frozenset[tuple[int, int]]) -> None:

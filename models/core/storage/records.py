@@ -114,22 +114,31 @@ def _check_shards(paths: set[str]) -> None:
             raise SolferinoError(f'{other} and {spec} are there both. Name the one that you mean, or remove the other.')
         missing = [path for path in shard_paths(spec) if not os.path.exists(path)] if int(shards) else []
         if missing:
-            raise SolferinoError(
-                f'{len(missing)} of the {int(shards)} shards of {spec} are missing, first {missing[0]}. '
-                'Was the run that wrote them stopped? Write them again.'
-            )
+            raise SolferinoError(shards_missing(missing, spec, int(shards)))
+
+
+def shards_missing(missing: list[str], spec: str, shards: int) -> str:
+    """The message for a set of so many shards that is incomplete."""
+    return (
+        f'{len(missing)} of the {shards} shards of {spec} are missing, first {missing[0]}. '
+        'Was the run that wrote them stopped? Write them again.'
+    )
 
 
 def index(path: str) -> Iterator[Span]:
     """Yields the span of each record; reads lengths only. Raises SolferinoError as `read`, but not for the data."""
     with _open(path) as file:
-        size = os.fstat(file.fileno()).st_size
-        offset = number = 0
-        while offset < size:
-            file.seek(offset)
-            span = Span(offset, _length(file, path, number, offset, size))
-            yield span
-            offset, number = span.end, number + 1
+        yield from index_of(file, path, os.fstat(file.fileno()).st_size)
+
+
+def index_of(file: IO[bytes], path: str, size: int) -> Iterator[Span]:
+    """As `index`, of an open file of `size` bytes that is called `path` in errors."""
+    offset = number = 0
+    while offset < size:
+        file.seek(offset)
+        span = Span(offset, _length(file, path, number, offset, size))
+        yield span
+        offset, number = span.end, number + 1
 
 
 def count(path: str) -> int:
@@ -149,17 +158,21 @@ def read(path: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         file and the record, counted from 0 at `start`.
     """
     with _open(path) as file:
-        size = os.fstat(file.fileno()).st_size
-        end = size if end is None else end
-        file.seek(start)
-        offset, number = start, 0
-        while offset < end:
-            length = _length(file, path, number, offset, size)
-            data = file.read(length)
-            if _CRC.unpack(file.read(_FOOTER))[0] != masked_crc(data):
-                raise _damaged(path, number, offset, 'its data does not match its checksum')
-            yield data
-            offset, number = Span(offset, length).end, number + 1
+        yield from read_of(file, path, os.fstat(file.fileno()).st_size, start, end)
+
+
+def read_of(file: IO[bytes], path: str, size: int, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+    """As `read`, of an open file of `size` bytes that is called `path` in errors."""
+    end = size if end is None else end
+    file.seek(start)
+    offset, number = start, 0
+    while offset < end:
+        length = _length(file, path, number, offset, size)
+        data = file.read(length)
+        if _CRC.unpack(file.read(_FOOTER))[0] != masked_crc(data):
+            raise _damaged(path, number, offset, 'its data does not match its checksum')
+        yield data
+        offset, number = Span(offset, length).end, number + 1
 
 
 def _open(path: str) -> IO[bytes]:

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
@@ -30,6 +31,7 @@ RUNNING, DONE, FAILED, STOPPED = child.RUNNING, child.DONE, child.FAILED, child.
 LOG = 'log.txt'
 _LOCK, _STOP = 'lock', 'stop'
 _SHOWN = 64 << 10  # bytes of a log
+_LEAVING_S = 10.0  # that a child may take to end after its last word
 # How the messages of commands begin, see `bin/command.py`.
 _ERROR = re.compile(r'^error: ', re.MULTILINE)
 _NOT_ENOUGH = 'It needed more memory than it may have. Choose a smaller model, or a smaller collection.'
@@ -95,6 +97,7 @@ class Children:
 
     def start(self, commands: Sequence[Sequence[str]], memory_megabytes: int) -> None:
         """Starts them: modules with their arguments. Raises SolferinoError if some run here already, or none can."""
+        self._settle()
         plan = {'commands': [list(command) for command in commands], 'memory_megabytes': memory_megabytes}
         with self._locked() as lock:
             if lock is None:
@@ -114,6 +117,12 @@ class Children:
             lock.flush()
             # What has ended leaves the system's table of processes.
             _started[:] = [process, *(one for one in _started if one.poll() is None)]
+
+    def _settle(self) -> None:
+        """Waits for one that has said its last word, and has not left yet."""
+        end = time.monotonic() + _LEAVING_S
+        while self.is_alive() and self.state().state != RUNNING and time.monotonic() < end:
+            time.sleep(0.02)
 
     def is_alive(self) -> bool:
         """Whether one of its processes lives."""

@@ -210,7 +210,7 @@ class Collection:
         return dict(_json(self.folder / _UNPACKED))
 
     def _require_idle(self) -> None:
-        if self.children.is_alive():
+        if self.children.state().state == children.RUNNING:
             raise SolferinoError('This collection is being read. Wait until it was, or drop the music as a new one.')
 
 

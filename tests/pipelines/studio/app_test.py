@@ -94,7 +94,11 @@ def test_sound_is_made_and_nothing_is_left_of_it(serve: Serve, bundle: Path) -> 
     ('options', 'said'),
     [
         ({'num_bars': 0}, '“Length in bars” 0 must be 1 or more.'),
-        ({'temperature': 'hot'}, '“Temperature” hot must be a number above 0'),
+        ({'temperature': 'hot'}, "“Temperature” must be a number, and not 'hot'."),
+        ({'temperature': -1}, '“Temperature” -1 must be above 0.'),
+        ({'num_bars': True}, '“Length in bars” must be a whole number'),
+        ({'primer': 1}, "no option 'primer'"),
+        ({'candidates': 10**9}, "no option 'candidates'"),
         ({'wrong': 1}, "no option 'wrong'"),
         ({'num_bars': 2, 'seconds': 3}, '“Length in bars” and “Length in seconds”: give one length'),
     ],
@@ -106,6 +110,29 @@ def test_options_that_cannot_be_are_refused_in_words_of_the_page(
     job = served.ask('POST', '/api/generate', {'model': first_model(served)['id'], 'options': options}).json
     last = served.finished(job)[-1]
     assert last['state'] == 'failed' and said in last['error'] and '--' not in last['error']
+
+
+def test_a_stretch_is_made_anew_and_all_else_stays(serve: Serve, bundle: Path) -> None:
+    served = serve(bundle)
+    assert first_model(served)['can_infill']
+    piece = generated(served, num_outputs=1, options={'num_bars': 4, 'seed': 1})[0]
+    asked = {
+        'model': piece['model'], 'music': piece['music'], 'start': 2.0, 'end': 4.0, 'num_outputs': 2,
+        'options': {'seed': 5, 'num_bars': 9},
+    }  # fmt: skip
+    made = served.finished(served.ask('POST', '/api/infill', asked).json)[-1]['result']
+
+    def outside(piece: Any) -> Any:
+        return [note for note in piece['music']['notes'] if not 1.9 < note[1] < 3.9]
+
+    assert len(made) == 2 and all(outside(one) == outside(piece) for one in made)
+    assert made[0]['music']['notes'] != made[1]['music']['notes']
+    assert made[0]['stretch'] == [2.0, 4.0] and '--infill_seconds=2-4' in made[0]['command']
+    last = served.finished(served.ask('POST', '/api/infill', asked | {'end': 20}).json)[-1]
+    assert last['error'].startswith('What is made anew, 2 to 20 s, must be a part of the music')
+    assert served.ask('POST', '/api/infill', asked | {'end': -1}).status == 400
+    silent = asked | {'music': {'notes': []}}
+    assert served.finished(served.ask('POST', '/api/infill', silent).json)[-1]['error'].endswith('.')
 
 
 def test_a_damaged_bundle_is_listed_with_its_reason_and_is_looked_at_again_when_it_changes(

@@ -73,6 +73,13 @@ def test_a_failure_is_told_without_flags_and_ends_the_row(family: Children) -> N
     assert 'two' not in family.log()
 
 
+def test_the_next_begins_as_soon_as_one_has_said_its_last_word(family: Children) -> None:
+    for _ in range(3):
+        family.start([['busy', 'one']], 0)
+        until(lambda: family.state().has_ended)  # though it may not have left yet
+    assert ended(family).state == children.DONE and family.log().count('doing one') == 3
+
+
 def test_an_older_error_in_the_log_is_not_told_again(family: Children) -> None:
     family.start([['busy', 'fail']], 0)
     ended(family)

@@ -1,0 +1,247 @@
+"""A stretch of given music made anew, between what stands before it and after it.
+
+A family with a way of its own to keep given music takes that (`Family.infill`). For all others whose music begins with
+its primer: several continuations of what stands before are drawn, what stands after is put behind each, and one is
+chosen by chance, in proportion to how likely the model finds what comes after, given all before it. With the number of
+continuations this nears a draw from the model given both sides (sampling importance resampling: Rubin, "Using the SIR
+algorithm to simulate posterior distributions", 1988), at a temperature of 1; at others only nearly.
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from note_seq.protobuf import music_pb2
+
+from solferino.hparams.errors import SolferinoError
+from solferino.hparams.generation import DEFAULT_QPM
+from solferino.models.core.family import Family
+from solferino.models.music.pieces import piece as pieces
+
+if TYPE_CHECKING:
+    from solferino.models.loading import Model
+
+CANDIDATES = 16
+LENGTHS = ('num_steps', 'num_bars', 'seconds', 'exclude_primer')  # which the stretch says
+_CHOICE = 0x1F  # sets the random numbers of the choice apart from those of generating
+
+
+@dataclasses.dataclass(frozen=True)
+class Stretch:
+    """Where in music something is made anew: from the first of these steps until before the last, on the model's grid.
+
+    Attributes:
+      shift: seconds by which the model moves the music, to begin where its tempo and metre do.
+      rate: steps a second.
+    """
+
+    first: int
+    last: int
+    shift: float
+    rate: float
+
+    def __contains__(self, start: float) -> bool:
+        """Whether a note that starts at these seconds is in it; one a little early belongs to its step."""
+        return self.first <= round((start + self.shift) * self.rate) < self.last
+
+    def seconds(self, step: int) -> float:
+        """When a step begins."""
+        return step / self.rate - self.shift
+
+
+def can_infill(model: 'Model', music: music_pb2.NoteSequence) -> bool:
+    """Whether `infill` is possible with a model, tried on music that it takes."""
+    family, config = model.family, model.config
+    if type(family).infill is not Family.infill:
+        return True
+    try:
+        return family.primer_steps(music, config, model.options(music)) > 0
+    except SolferinoError:
+        return False
+
+
+def seconds_of_bars(model: 'Model', music: music_pb2.NoteSequence, first: int, last: int) -> tuple[float, float]:
+    """When a bar of music begins and another one ends, counted from 1 and where the model lets the music begin."""
+    beat = model.family.beat(music, model.config)
+    numerator, denominator = beat.metre or (4, 4)
+    bar = 4 * numerator / max(denominator, 1) * 60 / (beat.qpm or DEFAULT_QPM)
+    shift = _shift(model, music)
+    return max(0.0, (first - 1) * bar - shift), min(last * bar - shift, max(_end(music), (first - 0.5) * bar - shift))
+
+
+def infill(
+    model: 'Model',
+    music: music_pb2.NoteSequence,
+    start: float,
+    end: float,
+    num_outputs: int,
+    options: Mapping[str, Any],
+    candidates: int = CANDIDATES,
+) -> list[music_pb2.NoteSequence]:
+    """See `Model.infill`."""
+    if num_outputs < 1 or candidates < 1:
+        raise SolferinoError('One output and one candidate at least must be asked for.')
+    pieces.require(music)
+    options = {name: value for name, value in options.items() if name not in LENGTHS}
+    family, config = model.family, model.config
+    beat = family.beat(music, config)
+    settings = model.options(None, **{'qpm': beat.qpm} | options)
+    settings = dataclasses.replace(settings, qpm=beat.qpm or settings.qpm)
+    taken = _taken(model, music)
+    stretch = _stretch(model, music, start, end, settings)
+    kept = _without(music, taken, stretch)
+    whole = math.ceil(_end(music) * stretch.rate + stretch.shift * stretch.rate)
+    longest = dataclasses.replace(settings, num_steps=max(stretch.last, whole))
+    own = family.infill(model.weights, config, kept, range(stretch.first, stretch.last), num_outputs, longest)
+    if own is not None:
+        model.play(own, settings, None)
+        return [_glued(music, kept, taken, one, stretch) for one in own]
+    return _resampled(model, music, kept, taken, stretch, settings, num_outputs, candidates)
+
+
+def _resampled(
+    model: 'Model',
+    music: music_pb2.NoteSequence,
+    kept: music_pb2.NoteSequence,
+    taken: Sequence[int],
+    stretch: Stretch,
+    settings: Any,
+    num_outputs: int,
+    candidates: int,
+) -> list[music_pb2.NoteSequence]:
+    primer = _before(kept, stretch)
+    if not len(model.family.chosen(pieces.of(primer), model.config).notes):
+        primer = None
+    given = music if primer is None else primer
+    if not model.family.primer_steps(given, model.config, settings):
+        raise SolferinoError(
+            f'A model of {model.config.name} cannot make a part of given music anew: what it makes does not begin with '
+            'what it is given.'
+        )
+    settings = dataclasses.replace(settings, num_steps=stretch.last, exclude_primer=False)
+    after = any((note.start_time + stretch.shift) * stretch.rate >= stretch.last - 0.5 for note in kept.notes)
+    tries = candidates if after else 1
+    made = model.generate_with(settings, primer, num_outputs * tries)
+    found = []
+    for output in range(num_outputs):
+        drawn = made[output * tries : (output + 1) * tries]
+        glued = [_glued(music, kept, taken, one, stretch) for one in drawn]
+        weights = _afterwards(model, glued, stretch) if tries > 1 else [0.0]
+        found.append(glued[_chosen(weights, np.random.default_rng([settings.seed, output, _CHOICE]))])
+    return found
+
+
+def _chosen(log_weights: Sequence[float], rng: np.random.Generator) -> int:
+    """An index, drawn in proportion to the weights; with equal chances where none of them is known."""
+    weights = np.array(log_weights)
+    weights[~np.isfinite(weights)] = -np.inf
+    if np.isneginf(weights).all():
+        weights[:] = 0
+    chances = np.exp(weights - weights.max())
+    return int(rng.choice(len(chances), p=chances / chances.sum()))
+
+
+def _afterwards(model: 'Model', glued: Sequence[music_pb2.NoteSequence], stretch: Stretch) -> list[float]:
+    """How likely what stands after the stretch is, given all before it: nats, for each."""
+    both = [*glued, *(_until(whole, stretch) for whole in glued)]
+    try:
+        told = model.family.log_likelihoods(model.weights, model.config, both)
+    except SolferinoError:  # it tells none, or the music is too short
+        return [0.0] * len(glued)
+    return [whole - until for whole, until in zip(told[: len(glued)], told[len(glued) :], strict=True)]
+
+
+def _taken(model: 'Model', music: music_pb2.NoteSequence) -> list[int]:
+    """Which notes of the music the model makes, by their indices; the others stay."""
+    chosen = {_key(*note) for note in model.family.chosen(pieces.of(music), model.config).notes.tolist()}
+    return [
+        k
+        for k, n in enumerate(music.notes)
+        if _key(n.start_time, n.end_time, n.pitch, n.velocity, n.instrument, n.program, n.is_drum) in chosen
+    ]
+
+
+def _key(*note: Any) -> tuple[Any, ...]:
+    return note
+
+
+def _stretch(model: 'Model', music: music_pb2.NoteSequence, start: float, end: float, settings: Any) -> Stretch:
+    family, config = model.family, model.config
+    shift = _shift(model, music)
+    rate = family.steps_per_second(config, settings, settings.qpm or DEFAULT_QPM)
+    if not 0 <= start < end <= _end(music) + 1 / rate:
+        raise SolferinoError(
+            f'What is made anew, {start:g} to {end:g} s, must be a part of the music, which has {_end(music):.4g} s.'
+        )
+    first, last = (max(0, round((time + shift) * rate)) for time in (start, end))
+    return Stretch(first, max(last, first + 1), shift, rate)
+
+
+def _shift(model: 'Model', music: music_pb2.NoteSequence) -> float:
+    chosen = model.family.chosen(pieces.of(music), model.config).notes
+    if not len(chosen):
+        raise SolferinoError('The music has no notes that this model makes, so that there is nothing to make anew.')
+    return float(model.family.settled(music, model.config).notes['start'].min() - chosen['start'].min())
+
+
+def _end(music: music_pb2.NoteSequence) -> float:
+    return max([music.total_time, *(note.end_time for note in music.notes)])
+
+
+def _without(music: music_pb2.NoteSequence, taken: Sequence[int], stretch: Stretch) -> music_pb2.NoteSequence:
+    """The music without what is to be made anew."""
+    kept, removed = music_pb2.NoteSequence(), set(taken)
+    kept.CopyFrom(music)
+    del kept.notes[:]
+    kept.notes.extend(n for k, n in enumerate(music.notes) if k not in removed or n.start_time not in stretch)
+    return kept
+
+
+def _before(kept: music_pb2.NoteSequence, stretch: Stretch) -> music_pb2.NoteSequence:
+    """What stands before the stretch, as long as that."""
+    return _cut(kept, stretch, stretch.first)
+
+
+def _until(whole: music_pb2.NoteSequence, stretch: Stretch) -> music_pb2.NoteSequence:
+    """What there is when the stretch ends."""
+    return _cut(whole, stretch, stretch.last)
+
+
+def _cut(music: music_pb2.NoteSequence, stretch: Stretch, step: int) -> music_pb2.NoteSequence:
+    cut = music_pb2.NoteSequence()
+    cut.CopyFrom(music)
+    del cut.notes[:]
+    end = stretch.seconds(step)
+    for note in music.notes:
+        if (note.start_time + stretch.shift) * stretch.rate < step - 0.5:
+            cut.notes.add().CopyFrom(note)
+            cut.notes[-1].end_time = min(note.end_time, max(end, note.start_time))
+    cut.total_time = end
+    return cut
+
+
+def _glued(
+    music: music_pb2.NoteSequence,
+    kept: music_pb2.NoteSequence,
+    taken: Sequence[int],
+    made: music_pb2.NoteSequence,
+    stretch: Stretch,
+) -> music_pb2.NoteSequence:
+    """What is kept, with the notes that were made in the stretch, on the instrument that was there."""
+    whole = music_pb2.NoteSequence()
+    whole.CopyFrom(kept)
+    voices = {(music.notes[k].instrument, music.notes[k].program) for k in taken}
+    one = len({(note.instrument, note.program) for note in made.notes}) == len(voices) == 1
+    end = stretch.seconds(stretch.last)
+    for note in made.notes:
+        if stretch.first <= round(note.start_time * stretch.rate) < stretch.last:
+            added = whole.notes.add()
+            added.CopyFrom(note)
+            added.start_time = note.start_time - stretch.shift
+            added.end_time = max(added.start_time, min(note.end_time - stretch.shift, end))
+            if one:
+                added.instrument, added.program = next(iter(voices))
+    whole.total_time = max(_end(whole), music.total_time)
+    return whole

@@ -1,0 +1,305 @@
+"""Files on this machine, or where Beam's filesystems are: s3://, gs://, hdfs://.
+
+A path on this machine never needs Beam. Workers on other machines know no options of the command that started them:
+`use` tells them, so that they reach the same servers.
+"""
+
+import builtins
+import contextlib
+import copy
+import errno
+import importlib.util
+import os
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import IO, Any, NamedTuple, Protocol
+
+from solferino.hparams.errors import SolferinoError
+
+# The package that each kind of path needs beside Beam, and the extra of ours that brings it.
+_NEEDS = {'s3': ('boto3', 'aws'), 'gs': ('google.cloud.storage', 'gcp'), 'hdfs': ('hdfs', 'hdfs')}
+_SCHEME = re.compile(r'([A-Za-z][A-Za-z0-9+.-]*)://')
+_ANSWER_SECONDS = 20
+_ADVICE = 'Check its name, that this machine reaches its server, and how one signs in there (docs/engines.md).'
+_AT_A_TIME = 16  # files that are renamed or deleted side by side
+_HIDDEN = re.compile(r'(^|/)\.[^/]*\.tmp/')  # what runs prepare, see `remote_staging`
+
+_in_force: tuple[tuple[str, ...] | None, Any] = None, None  # Beam's flags, and the options made of them
+
+
+class Output(Protocol):
+    """What is written to."""
+
+    def write(self, data: bytes, /) -> object:
+        """Adds bytes."""
+
+
+class Found(NamedTuple):
+    """A file that is there, and its size in bytes."""
+
+    path: str
+    size: int
+
+
+def is_remote(path: str) -> bool:
+    """Whether a path is reached by one of Beam's filesystems, and is not one of this machine."""
+    return bool(_SCHEME.match(path))
+
+
+def absolute(path: str) -> str:
+    """Returns a path on this machine as an absolute one, a remote one without a slash at its end."""
+    return path.rstrip('/') if is_remote(path) else os.path.abspath(os.path.expanduser(path))
+
+
+def require(path: str, flag: str) -> None:
+    """Raises SolferinoError for a remote path of an unknown kind, or whose kind needs a package that is missing."""
+    match = _SCHEME.match(path)
+    if not match:
+        return
+    if match[1] not in _NEEDS:
+        known = ', '.join(f'{scheme}://' for scheme in _NEEDS)
+        raise SolferinoError(f'--{flag}={path}: paths that begin with {match[1]}:// are not known; {known} are.')
+    package, extra = _NEEDS[match[1]]
+    try:
+        there = importlib.util.find_spec(package)
+    except ImportError:  # of a package's parent
+        there = None
+    if not there:
+        raise SolferinoError(f"--{flag}={path} needs a package that is not installed: pip install 'solferino[{extra}]'")
+    if not re.match(r'[a-z0-9]+://[^/]+', path):
+        raise SolferinoError(f'--{flag}={path} names no bucket. Write it as {match[1]}://bucket/name.')
+
+
+def prepare(paths: Mapping[str, str], beam_args: Sequence[str]) -> None:
+    """Gets ready for paths, by the flag that gave them. Raises SolferinoError as `require` does."""
+    for flag, path in paths.items():
+        require(path, flag)
+    for path in filter(is_remote, paths.values()):
+        use(beam_args)
+        _require_answer(path)
+
+
+def use(beam_args: Sequence[str]) -> None:
+    """Makes Beam's filesystems follow Beam's flags, such as --s3_endpoint_url, in this process."""
+    global _in_force
+    from solferino.pipelines.engine.lean_beam import beam
+
+    systems, (known, options) = _beam(), _in_force
+    if known != tuple(beam_args):
+        options = beam.options.pipeline_options.PipelineOptions(list(beam_args))
+        _in_force = tuple(beam_args), options
+    systems.set_options(options)  # again: each pipeline that is made sets its own
+
+
+def join(folder: str, name: str) -> str:
+    """'s3://bucket/music', 'a.mid' -> 's3://bucket/music/a.mid'"""
+    return f'{folder}/{name}' if is_remote(folder) else os.path.join(folder, name)
+
+
+def find(pattern: str) -> Iterator[Found]:
+    """Yields the files that match a remote pattern, in no order; `*` stops at slashes, `**` does not.
+
+    What runs prepare is passed over, and so are the empty objects that stand for folders.
+    """
+    with _named(pattern):
+        for found in _beam().match([pattern])[0].metadata_list:
+            if not _HIDDEN.search(found.path) and not found.path.endswith('/'):
+                yield Found(found.path, found.size_in_bytes)
+
+
+def below(folder: str) -> Iterator[Found]:
+    """Yields the files below a remote folder, in no order, as `find` does."""
+    return find(f'{folder}/**')
+
+
+def size(path: str) -> int | None:
+    """Returns the number of bytes of a file, None if it is not there."""
+    if not is_remote(path):
+        return os.path.getsize(path) if os.path.exists(path) else None
+    with _named(path):
+        found = _beam().match([_literal(path)])[0].metadata_list
+    return next((one.size_in_bytes for one in found if one.path == path), None)
+
+
+def read(path: str) -> bytes:
+    """Returns the content of a file. Raises FileNotFoundError if it is not there, SolferinoError if it is not read."""
+    with open(path) as file:
+        return file.read()
+
+
+def open(path: str) -> IO[bytes]:
+    """Opens a file for reading. Raises as `read`."""
+    if not is_remote(path):
+        return builtins.open(path, 'rb')
+    with _named(path):
+        return _beam().open(path, compression_type='uncompressed')
+
+
+@contextlib.contextmanager
+def create(path: str) -> Iterator[Output]:
+    """Opens a new file for writing; a remote one is there only after the block."""
+    if not is_remote(path):
+        with builtins.open(path, 'wb') as file:
+            yield file
+        return
+    with _named(path):
+        upload = _Upload(path)
+        yield upload
+        upload.close()
+
+
+def rename(pairs: Iterable[tuple[str, str]]) -> None:
+    """Renames remote files, many at a time; a file that has the new name is replaced."""
+    _side_by_side(_rename, pairs)
+
+
+def delete(paths: Iterable[str]) -> None:
+    """Deletes remote files, those that are there."""
+    _side_by_side(_delete, paths)
+
+
+def clear(folder: str) -> None:
+    """Deletes what is in a remote folder."""
+    with _named(folder):
+        _beam().delete([f'{folder}/'])
+
+
+def require_seen(folder: str) -> None:
+    """Raises SolferinoError in a worker that does not see a folder of the machine that started the pipeline."""
+    if not os.path.isdir(folder):
+        raise SolferinoError(
+            f'A worker ({socket.gethostname()}) does not see {folder}. Put the files where all workers see them, such '
+            'as s3://bucket/name, or leave out --runner.'
+        )
+
+
+class _Upload:
+    """A remote file that is written. S3 takes no upload without a part, as Beam would make one of an empty file."""
+
+    def __init__(self, path: str):
+        self._path = path
+        self._file: IO[bytes] | None = None
+        if not path.startswith('s3://'):
+            self._begin()
+
+    def _begin(self) -> IO[bytes]:
+        self._file = _beam().create(self._path, compression_type='uncompressed')
+        return self._file
+
+    def write(self, data: bytes, /) -> None:
+        if data:
+            (self._file or self._begin()).write(data)
+
+    def close(self) -> None:
+        if self._file:
+            self._file.close()
+            return
+        bucket, key = self._path.removeprefix('s3://').split('/', 1)
+        _s3_client(_beam()._pipeline_options).client.put_object(Bucket=bucket, Key=key, Body=b'')
+
+
+def _require_answer(path: str) -> None:
+    """Raises SolferinoError if the server of a path does not answer soon, or refuses."""
+    raised: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            size(path.split(',')[0])
+        except BaseException as error:
+            raised.append(error)
+
+    asking = threading.Thread(target=ask, daemon=True)  # which nothing waits for, if no answer comes
+    asking.start()
+    asking.join(_ANSWER_SECONDS)
+    if asking.is_alive():
+        raise SolferinoError(f'{path}: its server does not answer. {_ADVICE}')
+    if raised and not isinstance(raised[0], FileNotFoundError):
+        raise raised[0]
+
+
+def _side_by_side(work: Callable[[Any], object], items: Iterable[Any]) -> None:
+    with ThreadPoolExecutor(_AT_A_TIME) as pool:
+        for _ in pool.map(work, items):
+            pass
+
+
+def _rename(pair: tuple[str, str]) -> None:
+    old, new = pair
+    with _named(new):
+        if new.startswith('hdfs://'):  # it replaces nothing
+            _delete(new)
+        _beam().rename([old], [new])
+
+
+def _delete(path: str) -> None:
+    with _named(path):
+        if size(path) is not None:
+            _beam().delete([path])
+
+
+def _literal(path: str) -> str:
+    """A pattern that matches the path alone."""
+    return re.sub(r'[\[*?]', r'[\g<0>]', path)
+
+
+@contextlib.contextmanager
+def _named(path: str) -> Iterator[None]:
+    """Makes what Beam's filesystems raise a SolferinoError that names the path, or FileNotFoundError."""
+    try:
+        yield
+    except (SolferinoError, FileNotFoundError):
+        raise
+    except Exception as error:
+        inner = error
+        while isinstance(details := getattr(inner, 'exception_details', None), dict) and details:
+            inner = next(iter(details.values()))
+        if getattr(inner, 'errno', None) == errno.ENOENT or getattr(inner, 'code', None) == 404:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from error
+        # S3's errors are tuples of text and status.
+        said = inner.args[0] if inner.args and isinstance(inner.args[0], str) else str(inner)
+        raise SolferinoError(f'{path} cannot be used: {said.rstrip(".")}. {_ADVICE}') from error
+
+
+_NO_ANSWER = 400  # an error that is not tried again
+_of_thread, _sharing = threading.local(), threading.Lock()
+_shared: tuple[Any, Any] = None, None  # the options that a client was made of, and the client
+
+
+def _s3_client(options: Any) -> Any:
+    """Returns Beam's client for S3, where Beam makes one for each file: that takes 0.1 s.
+
+    All share a connection, and each thread has a client of its own, which holds what the thread is reading.
+    """
+    global _shared
+    with _sharing:
+        if _shared[0] is not options:
+            _shared = options, _new_s3_client(options)
+        shared = _shared[1]
+    held = getattr(_of_thread, 's3', None)
+    if not held or held[0] is not shared:
+        _of_thread.s3 = held = shared, copy.copy(shared)
+    return held[1]
+
+
+def _new_s3_client(options: Any) -> Any:
+    raise NotImplementedError  # Beam's own, set by `_beam`
+
+
+def _beam() -> Any:
+    """Beam's FileSystems, with clients that are used again."""
+    global _new_s3_client
+    from solferino.pipelines.engine.lean_beam import beam  # noqa: F401, I001 before any other module of Beam's
+    from apache_beam.io.filesystems import FileSystems
+
+    with contextlib.suppress(ImportError):
+        from apache_beam.io.aws.clients.s3 import boto3_client
+
+        if boto3_client.boto3 and boto3_client.Client is not _s3_client:
+            _new_s3_client, boto3_client.Client = boto3_client.Client, _s3_client
+            status_of = boto3_client.get_http_error_code
+            # boto3 has tried five times where no server answers; Beam would go on for ten minutes.
+            boto3_client.get_http_error_code = lambda error: status_of(error) or _NO_ANSWER
+    return FileSystems

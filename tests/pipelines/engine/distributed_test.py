@@ -1,0 +1,199 @@
+"""Where no disk is shared the same bytes are written as in this process, and only a summary comes back."""
+
+import json
+import struct
+from pathlib import Path
+
+import pytest
+
+from solferino.hparams.errors import SolferinoError
+from solferino.models import registry
+from solferino.models.core.storage import records
+from solferino.pipelines import convert, examples
+from solferino.pipelines.engine import distributed, filesystems
+from solferino.pipelines.parsing import Limits
+
+NOTE = b'\x00\x90\x3c\x50\x83\x60\x80\x3c\x00'
+DRUMS = registry.get('drums_rnn').spec
+
+
+def midi(pitch=60):
+    track = NOTE.replace(b'\x3c', bytes([pitch])) + b'\x00\xff\x2f\x00'
+    return b'MThd' + struct.pack('>IHHH', 6, 0, 1, 480) + b'MTrk' + struct.pack('>I', len(track)) + track
+
+
+@pytest.fixture
+def songs(tmp_path):
+    """A folder of files of all sorts."""
+    folder = tmp_path / 'songs'
+    (folder / 'below' / 'deep').mkdir(parents=True)
+    for number in range(40):
+        (folder / f'{number}.mid').write_bytes(midi(40 + number))
+    (folder / 'below' / 'B.MIDI').write_bytes(midi())
+    (folder / 'below' / 'deep' / '[c] *.mid').write_bytes(midi())
+    (folder / 'bad.mid').write_bytes(midi()[:-5])
+    (folder / 'empty.mid').write_bytes(b'')
+    (folder / 'large.mid').write_bytes(midi() + bytes(2 << 20))
+    (folder / 'notes.txt').write_bytes(b'-')
+    return folder
+
+
+def outputs(folder: Path):
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix == '.tfrecord'}
+
+
+def lists(manifest: bytes):
+    return {name: value for name, value in json.loads(manifest).items() if not name.endswith(('_dir', '_file'))}
+
+
+@pytest.mark.parametrize('recursive', [True, False])
+@pytest.mark.parametrize('where', ['from s3 to s3', 'from s3', 'to s3'])
+def test_the_bytes_are_those_of_this_process(tmp_path, songs, bucket, recursive, where):
+    limits = Limits(megabytes=1)
+    said = convert.convert(convert.Job(str(songs), str(tmp_path / 'a' / 'notes@4.tfrecord'), recursive, limits))
+    expected = outputs(tmp_path / 'a')
+    bucket.put_folder(songs, 'midi/songs')
+    bucket.put('midi/songs/below/', b'')  # as some programs make folders
+    source = f'{bucket.url}/midi/songs/' if 'from' in where else str(songs)
+    folder = f'{bucket.url}/out' if 'to' in where else str(tmp_path / 'b')
+    job = convert.Job(source, f'{folder}/notes@4.tfrecord', recursive, limits, beam_args=bucket.flags)
+    again = convert.convert(job)
+    assert again.splitlines()[:-2] == said.splitlines()[:-2]
+    found = {name: data for name, data in bucket.files().items() if not name.startswith('midi/')}
+    if 'to' in where:
+        made = {name.removeprefix('out/'): data for name, data in found.items()}
+    else:
+        assert not found
+        made = {path.name: path.read_bytes() for path in (tmp_path / 'b').iterdir()}
+    manifest = made.pop('notes.manifest.json')
+    assert made == expected and len(made) == 4
+    assert lists(manifest) == lists((tmp_path / 'a' / 'notes.manifest.json').read_bytes())
+
+
+def test_several_workers_and_an_empty_shard(tmp_path, bucket):
+    (tmp_path / 'songs').mkdir()
+    (tmp_path / 'songs' / 'a.mid').write_bytes(midi())
+    convert.convert(convert.Job(str(tmp_path / 'songs'), str(tmp_path / 'a' / 'notes@3.tfrecord')))
+    bucket.put_folder(tmp_path / 'songs', 'songs')
+    job = convert.Job(f'{bucket.url}/songs', f'{bucket.url}/notes@3.tfrecord', num_workers=2, beam_args=bucket.flags)
+    convert.convert(job)
+    made = {name: data for name, data in bucket.files().items() if name.endswith('.tfrecord')}
+    assert made == outputs(tmp_path / 'a')
+    assert sorted(map(bool, made.values())) == [False, False, True]
+
+
+def test_datasets(tmp_path, shared, bucket):
+    notes = tmp_path / 'notes@3.tfrecord'
+    convert.convert(convert.Job(str(shared / 'golden' / 'midi'), str(notes), recursive=True))
+    for path in records.shard_paths(str(notes)):
+        bucket.put(f'in/{Path(path).name}', Path(path).read_bytes())
+    config = DRUMS.configs[DRUMS.default_config]
+    here = examples.Job('drums_rnn', config, str(notes), str(tmp_path / 'data'), eval_ratio=0.3)
+    expected = examples.create(here)
+    for pattern in ('in/notes@3.tfrecord', 'in/notes-*'):
+        there = examples.Job(
+            'drums_rnn',
+            config,
+            f'{bucket.url}/{pattern}',
+            f'{bucket.url}/data/{len(pattern)}',
+            eval_ratio=0.3,
+            beam_args=bucket.flags,
+        )
+        assert examples.create(there).splitlines()[:-1] == expected.splitlines()[:-1]
+        made = {name.split('/')[-1]: data for name, data in bucket.files().items() if name.startswith('data/')}
+        about = [
+            json.loads(data)
+            for data in (made.pop('drum_tracks.json'), (tmp_path / 'data' / 'drum_tracks.json').read_bytes())
+        ]
+        assert about[0] | {'input': ''} == about[1] | {'input': ''}
+        assert made == outputs(tmp_path / 'data')
+        for name in bucket.files():
+            if name.startswith('data/'):
+                bucket.client.delete_object(Bucket=bucket.name, Key=name)
+
+
+def test_a_missing_shard_is_an_error(tmp_path, bucket):
+    bucket.put('notes-00000-of-00002.tfrecord', records.frame(b'x'))
+    job = examples.Job(
+        'drums_rnn',
+        DRUMS.configs['drum_kit'],
+        f'{bucket.url}/notes@2.tfrecord',
+        str(tmp_path / 'd'),
+        beam_args=bucket.flags,
+    )
+    with pytest.raises(SolferinoError, match=r'1 of the 2 shards .* are missing'):
+        examples.create(job)
+    assert not (tmp_path / 'd').exists()
+
+
+def test_what_is_no_older_output_is_not_written_over(bucket, songs):
+    bucket.put('notes.tfrecord', b'a letter')
+    job = convert.Job(str(songs), f'{bucket.url}/notes.tfrecord', beam_args=bucket.flags)
+    with pytest.raises(SolferinoError, match='is there already and is not a TFRecord file of NoteSequences'):
+        convert.convert(job)
+    assert bucket.files() == {'notes.tfrecord': b'a letter'}
+    bucket.put('notes.tfrecord', b'')  # and an older output is replaced
+    convert.convert(job)
+    convert.convert(job)
+    assert sorted(bucket.files()) == ['notes.manifest.json', 'notes.tfrecord']
+
+
+def test_a_failure_leaves_the_old_output_and_nothing_else(bucket, tmp_path):
+    (tmp_path / 'x.mid').write_bytes(b'')
+    old = records.frame(b'\x0a\x01x')
+    bucket.put('notes.tfrecord', old)
+    with pytest.raises(SolferinoError, match=r'No file of .* could be converted'):
+        convert.convert(convert.Job(str(tmp_path), f'{bucket.url}/notes.tfrecord', beam_args=bucket.flags))
+    assert bucket.files() == {'notes.tfrecord': old}
+
+
+@pytest.mark.parametrize(
+    'path, message',
+    [
+        ('s3://music/none', 'there is no file below s3://music/none'),
+        ('s3://nowhere/none', 'there is no file below s3://nowhere/none'),
+        ('ftp://music/x', 'paths that begin with ftp:// are not known; s3://, gs://, hdfs:// are'),
+        ('s3://', 'names no bucket'),
+        ('hdfs://music/x', 'cannot be used: hdfs_host is not set|needs a package'),
+    ],
+)
+def test_inputs_that_are_not_there(bucket, tmp_path, path, message):
+    job = convert.Job(path, str(tmp_path / 'notes.tfrecord'), beam_args=bucket.flags)
+    with pytest.raises(SolferinoError, match=message):
+        convert.convert(job)
+
+
+def test_a_missing_extra(monkeypatch):
+    monkeypatch.setattr(filesystems.importlib.util, 'find_spec', lambda name: None)
+    with pytest.raises(SolferinoError, match=r"pip install 'solferino\[aws\]'"):
+        filesystems.require('s3://music/x', 'input_dir')
+
+
+def test_a_file_that_is_gone_is_counted(bucket, songs, monkeypatch):
+    bucket.put('songs/a.mid', midi())
+    bucket.put('songs/b.mid', midi())
+    read = filesystems.read
+
+    def gone(path):
+        if path.endswith('b.mid'):
+            raise FileNotFoundError(path)
+        return read(path)
+
+    monkeypatch.setattr(filesystems, 'read', gone)
+    said = convert.convert(convert.Job(f'{bucket.url}/songs', f'{bucket.url}/n.tfrecord', beam_args=bucket.flags))
+    assert 'cannot be read' in said
+
+
+def test_a_worker_that_does_not_see_the_files_says_so(tmp_path):
+    with pytest.raises(SolferinoError, match=r'does not see .*/nowhere'):
+        filesystems.require_seen(str(tmp_path / 'nowhere'))
+
+
+def test_a_summary_that_cannot_be_seen(tmp_path):
+    with pytest.raises(SolferinoError, match='they are on other machines'):
+        distributed._read_summary(str(tmp_path / 'x' / 'summary.json'))
+
+
+def test_music_is_not_looked_for_where_subfolders_are_not_listed():
+    with pytest.raises(SolferinoError, match='not looked for in HDFS'):
+        convert._check_folder('hdfs://music/x')
