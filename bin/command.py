@@ -79,6 +79,10 @@ _EMPTY = 'is empty. Give a value, or leave it out; a shell puts nothing for a va
 _REQUIRED = 'must have a value other than None'  # absl's words about a required flag
 
 
+class StartAgain(Exception):
+    """Raised by a command that is to begin anew in its process's place, once all that it holds is given up."""
+
+
 def run(
     doc: str,
     define: Callable[[flags.FlagValues], None],
@@ -107,6 +111,8 @@ def run(
         with _sigterm_as_ctrl_c(received):
             _run(doc, define, main, sys.argv if argv is None else argv, beam, arguments)
             sys.stdout.flush()
+    except StartAgain:
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
     except SolferinoError as error:
         _fail(str(error))
     except KeyboardInterrupt:

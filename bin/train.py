@@ -1,5 +1,6 @@
 """The training command of every family: `<family>_train`."""
 
+import logging
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -65,6 +66,13 @@ def define(fv: flags.FlagValues, spec: FamilySpec) -> None:
         None,
         'TFRecord file with the examples to train on, or with --eval those to evaluate on; also a pattern.',
     )
+    number(
+        'num_workers',
+        None,
+        'Processes on this machine that share each batch; if not given, one for each GPU. The environment variable '
+        'TF_CONFIG, as for tf.distribute, names those of several machines.',
+        lowest=1,
+    )
     text(
         'warm_start_bundle_file',
         None,
@@ -109,7 +117,7 @@ def _define_preset(fv: flags.FlagValues, spec: FamilySpec) -> None:
 def main(fv: flags.FlagValues, spec: FamilySpec) -> None:
     """Trains or evaluates."""
     from solferino.models.core import settings
-    from solferino.models.core.training import jobs
+    from solferino.models.core.training import jobs, launching
 
     jobs_but_training: dict[str, Callable[[Family, Request], int | None]] = {
         'eval': jobs.evaluate,
@@ -142,10 +150,29 @@ def main(fv: flags.FlagValues, spec: FamilySpec) -> None:
         checkpoint_seconds=fv.checkpoint_seconds,
         eval_frequency=fv.eval_frequency,
     )
-    job = jobs_but_training[asked[0]] if asked else jobs.train
-    signal_number = job(registry.get(spec.name), request)
+    family = registry.get(spec.name)
+    if asked:
+        signal_number = jobs_but_training[asked[0]](family, request)
+    else:
+        with launching.others(fv.num_workers or max(1, launching.num_gpus())):
+            signal_number = _train(family, request)
     if signal_number:
         command.stopped_by(signal_number)
+
+
+def _train(family: 'Family', request: 'Request') -> int | None:
+    """Trains. Where other machines take part and one of them is lost, this process begins again and waits for it."""
+    from solferino.models.core.layers import replicas
+    from solferino.models.core.training import jobs
+
+    try:
+        return jobs.train(family, request)
+    except replicas.LostError as error:
+        cluster = replicas.of_environment()
+        if cluster is None or not cluster.rejoins:
+            raise
+        logging.warning('%s This process begins again and waits.', error)
+        raise command.StartAgain from None
 
 
 def _warm_start(path: str, config: str | None, spec: FamilySpec) -> 'WarmStart':

@@ -125,7 +125,7 @@ class MuseGan(Trainable):
         real = self._seen(tf.one_hot(batch['voices'], self._classes.number))
         size = tf.shape(real)[0]
         fake = tf.stop_gradient(self._make(self._draw(size, step, 0), step, 0, trains=False))
-        mix = tf.random.stateless_uniform([size, 1, 1, 1, 1], [self._seed, step * 8 + 1])
+        mix = tf.random.stateless_uniform([size, 1, 1, 1, 1], self._seed_of(step * 8 + 1))
         between = real + mix * (fake - real)
         with tf.GradientTape() as tape:
             with tf.GradientTape() as inner:
@@ -137,7 +137,7 @@ class MuseGan(Trainable):
             distance = tf.reduce_mean(self._judge(real)) - tf.reduce_mean(self._judge(fake))
             loss = self._hparams.gradient_penalty * penalty - distance
         variables = list(self._critic.values())
-        gradients = tape.gradient(loss, variables)
+        gradients = self.replicas.mean(tape.gradient(loss, variables), tf.cast(size, tf.float32))
         norm = tf.linalg.global_norm(gradients)
         self.optimizer.apply(gradients, variables)
         due = (step + 1) % self._hparams.critic_steps == 0
@@ -158,7 +158,7 @@ class MuseGan(Trainable):
         trained = self._trained
         with tf.GradientTape() as tape:
             loss = -tf.reduce_mean(self._judge(self._make(self._draw(size, step, 2), step, 2, trains=True)))
-        gradients = tape.gradient(loss, list(trained.values()))
+        gradients = self.replicas.mean(tape.gradient(loss, list(trained.values())), tf.cast(size, tf.float32))
         self._generator_optimizer.apply(gradients, list(trained.values()))
         self._averages.update(self.optimizer.iterations)
         return loss
@@ -207,10 +207,14 @@ class MuseGan(Trainable):
         found.set_shape([len(quality.TITLES), 2])
         return found
 
+    def _seed_of(self, number: tf.Tensor) -> tf.Tensor:
+        own = tf.constant(self.replicas.seed(self._seed), tf.int64)
+        return tf.stack([own, tf.cast(number, tf.int64)])
+
     def _draw(self, size: tf.Tensor, step: tf.Tensor, use: int) -> Latents:
         """Latents of standard normal numbers, by the seed, the step and what they are for."""
         z, tracks = self._hparams.latent_size, self._hparams.num_tracks
-        drawn = tf.random.stateless_normal([size, 2 + 2 * tracks, z], [self._seed, step * 8 + 4 + use])
+        drawn = tf.random.stateless_normal([size, 2 + 2 * tracks, z], self._seed_of(step * 8 + 4 + use))
         return Latents(drawn[:, 0], drawn[:, 1], drawn[:, 2 : 2 + tracks], drawn[:, 2 + tracks :])
 
     def _make(self, latents: Latents, step: tf.Tensor, use: int, trains: bool) -> tf.Tensor:
@@ -219,7 +223,7 @@ class MuseGan(Trainable):
         if self._hparams.output == 'tanh':
             return tf.tanh(logits)
         if self._hparams.output == 'gumbel':
-            drawn = tf.random.stateless_uniform(tf.shape(logits), [self._seed, step * 8 + use], 1e-7, 1 - 1e-7)
+            drawn = tf.random.stateless_uniform(tf.shape(logits), self._seed_of(step * 8 + use), 1e-7, 1 - 1e-7)
             logits = logits - tf.math.log(-tf.math.log(drawn))
         soft = tf.nn.softmax(logits / self._hparams.output_temperature, axis=3)
         hard = tf.one_hot(tf.argmax(logits, axis=3), self._classes.number, axis=3)
@@ -244,7 +248,9 @@ class MuseGan(Trainable):
             if of_batch:
                 here = tf.nn.moments(x, axes=[0])
                 if trains:
-                    for kept, now in zip((mean, variance), here, strict=True):
+                    rows = tf.cast(tf.shape(x)[0], tf.float32)
+                    shared = self.replicas.mean(here, rows)
+                    for kept, now in zip((mean, variance), shared, strict=True):
                         kept.assign(_NORM_MOMENTUM * kept + (1 - _NORM_MOMENTUM) * tf.stop_gradient(now))
                 mean, variance = here
             normal = tf.nn.batch_normalization(

@@ -90,7 +90,7 @@ class Rbm(Trainable):
 
     def train_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
         """See Trainable."""
-        seed = contrastive.seed_of_step(self._seed, self.optimizer.iterations)
+        seed = contrastive.seed_of_step(self.replicas.seed(self._seed), self.optimizer.iterations)
         self._averages.begin(self.optimizer.iterations)
         data, parameters = _windows(batch), _parameters(self._averages.trained)
         probabilities = tf.sigmoid(contrastive.hidden_logits(data, parameters))
@@ -101,8 +101,9 @@ class Rbm(Trainable):
         model = contrastive.gibbs(begin, parameters, self._hparams.cd_steps, contrastive.nth(seed, 2))
         if self._hparams.persistent:
             self._state['chains'].assign(model.hidden)
-        learned = _statistics(data, probabilities)
-        forgotten = _statistics(model.visible, tf.sigmoid(model.hidden_logits))
+        rows = tf.cast(tf.shape(data)[0], tf.float32)
+        learned = self.replicas.mean(_statistics(data, probabilities), rows)
+        forgotten = self.replicas.mean(_statistics(model.visible, tf.sigmoid(model.hidden_logits)), rows)
         gradients = [of_model - of_data for of_data, of_model in zip(learned, forgotten, strict=True)]
         gradients[0] += self._hparams.weight_decay * parameters.weights
         if self._hparams.sparsity_cost:

@@ -108,7 +108,7 @@ class RnnRbm(Trainable):
         states, frames = tf.boolean_mask(states, present), tf.boolean_mask(frames, present)
         rate = 1 - self._hparams.dropout_keep_prob
         if training and rate:
-            seed = contrastive.seed_of_step(self._seed, self.optimizer.iterations)
+            seed = contrastive.seed_of_step(self.replicas.seed(self._seed), self.optimizer.iterations)
             states = tf.nn.experimental.stateless_dropout(states, rate, seed=seed)
         own = {name: tf.convert_to_tensor(variable) for name, variable in self._own.items()}
         return frames, Parameters(
@@ -119,7 +119,7 @@ class RnnRbm(Trainable):
 
     def train_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:
         """See Trainable: contrastive divergence, Adam, clipping by global norm."""
-        seed = contrastive.seed_of_step(self._seed, self.optimizer.iterations)
+        seed = contrastive.seed_of_step(self.replicas.seed(self._seed), self.optimizer.iterations)
         with tf.GradientTape() as tape:
             data, parameters = self.machines(batch, training=True)
             hidden = contrastive.draw(contrastive.hidden_logits(data, parameters), contrastive.nth(seed, 2))
@@ -127,7 +127,8 @@ class RnnRbm(Trainable):
             gap = contrastive.free_energy(data, parameters) - contrastive.free_energy(model, parameters)
             decay = tf.nn.l2_loss(parameters.weights) * self._hparams.weight_decay
             objective = tf.reduce_mean(gap) + decay
-        gradients = tape.gradient(objective, self._variables)
+        rows = tf.cast(tf.shape(data)[0], tf.float32)
+        gradients = self.replicas.mean(tape.gradient(objective, self._variables), rows)
         gradients, norm = tf.clip_by_global_norm(gradients, self._hparams.clip_norm)
         self.optimizer.apply(gradients, self._variables)
         metrics = contrastive.measure(data, parameters, 1, contrastive.TRAINING_WORK, contrastive.nth(seed, 1))

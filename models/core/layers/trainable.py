@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from solferino.models.core.layers import recurrent_ops
+from solferino.models.core.layers.replicas import ALONE, Replicas
 
 # A metric of one batch, or of many added up: name -> (sum, weight). Its value is sum / weight, so that a smaller batch
 # counts less.
@@ -24,6 +25,8 @@ class Trainable(keras.Model):
     """
 
     optimizer: keras.optimizers.Optimizer
+    # The processes that train the model together; set before the steps are compiled.
+    replicas: Replicas = ALONE
     compares = False
     # For people: what the reported values mean, by TensorBoard name.
     descriptions: ClassVar[Mapping[str, str]] = {}
@@ -37,7 +40,8 @@ class Trainable(keras.Model):
         """One update from a batch: the family's features, padded, and 'length' [B] int32. Runs in a tf.function.
 
         Returns metrics under their TensorBoard names; 'loss' (nats, minimized), 'events' (how many were trained on)
-        and 'gradient_norm' (global, before clipping) must be among them.
+        and 'gradient_norm' (global, before clipping) must be among them. Gradients are averaged over all processes by
+        `self.replicas.mean` before anything else is done with them, and what is drawn is drawn by `self.replicas.seed`.
         """
         raise NotImplementedError
 
@@ -106,7 +110,8 @@ class Supervised(Trainable):
             metrics = self.measure(batch, training=True)
             total, weight = metrics['loss']
             loss = total / weight
-        gradients = [tf.convert_to_tensor(g) for g in tape.gradient(loss, self.trainable_variables)]
+        own = [tf.convert_to_tensor(g) for g in tape.gradient(loss, self.trainable_variables)]
+        gradients = self.replicas.mean(own, weight)
         norm = tf.linalg.global_norm(gradients)
         self.optimizer.apply(self.clip(gradients, norm), self.trainable_variables)
         return {**metrics, 'gradient_norm': (norm, tf.ones_like(norm)), 'events': (weight, tf.ones_like(weight))}
@@ -130,7 +135,7 @@ class Supervised(Trainable):
         if keep == 1:
             return x
         step = tf.cast(self.optimizer.iterations, tf.int64)
-        seed = tf.stack([tf.constant(self._seed, tf.int64), step * count + index])
+        seed = tf.stack([tf.constant(self.replicas.seed(self._seed), tf.int64), step * count + index])
         return recurrent_ops.dropout(x, seed, keep)
 
 

@@ -145,13 +145,23 @@ class Batches:
       batch_size: the most examples in a batch. An epoch has as few batches as possible, of nearly equal size: a small
         last batch would take nearly as long as a full one, and have the same effect.
       seed: of the order.
+      share: (index, count) of this process: of each batch it has its share, see `replicas`.
+
+    Raises SolferinoError if there are fewer examples in a batch than processes.
     """
 
-    def __init__(self, dataset: Dataset, batch_size: int, seed: int) -> None:
+    def __init__(self, dataset: Dataset, batch_size: int, seed: int, share: tuple[int, int] = (0, 1)) -> None:
         self._dataset = dataset
         self._batch_size = batch_size
         self._seed = seed
         self.per_epoch = -(-len(dataset) // batch_size)
+        self._share = share
+        least, processes = len(dataset) // self.per_epoch, share[1]
+        if least < processes:
+            raise SolferinoError(
+                f'There are {processes} processes for batches of {least} examples, so that some have none. Take a '
+                'larger batch_size in --hparams, or fewer processes.'
+            )
         self._epoch = functools.lru_cache(maxsize=2)(self._order)
 
     def indices(self, step: int) -> np.ndarray:
@@ -160,8 +170,9 @@ class Batches:
         return self._epoch(epoch)[position]
 
     def batch(self, step: int) -> Batch:
-        """The batch that follows `step` training steps."""
-        return self._dataset.batch(self.indices(step))
+        """The batch that follows `step` training steps; this process's share of it."""
+        index, count = self._share
+        return self._dataset.batch(self.indices(step)[index::count])
 
     def padding(self, epoch: int = 0) -> float:
         """The share of an epoch's steps that is padding."""

@@ -19,11 +19,13 @@ from solferino.hparams.spec import FamilySpec
 from solferino.models.core import settings
 from solferino.models.core.cpu import memory
 from solferino.models.core.family import Family
+from solferino.models.core.layers import replicas
+from solferino.models.core.layers.replicas import Cluster
 from solferino.models.core.runs import curves, run_dir, status
 from solferino.models.core.runs.run_dir import Run
 from solferino.models.core.storage import checkpoints, records, temporaries
 from solferino.models.core.storage.checkpoints import Checkpoint
-from solferino.models.core.training import data, diagnosis, interrupts, markov_report, runtime
+from solferino.models.core.training import data, diagnosis, interrupts, joining, markov_report, runtime
 from solferino.models.core.training.data import Dataset
 from solferino.models.core.warm_start import WarmStart
 
@@ -89,9 +91,12 @@ def train(family: Family, request: Request) -> int | None:
       SolferinoError: the request, a file or the run directory is wrong; or training diverged.
     """
     spec = family.spec
+    cluster = replicas.of_environment()
     paths = _paths(request.examples, spec.records)
     request = _with_preset(spec, request, paths)
     run = run_dir.choose(spec, request.run_dir, request.given, request.seed, paths, request.warm_start)
+    if cluster and cluster.index:
+        return _assist(family, request, run, cluster)
     status.require_free(run.path)
     killed = status.was_killed(run.path)
     temporaries.clear(run.train_dir, '*')  # incomplete checkpoints of killed runs
@@ -122,7 +127,24 @@ def train(family: Family, request: Request) -> int | None:
             run = dataclasses.replace(run, dataset=dataset.describe(), generator=request.generator)
             run_dir.write(run, spec, _read(request))
         run_dir.warn_of_other_examples(run, dataset.describe())
-        _train(_Session(family, run, request, dataset, held_out, checkpoint, killed), entry, stop)
+        session = _Session(family, run, request, dataset, held_out, checkpoint, killed, cluster)
+        with joining.loss_told(cluster):
+            _train(session, entry, stop)
+    return stop.number
+
+
+def _assist(family: Family, request: Request, run: Run, cluster: Cluster) -> int | None:
+    """What another process than the first of a cluster does. Returns as `train`."""
+    _require_size(family, run)
+    dataset = data.load(family, run.config, request.examples)
+    with interrupts.graceful() as stop, joining.loss_told(cluster):
+        together = runtime.set_up(cluster)
+        from solferino.models.core.training import sharing
+
+        model = _model(family, run, None)
+        model.replicas = together
+        facts = joining.facts(run, dataset, request.num_steps)
+        sharing.assist(model, dataset, run.seed, facts, request.num_steps, stop)
     return stop.number
 
 
@@ -237,17 +259,21 @@ class _Session:
     held_out: Dataset | None
     checkpoint: Checkpoint | None
     killed: bool  # after it had saved this checkpoint
+    cluster: Cluster | None = None
 
 
 def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> None:
-    runtime.set_up()
-    from solferino.models.core.training import evaluation, monitor, training_loop
+    together = runtime.set_up(session.cluster)
+    from solferino.models.core.training import evaluation, monitor, sharing, training_loop
     from solferino.models.core.training.steps import compiled
 
     family, run, held_out = session.family, session.run, session.held_out
     model = _begun(session)
+    model.replicas = together
     step = session.checkpoint.step if session.checkpoint else 0
-    batches = data.Batches(session.dataset, run.config.hparams.batch_size, run.seed)
+    sharing.begin_alike(model, together, joining.facts(run, session.dataset, session.request.num_steps))
+    share = (together.index, together.count)
+    batches = data.Batches(session.dataset, run.config.hparams.batch_size, run.seed, share)
     _announce(session, batches, step)
     with contextlib.ExitStack() as stack:
         board = stack.enter_context(monitor.Board(run.train_dir, step, model.descriptions))
@@ -263,7 +289,7 @@ def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> No
         names = [field.name for field in dataclasses.fields(training_loop.Options)]
         trainer = training_loop.Trainer(
             model=model,
-            train_step=compiled(model.train_step, family, run.config),
+            train_step=compiled(model.train_step, family, run.config, together),
             batches=batches,
             options=training_loop.Options(**{name: getattr(session.request, name) for name in names}),
             directory=run.train_dir,
@@ -271,7 +297,7 @@ def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> No
             board=board,
             status=entry,
             evaluator=evaluator,
-            stop=stop,
+            stop=lambda: together.any(stop.wanted),
             killed=session.checkpoint if session.killed else None,
         )
         evaluated = trainer.run()
@@ -280,6 +306,7 @@ def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> No
             evaluated = _of_best(run, model, evaluator, evaluated)
             _calibrate(session)
             found = _recommend(family, run, held_out, eval_board, stop)
+    together.any(False)  # the others wait for it
     if evaluated and evaluator:
         files = checkpoints.paths(run.train_dir) | checkpoints.paths(run.train_dir, checkpoints.BEST)
         name = files.get(evaluated.step, f'Step {evaluated.step}')

@@ -9,13 +9,18 @@ import warnings
 from collections.abc import Iterator
 
 from solferino.models.core.hidden_modules import absent
+from solferino.models.core.layers.replicas import ALONE, Cluster, Connected, Replicas
 
 # Imported by Keras if installed, but not used here: 150 MB and a third of the start-up time.
 _UNUSED = ('IPython', 'matplotlib', 'pandas', 'pyarrow', 'sklearn')
 
 
-def set_up() -> None:
-    """Imports TensorFlow quietly, and makes it deterministic on the same machine."""
+def set_up(cluster: Cluster | None = None) -> Replicas:
+    """Imports TensorFlow quietly, and makes it deterministic on the same machine; connects the processes of a cluster.
+
+    Returns:
+      This process, alone or with the others.
+    """
     # Not the backend of the user's keras.json or environment: the models here need TensorFlow's.
     os.environ['KERAS_BACKEND'] = 'tensorflow'
     _keep_memory()
@@ -27,6 +32,7 @@ def set_up() -> None:
         # An evaluation job beside the trainer needs GPU memory, too.
         for gpu in tf.config.list_physical_devices('GPU'):
             tf.config.experimental.set_memory_growth(gpu, True)
+        connected = Connected(cluster) if cluster else ALONE  # must come before anything is computed
         # Once in a process TensorFlow logs, as errors, that oneDNN has no kernel for a type on this CPU, and that there
         # is no GPU driver. Logged here, in silence, it does not appear later inside a progress bar.
         with tf.device('CPU'):
@@ -36,6 +42,7 @@ def set_up() -> None:
     warnings.filterwarnings('ignore', r'(overflow|invalid value) encountered', RuntimeWarning, r'solferino\.models\.')
     # Floating-point sums depend on their order, which is else not fixed on several threads or a GPU.
     tf.config.experimental.enable_op_determinism()
+    return connected
 
 
 def _keep_memory() -> None:

@@ -7,14 +7,20 @@ import tensorflow as tf
 
 from solferino.hparams.spec import Config
 from solferino.models.core.family import Family
+from solferino.models.core.layers.replicas import ALONE, Replicas
 from solferino.models.core.layers.trainable import Metrics
 
 # From a batch to its metrics, (sum, weight) by name.
 Step = Callable[[Mapping[str, np.ndarray]], dict[str, tuple[float, float]]]
 
 
-def compiled(method: Callable[[Mapping[str, tf.Tensor]], Metrics], family: Family, config: Config) -> Step:
-    """Compiles a Trainable's train_step or test_step, once for batches of every size and length."""
+def compiled(
+    method: Callable[[Mapping[str, tf.Tensor]], Metrics], family: Family, config: Config, replicas: Replicas = ALONE
+) -> Step:
+    """Compiles a Trainable's train_step or test_step, once for batches of every size and length.
+
+    The metrics are those of all `replicas` together, which must all take the step.
+    """
     names: list[str] = []
     features = family.features(config).items()
     signature = {name: tf.TensorSpec([None, *f.shape], f.dtype, name=name) for name, f in features}
@@ -25,7 +31,7 @@ def compiled(method: Callable[[Mapping[str, tf.Tensor]], Metrics], family: Famil
         metrics = method(batch)
         names[:] = sorted(metrics)  # when it is traced
         # One array, so that a GPU is synchronized once and not for each number.
-        return tf.stack([tf.cast(part, tf.float64) for name in names for part in metrics[name]])
+        return replicas.sum(tf.stack([tf.cast(part, tf.float64) for name in names for part in metrics[name]]))
 
     def step(batch: Mapping[str, np.ndarray]) -> dict[str, tuple[float, float]]:
         numbers = run({name: tf.constant(array) for name, array in batch.items()}).numpy().tolist()

@@ -27,7 +27,8 @@ class Toy(Trainable):
         with tf.GradientTape() as tape:
             metrics = self._measure(batch, training=True)
             loss = metrics['loss'][0] / metrics['loss'][1]
-        gradients = tape.gradient(loss, self.trainable_variables)
+        own = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(loss, self.trainable_variables)]
+        gradients = self.replicas.mean(own, metrics['loss'][1])
         gradients, norm = tf.clip_by_global_norm(gradients, self._config.hparams.clip_norm)
         self.optimizer.apply(gradients, self.trainable_variables)
         one = tf.ones_like(norm)
