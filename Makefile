@@ -59,7 +59,7 @@ demo/drums.mag: | setup
 	@$(IN_VENV) bin/demo.sh
 
 studio: setup $(PAGE)/dist/index.html demo/drums.mag
-	@$(IN_VENV) solferino_studio --bundle_file=demo/drums.mag
+	@$(IN_VENV) solferino_studio --bundle_file=demo/drums.mag --run_dir=demo/run --music=demo/notes.tfrecord
 
 lint: setup
 	$(VENV)/bin/ruff check .
@@ -79,7 +79,7 @@ lock: setup
 	$(VENV)/bin/python -m venv build/lock
 	build/lock/bin/pip install --quiet uv
 	build/lock/bin/uv pip compile --quiet --universal --upgrade --fork-strategy=fewest --python-version=3.11 \
-		--extra=dev --extra=sound --extra=score --extra=audio --extra=midi --extra=studio --custom-compile-command='make lock' --output-file=requirements.lock setup.py
+		--extra=dev --extra=sound --extra=score --extra=audio --extra=midi --extra=studio --extra=aws --custom-compile-command='make lock' --output-file=requirements.lock setup.py
 
 clean:
 	rm -rf $(VENV) build dist demo bench *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

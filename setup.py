@@ -6,8 +6,12 @@ Where no GPU will ever be used, the smaller tensorflow-cpu can stand in for tens
 """
 
 import os
+import shutil
+import subprocess
+from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 FOLDERS = ('hparams', 'models', 'pipelines', 'bin')
 packages = [p for p in find_packages(exclude=['tests', 'tests.*']) if p.split('.')[0] in FOLDERS]
@@ -51,12 +55,27 @@ COMMANDS = (
     'solferino_write_grooves',
 )
 
+
+class BuildPage(build_py):
+    """Builds the studio's page into the package; without npm a wheel has no page, and the studio says so."""
+
+    def run(self):
+        page = Path(__file__).parent / 'pipelines' / 'studio' / 'page'
+        if shutil.which('npm') and not (page / 'dist' / 'index.html').is_file():
+            for command in (['npm', 'ci', '--ignore-scripts', '--no-audit', '--no-fund'], ['npm', 'run', 'build']):
+                if subprocess.run(command, cwd=page).returncode:
+                    print('The page of the studio was not built: this package has none.')
+                    break
+        super().run()
+
+
 setup(
     name='solferino',
     version='0.1.0',
     description='Train models of symbolic music on your own MIDI files and generate new music with them.',
     license='Apache-2.0',
     python_requires='>=3.11,<3.14',
+    cmdclass={'build_py': BuildPage},
     packages=['solferino.' + p for p in packages],
     # Only the children are mapped: `solferino` itself is a namespace package.
     package_dir={'solferino.' + folder: folder for folder in FOLDERS},

@@ -3,6 +3,7 @@
 import collections
 import os
 import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -105,3 +106,39 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> dict[bytes, set[bytes]]:
 
     monkeypatch.setattr(row_matmul, '_rounds_blocks_alike', tried)
     return found
+
+
+@pytest.fixture
+def two_replicas() -> list[Any]:
+    """Two processes that train together, as threads: each sum waits for the other's."""
+    import numpy as np
+    import tensorflow as tf
+
+    from solferino.models.core.layers.replicas import Connected
+
+    meeting, sums = threading.Barrier(2), {}
+
+    class Threads(Connected):
+        def __init__(self, index: int):
+            self.index, self.count, self._tf, self._asked = index, 2, tf, 0
+
+        def sum(self, tensor: Any) -> Any:
+            """The number of a sum, counted as the step is compiled, tells which of the other's belongs to it."""
+            number, self._asked = self._asked, self._asked + 1
+
+            def meet(own: np.ndarray) -> np.ndarray:
+                sums[number, self.index] = own
+                meeting.wait(60)
+                total = sums[number, 0] + sums[number, 1]
+                meeting.wait(60)  # before the next step overwrites them
+                return total
+
+            with tf.control_dependencies(self._before):
+                total = tf.numpy_function(meet, [tensor], tensor.dtype)
+            self._before = [total]
+            total.set_shape(tensor.shape)
+            return total
+
+        _before: tuple[Any, ...] | list[Any] = ()  # sums are made one after the other
+
+    return [Threads(0), Threads(1)]

@@ -5,7 +5,6 @@ To add a family, add one row to `ROWS`; a family without one fails.
 
 import concurrent.futures
 import dataclasses
-import threading
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,7 +21,7 @@ from solferino.hparams.errors import SolferinoError
 from solferino.models import load, registry
 from solferino.models.core import settings
 from solferino.models.core.family import Family
-from solferino.models.core.layers.replicas import ALONE, Connected, Replicas
+from solferino.models.core.layers.replicas import ALONE, Replicas
 from solferino.models.core.storage import checkpoints, records, sequence_examples
 from solferino.models.core.training import data, temperature
 from solferino.models.core.training.steps import compiled
@@ -324,59 +323,26 @@ def test_train_save_load_generate(case: tuple, tmp_path: Path) -> None:
     assert family.draw(song(1, 4), config).get_axes()
 
 
-class _Threads(Connected):
-    """Two threads as the processes of a cluster: each sum waits for the other's."""
-
-    def __init__(self, index: int, meeting: threading.Barrier, sums: dict[tuple[int, int], np.ndarray]):
-        import tensorflow as tf
-
-        self.index, self.count, self._tf = index, 2, tf
-        self._meeting, self._sums, self._asked = meeting, sums, 0
-
-    def sum(self, tensor: Any) -> Any:
-        """The number of a sum, counted as the step is compiled, tells which of the other's belongs to it."""
-        number, self._asked = self._asked, self._asked + 1
-
-        def meet(own: np.ndarray) -> np.ndarray:
-            self._sums[number, self.index] = own
-            self._meeting.wait(60)
-            total = self._sums[number, 0] + self._sums[number, 1]
-            self._meeting.wait(60)  # before the next step overwrites them
-            return total
-
-        with self._tf.control_dependencies(self._before):
-            total = self._tf.numpy_function(meet, [tensor], tensor.dtype)
-        self._before = [total]
-        total.set_shape(tensor.shape)
-        return total
-
-    _before: tuple[Any, ...] | list[Any] = ()  # sums are made one after the other
-
-
-def test_processes_that_share_batches_keep_the_same_weights(case: tuple, tmp_path: Path) -> None:
+def test_processes_that_share_batches_keep_the_same_weights(case: tuple, tmp_path: Path, two_replicas: list) -> None:
     family, config, row = case
     if hasattr(config.hparams, 'dropout_keep_prob'):
-        hparams = overrides.parse(config.hparams, 'dropout_keep_prob=1.0')
-        config = dataclasses.replace(config, hparams=hparams)
+        config = dataclasses.replace(config, hparams=overrides.parse(config.hparams, 'dropout_keep_prob=1.0'))
     dataset = _dataset(family, config, tmp_path)
-    size, meeting, sums = config.hparams.batch_size, threading.Barrier(2), {}
 
     def trained(together: Replicas) -> dict[str, np.ndarray]:
         model = family.model(config, seed=1)
         model.replicas = together
-        batches = data.Batches(dataset, size, 0, (together.index, together.count))
+        batches = data.Batches(dataset, config.hparams.batch_size, 0, (together.index, together.count))
         step = compiled(model.train_step, family, config, together)
         for number in range(3):
             step(batches.batch(number))
         return _weights(model)
 
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        one, other = pool.map(trained, [_Threads(k, meeting, sums) for k in range(2)])
+        one, other = pool.map(trained, two_replicas)
     assert all(np.array_equal(one[name], other[name]) for name in one)
-    if row.is_drawn_in_training:
-        return
-    alone = trained(ALONE)
-    assert all(np.allclose(one[name], alone[name], rtol=1e-3, atol=1e-5) for name in one)
+    alone = {} if row.is_drawn_in_training else trained(ALONE)
+    assert all(np.allclose(one[name], alone[name], rtol=1e-3, atol=1e-5) for name in alone)
 
 
 def test_values_are_described_and_events_are_those_of_the_loss(case: tuple, tmp_path: Path) -> None:
