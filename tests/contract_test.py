@@ -1,7 +1,4 @@
-"""Every registered family keeps the contract: extract, store, encode, batch, train, save, load, generate.
-
-To add a family, add one row to `ROWS`; a family without one fails.
-"""
+"""Every registered family keeps the contract. To add a family, add one row to `ROWS`; one without fails."""
 
 import concurrent.futures
 import dataclasses
@@ -45,7 +42,7 @@ class Row:
       draws: how often an output of 24 steps is drawn from something.
       takes_primer: whether it can go on from music at all.
       is_drawn_in_training: whether its training steps draw from something beside dropout.
-      has_likelihood: whether it tells one, and its loss is of held-out music; a GAN's is that of a game.
+      has_likelihood: whether it tells one; a GAN's loss is that of a game.
     """
 
     hparams: str
@@ -68,7 +65,6 @@ class Row:
         return song(3, 1) if self.takes_primer else None
 
     def primers(self) -> list[music_pb2.NoteSequence | None]:
-        """None, and a piece of music if it takes one."""
         return [None, song(1, 1)] if self.takes_primer else [None]
 
 
@@ -332,10 +328,10 @@ def test_processes_that_share_batches_keep_the_same_weights(case: tuple, tmp_pat
     def trained(together: Replicas) -> dict[str, np.ndarray]:
         model = family.model(config, seed=1)
         model.replicas = together
-        batches = data.Batches(dataset, config.hparams.batch_size, 0, (together.index, together.count))
         step = compiled(model.train_step, family, config, together)
-        for number in range(3):
-            step(batches.batch(number))
+        batches = data.Batches(dataset, config.hparams.batch_size, 0, (together.index, together.count))
+        for batch in map(batches.batch, range(3)):
+            step(batch)
         return _weights(model)
 
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
