@@ -8,6 +8,8 @@ is needed alone, so that the command can read the cluster first.
 import dataclasses
 import json
 import os
+import signal
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -112,6 +114,8 @@ class Connected(Replicas):
                 f'The processes of {VARIABLE} could not be connected, this one being {cluster.addresses[self.index]}: '
                 f'{reason}.'
             ) from None
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))  # TensorFlow's service has taken it
         self._any = tf.function(self.sum, input_signature=[tf.TensorSpec([], tf.float32)])
 
     def mean(self, tensors: Sequence[Any], weight: Any) -> list[Any]:
