@@ -38,8 +38,8 @@ export const texts = {
         there: (name, bar, semitones) =>
             `${name}, bar ${bar}` +
             (semitones ? `, ${Math.abs(semitones)} semitones ${semitones > 0 ? 'lower' : 'higher'} there` : ''),
-        hearHere: name => `Hear the run in ${name}`,
-        hearThere: name => `Hear it in ${name}`,
+        hearHere: name => `the run in ${name}`,
+        hearThere: name => `it in ${name}`,
         measured: 'What is measured',
         measuredSaid: (made, known) =>
             `Means of ${made} pieces made and of ${known} training pieces, with intervals of 95 %. ` +

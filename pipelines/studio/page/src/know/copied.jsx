@@ -21,7 +21,8 @@ function Hear({ music, label }) {
     const player = useMemo(() => new Player([music]), [music])
     useEffect(() => () => player.pause(), [player])
     const isHeard = player.isPlaying.value || player.isLoading.value
-    return <button aria-label={label} aria-pressed={isHeard} onClick={() => player.toggle()}>{isHeard ? texts.stop : texts.play}</button>
+    const text = isHeard ? texts.stop : texts.play
+    return <button aria-label={`${text} ${label}`} aria-pressed={isHeard} onClick={() => player.toggle()}>{text}</button>
 }
 
 export function Copied({ verdict }) {
