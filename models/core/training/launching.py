@@ -65,6 +65,9 @@ def others(count: int) -> Iterator[None]:
             process.kill()
             process.wait()
             said.close()
+        os.environ.clear()
+        os.environ.update(before)
+        _keep_to(cores, 0)
 
 
 def _environment(addresses: list[str], index: int, gpus: list[str]) -> dict[str, str]:
