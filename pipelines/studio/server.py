@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import html
 import secrets
 import socket
 import threading
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from solferino.pipelines.studio.guard import App
     from solferino.pipelines.studio.shared import Studio
+    from solferino.pipelines.studio.work_folder import WorkFolder
 
 _LOOPBACK = ('127.0.0.1', '::1', 'localhost')
 
@@ -79,10 +81,20 @@ def serve(settings: Settings) -> None:
     address = f'http://{shown}:{port}/' + ('' if settings.password else f'#token={token}')
     print(f'The studio is at {address}\nCtrl-C ends it. What it makes is in {settings.work_dir}.', flush=True)
     if settings.opens_browser:
-        threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+        threading.Thread(target=webbrowser.open, args=(entrance(work, address).as_uri(),), daemon=True).start()
     with contextlib.suppress(KeyboardInterrupt):  # which uvicorn raises again when it has ended
         server_of(studio, guarded).run(sockets=[listening])
     work.close()
+
+
+def entrance(work: 'WorkFolder', address: str) -> Path:
+    """Writes a page that leads to the address, for this user alone: all users see what a browser is started with."""
+    path = work.scratch('open.html')
+    path.touch(0o600)
+    escaped = html.escape(address)
+    leads = f'<meta http-equiv="refresh" content="0; url={escaped}">'
+    path.write_text(f'<!DOCTYPE html>{leads}<a href="{escaped}">The studio</a>')
+    return path
 
 
 def server_of(studio: 'Studio', app: 'App') -> 'uvicorn.Server':

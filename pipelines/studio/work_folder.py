@@ -33,11 +33,11 @@ class WorkFolder:
     def __init__(self, path: Path, most: int):
         self.path, self._most = path.resolve(), most
         self._counted, self._taken = -_COUNTED_FOR, 0
-        self.path.mkdir(parents=True, exist_ok=True)
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)  # what is made is nobody else's
         self._lock = _lock(self.path)
         # What was left there by one that was killed.
         shutil.rmtree(self._scratch, ignore_errors=True)
-        self._scratch.mkdir()
+        self._scratch.mkdir(mode=0o700)
 
     @property
     def _scratch(self) -> Path:

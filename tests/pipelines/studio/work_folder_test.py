@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from solferino.hparams.errors import SolferinoError
+from solferino.pipelines.studio import server
 from solferino.pipelines.studio.work_folder import Full, WorkFolder
 
 
@@ -35,3 +36,11 @@ def test_a_full_folder_says_so_until_something_is_discarded(tmp_path: Path) -> N
     (tmp_path / 'w' / 'a').unlink()
     work.recount()
     work.require_room()
+
+
+def test_what_is_made_is_nobody_elses(tmp_path: Path) -> None:
+    work = WorkFolder(tmp_path / 'w', 1 << 30)
+    assert work.path.stat().st_mode & 0o077 == 0
+    page = server.entrance(work, 'http://127.0.0.1:1/#token=x&"y"')
+    assert page.stat().st_mode & 0o077 == 0
+    assert 'url=http://127.0.0.1:1/#token=x&amp;&quot;y&quot;' in page.read_text()
