@@ -17,6 +17,7 @@ from tensorboard.backend.event_processing.plugin_event_accumulator import EventA
 from toy_family import FAMILY, SPEC
 
 from solferino.hparams.errors import SolferinoError
+from solferino.models.core.layers.replicas import ALONE
 from solferino.models.core.runs import curves, status
 from solferino.models.core.settings import Given
 from solferino.models.core.storage import checkpoints
@@ -368,7 +369,7 @@ def test_a_terminal_shows_a_bar(tmp_path, examples, monkeypatch):
     terminal = io.StringIO()
     terminal.isatty = lambda: True
     monkeypatch.setattr('sys.stderr', terminal)
-    monkeypatch.setattr('solferino.models.core.training.runtime.set_up', lambda: None)
+    monkeypatch.setattr('solferino.models.core.training.runtime.set_up', lambda cluster: ALONE)
     jobs.train(FAMILY, request(tmp_path, examples, num_steps=10, summary_frequency=5))
     shown = terminal.getvalue()
     assert '10/10' in shown and 'loss=' in shown and 'events/s=' in shown
