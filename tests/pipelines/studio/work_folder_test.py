@@ -35,3 +35,15 @@ def test_a_full_folder_says_so_until_something_is_discarded(tmp_path: Path) -> N
     (tmp_path / 'w' / 'a').unlink()
     work.recount()
     work.require_room()
+
+
+def test_it_is_for_its_user_alone(tmp_path: Path) -> None:
+    WorkFolder(tmp_path / 'w', 1 << 30).close()
+    assert (tmp_path / 'w').stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_that_all_may_write_to_is_refused(tmp_path: Path) -> None:
+    (tmp_path / 'w').mkdir()
+    (tmp_path / 'w').chmod(0o1777)
+    with pytest.raises(SolferinoError, match=r'All users .* may write to .*--work_dir'):
+        WorkFolder(tmp_path / 'w', 1 << 30)
