@@ -34,6 +34,7 @@ from solferino.pipelines.studio.work_folder import Full
 
 PAGE = Path(__file__).with_name('page') / 'dist'
 _GUESSING = 1.0  # seconds that a wrong password costs, one after the other
+_GUESSES = 8  # passwords that wait for being looked at; more are refused
 
 
 def application(studio: Studio, page: Path = PAGE) -> Starlette:
@@ -72,6 +73,7 @@ class _Common:
     def __init__(self, studio: Studio):
         self._studio = studio
         self._one_guess = asyncio.Lock()
+        self._guesses = 0
 
     def routes(self) -> list[Route]:
         return [
@@ -114,10 +116,16 @@ class _Common:
         """The token, for the password."""
         asked = messages.read(await request.body(), messages.Login)
         given, password = asked.password.encode('utf-8', 'surrogatepass'), self._studio.password.encode()
-        if not password or not hmac.compare_digest(given, password):
-            async with self._one_guess:
-                await asyncio.sleep(_GUESSING)
-            return answer({'error': 'This is not the password.'}, 403)
+        if self._guesses >= _GUESSES:
+            raise job_queue.Busy('Others are giving passwords. Try again in a few seconds.')
+        self._guesses += 1
+        try:
+            async with self._one_guess:  # a right one waits, too: else many wrong ones beside it would cost nothing
+                if not password or not hmac.compare_digest(given, password):
+                    await asyncio.sleep(_GUESSING)
+                    return answer({'error': 'This is not the password.'}, 403)
+        finally:
+            self._guesses -= 1
         return answer({'token': self._studio.token})
 
 

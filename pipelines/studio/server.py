@@ -2,9 +2,11 @@
 
 import contextlib
 import dataclasses
-import html
+import json
+import os
 import secrets
 import socket
+import sys
 import threading
 import webbrowser
 from collections.abc import Sequence
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 
     from solferino.pipelines.studio.guard import App
     from solferino.pipelines.studio.shared import Studio
-    from solferino.pipelines.studio.work_folder import WorkFolder
 
 _LOOPBACK = ('127.0.0.1', '::1', 'localhost')
 
@@ -68,6 +69,7 @@ def serve(settings: Settings) -> None:
     token = secrets.token_urlsafe(24)
     listening = _listen(settings.host, settings.port)
     work = WorkFolder(settings.work_dir, settings.most_bytes)
+    _shut_out_others()
     models = work.path / 'models'
     models.mkdir(exist_ok=True)
     catalogue = Catalogue(settings.models, models, work.path / 'models.json')
@@ -81,20 +83,33 @@ def serve(settings: Settings) -> None:
     address = f'http://{shown}:{port}/' + ('' if settings.password else f'#token={token}')
     print(f'The studio is at {address}\nCtrl-C ends it. What it makes is in {settings.work_dir}.', flush=True)
     if settings.opens_browser:
-        threading.Thread(target=webbrowser.open, args=(entrance(work, address).as_uri(),), daemon=True).start()
+        shown = address if settings.password else _leading_to(address, work.scratch('open.html'))
+        threading.Thread(target=webbrowser.open, args=(shown,), daemon=True).start()
     with contextlib.suppress(KeyboardInterrupt):  # which uvicorn raises again when it has ended
         server_of(studio, guarded).run(sockets=[listening])
     work.close()
 
 
-def entrance(work: 'WorkFolder', address: str) -> Path:
-    """Writes a page that leads to the address, for this user alone: all users see what a browser is started with."""
-    path = work.scratch('open.html')
-    path.touch(0o600)
-    escaped = html.escape(address)
-    leads = f'<meta http-equiv="refresh" content="0; url={escaped}">'
-    path.write_text(f'<!DOCTYPE html>{leads}<a href="{escaped}">The studio</a>')
-    return path
+def _shut_out_others() -> None:
+    """Keeps what other users of this machine write out of children, and what is made here from them.
+
+    Python finds modules in the folder that it is started in, if it is started with `-m` as children are. The command
+    itself is not, and may be started in a folder that others write to.
+    """
+    os.umask(0o077)
+    if not {'', os.getcwd()} & set(sys.path):
+        os.environ['PYTHONSAFEPATH'] = '1'
+
+
+def _leading_to(address: str, path: Path) -> str:
+    """Writes a file that leads a browser to an address, and returns the file's.
+
+    A browser is started with an address among its arguments, which all users of the machine can list; a token in it
+    would be theirs.
+    """
+    with open(path, 'x', encoding='utf-8', opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.write(f'<!DOCTYPE html><title>Solferino</title><script>location.replace({json.dumps(address)})</script>\n')
+    return path.as_uri()
 
 
 def server_of(studio: 'Studio', app: 'App') -> 'uvicorn.Server':

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+import stat
 import time
 from pathlib import Path
 from typing import IO
@@ -22,22 +23,27 @@ class WorkFolder:
     """A folder of a running studio.
 
     Args:
-      path: made if it is missing.
+      path: made if it is missing, for this user alone.
       most: bytes that it may hold.
 
     Raises:
-      SolferinoError: another studio works there.
+      SolferinoError: another studio works there, or any user of this machine may write there.
       OSError: it cannot be written to.
     """
 
     def __init__(self, path: Path, most: int):
         self.path, self._most = path.resolve(), most
         self._counted, self._taken = -_COUNTED_FOR, 0
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)  # what is made is nobody else's
+        self.path.mkdir(0o700, parents=True, exist_ok=True)
+        if self.path.stat().st_mode & stat.S_IWOTH:  # their links would lead what is written elsewhere
+            raise SolferinoError(
+                f'All users of this machine may write to {path}. Name another folder: --work_dir=name. '
+                'It is made if it is missing.'
+            )
         self._lock = _lock(self.path)
         # What was left there by one that was killed.
         shutil.rmtree(self._scratch, ignore_errors=True)
-        self._scratch.mkdir(mode=0o700)
+        self._scratch.mkdir(0o700)
 
     @property
     def _scratch(self) -> Path:

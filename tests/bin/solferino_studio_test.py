@@ -1,5 +1,6 @@
 """The command of the studio, as a user gives it."""
 
+import contextlib
 import json
 import os
 import re
@@ -7,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -118,9 +120,16 @@ def studio(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A studio that runs, and its address."""
     if not (app.PAGE / 'index.html').exists():
         pytest.skip('the page of the studio is not built: npm ci && npm run build in pipelines/studio/page')
+    with running(tmp_path, RUN) as started:
+        yield started
+
+
+@contextlib.contextmanager
+def running(folder: Path, command: list[str], **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     process = subprocess.Popen(
-        RUN, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
-    )
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0,
+        env=os.environ | environment,
+    )  # fmt: skip
     assert process.stdout
     yield process, process.stdout.readline().split()[-1]
     process.kill()
@@ -144,3 +153,30 @@ def test_the_address_works_a_second_studio_is_refused_and_ctrl_c_ends_it(
     _, told = process.communicate(timeout=60)
     assert process.returncode == 0
     assert told == ''
+
+
+def test_other_users_find_neither_the_token_nor_music_and_their_modules_are_not_run(
+    studio: tuple[subprocess.Popen[str], str], tmp_path: Path
+) -> None:
+    studio[0].kill()
+    studio[0].wait()
+    browser = tmp_path / 'browser'
+    browser.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/new\nmv {tmp_path}/new {tmp_path}/shown\n')
+    browser.chmod(0o700)
+    (tmp_path / 'msgspec.py').write_text("open('was_run', 'w')")
+    command = [sys.executable, '-P', *[word for word in RUN[1:] if word != '--nobrowser']]
+    with running(tmp_path, command, BROWSER=f'{browser} %s') as (_, address):
+        site, _, token = address.partition('#token=')
+        end = time.monotonic() + 30
+        while not (tmp_path / 'shown').exists() and time.monotonic() < end:
+            time.sleep(0.05)
+        shown = (tmp_path / 'shown').read_text().strip()
+        assert token not in shown and shown.startswith('file://')
+        leading = Path(shown.removeprefix('file://'))
+        assert address in leading.read_text() and leading.stat().st_mode & 0o077 == 0
+        request = urllib.request.Request(site + 'api/instruments', headers={'Authorization': f'Bearer {token}'})
+        with urllib.request.urlopen(request) as answer:
+            assert json.load(answer)['drums']
+        assert not (tmp_path / 'was_run').exists()
+        made = [path for path in (tmp_path / 'studio').rglob('*') if path.name != '.studio']
+        assert made and not [path for path in made if path.stat().st_mode & 0o077]

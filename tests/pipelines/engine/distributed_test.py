@@ -104,10 +104,10 @@ def test_datasets(tmp_path, shared, bucket):
         assert examples.create(there).splitlines()[:-1] == expected.splitlines()[:-1]
         made = {name.split('/')[-1]: data for name, data in bucket.files().items() if name.startswith('data/')}
         about = [
-            json.loads(data)
+            lists(data) | {'input': ''}
             for data in (made.pop('drum_tracks.json'), (tmp_path / 'data' / 'drum_tracks.json').read_bytes())
         ]
-        assert about[0] | {'input': ''} == about[1] | {'input': ''}
+        assert about[0] == about[1]
         assert made == outputs(tmp_path / 'data')
         for name in bucket.files():
             if name.startswith('data/'):

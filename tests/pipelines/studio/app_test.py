@@ -275,6 +275,29 @@ def test_the_password_gives_the_token_and_guessing_is_slow(serve: Serve) -> None
     assert serve().ask('POST', '/api/login', {'password': ''}).status == 403  # where there is none
 
 
+def test_many_guesses_at_once_are_no_faster(serve: Serve) -> None:
+    served = serve(password='long enough')
+    statuses: list[int] = []
+    began = time.monotonic()
+
+    def guess(password: str) -> None:
+        statuses.append(served.ask('POST', '/api/login', {'password': password}).status)
+
+    wrong = [threading.Thread(target=guess, args=(f'wrong {number}',)) for number in range(3)]
+    for thread in wrong:
+        thread.start()
+    time.sleep(0.3)
+    guess('long enough')
+    assert statuses[-1] == 200 and time.monotonic() - began >= 2.9
+    many = [threading.Thread(target=guess, args=(f'wrong {number}',)) for number in range(20)]
+    for thread in many:
+        thread.start()
+    time.sleep(0.5)
+    assert statuses.count(429) >= 11  # at once
+    for thread in [*wrong, *many]:
+        thread.join()
+
+
 def test_a_full_queue_and_a_full_folder_are_told(serve: Serve, bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     served = serve(bundle, limits=job_queue.Limits(waiting=0))
     id = first_model(served)['id']

@@ -37,7 +37,7 @@ def test_what_was_told_is_known_until_the_file_or_the_code_changes(
 ) -> None:
     path, memory = tmp_path / 'a.mag', tmp_path / 'models.json'
     path.write_bytes(b'a')
-    told = Model('x', 'a', 'drums_rnn', 'drum_kit', '', True, True, 4.0, None, [])
+    told = Model('x', 'a', 'drums_rnn', 'drum_kit', '', True, True, True, 4.0, None, [])
 
     def known() -> object:
         models = Catalogue([path], tmp_path, memory)

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from solferino.hparams.errors import SolferinoError
-from solferino.pipelines.studio import server
 from solferino.pipelines.studio.work_folder import Full, WorkFolder
 
 
@@ -38,9 +37,13 @@ def test_a_full_folder_says_so_until_something_is_discarded(tmp_path: Path) -> N
     work.require_room()
 
 
-def test_what_is_made_is_nobody_elses(tmp_path: Path) -> None:
-    work = WorkFolder(tmp_path / 'w', 1 << 30)
-    assert work.path.stat().st_mode & 0o077 == 0
-    page = server.entrance(work, 'http://127.0.0.1:1/#token=x&"y"')
-    assert page.stat().st_mode & 0o077 == 0
-    assert 'url=http://127.0.0.1:1/#token=x&amp;&quot;y&quot;' in page.read_text()
+def test_it_is_for_its_user_alone(tmp_path: Path) -> None:
+    WorkFolder(tmp_path / 'w', 1 << 30).close()
+    assert (tmp_path / 'w').stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_that_all_may_write_to_is_refused(tmp_path: Path) -> None:
+    (tmp_path / 'w').mkdir()
+    (tmp_path / 'w').chmod(0o1777)
+    with pytest.raises(SolferinoError, match=r'All users .* may write to .*--work_dir'):
+        WorkFolder(tmp_path / 'w', 1 << 30)
