@@ -267,7 +267,8 @@ def _infill(model: 'Model', fv: flags.FlagValues, given: dict[str, Any]) -> None
     music, name = _music_of('infill_midi', fv), 'infill_bars' if fv.infill_bars else 'infill_seconds'
     found = _RANGE.fullmatch(str(fv[name].value))
     first, last = (float(found[1]), float(found[2] or found[1])) if found else (0.0, 0.0)
-    if not found or (name == 'infill_bars' and not (1 <= first <= last and first.is_integer() and last.is_integer())):
+    by_bars = 1 <= first <= last and first.is_integer() and last.is_integer()
+    if not (by_bars if name == 'infill_bars' else first < last):
         raise SolferinoError(f'--{name}={fv[name].value} must be a range such as {"3-4" if fv.infill_bars else "4-8"}.')
     if name == 'infill_bars':
         first, last = infilling.seconds_of_bars(model, music, int(first), int(last))

@@ -129,6 +129,8 @@ def main(fv: flags.FlagValues, spec: FamilySpec) -> None:
         raise SolferinoError(f'--{" and --".join(asked)} exclude each other. Leave one out.')
     if fv.warm_start_bundle_file and asked:
         raise SolferinoError('--warm_start_bundle_file begins a training run. Leave it out to evaluate one.')
+    if fv.num_workers and asked:
+        raise SolferinoError(f'--num_workers={fv.num_workers} is for training. Leave it out with --{asked[0]}.')
     if fv['checkpoint'].present and not fv.eval_once:
         raise SolferinoError(f'--checkpoint={fv.checkpoint} is for --eval_once. Leave it out, or give both.')
     config = fv.config if fv['config'].present else None

@@ -189,9 +189,9 @@ class _ReadFiles:
                 self._digest(request.name, results)
 
     def _digest(self, name: bytes, results: Results) -> None:
-        """Writes what identifies a file that was read; not of one whose name is no text, which JSON cannot tell."""
-        with contextlib.suppress(OSError, UnicodeDecodeError):
-            file = os.path.join(self._place, name.decode())
+        """Writes what identifies a file that was read; not of one whose path is no text, which JSON cannot tell."""
+        with contextlib.suppress(OSError, UnicodeError):
+            file = os.path.normpath(os.path.join(self._place, name.decode()))
             found = provenance.entry(file, os.path.join(os.fsencode(self._root), name))
             results.write(_INPUTS, file, json.dumps(found, ensure_ascii=False).encode())
 

@@ -136,9 +136,9 @@ def _made_by(
     job: Job, sidecar: str, staging: Staging | RemoteStaging, outputs: Iterable[str], is_remote: bool
 ) -> dict[str, Any]:
     """What the description says of how the examples were made; of files on other machines there are no digests."""
-    written = None
-    if not isinstance(staging, RemoteStaging):
-        written = {path: staging.output(path) for path in outputs}
+    if isinstance(staging, RemoteStaging):  # from there no path leads to a file here, either
+        return provenance.of(sidecar, seed=job.seed)
+    written = {path: staging.output(path) for path in outputs}
     return provenance.of(sidecar, [] if is_remote else records.expand(job.input), written, job.seed)
 
 

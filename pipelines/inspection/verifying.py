@@ -90,7 +90,7 @@ def _compared(folder: str, entries: Iterable[Mapping[str, str]]) -> _Compared:
         found.count += 1
         name = entry['file']
         try:
-            now = provenance.entry(name, os.path.join(folder, name))
+            now = provenance.entry(name, os.path.normpath(os.path.join(folder, name)))  # by names, as it was written
         except OSError:
             found.missing.append(name)
             continue

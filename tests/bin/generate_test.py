@@ -300,11 +300,12 @@ def test_bars_of_a_file_are_made_anew(bundle: Path, drums: Model, capsys: pytest
             for one in (given, made)
         ]
         assert sorted(outside[0]) == sorted(outside[1])
-    assert _run(_DRUMS, *source, '--infill_seconds=2') == 1
     for wrong, said in [
         ([], 'Give --infill_midi with one of'),
         (['--infill_bars=2', '--infill_seconds=1-2'], 'Give --infill_midi with one of'),
         (['--infill_bars=3-2'], '--infill_bars=3-2 must be a range such as 3-4'),
+        (['--infill_seconds=2'], '--infill_seconds=2 must be a range such as 4-8'),
+        (['--infill_seconds=4-2'], '--infill_seconds=4-2 must be a range such as 4-8'),
         (['--infill_bars=x'], '--infill_bars=x must be a range'),
         (['--infill_bars=9'], 'must be a part of the music'),
         (['--infill_bars=2', '--num_bars=4'], '--num_bars does not go with --infill_midi'),

@@ -28,6 +28,16 @@ def test_a_checkpoint_is_chosen_to_be_evaluated_once(flags, capsys):
     assert 'is for --eval_once' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize('job', ['eval', 'eval_once', 'find_temperature'])
+def test_several_processes_only_train(job, capsys):
+    spec = registry.get('drums_rnn').spec
+    flags = ['train', '--num_workers=2', f'--{job}']
+    with pytest.raises(SystemExit) as stop:
+        command.run('', lambda fv: train.define(fv, spec), lambda fv: train.main(fv, spec), flags)
+    assert stop.value.code == 1
+    assert f'--num_workers=2 is for training. Leave it out with --{job}.' in capsys.readouterr().err
+
+
 def test_the_highest_seed_makes_a_model():
     family = registry.get('drums_rnn')
     values = flags.FlagValues()

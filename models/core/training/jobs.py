@@ -433,10 +433,11 @@ def _next(family: Family, run: Run) -> str:
 def _announce(session: _Session, batches: data.Batches, step: int) -> None:
     began = '' if session.checkpoint else session.run.warm_start.get('path', '')
     _log.info(
-        '%s %s%s: %s, %s an epoch, %.0f%% padding; from step %d %s.',
+        '%s %s%s%s: %s, %s an epoch, %.0f%% padding; from step %d %s.',
         'Going on with' if session.checkpoint else 'Training',
         session.run.path,
         f', beginning with {began}' if began else '',
+        f', by {len(session.cluster.addresses)} processes together' if session.cluster else '',
         words.counted(len(session.dataset), 'examples'),
         words.counted(batches.per_epoch, 'steps'),
         100 * batches.padding(),

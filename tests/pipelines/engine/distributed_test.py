@@ -92,23 +92,23 @@ def test_datasets(tmp_path, shared, bucket):
     config = DRUMS.configs[DRUMS.default_config]
     here = examples.Job('drums_rnn', config, str(notes), str(tmp_path / 'data'), eval_ratio=0.3)
     expected = examples.create(here)
-    for pattern in ('in/notes@3.tfrecord', 'in/notes-*'):
+    for number, pattern in enumerate((f'{bucket.url}/in/notes@3.tfrecord', f'{bucket.url}/in/notes-*', str(notes))):
         there = examples.Job(
             'drums_rnn',
             config,
-            f'{bucket.url}/{pattern}',
-            f'{bucket.url}/data/{len(pattern)}',
+            pattern,
+            f'{bucket.url}/data/{number}',
             eval_ratio=0.3,
             beam_args=bucket.flags,
         )
         assert examples.create(there).splitlines()[:-1] == expected.splitlines()[:-1]
         made = {name.split('/')[-1]: data for name, data in bucket.files().items() if name.startswith('data/')}
-        about = [
-            lists(data) | {'input': ''}
-            for data in (made.pop('drum_tracks.json'), (tmp_path / 'data' / 'drum_tracks.json').read_bytes())
-        ]
-        assert about[0] == about[1]
+        about = made.pop('drum_tracks.json')
+        there_and_here = (about, (tmp_path / 'data' / 'drum_tracks.json').read_bytes())
+        one, other = (lists(data) | {'input': ''} for data in there_and_here)
+        assert one == other
         assert made == outputs(tmp_path / 'data')
+        assert json.loads(about)['inputs'] == [] and 'outputs' not in json.loads(about)
         for name in bucket.files():
             if name.startswith('data/'):
                 bucket.client.delete_object(Bucket=bucket.name, Key=name)

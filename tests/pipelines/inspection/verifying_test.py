@@ -1,6 +1,7 @@
 """What is said of files that have changed, and of those that have not."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -199,6 +200,34 @@ def test_a_name_that_is_no_text_has_no_digest(tmp_path):
     assert records.count(str(tmp_path / 'n.tfrecord')) == 2
     found = verifying.verify(str(tmp_path / 'n.tfrecord'))
     assert found.is_good and 'read: 1 file as it was' in found.text and ': Python' in found.text
+
+
+def test_a_folder_whose_name_is_no_text_is_converted_without_digests(tmp_path, made):
+    folder = os.fsdecode(bytes(tmp_path) + b'/\xff')
+    try:
+        shutil.copytree(made / 'midi', folder)
+    except OSError:
+        pytest.skip('this file system takes UTF-8 alone')
+    convert.convert(convert.Job(folder, str(tmp_path / 'n.tfrecord')))
+    assert records.count(str(tmp_path / 'n.tfrecord')) == len(STYLES)
+    found = verifying.verify(str(tmp_path / 'n.tfrecord'))
+    assert found.is_good and 'read' not in found.text
+
+
+def test_what_stands_beside_its_music_names_it_plainly(tmp_path, made):
+    shutil.copytree(made / 'midi', tmp_path / 'midi')
+    convert.convert(convert.Job(str(tmp_path / 'midi'), str(tmp_path / 'midi/n.tfrecord')))
+    manifest = json.loads((tmp_path / 'midi/n.manifest.json').read_bytes())
+    assert [one['file'] for one in manifest['inputs']] == sorted(f'{name}.mid' for name in STYLES)
+
+
+def test_a_folder_may_be_a_link_to_another_disk(tmp_path, made):
+    shutil.copytree(made / 'midi', tmp_path / 'midi')
+    (tmp_path / 'large/disk').mkdir(parents=True)
+    (tmp_path / 'out').symlink_to(tmp_path / 'large/disk')
+    convert.convert(convert.Job(str(tmp_path / 'midi'), str(tmp_path / 'out/n.tfrecord')))
+    found = verifying.verify(str(tmp_path / 'out/n.tfrecord'))
+    assert found.is_good and f'read: {len(STYLES)} files as they were' in found.text
 
 
 def test_the_command_exits_with_1_if_anything_has_changed(place, capsys):

@@ -75,6 +75,7 @@ def test_two_processes_learn_what_one_does(tmp_path: Path, start):
     for process in (alone, both):
         code, _, err = ended(process)
         assert code == 0, err
+        assert ('by 2 processes together' in err) == (process is both)
     one, two = newest(tmp_path / 'alone'), newest(tmp_path / 'both')
     assert one.step == two.step == 30
     for name, weights in one.weights.items():
