@@ -129,7 +129,12 @@ class _Common:
         return answer({'token': self._studio.token})
 
 
-_STATUS: dict[type[Exception], int] = {job_queue.Busy: 429, guard.TooLarge: guard.TOO_LARGE, Full: 507}
+_STATUS: dict[type[Exception], int] = {
+    job_queue.Busy: 429,
+    guard.TooLarge: guard.TOO_LARGE,
+    guard.TooSlow: guard.TOO_SLOW,
+    Full: 507,
+}
 
 
 async def _refused(request: Request, error: Exception) -> Response:

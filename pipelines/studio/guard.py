@@ -5,9 +5,11 @@ stands in the address, behind '#', where no log and no referrer sees it, is sent
 header, which a form or a link of another page cannot do. Host is checked against DNS rebinding, Origin against scripts.
 """
 
+import asyncio
 import hmac
 import json
 import re
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -21,9 +23,11 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LARGEST_BODY = 1 << 20  # bytes; uploads have a limit of their own
 LARGEST_UPLOAD = 64 << 20
+LARGEST_OPEN = 4 << 10  # of those who need no token
 LARGEST_COLLECTED = 1 << 30  # of music to learn from, which comes in zips too; nothing holds it in memory
 UPLOADS = '/api/uploads'
 COLLECTED = re.compile(r'/api/collections/[^/]+/files')
+PATIENCE, SLOWEST = 30.0, 10_000  # a body may take so many seconds, and more for so many bytes a second
 OPEN = ('/api/login',)  # for those who do not have the token yet
 
 # No inline code, nothing from other servers. The synthesizer's WebAssembly is compiled in the page.
@@ -41,11 +45,15 @@ _HEADERS = {
     b'cache-control': b'no-store',
 }
 _HANG_UP = (b'connection', b'close')  # else the rest of a body that has no end would be read, and dropped
-TOO_LARGE = 413
+TOO_LARGE, TOO_SLOW = 413, 408
 
 
 class TooLarge(SolferinoError):
     """The body of a request is larger than it may be."""
+
+
+class TooSlow(SolferinoError):
+    """The body of a request does not come."""
 
 
 class Guard:
@@ -93,22 +101,31 @@ class Guard:
 
 
 def _limit(scope: Scope) -> int:
+    if scope['path'] in OPEN:
+        return LARGEST_OPEN
     if COLLECTED.fullmatch(scope['path']):
         return LARGEST_COLLECTED
     return LARGEST_UPLOAD if scope['path'].startswith(UPLOADS) else LARGEST_BODY
 
 
 def _too_large(limit: int) -> str:
-    return f'It is larger than {limit >> 20} MB, which is the most that can be sent.'
+    most = f'{limit >> 20} MB' if limit >> 20 else f'{limit >> 10} KB'
+    return f'It is larger than {most}, which is the most that can be sent.'
 
 
 def _limited(receive: Receive, limit: int) -> Receive:
-    """Raises TooLarge, where a body is read, for one that said nothing of its length and has no end."""
-    received = 0
+    """Raises, where a body is read, TooLarge for one that said nothing of its length and has no end, and TooSlow."""
+    received, whole, began = 0, False, time.monotonic()
 
     async def limited() -> Message:
-        nonlocal received
-        message = await receive()
+        nonlocal received, whole
+        left = None if whole else PATIENCE + received / SLOWEST - (time.monotonic() - began)
+        try:
+            async with asyncio.timeout(left):  # after the body comes the end of the connection, whenever that is
+                message = await receive()
+        except TimeoutError:
+            raise TooSlow('It came too slowly. Try again.') from None
+        whole = whole or not message.get('more_body', False)
         received += len(message.get('body', b''))
         if received > limit:
             raise TooLarge(_too_large(limit))
@@ -123,7 +140,7 @@ def _with_headers(send: Send) -> Send:
             given = list(message.get('headers', []))
             names = {name.lower() for name, _ in given}
             message['headers'] = given + [(name, value) for name, value in _HEADERS.items() if name not in names]
-            if message['status'] == TOO_LARGE:
+            if message['status'] in (TOO_LARGE, TOO_SLOW):
                 message['headers'].append(_HANG_UP)
         await send(message)
 

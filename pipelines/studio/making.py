@@ -43,6 +43,7 @@ class Making:
         self._studio = studio
         self._reading: dict[str, asyncio.Task[None]] = {}  # models, by their ids
         self._instruments: Any = None
+        self._asking_instruments = asyncio.Lock()
 
     def routes(self) -> list[Route]:
         """What answers which request."""
@@ -87,8 +88,9 @@ class Making:
 
     async def list_instruments(self, request: Request) -> Response:
         """See `instruments`; they are the same for all time."""
-        if self._instruments is None:
-            self._instruments = await (await self._studio.queue.add('instruments', first=True)).ended()
+        async with self._asking_instruments:  # one job, however many ask: it goes before all others
+            if self._instruments is None:
+                self._instruments = await (await self._studio.queue.add('instruments', first=True)).ended()
         return answer(self._instruments)
 
     async def generate(self, request: Request) -> Response:
@@ -105,17 +107,16 @@ class Making:
         self._studio.work.require_room()
         seed = asked.options.pop('seed', None)
         seed = seed if isinstance(seed, int) and 0 <= seed < 1 << 31 else secrets.randbelow(1 << 31)
-        folder = self._studio.work.scratch(secrets.token_hex(6))
-        folder.mkdir()
+        folder = self._studio.work.scratch(secrets.token_hex(6))  # made when there is music: many requests make none
         job = await self._studio.queue.add(
             task, when_done=self._keep(folder), path=str(path), request=msgspec.to_builtins(asked), seed=seed,
             folder=str(folder),
         )  # fmt: skip
         return answer(job.told(), 202)
 
-    def _keep(self, folder: Path) -> Callable[[Any], None]:
-        def keep(result: Any) -> None:
-            pieces = msgspec.convert(result, list[Piece])
+    def _keep(self, folder: Path) -> Callable[[bytes], None]:
+        def keep(result: bytes) -> None:
+            pieces = msgspec.json.decode(result, type=list[Piece])
             self._studio.pieces.add(pieces, [folder / f'{piece.number}.mid' for piece in pieces])
             folder.rmdir()
 

@@ -14,6 +14,7 @@ from solferino.pipelines.studio.messages import Piece
 from solferino.pipelines.studio.work_folder import Full
 
 MOST = 1000  # pieces; of those that are not kept the oldest go
+_MOST_TOLD = 16 << 20  # bytes of pieces at a time, beyond which no other follows
 _ID = re.compile(r'[a-z0-9-]{1,40}')
 _GONE = 'This piece is not there any more.'
 
@@ -44,21 +45,31 @@ class Pieces:
         return len(self._known)
 
     def some(self, first: int, number: int) -> list[msgspec.Raw]:
-        """So many pieces as JSON, the newest first, from the one that is `first`."""
-        found = []
+        """So many pieces as JSON, the newest first, from the one that is `first`; fewer of large ones, but one."""
+        found: list[msgspec.Raw] = []
+        size = 0
         for id in sorted(self._known, key=lambda id: (-self._known[id].made, self._known[id].number))[first:][:number]:
             try:
-                found.append(msgspec.Raw(self._path(id).read_bytes()))
+                told = self._path(id).read_bytes()
             except OSError:  # removed by someone else
                 del self._known[id]
+                continue
+            size += len(told)
+            if found and size > _MOST_TOLD:
+                break
+            found.append(msgspec.Raw(told))
         return found
 
     def get(self, id: str) -> Piece:
         """Returns a piece. Raises SolferinoError if there is none."""
-        try:
-            return msgspec.json.decode(self._path(id).read_bytes(), type=Piece)
-        except (OSError, msgspec.DecodeError):
-            raise SolferinoError(_GONE) from None
+        return read(self._path(id))
+
+    def file(self, id: str) -> Path:
+        """Returns the JSON file of a piece. Raises SolferinoError if there is none."""
+        path = self._path(id)
+        if not path.is_file():
+            raise SolferinoError(_GONE)
+        return path
 
     def midi(self, id: str) -> Path | None:
         """Returns its MIDI file, if there is one."""
@@ -97,3 +108,11 @@ class Pieces:
         if not _ID.fullmatch(id):  # no dots and slashes
             raise SolferinoError(_GONE)
         return self._folder / f'{id}.json'
+
+
+def read(path: Path) -> Piece:
+    """Returns the piece of a JSON file. Raises SolferinoError if there is none."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Piece)
+    except (OSError, msgspec.DecodeError):
+        raise SolferinoError(_GONE) from None

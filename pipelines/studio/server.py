@@ -116,14 +116,19 @@ def server_of(studio: 'Studio', app: 'App') -> 'uvicorn.Server':
     """Returns the server of an application. It ends at once: streams that pages listen to end before it waits."""
     import uvicorn
 
+    from solferino.pipelines.studio.connections import Connection
+
     class Server(uvicorn.Server):
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             await studio.close()
             await super().shutdown(sockets)
 
     return Server(
-        uvicorn.Config(app, log_level='warning', timeout_graceful_shutdown=2, h11_max_incomplete_event_size=16384)
-    )
+        uvicorn.Config(
+            app, http=Connection, ws='none', log_level='warning', timeout_graceful_shutdown=2,
+            h11_max_incomplete_event_size=16384, proxy_headers=False, server_header=False,
+        )
+    )  # fmt: skip
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -73,7 +73,7 @@ class Job:
         self.state, self.position = WAITING, 0
         self.result: bytes | None = None  # JSON
         self.error = ''
-        self.when_done: Callable[[Any], None] | None = None  # called with the result, before anybody is told
+        self.when_done: Callable[[bytes], None] | None = None  # called with the result, before anybody is told
         self._changed = asyncio.Event()
 
     def told(self) -> dict[str, Any]:
@@ -148,11 +148,11 @@ class Queue:
                 job.note(FAILED, error=_CLOSED)
 
     async def add(
-        self, task: str, *, when_done: Callable[[Any], None] | None = None, first: bool = False, **arguments: Any
+        self, task: str, *, when_done: Callable[[bytes], None] | None = None, first: bool = False, **arguments: Any
     ) -> Job:
         """Puts a task with its arguments at the end, or with `first` before all others. Raises Busy if too many wait.
 
-        `when_done` is called with the result, before anybody is told.
+        `when_done` is called with the result as JSON, before anybody is told.
         """
         if len(self._waiting) >= self._limits.waiting and not first:
             raise Busy(f'{len(self._waiting)} others are waiting already. Try again in a minute.')
@@ -211,7 +211,7 @@ class Queue:
                     result = await worker.do(job.task, job.arguments)
                     if not job.has_ended:
                         if job.when_done:
-                            job.when_done(msgspec.json.decode(result))
+                            job.when_done(result)
                         job.note(DONE, result=result)
                 except Exception as error:  # one job fails, and not the queue
                     if not job.has_ended:

@@ -55,7 +55,7 @@ def describe(path: str, id: str) -> Model:
 
 
 def generate(path: str, request: dict[str, Any], seed: int, folder: str) -> list[Piece]:
-    """Generates music; `<number>.mid` in `folder` is the file of each piece."""
+    """Generates music; `<number>.mid` in `folder`, which is made, is the file of each piece."""
     asked = msgspec.convert(request, Generate)
     model = _load(path, _stamp(path))
     primer = None if asked.primer is None or not asked.primer.notes else converting.sequence_of(asked.primer)
@@ -104,6 +104,7 @@ def _written(
     model: loading.Model, asked: Generate | Infill, made: list[Any], folder: Path, told: dict[str, Any]
 ) -> list[Piece]:
     pieces, now = [], time.time()
+    folder.mkdir(exist_ok=True)
     for number, sequence in enumerate(made, start=1):
         if not sequence.notes:
             continue
@@ -114,6 +115,7 @@ def _written(
         midi_files.write_midi(sequence, folder / f'{number}.mid')
         pieces.append(piece)
     if not pieces:
+        folder.rmdir()
         raise SolferinoError(f'None of the {len(made)} variations has notes. {model.family.spec.silence_remedy}')
     return pieces
 

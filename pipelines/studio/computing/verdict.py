@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from note_seq.protobuf import music_pb2
 
 from solferino.hparams.errors import SolferinoError
@@ -19,7 +18,7 @@ from solferino.pipelines import music_files
 from solferino.pipelines.inspection import copying
 from solferino.pipelines.judging import set_metrics
 from solferino.pipelines.music_files import Music
-from solferino.pipelines.studio import messages
+from solferino.pipelines.studio import pieces as stored
 from solferino.pipelines.studio.computing import converting
 from solferino.pipelines.studio.messages import Copied, Judged, Mean, Measured
 
@@ -27,20 +26,17 @@ _MOST_PIECES = 2000  # of the training music that are compared
 _HEARD = 20  # runs that can be heard where they are from, the longest
 
 
-def judge(ids: Sequence[str], music: Sequence[dict[str, Any]], reference: str) -> Judged:
+def judge(pieces: Sequence[str], reference: str) -> Judged:
     """Measures music and finds what it copies.
 
     Args:
-      ids: of the pieces.
-      music: the pieces, each as `messages.Music`.
+      pieces: their JSON files.
       reference: a file or folder of the training music.
 
     Raises SolferinoError if there is nothing to compare.
     """
-    made = [
-        Music(Path(id), converting.sequence_of(msgspec.convert(one, messages.Music)))
-        for id, one in zip(ids, music, strict=True)
-    ]
+    read = [stored.read(Path(path)) for path in pieces]
+    made = [Music(Path(one.id), converting.sequence_of(one.music)) for one in read]
     known = _spread(list(music_files.read(music_files.find([reference], None))))
     if not known:
         raise SolferinoError('The music to compare with has no notes.')
@@ -51,16 +47,16 @@ def judge(ids: Sequence[str], music: Sequence[dict[str, Any]], reference: str) -
         for metric, title in all_metrics.TITLES.items()
         if not (math.isnan(first.mean(metric).value) and math.isnan(second.mean(metric).value))
     ]
-    made_ids, pieces = copying.usable(made)
+    made_ids, made_pieces = copying.usable(made)
     known_names, known_pieces = copying.usable(known)
-    found = copies.compare(pieces, known_pieces)
-    heard = sorted(range(len(pieces)), key=lambda number: -found.generated[number].notes)[:_HEARD]
+    found = copies.compare(made_pieces, known_pieces)
+    heard = sorted(range(len(made_pieces)), key=lambda number: -found.generated[number].notes)[:_HEARD]
     sequences = {one.path.name: one.sequence for one in known}
     return Judged(
         pieces=len(made), known=len(known), metrics=rows, usual=found.usual,
         copied=[
             _copied(made_ids[number], found.generated[number], known_names, known_pieces, sequences, number in heard)
-            for number in range(len(pieces))
+            for number in range(len(made_pieces))
         ],
     )  # fmt: skip
 

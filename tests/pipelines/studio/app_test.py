@@ -303,6 +303,7 @@ def test_a_full_queue_and_a_full_folder_are_told(serve: Serve, bundle: Path, mon
     id = first_model(served)['id']
     answer = served.ask('POST', '/api/generate', {'model': id})
     assert answer.status == 429 and 'Try again' in answer.json['error']
+    assert not list(served.studio.work.scratch('').iterdir())  # many that are refused leave nothing
     full = serve(bundle, most=10)
     (full.studio.work.path / 'big').write_bytes(b'x' * 100)
     full.studio.work.recount()
@@ -310,6 +311,24 @@ def test_a_full_queue_and_a_full_folder_are_told(serve: Serve, bundle: Path, mon
     assert answer.status == 507 and 'Discard' in answer.json['error']
     monkeypatch.setattr(work_folder, '_LEAST_FREE', 1 << 60)
     assert 'disk is nearly full' in serve(bundle).ask('POST', '/api/generate', {'model': id}).json['error']
+
+
+def test_a_job_that_goes_before_all_others_is_there_once(serve: Serve) -> None:
+    served = serve(command=WORKER)  # it knows no such task
+    queue, waiting = served.studio.queue, [0]
+    add = queue.add
+
+    async def counted(task: str, **more: Any) -> Any:
+        waiting[0] += 1
+        return await add('echo', value=task)
+
+    queue.add = counted  # type: ignore[method-assign, assignment]
+    threads = [threading.Thread(target=served.ask, args=('GET', '/api/instruments')) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert waiting == [1]
 
 
 def test_a_disk_that_is_full_is_told(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:

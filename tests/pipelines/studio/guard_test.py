@@ -108,6 +108,12 @@ def test_a_body_that_says_that_it_is_too_large_is_refused(length: str, status: i
     assert ask('/api/generate', GOOD | {'content-length': length})[0] == status
 
 
+def test_who_has_no_token_sends_little() -> None:
+    assert ask('/api/login', {'host': HOST, 'content-length': '4096'})[0] == 200
+    status, said, _, _ = ask('/api/login', {'host': HOST, 'content-length': '4097'})
+    assert status == 413 and 'larger than 4 KB' in said['error']
+
+
 def test_uploads_may_be_larger() -> None:
     assert ask('/api/uploads', GOOD | {'content-length': str(guard.LARGEST_UPLOAD)})[0] == 200
     assert ask('/api/uploads', GOOD | {'content-length': str(guard.LARGEST_UPLOAD + 1)})[0] == 413

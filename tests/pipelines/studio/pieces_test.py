@@ -40,6 +40,16 @@ def test_the_oldest_that_are_not_kept_give_way(tmp_path: Path, monkeypatch: pyte
         where.require_room()
 
 
+def test_large_pieces_are_told_a_few_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    where = Pieces(tmp_path / 'p')
+    add(where, tmp_path, *(piece(id, made) for made, id in enumerate('abc')))
+    size = where.file('a').stat().st_size
+    for most, told in ((3 * size, 3), (2 * size, 2), (1, 1)):
+        monkeypatch.setattr(pieces, '_MOST_TOLD', most)
+        assert len(where.some(0, 10)) == told
+    assert len(where.some(2, 10)) == 1 and where.some(3, 10) == []
+
+
 def test_what_is_damaged_is_passed_over_at_the_next_start(tmp_path: Path) -> None:
     where = Pieces(tmp_path / 'p')
     add(where, tmp_path, piece('a', 1), piece('b', 2, kept=True))
@@ -55,6 +65,6 @@ def test_what_is_damaged_is_passed_over_at_the_next_start(tmp_path: Path) -> Non
 @pytest.mark.parametrize('id', ['', '.', '..', '../a', 'a/b', 'A', 'a\0', 'a.b', 'a' * 41, 'a\n'])
 def test_an_id_is_no_path(tmp_path: Path, id: str) -> None:
     where = Pieces(tmp_path / 'p')
-    for ask in (where.get, where.remove, where.midi):
+    for ask in (where.get, where.remove, where.midi, where.file):
         with pytest.raises(SolferinoError, match='not there any more'):
             ask(id)

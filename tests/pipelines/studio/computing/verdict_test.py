@@ -19,13 +19,16 @@ def training(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def as_json(sequence) -> dict:
-    return msgspec.to_builtins(converting.music_of(sequence))
-
-
 def judge(training: Path, *sequences):
-    ids = [f'made-{number}' for number in range(len(sequences))]
-    return verdict.judge(ids, [as_json(one) for one in sequences], str(training))
+    made = training.with_name(training.name + '-made')
+    made.mkdir()
+    paths = []
+    for number, sequence in enumerate(sequences):
+        id = f'made-{number}'
+        piece = messages.Piece(id, id, 'model', converting.music_of(sequence), 0, number)
+        paths.append(made / f'{id}.json')
+        paths[-1].write_bytes(msgspec.json.encode(piece))
+    return verdict.judge([str(path) for path in paths], str(training))
 
 
 def test_a_copied_song_is_found_where_it_is_from(training: Path):
