@@ -4,12 +4,15 @@ A file is JSON, or NumPy's archive (.npz), with splits by name: {'train': [chora
 [T, V], the MIDI pitch that each of V voices sounds in each step; nan or a number below 0 is a rest. That a note is
 struck again is not in it: equal neighbours are one note.
 
-The archives hold pickled lists of arrays. Of a pickle nothing but arrays is made: whatever else it names is refused.
+The archives hold pickled lists of arrays. Nothing that a pickle names is called, NumPy's own functions neither, which
+take pointers from one that lies: stand-ins note what was said of an array, and it is made of that. Whatever else is
+named is refused.
 """
 
 import io
 import json
 import pickle
+import re
 import warnings
 import zipfile
 from typing import Any, NamedTuple
@@ -24,9 +27,7 @@ _SECONDS = 60 / _QPM / 4  # of a step, a 16th
 _RESOLUTION = 480
 _VELOCITY = 80
 _MOST_VOICES, _MOST_STEPS = 16, 1 << 20
-# What pickled arrays are made of, by the names of NumPy 1 and 2.
-_ARRAYS = {('numpy.core.multiarray', '_reconstruct'), ('numpy._core.multiarray', '_reconstruct'), ('numpy', 'ndarray'),
-           ('numpy', 'dtype'), ('_codecs', 'encode')}  # fmt: skip
+_TYPE = re.compile('[biuf][1248]')  # numbers
 
 
 class Table(NamedTuple):
@@ -58,11 +59,70 @@ def _json(content: bytes) -> dict[str, Any]:
     return value
 
 
+class _Type:
+    """A numpy.dtype that is told of: its name, and the order of its bytes."""
+
+    def __init__(self, name: Any, *_: Any):
+        if not isinstance(name, str) or not (name in ('O', 'O8') or _TYPE.fullmatch(name)):
+            raise Refused(NOT_VOICES, f'there are no numbers in it, but {name!r:.40}')
+        self._name, self._order = name, '='
+
+    def __setstate__(self, state: Any) -> None:
+        self._order = state[1] if state[1] in ('<', '>') else '='
+
+    @property
+    def holds_objects(self) -> bool:
+        return self._name.startswith('O')
+
+    def dtype(self) -> np.dtype[Any]:
+        return np.dtype(self._order + self._name)
+
+
+class _Array:
+    """A numpy.ndarray that is told of."""
+
+    _state: Any = None
+
+    def __setstate__(self, state: Any) -> None:
+        self._state = state
+
+    def value(self) -> Any:
+        """The array, of numbers; a list of what an array of objects holds."""
+        _, shape, kind, is_fortran, data = self._state
+        if kind.holds_objects:
+            if len(shape) != 1:
+                raise Refused(NOT_VOICES, 'its pieces are in no list')
+            return _value(list(data))
+        if not isinstance(data, bytes):
+            raise Refused(NOT_VOICES, 'there are no numbers in an array')
+        return np.frombuffer(data, kind.dtype()).reshape(shape, order='F' if is_fortran else 'C')
+
+
+def _value(told: Any) -> Any:
+    if isinstance(told, _Array):
+        return told.value()
+    return [_value(one) for one in told] if isinstance(told, list | tuple) else told
+
+
+def _encode(text: str, _: str) -> bytes:
+    """Bytes, as pickles of the old protocols write them."""
+    return text.encode('latin1')
+
+
+_STAND_INS: dict[tuple[str, str], Any] = {
+    ('numpy.core.multiarray', '_reconstruct'): lambda *_: _Array(),
+    ('numpy._core.multiarray', '_reconstruct'): lambda *_: _Array(),
+    ('numpy', 'ndarray'): None,  # named as the kind of what is told of
+    ('numpy', 'dtype'): _Type,
+    ('_codecs', 'encode'): _encode,
+}
+
+
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in _ARRAYS:
+        if (module, name) not in _STAND_INS:
             raise pickle.UnpicklingError(f'it names {module}.{name}')
-        return super().find_class(module, name)
+        return _STAND_INS[module, name]
 
 
 def _archive(content: bytes) -> dict[str, Any]:
@@ -72,7 +132,7 @@ def _archive(content: bytes) -> dict[str, Any]:
             for member in archive.infolist():
                 if member.filename.endswith('.npy'):
                     found[member.filename.removesuffix('.npy')] = _array(archive.read(member))
-    except MemoryError:
+    except (MemoryError, Refused):
         raise
     except Exception as error:  # whatever a damaged archive, array or pickle raises
         raise Refused(DAMAGED, f'{error}') from None
@@ -89,7 +149,7 @@ def _array(content: bytes) -> Any:
     if not dtype.hasobject:
         file.seek(0)
         return np.lib.format.read_array(file, allow_pickle=False)
-    return _Unpickler(file, encoding='latin1').load()
+    return _value(_Unpickler(file, encoding='latin1').load())
 
 
 def _pitches(chorale: Any, name: str) -> np.ndarray:

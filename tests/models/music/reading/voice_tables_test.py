@@ -65,6 +65,28 @@ def test_nothing_of_a_pickle_is_executed(capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().out == ''
 
 
+class _Pointers:
+    """Two records of an object each, whose bytes are taken for pointers: flags that forbid that are left out."""
+
+    class Kind:
+        def __reduce__(self) -> Any:
+            fields = {'a': (np.dtype('O'), 0)}
+            return np.dtype, ('V8', False, True), (4, '|', None, ('a',), fields, 8, 1, 0, None)
+
+    def __reduce__(self) -> Any:
+        made = np.empty(0).__reduce__()
+        return *made[:2], (1, (2,), self.Kind(), False, b'A' * 16)
+
+
+def test_pointers_are_not_followed() -> None:
+    array = np.empty(1, object)
+    array[0] = _Pointers()
+    file = io.BytesIO()
+    np.savez(file, train=array)
+    with pytest.raises(Refused, match="no numbers in it, but 'V8'"):
+        voice_tables.read(file.getvalue())
+
+
 @pytest.mark.parametrize(
     'content, reason',
     [
