@@ -142,6 +142,7 @@ setup(
             # with other packages, has no types and fewer eyes on it; FastAPI adds pydantic, where msgspec is here.
             'starlette>=1.0,<2',
             'uvicorn>=0.40,<1',
+            'h11>=0.14,<1',  # uvicorn's reader of requests, which is told to be patient for so long only
         ],
         # Paths such as s3://bucket/midi, for pipelines on engines: what Beam's filesystems need, named as in Beam.
         'aws': ['boto3>=1.34,<2'],

@@ -131,7 +131,7 @@ class Making:
         path = self._studio.work.scratch(secrets.token_hex(6) + ending)
         try:
             with path.open('wb') as file:
-                async for part in request.stream():
+                async for part in self._studio.work.arriving(request.stream()):
                     file.write(part)
             job = await self._studio.queue.add('read_music', path=str(path))
             return answer(await job.ended())

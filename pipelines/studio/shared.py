@@ -13,6 +13,7 @@ from solferino.pipelines.studio.computing import job_queue
 from solferino.pipelines.studio.pieces import Pieces
 from solferino.pipelines.studio.work_folder import WorkFolder
 
+MOST_STREAMS = 150  # each looks at a folder every second, or waits for a job
 HEARTBEAT = 15.0  # seconds without a word, after which proxies and phones take a connection for dead
 
 
@@ -43,6 +44,7 @@ class Studio:
         self.pieces = Pieces(work.path / 'pieces')
         self.token, self.password = token, password
         self.closing = asyncio.Event()
+        self.streams = 0  # that pages listen to
 
     async def close(self) -> None:
         """Ends what runs, so that all that wait for it are told and no stream stays open."""
@@ -56,13 +58,19 @@ def answer(content: Any, status: int = 200) -> Response:
 
 
 def stream(studio: Studio, changes: AsyncIterator[Any], heartbeat: float = HEARTBEAT) -> StreamingResponse:
-    """Returns server-sent events, one for each of `changes`, until they end, the page is closed or the studio ends."""
-    return StreamingResponse(_events(studio.closing, changes, heartbeat), media_type='text/event-stream')
+    """Returns server-sent events, one for each of `changes`, until they end, the page is closed or the studio ends.
+
+    Raises Busy if too many are listened to.
+    """
+    if studio.streams >= MOST_STREAMS:
+        raise job_queue.Busy('Too many pages are open. Close some, or try again in a minute.')
+    return StreamingResponse(_events(studio, changes, heartbeat), media_type='text/event-stream')
 
 
-async def _events(closing: asyncio.Event, changes: AsyncIterator[Any], heartbeat: float) -> AsyncIterator[bytes]:
-    end = asyncio.ensure_future(closing.wait())
+async def _events(studio: Studio, changes: AsyncIterator[Any], heartbeat: float) -> AsyncIterator[bytes]:
+    end = asyncio.ensure_future(studio.closing.wait())
     following: asyncio.Future[Any] | None = None
+    studio.streams += 1
     try:
         while True:
             following = following or asyncio.ensure_future(anext(changes))
@@ -79,6 +87,7 @@ async def _events(closing: asyncio.Event, changes: AsyncIterator[Any], heartbeat
             else:
                 yield b': still here\n\n'
     finally:  # a page that is closed leaves nothing behind
+        studio.streams -= 1
         for task in (end, following):
             if task is not None:
                 task.cancel()

@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import IO
 
@@ -58,6 +59,9 @@ class WorkFolder:
         now = time.monotonic()
         if now - self._counted >= _COUNTED_FOR:
             self._taken, self._counted = _size(self.path), now
+        self._require_left()
+
+    def _require_left(self) -> None:
         if self._taken >= self._most:
             raise Full(
                 f'The studio holds {self._taken / 1e9:.1f} GB, and may hold {self._most / 1e9:.1f}. '
@@ -65,6 +69,16 @@ class WorkFolder:
             )
         if shutil.disk_usage(self.path).free < _LEAST_FREE:
             raise Full('The disk is nearly full. Discard pieces, runs or models that you do not need.')
+
+    async def arriving(self, parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Yields parts of a file that are to be written here. Raises Full where there is no room for the next one.
+
+        Of files that arrive side by side each would have room.
+        """
+        async for part in parts:
+            self._taken += len(part)
+            self._require_left()
+            yield part
 
     def recount(self) -> None:
         """Looks again the next time: something was discarded."""

@@ -26,12 +26,14 @@ from solferino.hparams.errors import SolferinoError
 from solferino.models.core.storage.files import atomic_write
 from solferino.pipelines import convert, parsing
 from solferino.pipelines.studio import wording
+from solferino.pipelines.studio.computing.job_queue import Busy
 from solferino.pipelines.studio.learn import children, material, unpacking
 from solferino.pipelines.studio.learn.children import Children, State
 from solferino.pipelines.studio.learn.lessons import Options
 
 MEMORY_MEGABYTES = 4096  # for reading
 MOST = 200  # collections
+AT_ONCE = 3  # that are read; each may take MEMORY_MEGABYTES
 _LISTED = 200  # files that are left out
 _NONE = re.compile(r'\s*0(\.0)?\s')  # a row of a table that counts nothing
 _ABOUT, _NOTES, _MATERIAL, _OPTIONS, _UNPACKED = (
@@ -248,6 +250,11 @@ class Collections:
         collection.folder.mkdir()
         collection._keep(About(name, time.time()))
         return collection
+
+    def require_turn(self) -> None:
+        """Raises Busy if as many are being read as may be."""
+        if sum(one.children.state().state == children.RUNNING for one in self.all()) >= AT_ONCE:
+            raise Busy(f'{AT_ONCE} collections are being read already. Try again in a minute.')
 
     def remove(self, id: str) -> None:
         """Removes one and all its music. Raises SolferinoError if there is none."""

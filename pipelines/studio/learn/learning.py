@@ -21,6 +21,7 @@ import contextlib
 import json
 import logging
 import os
+import re
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -54,6 +55,7 @@ class Learning:
         self._collections = Collections(studio.work_dir / 'collections')
         self._trainings = Trainings(studio.work_dir / 'trainings')
         self._runs: dict[str, Opened] = {}
+        self._one_reads = asyncio.Lock()
         self._supervising: asyncio.Task[None] | None = None
         self._hearing: asyncio.Task[None] | None = None
 
@@ -73,7 +75,7 @@ class Learning:
             at('trainings', self.train, 'POST'),
             at('trainings/{id}/events', self.training_events),
             at('trainings/{id}/log', self.training_log),
-            at('trainings/{id}/samples/{step:int}', self.sample),
+            at('trainings/{id}/samples/{step}', self.sample),
             at('trainings/{id}/stop', self.stop, 'POST'),
             at('trainings/{id}/go_on', self.go_on, 'POST'),
             at('trainings/{id}/save', self.save, 'POST'),
@@ -149,14 +151,17 @@ class Learning:
         """Takes a file."""
         self._studio.work.require_room()
         collection = self._collections.get(request.path_params['id'])
-        about = await collection.add(request.query_params.get('name', ''), request.stream())
+        about = await collection.add(request.query_params.get('name', ''), self._studio.work.arriving(request.stream()))
         return answer({'files': about.files, 'bytes': about.bytes}, 201)
 
     async def read_collection(self, request: Request) -> Response:
         """Begins to read."""
         asked = messages.read(await request.body(), Read)
         collection = self._collections.get(request.path_params['id'])
-        await asyncio.to_thread(collection.read, asked.options)
+        self._studio.work.require_room()
+        async with self._one_reads:
+            await asyncio.to_thread(self._collections.require_turn)
+            await asyncio.to_thread(collection.read, asked.options)
         return answer(collection.told(), 202)
 
     async def collection_events(self, request: Request) -> Response:
@@ -189,8 +194,11 @@ class Learning:
 
     async def sample(self, request: Request) -> Response:
         """Music that it made."""
+        step, watched = request.path_params['step'], self._watched(request)
         try:
-            music = (self._watched(request).samples / f'{request.path_params["step"]}.json').read_bytes()
+            if not re.fullmatch('[0-9]{1,12}', step):
+                raise FileNotFoundError
+            music = (watched.samples / f'{step}.json').read_bytes()
         except OSError:
             raise SolferinoError('There is no music of this step.') from None
         return Response(music, media_type='application/json')
@@ -212,6 +220,7 @@ class Learning:
         """Saves a bundle."""
         asked = messages.read(await request.body(), Save)
         watched = self._watched(request)
+        self._studio.work.require_room()
         target = self._studio.models.free(require_name(asked.name))
         job = await self._studio.queue.add(
             'save_bundle', path=str(watched.run), target=str(target), description=asked.description

@@ -109,9 +109,9 @@ def unpack(zips: list[Path], folder: Path, limits: Limits) -> dict[str, str]:
                 if not reason:
                     if count >= limits.files:
                         raise SolferinoError(f'There are more than {limits.files:,} files of music. Drop fewer.')
+                    count += 1  # also one that fails, as it leaves folders
                     try:
                         size += _extract(archive, member, folder, limits, (limits.megabytes << 20) - size)
-                        count += 1
                     except (_BadMember, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
                         reason = DAMAGED
                     except _TooLarge:

@@ -379,6 +379,21 @@ def test_the_server_ends_at_once_with_open_streams(serve: Serve) -> None:
         thread.join(5)
 
 
+def test_there_are_not_more_streams_than_there_may_be(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared, 'MOST_STREAMS', 1)
+    served, job = working(serve)
+    path = f'/api/jobs/{job["id"]}/events'
+    with served.connection() as connection:
+        connection.request('GET', path, headers={'Authorization': 'Bearer a-token'})
+        connection.getresponse().fp.readline()
+        answer = served.ask('GET', path)
+        assert answer.status == 429 and 'Too many pages' in answer.json['error']
+    end = time.monotonic() + 10
+    while served.studio.streams:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
 def test_a_stream_says_that_it_is_there_and_a_closed_page_leaves_nothing(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:

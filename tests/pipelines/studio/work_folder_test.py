@@ -1,5 +1,7 @@
 """One studio at a time, and not more than the folder may hold."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -47,3 +49,23 @@ def test_a_folder_that_all_may_write_to_is_refused(tmp_path: Path) -> None:
     (tmp_path / 'w').chmod(0o1777)
     with pytest.raises(SolferinoError, match=r'All users .* may write to .*--work_dir'):
         WorkFolder(tmp_path / 'w', 1 << 30)
+
+
+def test_files_that_arrive_side_by_side_have_room_for_all_of_them_together(tmp_path: Path) -> None:
+    work = WorkFolder(tmp_path / 'w', 1000)
+    work.require_room()
+
+    async def parts() -> AsyncIterator[bytes]:
+        for _ in range(6):
+            yield b'x' * 100
+
+    async def arrive() -> None:
+        async for _ in work.arriving(parts()):
+            await asyncio.sleep(0)
+
+    async def both() -> None:
+        await asyncio.gather(arrive(), arrive())
+
+    asyncio.run(arrive())
+    with pytest.raises(Full, match='may hold'):
+        asyncio.run(both())

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from solferino.pipelines.studio.learn import children
+from solferino.pipelines.studio.learn import children, dropped
 
 Serve = Callable[..., Any]
 
@@ -139,6 +139,7 @@ KIT = {'collection': 'ID', 'family': 'drums_rnn', 'config': 'drum_kit'}
         ('POST', '/api/trainings/aa/go_on', {'num_steps': 'x'}, 'not understood'),
         ('POST', '/api/trainings/aa/save', {'name': 'x'}, 'not there'),
         ('GET', '/api/trainings/aa/samples/1', None, 'not there'),
+        ('GET', '/api/trainings/aa/samples/' + '9' * 5000, None, 'not there'),
         ('DELETE', '/api/trainings/aa', None, 'not there'),
     ],
 )  # fmt: skip
@@ -191,6 +192,18 @@ def test_one_that_is_larger_than_a_collection_is_refused(serve: Serve, monkeypat
 def test_a_full_work_folder_takes_no_more(serve: Serve) -> None:
     served = serve(most=0)
     assert served.ask('POST', '/api/collections', {'name': 'Mine'}).status == 507
+
+
+def test_a_few_collections_are_read_at_a_time(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dropped, 'AT_ONCE', 1)
+    served = serve()
+    first, second = (collect(served, {'a.mid': b'no music'}) for _ in range(2))
+    assert served.ask('POST', f'/api/collections/{first}/read', {}).status == 202
+    answer = served.ask('POST', f'/api/collections/{second}/read', {})
+    assert answer.status == 429 and 'Try again' in answer.json['error']
+    events(served, f'/api/collections/{first}/events')
+    assert served.ask('POST', f'/api/collections/{second}/read', {}).status == 202
+    events(served, f'/api/collections/{second}/events')
 
 
 def test_what_is_read_is_told_at_once_and_its_end_too(serve: Serve) -> None:

@@ -106,6 +106,13 @@ def test_a_collection_has_limits_of_files_and_bytes(tmp_path: Path, music: Path)
         unpack([large], music, Limits(megabytes=1))
 
 
+def test_files_that_are_damaged_count_for_they_leave_folders(tmp_path: Path, music: Path) -> None:
+    path = packed(tmp_path / 'a.zip', *((f'{number}/a/b/c.mid', bytes(1 << 21)) for number in range(9)))
+    with pytest.raises(SolferinoError, match='more than 4 files'):
+        unpack([path], music, Limits(files=4))
+    assert sum(place.is_dir() for place in music.iterdir()) == 4
+
+
 def test_a_hundred_thousand_names(tmp_path: Path, music: Path) -> None:
     with zipfile.ZipFile(tmp_path / 'a.zip', 'w') as archive:
         for number in range(100_000):
