@@ -50,11 +50,9 @@ def others(count: int) -> Iterator[None]:
                 stdin=subprocess.DEVNULL, stdout=said, stderr=said,
             )  # fmt: skip
             started.append((process, said))
-            if not gpus:
-                _keep_to(cores[index::count], process.pid)
+            _keep_to(cores[index::count], process.pid)
         os.environ.update(_environment(addresses, 0, gpus))
-        if not gpus:
-            _keep_to(cores[0::count], 0)
+        _keep_to(cores[0::count], 0)
         yield
         _require_ended_well(started)
     except replicas.LostError:
