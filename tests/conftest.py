@@ -20,6 +20,16 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# Folders whose tests start browsers and many commands: what they show does not depend on the version of Python.
+_ONCE = 'benchmarks', 'browser', 'fuzz', 'kills'
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks all tests of the slow folders."""
+    for item in items:
+        if set(item.path.relative_to(ROOT / 'tests').parts) & set(_ONCE):
+            item.add_marker(pytest.mark.once)
+
 
 @pytest.fixture(scope='session')
 def root() -> Path:

@@ -120,7 +120,8 @@ def _run(cell: str, work: Path, args: argparse.Namespace) -> bool:
     command += [f'--seconds={args.seconds}'] * bool(args.seconds) + ['--quick'] * args.quick
     environment = dict(os.environ)
     if args.jobs > 1:
-        environment |= {f'{name}_NUM_THREADS': '1' for name in ('OMP', 'OPENBLAS', 'TF_NUM_INTRAOP', 'TF_NUM_INTEROP')}
+        names = 'OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'TF_NUM_INTRAOP_THREADS', 'TF_NUM_INTEROP_THREADS'
+        environment |= dict.fromkeys(names, '1')
     log = _file(work, cell, '.log')
     log.parent.mkdir(parents=True, exist_ok=True)
     _file(work, cell, '.json').unlink(missing_ok=True)  # of an earlier run: if this one fails, there is no result

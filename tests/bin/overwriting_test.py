@@ -23,6 +23,8 @@ from solferino.bin import (
 )
 from tests.bin.typed import typed as run
 
+pytestmark = pytest.mark.once
+
 _SEEDS = Path(__file__).parent.parent / 'fuzz' / 'seeds'
 
 

@@ -32,6 +32,8 @@ from solferino.bin import (
 from solferino.models import load
 from tests.bin.typed import typed as run
 
+pytestmark = pytest.mark.once
+
 
 def _tree(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob('*') if path.is_file()}

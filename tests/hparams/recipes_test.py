@@ -10,6 +10,8 @@ from solferino.models import registry
 from solferino.models.core.storage import checkpoints, records
 from tests.contract_test import song
 
+pytestmark = pytest.mark.once
+
 RECIPES = sorted((Path(__file__).parents[2] / 'hparams/recipes').glob('*.flags'))
 
 

@@ -17,6 +17,8 @@ from solferino.models.musegan.gan import MuseGan
 from solferino.models.musegan.generator import Latents
 from solferino.models.music.pieces.voices import sounding
 
+pytestmark = pytest.mark.once
+
 TINY = (
     'batch_size=3,num_tracks=2,latent_size=4,temporal_size=5,bar_sizes=[8,5,4,3],critic_sizes=[3,4,5,6],critic_steps=2'
 )

@@ -288,6 +288,7 @@ def test_files_of_magenta(shared: Path, name: str, says: str) -> None:
     assert says in told(shared / 'golden' / name)
 
 
+@pytest.mark.once
 def test_every_odd_file_has_an_answer(shared: Path) -> None:
     for path in sorted((shared / 'data/malformed').rglob('*.*')):
         if path.is_file():

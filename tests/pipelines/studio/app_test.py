@@ -275,6 +275,7 @@ def test_the_password_gives_the_token_and_guessing_is_slow(serve: Serve) -> None
     assert serve().ask('POST', '/api/login', {'password': ''}).status == 403  # where there is none
 
 
+@pytest.mark.once
 def test_many_guesses_at_once_are_no_faster(serve: Serve) -> None:
     served = serve(password='long enough')
     statuses: list[int] = []

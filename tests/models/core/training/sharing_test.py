@@ -18,6 +18,8 @@ from solferino.models.core.layers import replicas
 from solferino.models.core.storage import checkpoints
 from solferino.models.core.training import data, launching
 
+pytestmark = pytest.mark.once
+
 _PATIENCE_S = 240  # for commands on a busy machine
 SCRIPT = str(Path(__file__).parents[1] / 'toy_train.py')
 

@@ -302,6 +302,7 @@ def test_all_keys_and_none() -> None:
         assert (_sample(Nade(loud, HPARAMS.lags), [np.zeros((1, KEYS), bool)], 4)[0, 1:] == expected).all()
 
 
+@pytest.mark.once
 @pytest.mark.parametrize('articulation', [False, True])
 def test_its_own_music_gets_as_many_keys_as_the_music(articulation: bool) -> None:
     config = dataclasses.replace(

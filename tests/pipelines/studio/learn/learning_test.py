@@ -11,6 +11,8 @@ import pytest
 
 from solferino.pipelines.studio.learn import children, dropped
 
+pytestmark = pytest.mark.once
+
 Serve = Callable[..., Any]
 
 

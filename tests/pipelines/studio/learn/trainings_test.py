@@ -14,6 +14,8 @@ from solferino.pipelines.studio.learn.dropped import Collection, Collections
 from solferino.pipelines.studio.learn.lessons import Train
 from solferino.pipelines.studio.learn.trainings import Training, Trainings
 
+pytestmark = pytest.mark.once
+
 
 def until(true: Callable[[], bool], seconds: float = 240) -> None:
     """Waits."""
