@@ -1,10 +1,13 @@
 """`.ci/run`: which Pythons it finds, and what it says of their tests."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+
+_PYTHON = '#!/bin/sh\ncase "$*" in *ensurepip*" {0}") exit 0 ;; *ensurepip*) exit 1 ;; *) echo "$0" ;; esac'
 
 
 @pytest.fixture
@@ -13,10 +16,9 @@ def project(tmp_path: Path, root: Path) -> Path:
     folder = tmp_path / 'project'
     (folder / '.ci').mkdir(parents=True)
     shutil.copy(root / '.ci' / 'run', folder / '.ci')
-    python = '#!/bin/sh\ncase "$*" in *ensurepip*" {0}") exit 0 ;; *ensurepip*) exit 1 ;; *) echo "$0" ;; esac'
     write(tmp_path / 'programs' / 'python3.12', '#!/bin/sh\necho "pyenv: python3.12: command not found" >&2\nexit 127')
     for version in ('3.12.1', '3.13.0'):
-        write(tmp_path / 'pyenv' / 'versions' / version / 'bin' / 'python', python.format(version[:4]))
+        write(tmp_path / 'pyenv' / 'versions' / version / 'bin' / 'python', _PYTHON.format(version[:4]))
     return folder
 
 
@@ -45,7 +47,8 @@ def test_all_that_pyenv_has_is_tested(project: Path) -> None:
     assert result.returncode == 0, result.stderr
     for version in ('3.12.1', '3.13.0'):
         assert f'Python {version[:4]}: {project.parent}/pyenv/versions/{version}/bin/python\n' in result.stdout
-    assert result.stdout.endswith('Python 3.12\n== 3 passed in 1s ==\nPython 3.13\n== 3 passed in 1s ==\n')
+    passed = '== 3 passed in 1s ==\n'  # the newest in two parts
+    assert result.stdout.endswith(f'Python 3.12\n{passed}Python 3.13\n{passed}{passed}')
 
 
 @pytest.mark.parametrize('version', ['3.12', '3.13'])
@@ -57,6 +60,25 @@ def test_what_fails_on_one_fails(project: Path, version: str, last: str, told: s
     assert result.returncode == 1
     assert 'what failed' in result.stdout
     assert f'Python {version}\n{told}\n' in result.stdout
+
+
+def test_each_test_is_run_on_some_python(project: Path) -> None:
+    write(project.parent / 'pyenv' / 'versions' / '3.11.7' / 'bin' / 'python', _PYTHON.format('3.11'))
+    result = run(project, 'echo "$*" >>called; echo "== 3 passed in 1s =="')
+    assert result.returncode == 0, result.stderr
+    called = (project / 'called').read_text()
+    for version, chosen in (('3.11', "-m 'not once'\n"), ('3.13', '-m once\n'), ('3.12', "-m 'not once' tests/bin ")):
+        assert re.search(f'test VENV=build/ci/{version} .* {re.escape(chosen)}', called), called
+
+
+def test_one_python_runs_all(project: Path) -> None:
+    versions = project.parent / 'pyenv' / 'versions'
+    shutil.rmtree(versions)
+    write(versions / '3.11.7' / 'bin' / 'python', _PYTHON.format('3.11'))
+    result = run(project, 'echo "$*" >>called; echo "== 3 passed in 1s =="')
+    assert result.returncode == 0, result.stderr
+    [tests] = [line for line in (project / 'called').read_text().splitlines() if line.startswith('test ')]
+    assert 'VENV=build/ci/3.11' in tests and tests.strip().endswith('PYTEST=-p no:cacheprovider')
 
 
 def test_style_comes_first(project: Path) -> None:

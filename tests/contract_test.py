@@ -567,6 +567,7 @@ def test_a_run_names_its_model(case: tuple, tmp_path: Path) -> None:
 
 
 @pytest.mark.cpus
+@pytest.mark.once
 @pytest.mark.parametrize('name', CASES, ids='-'.join)
 def test_an_output_does_not_depend_on_those_beside_it(name: tuple[str, str], drawn: dict[bytes, set[bytes]]) -> None:
     """As large as the config is by default: not even the last bit of what its events are drawn from."""
