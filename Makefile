@@ -9,7 +9,8 @@
 # make studio  the page of the studio, with the demo's model; it is built with npm where its sources are newer
 # make lint    style, format and types
 # make bench   the benchmarks, on DATA=<folder with drums/groove and melodies>; REFERENCE=<environment of Magenta 2.1.4>
-#              beside; ONLY=convert,training measures these stages again and keeps the results of the others
+#              beside; ONLY=convert,training measures these stages again and keeps the results of the others;
+#              PEERS=<Python with torch, or jax and optax> trains beside these, too
 # make benchmark-pianoroll  the models of piano rolls on DATA=<folder of the piano-roll benchmark>, hours; QUICK=1 takes
 #              five minutes, ONLY=rnn_rbm:jsb,lstm some of the runs, SECONDS=600 shorter ones, JOBS=2 two side by side
 # make lock    choose all versions anew
@@ -69,6 +70,7 @@ lint: setup
 bench: setup
 	$(IN_VENV) python tests/benchmarks/road.py $(if $(DATA),--data="$(DATA)") \
 		$(if $(REFERENCE),--reference="$(REFERENCE)") $(if $(ONLY),--only="$(ONLY)")
+	$(if $(PEERS),$(IN_VENV) python tests/benchmarks/peers.py --peers="$(PEERS)")
 
 benchmark-pianoroll: setup
 	$(IN_VENV) python tests/benchmarks/pianoroll.py --data="$(DATA)" $(if $(QUICK),--quick) \

@@ -64,8 +64,10 @@ Inside wheels, beside what their metadata say:
 - `pretty_midi` holds the soundfont TimGM6mb, GPL-2.0: data, which are used where they are and not passed on.
   `--soundfont` takes another one ([sound](sound.md)).
 
-Whether versions have known weaknesses is asked by `pip-audit -r requirements.lock`, which wants a network: it is not
-part of the tests.
+Whether versions have known weaknesses is asked by `pip-audit -r requirements.lock --no-deps --disable-pip --strict`,
+which wants a network: it is not part of the tests. On 2026-11-28 (pip-audit 2.10.1) it could not be asked from here: of
+each package PyPI's JSON answered 404, and `--vulnerability-service=osv` did not find the host api.osv.dev. Without
+`--strict` pip-audit then says "No known vulnerabilities found", having looked at none.
 
 | package | licence | installed with |
 | --- | --- | --- |

@@ -23,7 +23,7 @@ REMEDIES = {
     LOOP: 'its files are converted where they are',
 }
 
-_BLOCK_FILES = 32  # read by one worker at once, so few that all workers have some
+BLOCK_FILES = 32  # read by one worker at once, so few that all workers have some
 _BLOCK_BYTES = 16 << 20
 
 
@@ -116,7 +116,7 @@ class Folder:
         block: list[bytes] = []
         held = 0
         for name, reason, size in self._find():
-            if block and (len(block) == _BLOCK_FILES or held + size > _BLOCK_BYTES):
+            if block and (len(block) == BLOCK_FILES or held + size > _BLOCK_BYTES):
                 yield block
                 block, held = [], 0
             block.append(line(name, reason, size))

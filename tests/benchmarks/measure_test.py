@@ -90,3 +90,12 @@ def test_comparison_of_unequal_amounts() -> None:
         '| files/s | 16.0 | 1.60 | 10.0 times |',
         '| files/s after start-up | 20.0 | 4.00 | 5.00 times |',
     ]
+
+
+def test_comparison_with_several() -> None:
+    measured = {'Ours': [{'files/s': 6}], 'Theirs': [{'files/s': 3}], 'Others': [{'files/s': 8}]}
+    assert report.comparison(measured).splitlines() == [
+        '|  | Ours | Theirs | Others | better than Theirs | better than Others |',
+        '| --- | --- | --- | --- | --- | --- |',
+        '| files/s | 6.00 | 3.00 | 8.00 | 2.00 times | 0.750 times |',
+    ]

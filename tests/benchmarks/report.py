@@ -36,8 +36,8 @@ def comparison(measured: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
     """Returns the medians of what was measured as a Markdown table.
 
     Args:
-      measured: side -> runs -> number by what it is; Magenta, if it is there, comes second. Of numbers a second more
-        is better, of all others less. If the sides did not do the same amount of work, their times are not compared.
+      measured: side -> runs -> number by what it is; ours comes first. Of numbers a second more is better,
+        of all others less. If the sides did not do the same amount of work, their times are not compared.
     """
     sides = medians(measured)
     ours, *others = sides.values()
@@ -45,11 +45,10 @@ def comparison(measured: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
     not_compared = () if all(amount == amounts[0] for amount in amounts) else (WHOLE, AFTER)
     rows = []
     for what, value in ours.items():
-        values = [value, *(other.get(what, math.nan) for other in others)]
-        rows.append([what, *map(number, values)])
-        if others:
-            times = ratio(what, *values) if what not in not_compared else math.nan
-            rows[-1].append(f'{number(times)} times' if times > 0 else '')
+        values = [other.get(what, math.nan) for other in others]
+        times = [ratio(what, value, theirs) if what not in not_compared else math.nan for theirs in values]
+        shown = (f'{number(factor)} times' if factor > 0 else '' for factor in times)
+        rows.append([what, *map(number, (value, *values)), *shown])
     return table(['', *sides, *(f'better than {other}' for other in list(sides)[1:])], rows)
 
 

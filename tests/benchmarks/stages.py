@@ -1,6 +1,10 @@
 """What is measured, stage by stage. A run of a stage gives numbers by what they are, for `report.comparison`."""
 
+import atexit
+import contextlib
 import dataclasses
+import functools
+import importlib.util
 import json
 import math
 import statistics
@@ -12,6 +16,7 @@ import limits
 import material
 import measure
 import numpy as np
+import reading
 from material import CONVERT, Material, hparams_flag
 from measure import Side
 from report import PEAK, START, WHOLE
@@ -37,6 +42,9 @@ HALF_PRECISION = ('drum_kit', 'attention_rnn')  # those of them that this is mea
 # On tracks of all lengths: the least steps of ours that count, in whole epochs after the first, and those of Magenta.
 REAL = {'drum_kit': (20, 10), 'attention_rnn': (30, 20)}
 DATASETS = ('drum_kit', 'attention_rnn')
+# Readers of MIDI beside ours, and pieces whose metrics are measured.
+READERS = (reading.CONVERTED, reading.ARRAYS, reading.NOTE_SEQ, reading.SYMUSIC)
+MEASURED, MUSPY = 100, 'MusPy'
 ANSWERING = (CONVERT, 'drums_rnn_create_dataset', 'drums_rnn_train', 'drums_rnn_generate')
 QUESTIONS = ('--help', '--no_such_flag=1')
 
@@ -77,6 +85,12 @@ def all_stages(sides: tuple[Side, ...]) -> list[Stage]:
         Stage('convert 2', 'convert', 'The same with --num_workers=2', convert(2), ours),
     ]
     for config in DATASETS:
+        folder = material.FOLDERS[registry.family_of_config(config).spec.name]
+        work = f'Read the MIDI files of {folder}, by seconds of CPU'
+        found.append(Stage(f'read {folder}', 'reading', work, read(config), _installed(*READERS)))
+        work = f'Fourteen metrics of {MEASURED} pieces of {folder}, by seconds of CPU'
+        found.append(Stage(f'metrics {folder}', 'metrics', work, metrics(config), _installed(reading.CONVERTED, MUSPY)))
+    for config in DATASETS:
         work, measure_it = f'Create the {config} dataset', create_dataset(config)
         found.append(Stage(f'dataset {config}', 'datasets', work, measure_it, sides, _files(config)))
     for config in TRAINED:
@@ -93,6 +107,15 @@ def all_stages(sides: tuple[Side, ...]) -> list[Stage]:
         Stage('generate many', 'generation', f'Generate {OUTPUTS:,} such tracks', generate(OUTPUTS), ours),
         Stage('answers', 'answers', 'Seconds until a command has answered', answer, sides),
     ]
+
+
+def _installed(*names: str) -> tuple[Side, ...]:
+    """Libraries that work in this process, without those that are not installed."""
+    return tuple(
+        Side(name, MACHINE.bin)
+        for name in names
+        if name not in (reading.SYMUSIC, MUSPY) or importlib.util.find_spec(name.lower())
+    )
 
 
 def _files(config: str) -> Callable[[Material], str]:
@@ -113,6 +136,8 @@ def skipped(stage: Stage) -> str:
         registry.get('drums_rnn').spec.config(None).hparams, 'precision'
     ):
         return f'--hparams={BFLOAT16} is not known to this version.'
+    if stage.group == 'metrics' and len(stage.sides) == 1:
+        return 'MusPy is not installed.'
     return ''
 
 
@@ -146,6 +171,37 @@ def _fallbacks(path: Path, files: int) -> Numbers:
     manifest = path.with_suffix('.manifest.json')
     told = json.loads(manifest.read_text(encoding='utf-8'))['converted'] if manifest.exists() else {}
     return {FALLBACKS: told[WITH_NOTE_SEQ] / files} if WITH_NOTE_SEQ in told else {}
+
+
+@functools.cache
+def _readers() -> dict[str, reading.Reader]:
+    stack = contextlib.ExitStack()
+    atexit.register(stack.close)
+    return reading.midi_readers(stack)
+
+
+def read(config: str) -> Callable[[Side, Material], Numbers]:
+    """MIDI files to notes, in this process and what it starts."""
+
+    def run(side: Side, music: Material) -> Numbers:
+        _, files = reading.spread(music.corpus(config).folder, ['midi'], sys.maxsize)
+        found = reading.measure(_readers()[side.name], files)
+        return {'files/s': len(files) / found.seconds, 'notes/s': found.notes / found.seconds}
+
+    return run
+
+
+def metrics(config: str) -> Callable[[Side, Material], Numbers]:
+    """The metrics that MusPy has, too."""
+
+    def run(side: Side, music: Material) -> Numbers:
+        import beside_muspy
+
+        _, files = reading.spread(music.corpus(config).folder, ['midi'], MEASURED)
+        with contextlib.ExitStack() as stack:
+            return beside_muspy.measure(beside_muspy.sides(files, stack)[side.name], len(files))
+
+    return run
 
 
 def create_dataset(config: str) -> Callable[[Side, Material], Numbers]:

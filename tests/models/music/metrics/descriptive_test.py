@@ -1,5 +1,6 @@
 """The metrics of MusPy, beside MusPy."""
 
+import importlib
 import math
 from pathlib import Path
 from typing import Any
@@ -16,42 +17,20 @@ from solferino.models.music.pieces.timeline import Clock
 from solferino.pipelines import music_files
 
 muspy = pytest.importorskip('muspy', reason='MusPy is not installed: pip install muspy')
+muspy_music = importlib.import_module('muspy_music')  # beside this folder; it imports MusPy
 
 _PITCHED = set(descriptive.METRICS) - {
     'empty_beat_rate', 'empty_measure_rate', 'drum_in_pattern_rate', 'drum_pattern_consistency', 'groove_consistency',
 }  # fmt: skip
 
 
-def _as_muspy(notes: Grid) -> Any:
-    """The same notes, a track of drums and one of others."""
-    tracks = []
-    for is_drum in (False, True):
-        mine = np.flatnonzero(notes.is_drum == is_drum)
-        tracks.append(
-            muspy.Track(
-                is_drum=is_drum,
-                notes=[
-                    muspy.Note(int(notes.starts[k]), int(notes.pitches[k]), int(notes.ends[k] - notes.starts[k]), 64)
-                    for k in mine
-                ],
-            )
-        )
-    return muspy.Music(resolution=notes.steps_per_quarter, tracks=[track for track in tracks if track.notes])
-
-
 def _require_equal(notes: Grid, music: Any) -> None:
-    extra: dict[str, dict[str, Any]] = {
-        'pitch_in_scale_rate': {'root': 0, 'mode': 'major'},
-        'drum_in_pattern_rate': {'meter': 'duple'},
-        'empty_measure_rate': {'measure_resolution': notes.steps_per_bar},
-        'groove_consistency': {'measure_resolution': notes.steps_per_bar},
-    }
     for name, function in descriptive.METRICS.items():
         value = function(notes)
         if name in _PITCHED and not notes.pitched.any():
             assert math.isnan(value)
             continue
-        expected = float(getattr(muspy, name)(music, **extra.get(name, {})))
+        expected = muspy_music.metric(name, music, notes.steps_per_bar)
         assert value == pytest.approx(expected, abs=1e-12, nan_ok=True), name
 
 
@@ -68,7 +47,7 @@ def test_they_are_muspys(notes: list[tuple[int, int, int, bool]], steps_per_quar
         steps_per_quarter, bar, starts, starts + lengths, pitches, np.zeros(len(starts), int), drums.astype(bool),
         Clock({}),
     )  # fmt: skip
-    _require_equal(own, _as_muspy(own))
+    _require_equal(own, muspy_music.music_of(own))
 
 
 @pytest.mark.parametrize(
@@ -85,7 +64,7 @@ def test_they_are_muspys_on_real_music(shared: Path, pattern: str) -> None:
     assert paths
     for music in music_files.read(paths):
         own = grid.read(piece.of(music.sequence))
-        _require_equal(own, _as_muspy(own))
+        _require_equal(own, muspy_music.music_of(own))
 
 
 def test_chorales_are_read_as_muspy_reads_them(shared: Path) -> None:
