@@ -65,8 +65,8 @@ Inside wheels, beside what their metadata say:
   `--soundfont` takes another one ([sound](sound.md)).
 
 Whether versions have known weaknesses is asked by `pip-audit -r requirements.lock --no-deps --disable-pip --strict`,
-which wants a network: it is not part of the tests. On 2026-11-28 (pip-audit 2.10.1) it could not be asked from here: of
-each package PyPI's JSON answered 404, and `--vulnerability-service=osv` did not find the host api.osv.dev. Without
+which wants a network: it is not part of the tests. On 2026-11-28 (pip-audit 2.10.1) it could not be asked: it found no
+package on PyPI (the one address asked by hand answered 404), and `--vulnerability-service=osv` no host. Without
 `--strict` pip-audit then says "No known vulnerabilities found", having looked at none.
 
 | package | licence | installed with |
