@@ -83,7 +83,8 @@ def _password(fv: flags.FlagValues) -> str:
         except EOFError:
             given = ''
     if len(given) < 8:
-        raise SolferinoError(f'--host={fv.host} needs a password of 8 characters or more: --password_file=name.')
+        why = f'--password_file={fv.password_file}' if fv.password_file else f'--host={fv.host}'
+        raise SolferinoError(f'{why} needs a password of 8 characters or more, in the first line of a --password_file.')
     return given
 
 

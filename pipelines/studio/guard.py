@@ -56,6 +56,12 @@ class TooSlow(SolferinoError):
     """The body of a request does not come."""
 
 
+def own_hosts(port: int) -> frozenset[str]:
+    """Returns what the header Host may be on this machine; browsers leave port 80 out."""
+    names = '127.0.0.1', 'localhost', '[::1]'
+    return frozenset(f'{name}:{port}' for name in names) | frozenset(names if port == 80 else ())
+
+
 class Guard:
     """An ASGI application around another, which sees only what may pass.
 

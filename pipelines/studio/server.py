@@ -77,7 +77,7 @@ def serve(settings: Settings) -> None:
     studio = Studio(catalogue, references, work, settings.limits, token, settings.password)
     port = listening.getsockname()[1]
     local = settings.host in _LOOPBACK
-    hosts = frozenset(f'{name}:{port}' for name in ('127.0.0.1', 'localhost', '[::1]')) if local else None
+    hosts = guard.own_hosts(port) if local else None
     guarded = guard.Guard(app.application(studio), token, hosts)
     shown = '[::1]' if settings.host == '::1' else settings.host
     address = f'http://{shown}:{port}/' + ('' if settings.password else f'#token={token}')

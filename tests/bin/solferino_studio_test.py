@@ -56,7 +56,7 @@ def test_help_answers_at_once() -> None:
     [
         (['--bundle_file=missing.mag'], 'missing.mag is not there. Name a bundle (--bundle_file)'),
         (['--host=0.0.0.0', '--password_file=none'], '--password_file=none cannot be read'),
-        (['--host=0.0.0.0', '--password_file=short'], 'needs a password of 8 characters or more'),
+        (['--host=0.0.0.0', '--password_file=short'], '--password_file=short needs a password of 8 characters or more'),
         (['--host=1.2.3.4', '--password_file=long'], '--host=1.2.3.4 --port=0'),
         (['--host=no.such.host.invalid', '--password_file=long'], '--host=no.such.host.invalid'),
         (['--num_workers=0'], 'num_workers'),
@@ -89,7 +89,7 @@ def test_other_machines_need_a_password(
 
     monkeypatch.setattr(solferino_studio.getpass, 'getpass', nobody)
     code, told = run(capsys, monkeypatch, '--host=0.0.0.0')
-    assert code == 1 and '--host=0.0.0.0 needs a password of 8 characters or more: --password_file' in told
+    assert code == 1 and '--host=0.0.0.0 needs a password of 8 characters or more, in the first line of a --password_file' in told
 
 
 def test_no_page_and_no_extra(

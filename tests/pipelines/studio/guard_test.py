@@ -73,6 +73,12 @@ def test_the_page_and_the_login_are_open() -> None:
     assert ask('/api/login/', {'host': HOST})[0] == 401
 
 
+def test_browsers_leave_port_80_out() -> None:
+    for port, host in ((80, 'localhost'), (80, 'localhost:80'), (81, 'localhost:81')):
+        assert ask('/', {'host': host}, hosts=guard.own_hosts(port))[0] == 200
+    assert ask('/', {'host': 'localhost'}, hosts=guard.own_hosts(81))[0] == 421
+
+
 @pytest.mark.parametrize('host', ['', 'evil.example', 'evil.example:80', '127.0.0.1:81', '127.0.0.1'])
 def test_other_hosts_are_refused_even_for_the_page(host: str) -> None:
     for path in ('/', '/api/models'):
