@@ -89,7 +89,7 @@ def test_other_machines_need_a_password(
 
     monkeypatch.setattr(solferino_studio.getpass, 'getpass', nobody)
     code, told = run(capsys, monkeypatch, '--host=0.0.0.0')
-    assert code == 1 and '--host=0.0.0.0 needs a password of 8 characters or more, in the first line of a --password_file' in told
+    assert code == 1 and '--host=0.0.0.0 needs a password of 8 characters or more, in the first' in told
 
 
 def test_no_page_and_no_extra(
