@@ -5,6 +5,8 @@
 # make kills   commands killed at KILLS=100 moments each, and a table of the harm done; ONLY="train generate" some of them
 # make test-engines  convert and create_dataset on Prism, Flink and Spark, on loopback with nothing shared but an S3 server;
 #              ENGINES=prism,flink some of them; the parts are fetched (0.9 GB) into build/engines the first time
+# make test-stores  convert and create_dataset with paths in S3, Google's store and HDFS, on servers on loopback;
+#              STORES=gs,hdfs some of them; the parts are fetched (0.1 GB) into build/engines the first time
 # make demo    the same if it is missing, then the whole road: grooves, dataset, training, new drum tracks
 # make studio  the page of the studio, with the demo's model; it is built with npm where its sources are newer
 # make lint    style, format and types
@@ -26,7 +28,7 @@ export PYTHON TENSORFLOW VENV REFERENCE
 # Commands that call one another find those of the environment first.
 IN_VENV := PATH="$(abspath $(VENV))/bin:$$PATH"
 
-.PHONY: setup test test-cpus test-engines fuzz kills demo studio lint bench benchmark-pianoroll lock clean
+.PHONY: setup test test-cpus test-engines test-stores fuzz kills demo studio lint bench benchmark-pianoroll lock clean
 
 setup:
 	@bin/setup.sh
@@ -39,6 +41,9 @@ test-cpus: setup
 
 test-engines: setup
 	$(IN_VENV) python tests/engines/engines.py $(if $(ENGINES),--engines="$(ENGINES)") $(if $(PARTS),--parts="$(PARTS)")
+
+test-stores: setup
+	$(IN_VENV) python tests/engines/stores.py $(if $(STORES),--stores="$(STORES)") $(if $(PARTS),--parts="$(PARTS)")
 
 fuzz: setup
 	$(VENV)/bin/python -W ignore tests/fuzz/fuzz.py $(if $(SECONDS),--seconds="$(SECONDS)") $(if $(ONLY),--only="$(ONLY)")

@@ -135,11 +135,6 @@ _MANIFEST_KIND = files.json_about('a manifest of converted music', 'input_dir')
 
 
 def _check_folder(root: str) -> None:
-    if root.startswith('hdfs://'):  # Beam lists one folder there, and not what is below it
-        raise SolferinoError(
-            f'--input_dir={root}: music files are not looked for in HDFS. Copy them to this machine (hdfs dfs -get), '
-            'or into S3.'
-        )
     if filesystems.is_remote(root):
         if next(filesystems.below(root), None) is None:
             raise SolferinoError(f'--input_dir: there is no file below {root}. Name a folder with music files.')

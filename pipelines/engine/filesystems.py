@@ -8,6 +8,7 @@ import builtins
 import contextlib
 import copy
 import errno
+import functools
 import importlib.util
 import os
 import re
@@ -25,6 +26,7 @@ _SCHEME = re.compile(r'([A-Za-z][A-Za-z0-9+.-]*)://')
 _ANSWER_SECONDS = 20
 _ADVICE = 'Check its name, that this machine reaches its server, and how one signs in there (docs/engines.md).'
 _AT_A_TIME = 16  # files that are renamed or deleted side by side
+_WILD = re.compile(r'[\[*?]')
 _HIDDEN = re.compile(r'(^|/)\.[^/]*\.tmp/')  # what runs prepare, see `remote_staging`
 
 _in_force: tuple[tuple[str, ...] | None, Any] = None, None  # Beam's flags, and the options made of them
@@ -104,15 +106,15 @@ def find(pattern: str) -> Iterator[Found]:
 
     What runs prepare is passed over, and so are the empty objects that stand for folders.
     """
-    with _named(pattern):
-        for found in _beam().match([pattern])[0].metadata_list:
+    with contextlib.suppress(FileNotFoundError), _named(pattern):  # of a bucket that is not there
+        for found in _match(pattern):
             if not _HIDDEN.search(found.path) and not found.path.endswith('/'):
-                yield Found(found.path, found.size_in_bytes)
+                yield found
 
 
 def below(folder: str) -> Iterator[Found]:
     """Yields the files below a remote folder, in no order, as `find` does."""
-    return find(f'{folder}/**')
+    return (found for found in find(f'{_near(folder)}/**') if found.path.startswith(f'{folder}/'))
 
 
 def size(path: str) -> int | None:
@@ -120,8 +122,7 @@ def size(path: str) -> int | None:
     if not is_remote(path):
         return os.path.getsize(path) if os.path.exists(path) else None
     with _named(path):
-        found = _beam().match([_literal(path)])[0].metadata_list
-    return next((one.size_in_bytes for one in found if one.path == path), None)
+        return next((found.size for found in _match(_near(path)) if found.path == path), None)
 
 
 def read(path: str) -> bytes:
@@ -167,6 +168,13 @@ def clear(folder: str) -> None:
         _beam().delete([f'{folder}/'])
 
 
+def require_no_folder(path: str) -> None:
+    """Raises SolferinoError if a remote path is a folder's. Only HDFS has folders."""
+    with _named(path):
+        if path.startswith('hdfs://') and _hdfs_status(path).get('type') == 'DIRECTORY':
+            raise SolferinoError(f'{path} is a folder. Give another name, or delete it.')
+
+
 def require_seen(folder: str) -> None:
     """Raises SolferinoError in a worker that does not see a folder of the machine that started the pipeline."""
     if not os.path.isdir(folder):
@@ -182,6 +190,8 @@ class _Upload:
     def __init__(self, path: str):
         self._path = path
         self._file: IO[bytes] | None = None
+        if path.startswith('hdfs://'):  # which replaces nothing, and bundles are repeated
+            _delete(path)
         if not path.startswith('s3://'):
             self._begin()
 
@@ -229,7 +239,8 @@ def _side_by_side(work: Callable[[Any], object], items: Iterable[Any]) -> None:
 def _rename(pair: tuple[str, str]) -> None:
     old, new = pair
     with _named(new):
-        if new.startswith('hdfs://'):  # it replaces nothing
+        if new.startswith('hdfs://'):  # it replaces nothing, and moves into folders
+            require_no_folder(new)
             _delete(new)
         _beam().rename([old], [new])
 
@@ -240,9 +251,47 @@ def _delete(path: str) -> None:
             _beam().delete([path])
 
 
-def _literal(path: str) -> str:
-    """A pattern that matches the path alone."""
-    return re.sub(r'[\[*?]', r'[\g<0>]', path)
+def _match(pattern: str) -> Iterator[Found]:
+    """Yields what matches a pattern: files, with their size in bytes."""
+    if pattern.startswith('hdfs://'):
+        yield from _hdfs_match(pattern)
+        return
+    for found in _beam().match([pattern])[0].metadata_list:
+        yield Found(found.path, found.size_in_bytes)
+
+
+def _hdfs_match(pattern: str) -> Iterator[Found]:
+    """As `_match` in HDFS, where Beam looks into one folder and takes the folders there for files."""
+    start = _WILD.split(pattern)[0]
+    if start == pattern:
+        status = _hdfs_status(pattern)
+        return iter([Found(pattern, status['length'])] if status.get('type') == 'FILE' else [])
+    system, folder = _beam().get_filesystem(pattern), start.rpartition('/')[0]
+    rest = pattern[len(folder) + 1 :]
+    return system.match_files(_hdfs_files(system, folder, deep='/' in rest or '**' in rest), pattern)
+
+
+def _hdfs_status(path: str) -> Mapping[str, Any]:
+    """What HDFS knows of a file or folder; nothing of one that is not there."""
+    system = _beam().get_filesystem(path)
+    return system._hdfs_client.status(system._parse_url(path)[1], strict=False) or {}
+
+
+def _hdfs_files(system: Any, folder: str, deep: bool) -> Iterator[Found]:
+    """Yields the files of a folder, `deep` those of its subfolders too; none of a folder that is not there."""
+    if not _hdfs_status(folder):
+        return
+    for name, status in system._hdfs_client.list(system._parse_url(folder)[1], status=True):
+        found = Found(f'{folder}/{name}', status['length'])
+        if status['type'] == 'FILE':
+            yield found
+        elif deep and not _HIDDEN.search(f'{found.path}/'):
+            yield from _hdfs_files(system, found.path, deep)
+
+
+def _near(path: str) -> str:
+    """A pattern that matches the path, and few others: Beam's patterns cannot quote what is special in them."""
+    return _WILD.sub('?', path)
 
 
 @contextlib.contextmanager
@@ -256,7 +305,8 @@ def _named(path: str) -> Iterator[None]:
         inner = error
         while isinstance(details := getattr(inner, 'exception_details', None), dict) and details:
             inner = next(iter(details.values()))
-        if getattr(inner, 'errno', None) == errno.ENOENT or getattr(inner, 'code', None) == 404:
+        missing = errno.ENOENT, 404, 'FileNotFoundException'  # as this machine, S3 and Google, and HDFS say it
+        if any(getattr(inner, name, None) in missing for name in ('errno', 'code', 'exception')):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from error
         # S3's errors are tuples of text and status.
         said = inner.args[0] if inner.args and isinstance(inner.args[0], str) else str(inner)
@@ -288,9 +338,34 @@ def _new_s3_client(options: Any) -> Any:
     raise NotImplementedError  # Beam's own, set by `_beam`
 
 
+def _gs_client(options: Any, use_credentials: bool = True) -> Any:
+    """Returns Beam's client for Google's store, one for each thread, where Beam makes one for each request.
+
+    Who is not signed in is anonymous at once, where Beam looks for credentials five times, in half a minute.
+    """
+    held = getattr(_of_thread, 'gs', None)
+    if not held or held[0] is not options:
+        _of_thread.gs = held = options, _new_gs_client(options, use_credentials and _is_signed_in_to_google())
+    return held[1]
+
+
+@functools.cache
+def _is_signed_in_to_google() -> bool:
+    import google.auth.exceptions
+
+    try:
+        return not os.environ.get('STORAGE_EMULATOR_HOST') and bool(google.auth.default())
+    except google.auth.exceptions.DefaultCredentialsError:
+        return False
+
+
+def _new_gs_client(options: Any, use_credentials: bool) -> Any:
+    raise NotImplementedError  # Beam's own, set by `_beam`
+
+
 def _beam() -> Any:
     """Beam's FileSystems, with clients that are used again."""
-    global _new_s3_client
+    global _new_s3_client, _new_gs_client
     from solferino.pipelines.engine.lean_beam import beam  # noqa: F401, I001 before any other module of Beam's
     from apache_beam.io.filesystems import FileSystems
 
@@ -302,4 +377,9 @@ def _beam() -> Any:
             status_of = boto3_client.get_http_error_code
             # boto3 has tried five times where no server answers; Beam would go on for ten minutes.
             boto3_client.get_http_error_code = lambda error: status_of(error) or _NO_ANSWER
+    with contextlib.suppress(ImportError):
+        from apache_beam.io.gcp import gcsio
+
+        if gcsio.create_storage_client is not _gs_client:
+            _new_gs_client, gcsio.create_storage_client = gcsio.create_storage_client, _gs_client
     return FileSystems

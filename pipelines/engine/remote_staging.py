@@ -53,6 +53,7 @@ class RemoteStaging:
         """
         if kind and kind.name not in self._seen:
             self._seen.add(kind.name)
+            filesystems.require_no_folder(path)
             self._require_replaceable(path, kind)
         return self._temporary.setdefault(path, self.path(f'output-{len(self._temporary)}'))
 

@@ -131,6 +131,10 @@ class Machines:
         home = self.home(name)
         return self._environment | {'HOME': str(home), 'TMPDIR': str(home / 'tmp')}
 
+    def add_environment(self, **variables: str) -> None:
+        """Sets variables of all processes that are started from now on."""
+        self._environment |= variables
+
     def start(self, name: str, command: list[str], port: int | None = None, **environment: str) -> None:
         """Starts a process and, with a `port`, waits until it answers there."""
         with open(self.home(name) / 'log', 'ab') as log:

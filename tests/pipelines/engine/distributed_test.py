@@ -194,8 +194,3 @@ def test_a_worker_that_does_not_see_the_files_says_so(tmp_path):
 def test_a_summary_that_cannot_be_seen(tmp_path):
     with pytest.raises(SolferinoError, match='they are on other machines'):
         distributed._read_summary(str(tmp_path / 'x' / 'summary.json'))
-
-
-def test_music_is_not_looked_for_where_subfolders_are_not_listed():
-    with pytest.raises(SolferinoError, match='not looked for in HDFS'):
-        convert._check_folder('hdfs://music/x')
