@@ -331,9 +331,10 @@ def _take_arguments(unknown: list[str], names: tuple[str, ...], flag_values: fla
     unknown[:] = [argument for argument in unknown if argument.startswith('-')]
     _refuse(unknown, flag_values)
     if len(values) < len(names) or (len(values) > len(names) and not more):
-        given = ' '.join(values) or 'none'
         wanted = ' '.join((*names, MORE) if more else names)
-        raise SolferinoError(f'After the command comes {wanted}, without --; given: {given}.')
+        if not values:
+            raise SolferinoError(f'Nothing is named. After the command and its flags comes {wanted}, without --.')
+        raise SolferinoError(f'After the command comes {wanted}, without --; given: {" ".join(values)}.')
     for name, value in itertools.zip_longest(names, values, fillvalue=names[-1]):
         if not value:
             raise SolferinoError(f'{name} {_EMPTY}')
