@@ -108,7 +108,7 @@ def run(
     received: list[int] = []
     _open_standard_streams()
     try:
-        with _sigterm_as_ctrl_c(received):
+        with _sigterm_as_ctrl_c(received), _modules_of_the_working_folder_kept_out():
             _run(doc, define, main, sys.argv if argv is None else argv, beam, arguments)
             sys.stdout.flush()
     except StartAgain:
@@ -135,6 +135,29 @@ def run(
 def stopped_by(number: int) -> NoReturn:
     """Exits as a command that a signal of this number stopped: what `&&` joins to it does not begin."""
     sys.exit(128 + number)  # the shell's code for a process that the signal itself ended
+
+
+@contextlib.contextmanager
+def _modules_of_the_working_folder_kept_out() -> Iterator[None]:
+    """Keeps children from importing what lies in the working folder, such as a folder of music from elsewhere.
+
+    Python finds modules in the folder that it is started in, if it is started with `-m` or `-c` as children are. The
+    command itself is not; if it was, the folder is in `sys.path`, and children find there what it finds.
+    """
+    folder = ''
+    with contextlib.suppress(OSError):  # deleted
+        folder = os.getcwd()
+    before = os.environ.get(_SAFE_PATH)
+    if not {'', folder} & set(sys.path):
+        os.environ[_SAFE_PATH] = '1'
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(_SAFE_PATH, None)
+
+
+_SAFE_PATH = 'PYTHONSAFEPATH'
 
 
 @contextlib.contextmanager
@@ -308,9 +331,10 @@ def _take_arguments(unknown: list[str], names: tuple[str, ...], flag_values: fla
     unknown[:] = [argument for argument in unknown if argument.startswith('-')]
     _refuse(unknown, flag_values)
     if len(values) < len(names) or (len(values) > len(names) and not more):
-        given = ' '.join(values) or 'none'
         wanted = ' '.join((*names, MORE) if more else names)
-        raise SolferinoError(f'After the command comes {wanted}, without --; given: {given}.')
+        if not values:
+            raise SolferinoError(f'Nothing is named. After the command and its flags comes {wanted}, without --.')
+        raise SolferinoError(f'After the command comes {wanted}, without --; given: {" ".join(values)}.')
     for name, value in itertools.zip_longest(names, values, fillvalue=names[-1]):
         if not value:
             raise SolferinoError(f'{name} {_EMPTY}')

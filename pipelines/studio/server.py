@@ -6,7 +6,6 @@ import json
 import os
 import secrets
 import socket
-import sys
 import threading
 import webbrowser
 from collections.abc import Sequence
@@ -69,7 +68,7 @@ def serve(settings: Settings) -> None:
     token = secrets.token_urlsafe(24)
     listening = _listen(settings.host, settings.port)
     work = WorkFolder(settings.work_dir, settings.most_bytes)
-    _shut_out_others()
+    os.umask(0o077)  # what is made here is not for other users of this machine
     models = work.path / 'models'
     models.mkdir(exist_ok=True)
     catalogue = Catalogue(settings.models, models, work.path / 'models.json')
@@ -88,17 +87,6 @@ def serve(settings: Settings) -> None:
     with contextlib.suppress(KeyboardInterrupt):  # which uvicorn raises again when it has ended
         server_of(studio, guarded).run(sockets=[listening])
     work.close()
-
-
-def _shut_out_others() -> None:
-    """Keeps what other users of this machine write out of children, and what is made here from them.
-
-    Python finds modules in the folder that it is started in, if it is started with `-m` as children are. The command
-    itself is not, and may be started in a folder that others write to.
-    """
-    os.umask(0o077)
-    if not {'', os.getcwd()} & set(sys.path):
-        os.environ['PYTHONSAFEPATH'] = '1'
 
 
 def _leading_to(address: str, path: Path) -> str:

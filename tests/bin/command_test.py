@@ -294,7 +294,7 @@ class TestBeam:
         (['a.mag', '--input=x', 'b.mag'], ('a.mag', 'b.mag')),
         (['a.mag', '--input=x'], 'After the command comes in.mag out.mag, without --; given: a.mag.'),
         (['a', 'b', 'c', '--input=x'], 'given: a b c.'),
-        (['--input=x'], 'given: none.'),
+        (['--input=x'], 'Nothing is named. After the command and its flags comes in.mag out.mag, without --.'),
         (['a.mag', '--inptu=x'], 'There is no flag --inptu.'),
         (['--help'], '\n\nArguments: in.mag out.mag\n\nFlags, '),
     ],

@@ -84,7 +84,7 @@ def test_without_a_device_it_says_so_and_writes_files(
         (['tune.mid', '--soundfont=no.sf2'], '--soundfont=no.sf2 is not there'),
         (['no.mid'], "no file matches 'no.mid'"),
         (['silence.mid'], 'Nothing was played'),
-        ([], 'After the command comes MUSIC'),
+        ([], 'Nothing is named. After the command and its flags comes MUSIC'),
     ],
 )
 def test_what_is_wrong_is_said(

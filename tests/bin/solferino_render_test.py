@@ -93,7 +93,7 @@ def test_silence_is_an_error_and_the_rest_is_rendered(music: Path, capsys: pytes
         (['music', '--soundfont=no.sf2', '--format=png'], '--format names no sound, only pictures'),
         (['nothing.mid'], "no file matches 'nothing.mid'"),
         (['music/tune.mid', 'tune.mid'], 'would both be rendered as tune'),
-        ([], 'After the command comes MUSIC ...'),
+        ([], 'Nothing is named. After the command and its flags comes MUSIC ...'),
     ],
 )
 def test_what_is_wrong_is_said(music: Path, capsys: pytest.CaptureFixture, arguments: list[str], message: str) -> None:
