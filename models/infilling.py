@@ -63,11 +63,17 @@ def can_infill(model: 'Model', music: music_pb2.NoteSequence) -> bool:
 
 
 def seconds_of_bars(model: 'Model', music: music_pb2.NoteSequence, first: int, last: int) -> tuple[float, float]:
-    """When a bar of music begins and another one ends, counted from 1 and where the model lets the music begin."""
+    """When a bar of music begins and another one ends, counted from 1 and where the model lets the music begin.
+
+    Raises SolferinoError if the music ends before the first of them.
+    """
     beat = model.family.beat(music, model.config)
     numerator, denominator = beat.metre or (4, 4)
     bar = 4 * numerator / max(denominator, 1) * 60 / (beat.qpm or DEFAULT_QPM)
     shift = _shift(model, music)
+    if (first - 1) * bar - shift >= _end(music):
+        bars = math.ceil((_end(music) + shift) / bar)
+        raise SolferinoError(f'Bar {first:,} cannot be made anew: the music has {bars:,} bars.')
     return max(0.0, (first - 1) * bar - shift), min(last * bar - shift, max(_end(music), (first - 0.5) * bar - shift))
 
 

@@ -307,7 +307,7 @@ def test_bars_of_a_file_are_made_anew(bundle: Path, drums: Model, capsys: pytest
         (['--infill_seconds=2'], '--infill_seconds=2 must be a range such as 4-8'),
         (['--infill_seconds=4-2'], '--infill_seconds=4-2 must be a range such as 4-8'),
         (['--infill_bars=x'], '--infill_bars=x must be a range'),
-        (['--infill_bars=9'], 'must be a part of the music'),
+        (['--infill_bars=9'], 'Bar 9 cannot be made anew: the music has 4 bars.'),
         (['--infill_bars=2', '--num_bars=4'], '--num_bars does not go with --infill_midi'),
     ]:
         capsys.readouterr()
