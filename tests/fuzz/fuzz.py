@@ -63,12 +63,13 @@ def main() -> None:
     """Tries, prints the table, and exits with 1 if there was a fault."""
     args = _arguments()
     shared = ROOT.parent / 'shared'
-    made = small_files.make(args.work / 'files')
+    made = small_files.make(args.work / 'files', args.configs)
     chosen = [s for s in subjects(made, shared) if not args.only or any(part in s.name for part in args.only)]
     end, tallies = time.monotonic() + args.seconds, {}
     for place, subject in enumerate(chosen):
         share = (end - time.monotonic()) / (len(chosen) - place)
-        tallies[subject.name] = tally = try_subject(subject, args.seed, args.cases, share, args.work, args.first)
+        tally = try_subject(subject, args.seed, args.cases, share, args.work, args.first, args.patience)
+        tallies[subject.name] = tally
         print(row(subject.name, tally), flush=True)
     print(table(tallies))
     sys.exit(any(tally.faults for tally in tallies.values()))
@@ -87,17 +88,24 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument('--only', type=lambda text: text.split(','), help='parts of names of subjects')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--first', type=int, default=0, help='number of the first case')
+    parser.add_argument('--configs', type=lambda text: text.split(','), default=tuple(small_files.CONFIGS))
+    parser.add_argument('--patience', type=float, default=1, help='how many times as long a case may take')
     parser.add_argument('--work', type=Path, default=ROOT / 'build/fuzz')
     return parser.parse_args()
 
 
-def try_subject(subject: Subject, seed: int, cases: int, seconds: float, work: Path, first: int = 0) -> Tally:
-    """Tries whole files, which must be accepted and then so many cases, or as many as there is time for."""
+def try_subject(
+    subject: Subject, seed: int, cases: int, seconds: float, work: Path, first: int = 0, patience: float = 1
+) -> Tally:
+    """Tries whole files, which must be accepted and then so many cases, or as many as there is time for.
+
+    Each batch is a fork of this process, which must have no threads yet: those of TensorFlow hold locks.
+    """
     tally = Tally()
     end = time.monotonic() + seconds
     number = first
     while number < first + cases and time.monotonic() < end:
-        for answer in _batch(subject, seed, range(number, min(number + _BATCH, first + cases)), end):
+        for answer in _batch(subject, seed, range(number, min(number + _BATCH, first + cases)), end, patience):
             _add(tally, answer, subject, seed, work)
             number = answer['number'] + 1
     return tally
@@ -125,14 +133,14 @@ def _keep(answer: dict[str, Any], subject: Subject, seed: int, work: Path) -> No
     (folder / 'fault.txt').write_text(f'{answer["title"]}\n\n{answer["end"]}\n', errors='backslashreplace')
 
 
-def _batch(subject: Subject, seed: int, numbers: range, end: float) -> Iterator[dict[str, Any]]:
+def _batch(subject: Subject, seed: int, numbers: range, end: float, patience: float) -> Iterator[dict[str, Any]]:
     """Yields what came of each case, tried in a process of its own; of one that ends the process too."""
     reader, writer = os.pipe()
     child = os.fork()
     if not child:
         os.close(reader)
         try:
-            _serve(subject, seed, numbers, end, writer)
+            _serve(subject, seed, numbers, end, patience, writer)
         finally:
             os._exit(0)
     os.close(writer)
@@ -158,7 +166,7 @@ def _batch(subject: Subject, seed: int, numbers: range, end: float) -> Iterator[
         yield began | {'end': f'ended the process ({code})' if ready else f'not done after {_HANGS_S} s'}
 
 
-def _serve(subject: Subject, seed: int, numbers: range, end: float, pipe: int) -> None:
+def _serve(subject: Subject, seed: int, numbers: range, end: float, patience: float, pipe: int) -> None:
     sys.stdout.flush()
     with tempfile.TemporaryDirectory(
         prefix='fuzz-', dir='/dev/shm' if os.path.isdir('/dev/shm') else None
@@ -183,7 +191,7 @@ def _serve(subject: Subject, seed: int, numbers: range, end: float, pipe: int) -
         for number in numbers:
             if time.monotonic() > end:
                 break
-            _tell(pipe, _try(subject, _rng(seed, subject, number), number, place, said, pipe))
+            _tell(pipe, _try(subject, _rng(seed, subject, number), number, place, said, pipe, patience))
 
 
 def _tell(pipe: int, answer: dict[str, Any]) -> None:
@@ -195,7 +203,13 @@ def _rng(seed: int, subject: Subject, number: int) -> Random:
 
 
 def _try(
-    subject: Subject, rng: Random | None, number: int, place: Path, said: Any, pipe: int | None = None
+    subject: Subject,
+    rng: Random | None,
+    number: int,
+    place: Path,
+    said: Any,
+    pipe: int | None = None,
+    patience: float = 1,
 ) -> dict[str, Any]:
     folder = place / 'case'
     shutil.rmtree(folder, ignore_errors=True)
@@ -220,7 +234,7 @@ def _try(
         words = (place / 'said').read_bytes()
         if b'Traceback' in words or b'Warning:' in words:
             ended = 'prints ' + words.decode(errors='replace')[-2000:]
-        elif rng and seconds > _allowed(subject, case):
+        elif rng and seconds > patience * _allowed(subject, case):
             ended = f'takes {seconds:.1f} s'
     megabytes = max(0.0, _peak() - memory) / 1e6
     return {
