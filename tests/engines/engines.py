@@ -217,9 +217,9 @@ def start_flink(machines: Machines, parts: Path) -> Engine:
     main = f'{runtime}.entrypoint.StandaloneSessionClusterEntrypoint'
     machines.start('flink-jobmanager', java(flink, main, '--configDir', str(conf)), rest)
     # A TaskManager needs the job's jars only, which the job server sends.
-    main = f'{runtime}.taskexecutor.TaskManagerRunner'
 
     def start_worker(name: str) -> None:
+        main = f'{runtime}.taskexecutor.TaskManagerRunner'
         machines.start(name, java(flink, main, '--configDir', str(conf), '-D', f'taskmanager.resource-id={name}'))
 
     start_worker('flink-taskmanager-1')
