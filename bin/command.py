@@ -15,7 +15,6 @@ import dataclasses
 import difflib
 import importlib.util
 import inspect
-import io
 import itertools
 import logging
 import math
@@ -26,17 +25,16 @@ import shutil
 import signal
 import sys
 import textwrap
-import threading
 import typing
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
 from absl import flags
 from absl import logging as absl_logging
 from absl.logging import converter
 
+from solferino.bin import surroundings
 from solferino.hparams import bounds, generation, system_errors
 from solferino.hparams.errors import SolferinoError
 
@@ -106,9 +104,9 @@ def run(
         required, and `main` is called with their values, `main(flag_values, *values)`.
     """
     received: list[int] = []
-    _open_standard_streams()
+    surroundings.open_standard_streams()
     try:
-        with _sigterm_as_ctrl_c(received), _modules_of_the_working_folder_kept_out():
+        with surroundings.sigterm_as_ctrl_c(received), surroundings.modules_of_the_working_folder_kept_out():
             _run(doc, define, main, sys.argv if argv is None else argv, beam, arguments)
             sys.stdout.flush()
     except StartAgain:
@@ -117,9 +115,9 @@ def run(
         _fail(str(error))
     except KeyboardInterrupt:
         print('\nTerminated.' if received else '\nInterrupted.', file=sys.stderr)
-        stopped_by(received[0] if received else signal.SIGINT)
+        surroundings.stopped_by(received[0] if received else signal.SIGINT)
     except Exception as error:
-        refused = _stdout_refusal() if isinstance(error, OSError) and error.filename is None else None
+        refused = surroundings.stdout_refusal() if isinstance(error, OSError) and error.filename is None else None
         if refused:
             # Python flushes stdout once more when it ends; there that would print an error.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -130,59 +128,6 @@ def run(
             raise
         logging.debug('', exc_info=True)
         _fail(message)
-
-
-def stopped_by(number: int) -> NoReturn:
-    """Exits as a command that a signal of this number stopped: what `&&` joins to it does not begin."""
-    sys.exit(128 + number)  # the shell's code for a process that the signal itself ended
-
-
-@contextlib.contextmanager
-def _modules_of_the_working_folder_kept_out() -> Iterator[None]:
-    """Keeps children from importing what lies in the working folder, such as a folder of music from elsewhere.
-
-    Python finds modules in the folder that it is started in, if it is started with `-m` or `-c` as children are. The
-    command itself is not; if it was, the folder is in `sys.path`, and children find there what it finds.
-    """
-    folder = ''
-    with contextlib.suppress(OSError):  # deleted
-        folder = os.getcwd()
-    before = os.environ.get(_SAFE_PATH)
-    if not {'', folder} & set(sys.path):
-        os.environ[_SAFE_PATH] = '1'
-    try:
-        yield
-    finally:
-        if before is None:
-            os.environ.pop(_SAFE_PATH, None)
-
-
-_SAFE_PATH = 'PYTHONSAFEPATH'
-
-
-@contextlib.contextmanager
-def _sigterm_as_ctrl_c(received: list[int]) -> Iterator[None]:
-    """Within the block the first SIGTERM does what Ctrl-C does, and is put into `received`; the second ends at once.
-
-    Elsewhere than in the main thread nothing changes, nor where the parent process had SIGTERM ignored.
-    """
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
-        yield
-        return
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_DFL)
-        received.append(number)
-        on_ctrl_c = signal.getsignal(signal.SIGINT)
-        if callable(on_ctrl_c):  # a pipeline has one of its own, which ends its workers first
-            on_ctrl_c(signal.SIGINT, frame)
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, handle)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def define_option_flags(flag_values: flags.FlagValues, options: Any) -> None:
@@ -531,32 +476,6 @@ def _default(flag: flags.Flag[Any]) -> str:
 
 def _is_required(validators: Iterable[Any]) -> bool:
     return any(_REQUIRED in validator.message for validator in validators)
-
-
-def _open_standard_streams() -> None:
-    """Opens those that the caller closed, so that no file gets their numbers, and lets all print names of any kind.
-
-    Names of files may be bytes that are no text, and a terminal may know ASCII alone: these are printed as \\xNN.
-    """
-    for number in range(3):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # it gets the lowest number that is free, which is this one
-    for number, name in ((1, 'stdout'), (2, 'stderr')):
-        if getattr(sys, name) is None:
-            setattr(sys, name, os.fdopen(number, 'w', closefd=False))
-        elif isinstance(getattr(sys, name), io.TextIOWrapper):  # and not what a test has put there
-            getattr(sys, name).reconfigure(errors='backslashreplace')
-
-
-def _stdout_refusal() -> OSError | None:
-    """What the system says of our own output if it is that which cannot be written, and not another file."""
-    try:
-        print(flush=True)
-    except OSError as error:
-        return error
-    return None
 
 
 def _fail(message: str) -> NoReturn:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from absl import flags
 
-from solferino.bin import command, generate, render
+from solferino.bin import command, generate, render, surroundings
 from solferino.hparams import generation, words
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.jazz_rnn import SPEC, JazzExtraction
@@ -85,7 +85,7 @@ def main(fv: flags.FlagValues, song: str) -> None:
         ),
     )
     if stopped:
-        command.stopped_by(stopped)
+        surroundings.stopped_by(stopped)
     generate.generate(loading.load(run), fv, SPEC, renderer)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from solferino.bin import command
+from solferino.bin import command, surroundings
 from solferino.hparams import presets
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import FamilySpec
@@ -159,7 +159,7 @@ def main(fv: flags.FlagValues, spec: FamilySpec) -> None:
         with launching.others(fv.num_workers or max(1, launching.num_gpus())):
             signal_number = _train(family, request)
     if signal_number:
-        command.stopped_by(signal_number)
+        surroundings.stopped_by(signal_number)
 
 
 def _train(family: 'Family', request: 'Request') -> int | None:
