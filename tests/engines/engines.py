@@ -410,12 +410,18 @@ def main() -> None:
     parser.add_argument('--engines', default='prism,flink,spark', help='some of prism,flink,spark')
     parser.add_argument('--build', type=Path, default=ROOT / 'build' / 'engines', help='folder for the roots')
     parser.add_argument('--parts', type=Path, help='folder of what is fetched; build/engines/parts')
+    parser.add_argument('--fetch', action='store_true', help='fetch what is missing, and end')
     args = parser.parse_args()
     engines = args.engines.split(',')
     signal.signal(signal.SIGTERM, lambda *_: sys.exit('ended'))  # so that all that was started ends too
     build = args.build.resolve()
     parts = (args.parts or build / 'parts').resolve()
-    fetch(parts, engines)
+    try:
+        fetch(parts, engines)
+    except (OSError, subprocess.CalledProcessError) as error:
+        sys.exit(f'A part of the engines cannot be fetched: {error}')
+    if args.fetch:
+        return
     with machines_in(build) as machines:
         store = Store(machines)
         print(f'{store.put_folder(MUSIC, "midi")} files in the bucket', flush=True)
