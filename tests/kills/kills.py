@@ -44,7 +44,7 @@ if _at or _log:
     sys.addaudithook(_hook)
 """
 # What is another in the names of each run: the time, and a number where play finds a WAV file.
-_STAMP = re.compile(r'\d{4}-\d\d-\d\d_\d{6}|(_\d+)?(?=\.wav$)')
+_STAMP = re.compile(r'\d{4}-\d\d-\d\d_\d{6}|(_\d+)?\.wav$')
 _TIMES = re.compile(rb'"(created|heartbeat|pid)": ("[^"]*"|[\d.]+)')
 _BIN = 'solferino.bin.'
 

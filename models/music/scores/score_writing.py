@@ -189,9 +189,13 @@ def _part(
     cuts = {Fraction(0), *(n.start for n in notes), *(n.end for n in notes)}
     # A beat of triplets is a group of its own.
     cuts |= {Fraction(int(cut) + k) for cut in cuts if cut.denominator == 3 for k in (0, 1)}
+    beginning: defaultdict[Fraction, list[int]] = defaultdict(list)
+    for number, note in enumerate(notes):
+        beginning[note.start].append(number)
+    sounding: list[int] = []
     for start, end in itertools.pairwise(sorted(cuts)):
-        sounding = [n for n in notes if n.start <= start < n.end]
-        part.insert(start, _slice(music21, sounding, start, end, is_drum))
+        sounding = sorted(number for number in (*sounding, *beginning[start]) if notes[number].end > start)
+        part.insert(start, _slice(music21, [notes[number] for number in sounding], start, end, is_drum))
     return part
 
 
