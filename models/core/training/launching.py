@@ -4,6 +4,7 @@ import contextlib
 import glob
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -46,7 +47,7 @@ def others(count: int) -> Iterator[None]:
             said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed below
             process = subprocess.Popen(
                 [sys.executable, *sys.orig_argv[1:]],
-                env=before | _environment(addresses, index, gpus),
+                env=_of_this_program(before) | _environment(addresses, index, gpus),
                 stdin=subprocess.DEVNULL, stdout=said, stderr=said,
             )  # fmt: skip
             started.append((process, said))
@@ -66,6 +67,11 @@ def others(count: int) -> Iterator[None]:
         os.environ.clear()
         os.environ.update(before)
         _keep_to(cores, 0)
+
+
+def _of_this_program(environment: dict[str, str]) -> dict[str, str]:
+    """The environment that this program was started in, as the same one finds its modules: see `bin.surroundings`."""
+    return {name: value for name, value in environment.items() if name != 'PYTHONSAFEPATH' or sys.flags.safe_path}
 
 
 def _environment(addresses: list[str], index: int, gpus: list[str]) -> dict[str, str]:
@@ -101,8 +107,11 @@ def _require_ended_well(started: list[tuple[subprocess.Popen[bytes], IO[bytes]]]
 
 
 def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(('127.0.0.1', 0))
-        return [int(one.getsockname()[1]) for one in sockets]
+    """Finds ports below those that systems give to whoever asks for any: seconds pass until these are taken."""
+    found: list[int] = []
+    while len(found) < count:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as one, contextlib.suppress(OSError):
+            one.bind(('127.0.0.1', port))
+            found += [port] * (port not in found)
+    return found
