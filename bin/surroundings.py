@@ -85,5 +85,6 @@ def modules_of_the_working_folder_kept_out() -> Iterator[None]:
     try:
         yield
     finally:
-        if before is None:
-            os.environ.pop(_SAFE_PATH, None)
+        os.environ.pop(_SAFE_PATH, None)
+        if before is not None:
+            os.environ[_SAFE_PATH] = before

@@ -437,12 +437,17 @@ def main() -> None:
         for name in engines:
             rows.append(try_engine(name, machines, store, parts, expected))
             print('| ' + ' | '.join(rows[-1]) + ' |', flush=True)
+    conclude(rows, build)
+
+
+def conclude(rows: list[list[str]], build: Path) -> None:
+    """Prints the table, and ends with an error if something in it is not as it should be."""
     print()
     for number, row in enumerate(rows):
         print('| ' + ' | '.join(row) + ' |')
         if not number:
             print('|' + ' --- |' * len(row))
-    if any('OTHER' in cell or 'failed' in cell or 'longer' in cell for row in rows for cell in row):
+    if any(word in cell for row in rows for cell in row for word in ('OTHER', 'LEFT', 'failed', 'longer')):
         sys.exit('Not all is as it should be; what each process said is in ' + str(build / 'roots'))
 
 
