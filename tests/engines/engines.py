@@ -448,7 +448,11 @@ def conclude(rows: list[list[str]], build: Path) -> None:
         if not number:
             print('|' + ' --- |' * len(row))
     if any(word in cell for row in rows for cell in row for word in ('OTHER', 'LEFT', 'failed', 'longer')):
-        sys.exit('Not all is as it should be; what each process said is in ' + str(build / 'roots'))
+        logs = sorted((build / 'roots').glob('*/log'))
+        for log in logs:
+            said_last = log.read_text(errors='replace').splitlines()[-30:]
+            print(f'---- {log}', *said_last, sep='\n')
+        sys.exit('Not all is as it should be; above is the end of what each process said.')
 
 
 if __name__ == '__main__':
