@@ -15,6 +15,7 @@ from solferino.models import registry
 
 if TYPE_CHECKING:
     from solferino.models.core.family import Family
+    from solferino.models.core.layers.replicas import Cluster
     from solferino.models.core.training.jobs import Request
     from solferino.models.core.warm_start import WarmStart
 
@@ -156,21 +157,20 @@ def main(fv: flags.FlagValues, spec: FamilySpec) -> None:
     if asked:
         signal_number = jobs_but_training[asked[0]](family, request)
     else:
-        with launching.others(fv.num_workers or max(1, launching.num_gpus())):
-            signal_number = _train(family, request)
+        with launching.others(fv.num_workers or max(1, launching.num_gpus())) as cluster:
+            signal_number = _train(family, request, cluster)
     if signal_number:
         surroundings.stopped_by(signal_number)
 
 
-def _train(family: 'Family', request: 'Request') -> int | None:
+def _train(family: 'Family', request: 'Request', cluster: 'Cluster | None') -> int | None:
     """Trains. Where other machines take part and one of them is lost, this process begins again and waits for it."""
     from solferino.models.core.layers import replicas
     from solferino.models.core.training import jobs
 
     try:
-        return jobs.train(family, request)
+        return jobs.train(family, request, cluster)
     except replicas.LostError as error:
-        cluster = replicas.of_environment()
         if cluster is None or not cluster.rejoins:
             raise
         logging.warning('%s This process begins again and waits.', error)

@@ -8,15 +8,17 @@ is needed alone, so that the command can read the cluster first.
 import dataclasses
 import json
 import os
+import re
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from solferino.hparams.errors import SolferinoError
 
 VARIABLE = 'TF_CONFIG'
 _SEEDS = 1 << 40  # apart, above all seeds that there are
+_ADDRESS = re.compile(r'.+:[0-9]{1,5}')
 _FORM = """'{"cluster": {"worker": ["host0:port", "host1:port"]}, "task": {"type": "worker", "index": 0}}'"""
 
 
@@ -63,11 +65,13 @@ class Cluster:
       addresses: host:port of each, the first of them first.
       index: of this one.
       rejoins: whether it begins again after another one was lost, as that one will.
+      whole: whether none of them is known to have ended.
     """
 
     addresses: tuple[str, ...]
     index: int
     rejoins: bool = True
+    whole: Callable[[], bool] = dataclasses.field(default=lambda: True, compare=False)
 
 
 def of_environment() -> Cluster | None:
@@ -86,13 +90,20 @@ def of_environment() -> Cluster | None:
         others = set(cluster) - {'chief', 'worker'}
         index = [place[:2] for place in addresses].index((task['type'], int(task['index'])))
         named = tuple(str(address) for _, _, address in addresses)
+        parent = stated.get('parent')
+        if not all(_ADDRESS.fullmatch(address) for address in named):
+            raise ValueError
     except (ValueError, KeyError, TypeError, AttributeError):
         raise SolferinoError(f'The environment variable {VARIABLE} is not of the form {_FORM}.') from None
     if others:
         raise SolferinoError(
             f'{VARIABLE} names tasks of the type {", ".join(sorted(others))}. Only chief and worker are used here.'
         )
-    return Cluster(named, index, stated.get('rejoin') is not False) if len(named) > 1 else None
+    if len(named) == 1:
+        return None
+    if parent is None:
+        return Cluster(named, index)
+    return Cluster(named, index, rejoins=False, whole=lambda: os.getppid() == parent)
 
 
 class Connected(Replicas):

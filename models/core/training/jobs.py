@@ -19,7 +19,6 @@ from solferino.hparams.spec import FamilySpec
 from solferino.models.core import settings
 from solferino.models.core.cpu import memory
 from solferino.models.core.family import Family
-from solferino.models.core.layers import replicas
 from solferino.models.core.layers.replicas import Cluster
 from solferino.models.core.runs import curves, run_dir, status
 from solferino.models.core.runs.run_dir import Run
@@ -81,8 +80,13 @@ class Request:
     eval_frequency: int = 0
 
 
-def train(family: Family, request: Request) -> int | None:
+def train(family: Family, request: Request, cluster: Cluster | None = None) -> int | None:
     """Starts a training run, or resumes the one in the run directory.
+
+    Args:
+      family: the model family.
+      request: what is asked for.
+      cluster: the processes that train together, this one among them; None for this one alone.
 
     Returns:
       The number of the signal by which the user stopped it; None if it has reached its end.
@@ -91,7 +95,6 @@ def train(family: Family, request: Request) -> int | None:
       SolferinoError: the request, a file or the run directory is wrong; or training diverged.
     """
     spec = family.spec
-    cluster = replicas.of_environment()
     paths = _paths(request.examples, spec.records)
     request = _with_preset(spec, request, paths)
     run = run_dir.choose(spec, request.run_dir, request.given, request.seed, paths, request.warm_start)
@@ -138,7 +141,7 @@ def _assist(family: Family, request: Request, run: Run, cluster: Cluster) -> int
     _require_size(family, run)
     dataset = data.load(family, run.config, request.examples)
     with interrupts.graceful() as stop, joining.loss_told(cluster):
-        together = runtime.set_up(cluster)
+        together = runtime.set_up(cluster, stop)
         from solferino.models.core.training import sharing
 
         model = _model(family, run, None)
@@ -263,7 +266,7 @@ class _Session:
 
 
 def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> None:
-    together = runtime.set_up(session.cluster)
+    together = runtime.set_up(session.cluster, stop)
     from solferino.models.core.training import evaluation, monitor, sharing, training_loop
     from solferino.models.core.training.steps import compiled
 

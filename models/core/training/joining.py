@@ -1,14 +1,52 @@
-"""What the processes of a cluster must agree on, and what is said when one of them is lost."""
+"""How the processes of a cluster come together, what they must agree on, and what is said when one of them is lost.
+
+TensorFlow waits an hour for the others, deaf to Ctrl-C, also for one that has failed. So each process listens at its
+own address until all others have answered at theirs; then TensorFlow, which soon listens there, finds all of them.
+"""
 
 import contextlib
+import logging
+import signal
+import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
 from solferino.hparams import overrides
 from solferino.hparams.errors import SolferinoError
-from solferino.models.core.layers.replicas import Cluster, LostError
+from solferino.models.core.layers.replicas import VARIABLE, Cluster, LostError
 from solferino.models.core.runs.run_dir import Run
 from solferino.models.core.training.data import Dataset
+from solferino.models.core.training.interrupts import Stop
+
+_log = logging.getLogger(__name__)
+_QUIET_S = 5.0  # before it is said for whom this process waits
+_PAUSE_S = 0.1
+
+
+def wait(cluster: Cluster, stop: Stop) -> None:
+    """Waits until every other process of a cluster listens at its address.
+
+    Raises:
+      SolferinoError: the port of this process is taken.
+      LostError: the cluster is not whole any more.
+      KeyboardInterrupt: what the user's signal to stop does without `stop`.
+    """
+    own = cluster.addresses[cluster.index]
+    missing = [address for address in cluster.addresses if address != own]
+    begun = time.monotonic()
+    told = False
+    with _listening(own):
+        while missing:
+            if stop.wanted and stop.number:
+                signal.raise_signal(stop.number)  # the second one acts at once
+            if not cluster.whole():
+                raise LostError('A process of this training ended before the training began. Start it again.')
+            missing = [address for address in missing if not _answers(address)]
+            if missing and not told and time.monotonic() > begun + _QUIET_S:
+                told = True
+                _log.info('Waiting for the other processes of this training: %s.', ', '.join(missing))
+            time.sleep(_PAUSE_S if missing else 0)
 
 
 def facts(run: Run, dataset: Dataset, num_steps: int) -> list[Any]:
@@ -34,3 +72,26 @@ def loss_told(cluster: Cluster | None) -> Iterator[None]:
         raise LostError(
             'Another process of this training is gone. Start it again; from the last checkpoint on all go on together.'
         ) from None
+
+
+def _listening(address: str) -> socket.socket:
+    try:
+        return socket.create_server(('', _split(address)[1]), backlog=1024)
+    except OSError as error:
+        raise SolferinoError(
+            f'This process is {address} in {VARIABLE}, but cannot listen there: {error.strerror}. Another program may '
+            'have this port; give it another one for all processes.'
+        ) from None
+
+
+def _answers(address: str) -> bool:
+    try:
+        socket.create_connection(_split(address), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def _split(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(':')
+    return host.strip('[]'), int(port)

@@ -27,15 +27,16 @@ def num_gpus() -> int:
 
 
 @contextlib.contextmanager
-def others(count: int) -> Iterator[None]:
+def others(count: int) -> Iterator[replicas.Cluster | None]:
     """Within the block `count - 1` more processes run this process's command, and this one is the first of them.
 
-    Each has its share of the cores, and a GPU of its own if there are enough. They end with the block.
+    Each has its share of the cores, and a GPU of its own if there are enough. They end with the block. Where TF_CONFIG
+    is set they have been started already. The block is given the cluster that they are, or None for one process.
 
     Raises SolferinoError if one of them ended with an error before.
     """
     if count == 1 or os.environ.get(replicas.VARIABLE):
-        yield
+        yield replicas.of_environment()
         return
     addresses = [f'127.0.0.1:{port}' for port in _free_ports(count)]
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else []
@@ -54,7 +55,11 @@ def others(count: int) -> Iterator[None]:
             _keep_to(cores[index::count], process.pid)
         os.environ.update(_environment(addresses, 0, gpus))
         _keep_to(cores[0::count], 0)
-        yield
+
+        def whole() -> bool:
+            return all(process.poll() is None for process, _ in started)
+
+        yield replicas.Cluster(tuple(addresses), 0, rejoins=False, whole=whole)
         _require_ended_well(started)
     except replicas.LostError:
         _require_ended_well(started)  # which says why
@@ -75,7 +80,8 @@ def _of_this_program(environment: dict[str, str]) -> dict[str, str]:
 
 
 def _environment(addresses: list[str], index: int, gpus: list[str]) -> dict[str, str]:
-    stated = {'cluster': {'worker': addresses}, 'task': {'type': 'worker', 'index': index}, 'rejoin': False}
+    task = {'type': 'worker', 'index': index}
+    stated = {'cluster': {'worker': addresses}, 'task': task, 'parent': os.getpid()}
     own = {replicas.VARIABLE: json.dumps(stated)}
     return own | ({'CUDA_VISIBLE_DEVICES': gpus[index]} if gpus else {})
 

@@ -10,13 +10,19 @@ from collections.abc import Iterator
 
 from solferino.models.core.hidden_modules import absent
 from solferino.models.core.layers.replicas import ALONE, Cluster, Connected, Replicas
+from solferino.models.core.training import joining
+from solferino.models.core.training.interrupts import Stop
 
 # Imported by Keras if installed, but not used here: 150 MB and a third of the start-up time.
 _UNUSED = ('IPython', 'matplotlib', 'pandas', 'pyarrow', 'sklearn')
 
 
-def set_up(cluster: Cluster | None = None) -> Replicas:
+def set_up(cluster: Cluster | None = None, stop: Stop | None = None) -> Replicas:
     """Imports TensorFlow quietly, and makes it deterministic on the same machine; connects the processes of a cluster.
+
+    Args:
+      cluster: None for a process alone.
+      stop: whether the user wants the program to stop, while it waits for other processes.
 
     Returns:
       This process, alone or with the others.
@@ -32,6 +38,9 @@ def set_up(cluster: Cluster | None = None) -> Replicas:
         # An evaluation job beside the trainer needs GPU memory, too.
         for gpu in tf.config.list_physical_devices('GPU'):
             tf.config.experimental.set_memory_growth(gpu, True)
+    if cluster:
+        joining.wait(cluster, stop or Stop())
+    with _silence():
         connected = Connected(cluster) if cluster else ALONE  # must come before anything is computed
         # Once in a process TensorFlow logs, as errors, that oneDNN has no kernel for a type on this CPU, and that there
         # is no GPU driver. Logged here, in silence, it does not appear later inside a progress bar.

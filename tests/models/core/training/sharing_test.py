@@ -181,3 +181,25 @@ def test_more_processes_than_examples_are_refused(tmp_path: Path):
 def test_gpus_are_counted(monkeypatch: pytest.MonkeyPatch, visible: str, number: int):
     monkeypatch.setenv('CUDA_VISIBLE_DEVICES', visible)
     assert launching.num_gpus() == number
+
+
+def test_a_process_that_ends_before_it_has_joined_ends_the_training(tmp_path: Path, start):
+    (tmp_path / 'sitecustomize.py').write_text(
+        'import json, os\n'
+        f'if json.loads(os.environ.get("{replicas.VARIABLE}", "{{}}")).get("task", {{}}).get("index"):\n'
+        '    os.write(2, b"error: no room here")\n'
+        '    os._exit(1)\n'
+    )
+    process = start(f'--run_dir={tmp_path}/run', '--num_training_steps=5', '--num_workers=2', PYTHONPATH=str(tmp_path))
+    code, _, err = ended(process)
+    assert code == 1
+    assert 'error: Process 1 of 2 ended: no room here' in err
+
+
+def test_ctrl_c_ends_a_process_that_waits_for_another(tmp_path: Path, start, addresses):
+    process = start(f'--run_dir={tmp_path}/run', TF_CONFIG=cluster(addresses, 0))
+    while 'Waiting' not in (said := process.stderr.readline()):
+        assert process.poll() is None
+    assert addresses[1] in said
+    process.send_signal(signal.SIGINT)
+    assert ended(process)[0] == 130
