@@ -55,12 +55,16 @@ def others(count: int) -> Iterator[replicas.Cluster | None]:
             _keep_to(cores[index::count], process.pid)
         os.environ.update(_environment(addresses, 0, gpus))
         _keep_to(cores[0::count], 0)
+        met = False
 
         def whole() -> bool:
+            nonlocal met
+            met = True
             return all(process.poll() is None for process, _ in started)
 
         yield replicas.Cluster(tuple(addresses), 0, rejoins=False, whole=whole)
-        _require_ended_well(started)
+        if met:  # else there was nothing to train, and they wait in vain
+            _require_ended_well(started)
     except replicas.LostError:
         _require_ended_well(started)  # which says why
         raise

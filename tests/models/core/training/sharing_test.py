@@ -196,6 +196,20 @@ def test_a_process_that_ends_before_it_has_joined_ends_the_training(tmp_path: Pa
     assert 'error: Process 1 of 2 ended: no room here' in err
 
 
+@pytest.mark.parametrize('trains', [True, False])
+def test_other_processes_are_waited_for_where_there_is_something_to_train(
+    monkeypatch: pytest.MonkeyPatch, trains: bool
+):
+    waited = []
+    monkeypatch.setattr(sys, 'orig_argv', [sys.executable, '-c', 'input()'])  # which ends at once
+    monkeypatch.setattr(launching, '_require_ended_well', waited.extend)
+    with launching.others(2) as together:
+        assert together.index == 0 and len(together.addresses) == 2
+        while trains and together.whole():
+            time.sleep(0.01)
+    assert len(waited) == trains
+
+
 def test_ctrl_c_ends_a_process_that_waits_for_another(tmp_path: Path, start, addresses):
     process = start(f'--run_dir={tmp_path}/run', TF_CONFIG=cluster(addresses, 0))
     while 'Waiting' not in (said := process.stderr.readline()):
