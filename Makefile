@@ -6,7 +6,8 @@
 # make test-engines  convert and create_dataset on Prism, Flink and Spark, on loopback with nothing shared but an S3 server;
 #              ENGINES=prism,flink some of them; the parts are fetched (0.9 GB) into build/engines the first time
 # make test-stores  convert and create_dataset with paths in S3, Google's store and HDFS, on servers on loopback;
-#              STORES=gs,hdfs some of them; the parts are fetched (0.1 GB) into build/engines the first time
+#              STORES=gs,hdfs some of them, ENGINE=flink another engine than Prism; the parts are fetched (0.1 GB)
+#              into build/engines the first time
 # make demo    the same if it is missing, then the whole road: grooves, dataset, training, new drum tracks
 # make studio  the page of the studio, with the demo's model; it is built with npm where its sources are newer
 # make lint    style, format and types
@@ -43,7 +44,7 @@ test-engines: setup
 	$(IN_VENV) python tests/engines/engines.py $(if $(ENGINES),--engines="$(ENGINES)") $(if $(PARTS),--parts="$(PARTS)")
 
 test-stores: setup
-	$(IN_VENV) python tests/engines/stores.py $(if $(STORES),--stores="$(STORES)") $(if $(PARTS),--parts="$(PARTS)")
+	$(IN_VENV) python tests/engines/stores.py $(if $(STORES),--stores="$(STORES)") $(if $(ENGINE),--engine="$(ENGINE)") $(if $(PARTS),--parts="$(PARTS)")
 
 fuzz: setup
 	$(VENV)/bin/python -W ignore tests/fuzz/fuzz.py $(if $(SECONDS),--seconds="$(SECONDS)") $(if $(ONLY),--only="$(ONLY)")

@@ -2,11 +2,12 @@
 
     make test-stores                # all of them; what they need is fetched into build/engines the first time
     make test-stores STORES=hdfs    # some of them
+    make test-stores ENGINE=flink   # on another engine than Prism
     make test-stores PARTS=DIR      # what was fetched lies there
 
 S3 is moto, Google's store gcp-storage-emulator, HDFS a real one: a name node and two data nodes of Hadoop. Runs on
-../shared/data/drums/groove, compares all bytes with those of local files, and prints a table of seconds. HDFS needs
-Java 11 or 17 and Maven.
+../shared/data/drums/groove, in one process, by two workers and on an engine; compares all bytes with those of local
+files, and prints a table of seconds. HDFS needs Java 11 or 17 and Maven, Prism needs Go.
 """
 
 import argparse
@@ -20,7 +21,7 @@ import time
 import venv
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import engines
 from engines import Machines, free_port
@@ -148,22 +149,21 @@ def road(machines: Machines, source: str, output: str, flags: list[str]) -> list
     ]
 
 
-def try_store(name: str, machines: Machines, parts: Path, expected: dict[str, str]) -> list[str]:
-    """Returns the row of a store: seconds of convert, of create_dataset, of both by two workers over what is there."""
-    try:
-        store = STARTERS[name](machines, parts)
-        for path in engines.MUSIC.rglob('*'):
-            if path.is_file():
-                store.put(f'midi/{path.relative_to(engines.MUSIC)}', path)
-        cells = []
-        for workers in (1, 2):
-            flags = [*store.flags, f'--num_workers={workers}']
-            seconds = road(machines, f'{store.url}/midi', f'{store.url}/out', flags)
-            cells.append((seconds, as_expected(store.files('out'), expected)))
-        (first, said), (second, said_again) = cells
-        return [name, f'{first[0]:.0f}', f'{first[1]:.0f}', said, f'{sum(second):.0f}, {said_again}']
-    except RuntimeError as error:
-        return [name, str(error), '', '', '']
+def try_store(store: Started, machines: Machines, engine: list[str], expected: dict[str, str]) -> list[str]:
+    """Returns the cells of a store: seconds of convert, of create_dataset, of both again in two other ways."""
+    for path in engines.MUSIC.rglob('*'):
+        if path.is_file():
+            store.put(f'midi/{path.relative_to(engines.MUSIC)}', path)
+    cells: list[str] = []
+    for flags in ([], ['--num_workers=2'], engine):
+        try:
+            seconds = road(machines, f'{store.url}/midi', f'{store.url}/out', [*store.flags, *flags])
+        except RuntimeError as error:
+            cells += [str(error)] if flags else [str(error), '', '']
+            continue
+        said = as_expected(store.files('out'), expected)
+        cells += [f'{sum(seconds):.0f}, {said}'] if flags else [*(f'{one:.0f}' for one in seconds), said]
+    return cells
 
 
 def as_expected(files: dict[str, bytes], expected: dict[str, str]) -> str:
@@ -176,6 +176,7 @@ def as_expected(files: dict[str, bytes], expected: dict[str, str]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--stores', default='s3,gs,hdfs', help='some of s3,gs,hdfs')
+    parser.add_argument('--engine', default='prism', choices=list(engines.STARTERS), help='the engine')
     parser.add_argument('--build', type=Path, default=engines.ROOT / 'build' / 'engines', help='folder for the roots')
     parser.add_argument('--parts', type=Path, help='folder of what is fetched; build/engines/parts')
     args = parser.parse_args()
@@ -183,16 +184,20 @@ def main() -> None:
     build = args.build.resolve()
     parts = (args.parts or build / 'parts').resolve()
     with_packages(parts)
+    engines.fetch(parts, [args.engine])
     with engines.machines_in(build) as machines:
         home = machines.home('commands')
         (home / 'midi').symlink_to(engines.MUSIC)
         seconds = road(machines, str(home / 'midi'), str(home / 'out'), [])
         paths = {str(path.relative_to(home / 'out')): path for path in (home / 'out').rglob('*.tfrecord')}
         expected = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in paths.items()}
-        rows: list[list[Any]] = [['', 'convert, s', 'create_dataset, s', 'outputs', 'both again, two workers, s']]
-        rows.append(['local files', *(f'{one:.0f}' for one in seconds), f'{len(expected)} files', ''])
-        for name in args.stores.split(','):
-            rows.append(try_store(name, machines, parts, expected))
+        rows = [['', 'convert, s', 'create_dataset, s', 'outputs', 'both again, two workers, s']]
+        rows[0].append(f'both again, {args.engine}, s')
+        rows.append(['local files', *(f'{one:.0f}' for one in seconds), f'{len(expected)} files', '', ''])
+        stores = {name: STARTERS[name](machines, parts) for name in args.stores.split(',')}
+        engine = engines.STARTERS[args.engine](machines, parts)  # its workers must know where the stores are
+        for name, store in stores.items():
+            rows.append([name, *try_store(store, machines, engine.flags, expected)])
             print('| ' + ' | '.join(rows[-1]) + ' |', flush=True)
     engines.conclude(rows, build)
 
