@@ -8,7 +8,6 @@ is needed alone, so that the command can read the cluster first.
 import dataclasses
 import json
 import os
-import re
 import signal
 import threading
 from collections.abc import Callable, Sequence
@@ -18,7 +17,6 @@ from solferino.hparams.errors import SolferinoError
 
 VARIABLE = 'TF_CONFIG'
 _SEEDS = 1 << 40  # apart, above all seeds that there are
-_ADDRESS = re.compile(r'.+:[0-9]{1,5}')
 _FORM = """'{"cluster": {"worker": ["host0:port", "host1:port"]}, "task": {"type": "worker", "index": 0}}'"""
 
 
@@ -91,7 +89,7 @@ def of_environment() -> Cluster | None:
         index = [place[:2] for place in addresses].index((task['type'], int(task['index'])))
         named = tuple(str(address) for _, _, address in addresses)
         parent = stated.get('parent')
-        if not all(_ADDRESS.fullmatch(address) for address in named):
+        if not all(0 < int(address.rpartition(':')[2]) < 1 << 16 for address in named):
             raise ValueError
     except (ValueError, KeyError, TypeError, AttributeError):
         raise SolferinoError(f'The environment variable {VARIABLE} is not of the form {_FORM}.') from None

@@ -6,6 +6,7 @@ own address until all others have answered at theirs; then TensorFlow, which soo
 
 import contextlib
 import logging
+import os
 import signal
 import socket
 import time
@@ -75,12 +76,16 @@ def loss_told(cluster: Cluster | None) -> Iterator[None]:
 
 
 def _listening(address: str) -> socket.socket:
+    place = ('', _split(address)[1])
+    if socket.has_dualstack_ipv6():
+        with contextlib.suppress(OSError):  # where the system has IPv6, but no address of it
+            return socket.create_server(place, family=socket.AF_INET6, dualstack_ipv6=True, backlog=1024)
     try:
-        return socket.create_server(('', _split(address)[1]), backlog=1024)
+        return socket.create_server(place, backlog=1024)
     except OSError as error:
         raise SolferinoError(
-            f'This process is {address} in {VARIABLE}, but cannot listen there: {error.strerror}. Another program may '
-            'have this port; give it another one for all processes.'
+            f'This process is {address} in {VARIABLE}, but cannot listen there: {os.strerror(error.errno or 0)}. '
+            'Another program may have this port; give it another one for all processes.'
         ) from None
 
 

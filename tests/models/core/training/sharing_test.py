@@ -133,7 +133,9 @@ def test_other_flags_are_told(tmp_path: Path, start, addresses):
 @pytest.mark.parametrize(
     'text',
     ['{', '[]', '{"cluster": 1}', '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 2}}',
-     '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": "x"}}'],
+     '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": "x"}}',
+     '{"cluster": {"worker": ["a:1", "b"]}, "task": {"type": "worker", "index": 0}}',
+     '{"cluster": {"worker": ["a:1", "b:99999"]}, "task": {"type": "worker", "index": 0}}'],
 )  # fmt: skip
 def test_a_damaged_variable_is_refused(monkeypatch: pytest.MonkeyPatch, text: str):
     monkeypatch.setenv(replicas.VARIABLE, text)

@@ -369,7 +369,7 @@ def test_a_terminal_shows_a_bar(tmp_path, examples, monkeypatch):
     terminal = io.StringIO()
     terminal.isatty = lambda: True
     monkeypatch.setattr('sys.stderr', terminal)
-    monkeypatch.setattr('solferino.models.core.training.runtime.set_up', lambda cluster: ALONE)
+    monkeypatch.setattr('solferino.models.core.training.runtime.set_up', lambda cluster, stop: ALONE)
     jobs.train(FAMILY, request(tmp_path, examples, num_steps=10, summary_frequency=5))
     shown = terminal.getvalue()
     assert '10/10' in shown and 'loss=' in shown and 'events/s=' in shown
