@@ -17,7 +17,7 @@ from typing import Any
 from solferino.hparams.errors import SolferinoError
 from solferino.models.core.storage import records, schemas
 from solferino.pipelines import report, writing
-from solferino.pipelines.engine import filesystems, runner
+from solferino.pipelines.engine import filesystems, remote_staging, runner
 from solferino.pipelines.engine.lean_beam import beam
 from solferino.pipelines.engine.remote_staging import RemoteStaging
 from solferino.pipelines.engine.staging import Staging
@@ -45,16 +45,17 @@ def run(
     """See `work.run`. All destinations must be named in `shards`."""
     filesystems.use(beam_args)
     summary = staging.path('summary.json')
+    where = staging.folder, beam_args
     names = [_name(destination, shard) for destination, number in shards.items() for shard in range(number)]
 
     def build(pipeline: Any) -> None:
-        parts = pipeline | 'begin' >> beam.Create([None]) | 'list' >> beam.ParDo(_List(source, beam_args))
-        units = parts | 'spread' >> beam.Reshuffle() | 'split' >> beam.ParDo(_Split(source, beam_args))
+        parts = pipeline | 'begin' >> beam.Create([None]) | 'list' >> beam.ParDo(_List(source, *where))
+        units = parts | 'spread' >> beam.Reshuffle() | 'split' >> beam.ParDo(_Split(source, *where))
         made = (
             units
             | 'spread units' >> beam.Reshuffle()
             | 'work'
-            >> beam.ParDo(_Work(task, source, things, dict(shards), beam_args)).with_outputs(_COUNTS, main=_BATCHES)
+            >> beam.ParDo(_Work(task, source, things, dict(shards), *where)).with_outputs(_COUNTS, main=_BATCHES)
         )
         # Each shard is written, though there may be no record for it.
         every = pipeline | 'names' >> beam.Create([names]) | 'shards' >> beam.FlatMap(_with_nothing)
@@ -62,7 +63,7 @@ def run(
             (made[_BATCHES], every)
             | 'records' >> beam.Flatten()
             | 'by shard' >> beam.GroupByKey()
-            | 'write' >> beam.ParDo(_Write(staging.folder, beam_args))
+            | 'write' >> beam.ParDo(_Write(*where))
         )
         counts = made[_COUNTS] | 'add up' >> beam.CombineGlobally(_add_up)
         summaries = (
@@ -73,7 +74,7 @@ def run(
             summaries
             | 'summaries' >> beam.Flatten()
             | 'gather' >> beam.GroupByKey()
-            | 'describe' >> beam.ParDo(_Describe(summary, describe, beam_args))
+            | 'describe' >> beam.ParDo(_Describe(summary, describe, *where))
         )
 
     runner.run(build, beam_args, num_workers)
@@ -105,18 +106,24 @@ def _add_up(counts: Iterable[Any]) -> Any:
 
 
 class _OnWorker(beam.DoFn):
-    """What runs in a worker, with Beam's flags, which workers of some engines are not told."""
+    """What runs in a worker, with Beam's flags, which workers of some engines are not told.
 
-    def __init__(self, beam_args: Sequence[str]):
-        self._beam_args = tuple(beam_args)
+    Not all engines end a pipeline when they are asked to, so work ends by itself once the staging folder is gone.
+    """
+
+    def __init__(self, folder: str, beam_args: Sequence[str]):
+        self._folder, self._beam_args = folder, tuple(beam_args)
 
     def setup(self) -> None:
         filesystems.use(self._beam_args)
 
+    def start_bundle(self) -> None:
+        remote_staging.require_wanted(self._folder)
+
 
 class _List(_OnWorker):
-    def __init__(self, source: Source, beam_args: Sequence[str]):
-        super().__init__(beam_args)
+    def __init__(self, source: Source, folder: str, beam_args: Sequence[str]):
+        super().__init__(folder, beam_args)
         self._source = source
 
     def process(self, nothing: None) -> Iterable[Any]:
@@ -161,8 +168,8 @@ class _Results:
 class _Work(_OnWorker):
     """Takes units; yields batches of records, and the counts of each bundle at its end."""
 
-    def __init__(self, task: Task, source: Source, things: str, shards: dict[str, int], beam_args: Sequence[str]):
-        super().__init__(beam_args)
+    def __init__(self, task: Task, source: Source, things: str, shards: dict[str, int], *where: Any):
+        super().__init__(*where)
         self._task, self._source, self._things, self._shards = task, source, things, shards
 
     def setup(self) -> None:
@@ -173,6 +180,7 @@ class _Work(_OnWorker):
         self._task.teardown()
 
     def start_bundle(self) -> None:
+        super().start_bundle()
         self._results = _Results(self._shards, self._things)
 
     def process(self, unit: Any) -> Iterator[Any]:
@@ -194,10 +202,6 @@ class _Work(_OnWorker):
 class _Write(_OnWorker):
     """Sorts the records of a shard, and writes them; yields its destination, its number and its path."""
 
-    def __init__(self, folder: str, beam_args: Sequence[str]):
-        super().__init__(beam_args)
-        self._folder = folder
-
     def process(self, shard: tuple[str, Iterable[bytes]]) -> Iterator[_Written]:
         destination, number = shard[0].split('\0')
         path = f'{self._folder}/{uuid.uuid4().hex}.tfrecord'
@@ -207,7 +211,7 @@ class _Write(_OnWorker):
                 for key, payload in pickle.loads(batch):
                     sorter.write_to(destination, 0, key, payload)
             runs = [run for _, run in sorter.finish()]
-            with filesystems.create(path) as file:
+            with remote_staging.create(self._folder, path) as file:
                 for payload in writing.merge(folder, runs):
                     file.write(records.frame(payload))
         yield destination, int(number), path
@@ -216,8 +220,8 @@ class _Write(_OnWorker):
 class _Describe(_OnWorker):
     """Takes all that was written and counted; writes the summary, and what describes the outputs."""
 
-    def __init__(self, summary: str, describe: Describe | None, beam_args: Sequence[str]):
-        super().__init__(beam_args)
+    def __init__(self, summary: str, describe: Describe | None, *where: Any):
+        super().__init__(*where)
         self._summary, self._describe = summary, describe
 
     def process(self, gathered: tuple[str, Iterable[tuple[str, Any]]]) -> None:
@@ -226,7 +230,7 @@ class _Describe(_OnWorker):
         counts = _add_up(thing for kind, thing in things if kind == _COUNTS)
         if self._describe:
             self._describe(report.add_up([counts]), lambda destination: _read(_paths(written, destination)))
-        with filesystems.create(self._summary) as file:
+        with remote_staging.create(self._folder, self._summary) as file:
             file.write(json.dumps([written, counts]).encode())
 
 

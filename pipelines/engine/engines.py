@@ -28,10 +28,18 @@ _MISSING = (
 
 
 def require(options: Any) -> None:
-    """Raises SolferinoError if Beam's options name a job server, workers or Docker that are not there."""
+    """Raises SolferinoError if Beam's options name a job server, workers or Docker that are not there.
+
+    Or if they ask for a file to run later, without the command: it renames what the workers write.
+    """
     from apache_beam.options.pipeline_options import PortableOptions
 
     portable = options.view_as(PortableOptions)
+    if portable.output_executable_path:
+        raise SolferinoError(
+            '--output_executable_path is refused: what the workers write gets its name by this command, at the end. '
+            'Run it on a machine that stays up, such as one of the cluster.'
+        )
     endpoint = portable.job_endpoint
     if endpoint in (None, 'embed'):
         return

@@ -363,8 +363,19 @@ def _new_gs_client(options: Any, use_credentials: bool) -> Any:
     raise NotImplementedError  # Beam's own, set by `_beam`
 
 
+_preparing = threading.Lock()  # threads that import a module side by side may see a part of it
+_systems: Any = None
+
+
 def _beam() -> Any:
     """Beam's FileSystems, with clients that are used again."""
+    global _systems
+    with _preparing:
+        _systems = _systems or _with_our_clients()
+        return _systems
+
+
+def _with_our_clients() -> Any:
     global _new_s3_client, _new_gs_client
     from solferino.pipelines.engine.lean_beam import beam  # noqa: F401, I001 before any other module of Beam's
     from apache_beam.io.filesystems import FileSystems
@@ -372,7 +383,7 @@ def _beam() -> Any:
     with contextlib.suppress(ImportError):
         from apache_beam.io.aws.clients.s3 import boto3_client
 
-        if boto3_client.boto3 and boto3_client.Client is not _s3_client:
+        if boto3_client.boto3:
             _new_s3_client, boto3_client.Client = boto3_client.Client, _s3_client
             status_of = boto3_client.get_http_error_code
             # boto3 has tried five times where no server answers; Beam would go on for ten minutes.
@@ -380,6 +391,5 @@ def _beam() -> Any:
     with contextlib.suppress(ImportError):
         from apache_beam.io.gcp import gcsio
 
-        if gcsio.create_storage_client is not _gs_client:
-            _new_gs_client, gcsio.create_storage_client = gcsio.create_storage_client, _gs_client
+        _new_gs_client, gcsio.create_storage_client = gcsio.create_storage_client, _gs_client
     return FileSystems

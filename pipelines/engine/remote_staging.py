@@ -1,8 +1,10 @@
 """The staging folder of outputs that are not on this machine."""
 
+import contextlib
 import os
 import tempfile
 import uuid
+from collections.abc import Iterator
 from typing import Self
 
 from solferino.hparams.errors import SolferinoError
@@ -10,12 +12,29 @@ from solferino.models.core.storage import files
 from solferino.pipelines.engine import filesystems
 from solferino.pipelines.engine.staging import Staging
 
+_MARK = 'started'  # a file that is in the folder as long as its outputs are wanted
 _HEAD_BYTES = 4 << 20  # of a file in the way, to see what it is
 
 
 def at(output: str) -> 'Staging | RemoteStaging':
     """Returns the staging folder for an output, wherever it is."""
     return RemoteStaging(output) if filesystems.is_remote(output) else Staging(output)
+
+
+def require_wanted(folder: str) -> None:
+    """Raises SolferinoError in a worker of an engine that goes on, though the command whose folder it is has ended."""
+    if filesystems.is_remote(folder) and filesystems.size(f'{folder}/{_MARK}') is None:
+        with contextlib.suppress(SolferinoError, OSError):
+            filesystems.clear(folder)  # of what workers have written since
+        raise SolferinoError('The command that this work was for has ended.')
+
+
+@contextlib.contextmanager
+def create(folder: str, path: str) -> Iterator[filesystems.Output]:
+    """As `filesystems.create`, in a worker, for a file in a folder; then raises as `require_wanted`."""
+    with filesystems.create(path) as file:
+        yield file
+    require_wanted(folder)  # now: a command that ends takes away the mark, and then what is there
 
 
 class RemoteStaging:
@@ -35,11 +54,12 @@ class RemoteStaging:
         self._seen: set[str] = set()  # the kinds of which an older output was looked at
 
     def __enter__(self) -> Self:
-        with filesystems.create(self.path('started')):  # raises now what would be raised when all the work is done
+        with filesystems.create(self.path(_MARK)):  # raises now what would be raised when all the work is done
             pass
         return self
 
     def __exit__(self, *_: object) -> None:
+        filesystems.delete([self.path(_MARK)])
         filesystems.clear(self.folder)
 
     def path(self, name: str) -> str:

@@ -11,6 +11,7 @@ import os
 import re
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 _THIS_MACHINE = {'', 'directrunner', 'direct', 'fnapirunner', 'switchingdirectrunner'}
 _RAISED = re.compile(r'^(?:RuntimeError: )?(?:\w+\.)*(\w+): ', re.MULTILINE)  # Beam wraps what it cannot rebuild
+_PATIENCE_S = 30  # for an engine that ends a pipeline
 _NUMBER = re.compile(r'\[Errno (\d+)\]')
 _WHERE = re.compile(r' \[while running .*', re.DOTALL)
 
@@ -111,10 +113,25 @@ def run(build: Callable[[Any], object], beam_args: Sequence[str] = (), num_worke
             with hidden_modules.absent('IPython'):  # which Beam would ask for the number of the notebook's cell
                 pipeline = _pipeline(options, num_workers, alive)
                 build(pipeline)
-            result = pipeline.run()
-            state = result.wait_until_finish() or result.state
+            state = _finish(pipeline.run())
         if state != 'DONE':
             raise SolferinoError(f'The pipeline ended in state {state}. See the messages of its runner.')
+
+
+def _finish(result: Any) -> str:
+    """Waits for the end of a pipeline, and returns its state. Ends it, where the user stops this command."""
+    from apache_beam.runners.runner import PipelineState
+
+    try:
+        return result.wait_until_finish() or result.state
+    except KeyboardInterrupt:
+        print('\nStopping the pipeline on its engine. Once more leaves it to itself.', file=sys.stderr)
+        end = time.monotonic() + _PATIENCE_S
+        with contextlib.suppress(Exception):  # the engine may be what is gone
+            result.cancel()
+            while not PipelineState.is_terminal(result.state) and time.monotonic() < end:
+                time.sleep(0.2)
+        raise
 
 
 def is_on_this_machine(beam_args: Sequence[str]) -> bool:

@@ -82,6 +82,7 @@ POM = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0<
 <groupId>org.apache.beam</groupId><artifactId>{}</artifactId><version>{}</version>
 </dependency></dependencies></project>"""
 SECONDS = 400  # for one command
+_LATER_S = 10  # after a command was stopped, when all that it had begun has ended
 
 
 def fetch(parts: Path, engines: list[str]) -> None:
@@ -303,10 +304,14 @@ class Store:
             self.client.upload_file(str(path), 'music', f'{name}/{path.relative_to(folder)}')
         return len(paths)
 
+    def names(self, name: str) -> list[str]:
+        """All files below a folder of the bucket."""
+        listed = self.client.list_objects_v2(Bucket='music', Prefix=f'{name}/').get('Contents', [])
+        return [one['Key'] for one in listed]
+
     def digests(self, name: str) -> dict[str, str]:
         """The TFRecord files below a folder of the bucket."""
-        listed = self.client.list_objects_v2(Bucket='music', Prefix=f'{name}/').get('Contents', [])
-        keys = [one['Key'] for one in listed if one['Key'].endswith('.tfrecord')]
+        keys = [key for key in self.names(name) if key.endswith('.tfrecord')]
         bodies = (self.client.get_object(Bucket='music', Key=key)['Body'].read() for key in keys)
         return {key.rsplit('/', 1)[1]: hashlib.sha256(body).hexdigest() for key, body in zip(keys, bodies, strict=True)}
 
@@ -348,7 +353,7 @@ def convert_flags(source: str, output: str) -> list[str]:
 
 
 def try_engine(name: str, machines: Machines, store: Store, parts: Path, expected: list[dict[str, str]]) -> list[str]:
-    """Returns the row of an engine: seconds of convert, of create_dataset, of convert with a killed worker."""
+    """Returns the row of an engine: seconds of both commands, of an end by Ctrl-C, of convert with a killed worker."""
     row = [name]
     engine = STARTERS[name](machines, parts)
     flags = [*engine.flags, f'--s3_endpoint_url={store.url}']
@@ -361,19 +366,34 @@ def try_engine(name: str, machines: Machines, store: Store, parts: Path, expecte
         source = [f'--input={out}/notes@4.tfrecord', f'--output_dir={out}/data', '--eval_ratio=0.2']
         seconds = timed(command(machines, 'submitter', *source, *flags, module=dataset), 'create_dataset')
         row.append(f'{seconds:.0f}, {said(store.digests(f"{name}/data") == expected[1])}')
+
+        def half_done(output: str) -> subprocess.Popen[bytes]:
+            before, start = store.fetched(), time.monotonic()
+            given = [*convert_flags('s3://music/midi', f's3://music/{output}'), *flags]
+            process = command(machines, 'submitter', *given, module=convert)
+            while process.poll() is None and store.fetched() < before + 60 and time.monotonic() < start + SECONDS:
+                time.sleep(0.2)
+            return process
+
+        process, start = half_done(f'{name}-stopped'), time.monotonic()
+        process.send_signal(signal.SIGINT)
+        if process.wait(SECONDS) != 130:
+            raise RuntimeError(f'a stopped command failed: exit code {process.returncode}')
+        seconds, before = time.monotonic() - start, store.fetched()
+        time.sleep(_LATER_S)
+        left = store.names(f'{name}-stopped')
+        row.append(f'{seconds:.0f}, ' + (f'LEFT {left[0]}' if left else 'nothing left'))
+        if store.fetched() != before:
+            raise RuntimeError('a stopped command failed to stop the engine')
         if not engine.kill:
             return [*row, 'has no other worker']
-        before, killed = store.fetched(), f'{name}-killed'
-        flags = [*convert_flags('s3://music/midi', f's3://music/{killed}'), *flags]
-        process = command(machines, 'submitter', *flags, module=convert)
         start = time.monotonic()
-        while process.poll() is None and store.fetched() < before + 60 and time.monotonic() < start + SECONDS:
-            time.sleep(0.2)
+        process = half_done(f'{name}-killed')
         engine.kill()
         timed(process, 'convert with a killed worker')
-        return [*row, f'{time.monotonic() - start:.0f}, {said(store.digests(killed) == expected[0])}']
+        return [*row, f'{time.monotonic() - start:.0f}, {said(store.digests(f"{name}-killed") == expected[0])}']
     except RuntimeError as error:
-        return [*row, *[str(error)] * (4 - len(row))]
+        return [*row, *[str(error)] * (5 - len(row))]
 
 
 def said(same: bool) -> str:
@@ -432,8 +452,8 @@ def main() -> None:
         source = [f'--input={local}/notes/notes@4.tfrecord', f'--output_dir={local}/data', '--eval_ratio=0.2']
         dataset = timed(command(machines, 'alone', *source, module='drums_rnn_create_dataset'), 'create_dataset')
         expected = [digests(local / 'notes'), digests(local / 'data')]
-        rows = [['', 'convert, s', 'create_dataset, s', 'convert, a worker killed, s']]
-        rows.append(['one process, local files', f'{alone:.0f}', f'{dataset:.0f}', ''])
+        rows = [['', 'convert, s', 'create_dataset, s', 'Ctrl-C, s', 'convert, a worker killed, s']]
+        rows.append(['one process, local files', f'{alone:.0f}', f'{dataset:.0f}', '', ''])
         for name in engines:
             rows.append(try_engine(name, machines, store, parts, expected))
             print('| ' + ' | '.join(rows[-1]) + ' |', flush=True)

@@ -10,7 +10,7 @@ from solferino.hparams.errors import SolferinoError
 from solferino.models import registry
 from solferino.models.core.storage import records
 from solferino.pipelines import convert, examples
-from solferino.pipelines.engine import distributed, filesystems
+from solferino.pipelines.engine import distributed, filesystems, remote_staging
 from solferino.pipelines.parsing import Limits
 
 NOTE = b'\x00\x90\x3c\x50\x83\x60\x80\x3c\x00'
@@ -194,3 +194,21 @@ def test_a_worker_that_does_not_see_the_files_says_so(tmp_path):
 def test_a_summary_that_cannot_be_seen(tmp_path):
     with pytest.raises(SolferinoError, match='they are on other machines'):
         distributed._read_summary(str(tmp_path / 'x' / 'summary.json'))
+
+
+def test_workers_that_outlive_their_command_end_and_leave_nothing(bucket):
+    filesystems.use(bucket.flags)
+    with remote_staging.at(f'{bucket.url}/notes.tfrecord') as staging:
+        remote_staging.require_wanted(staging.folder)
+        with remote_staging.create(staging.folder, staging.path('a')) as file:
+            file.write(b'a')
+        assert len(bucket.files()) == 2
+    assert bucket.files() == {}
+    with (
+        pytest.raises(SolferinoError, match='has ended'),
+        remote_staging.create(staging.folder, staging.path('b')) as file,
+    ):
+        file.write(b'b')
+    assert bucket.files() == {}
+    with pytest.raises(SolferinoError, match='has ended'):
+        distributed._Write(staging.folder, bucket.flags).start_bundle()

@@ -35,6 +35,10 @@ def test_a_job_server(nobody):
     assert '--job_endpoint=here is no address: write HOST:PORT.' in refusal('--job_endpoint=here')
 
 
+def test_a_file_to_run_later(nobody):
+    assert 'gets its name by this command' in refusal('--output_executable_path=job.jar')
+
+
 @pytest.mark.parametrize('form', ['{}', '{{"url": "{}"}}'])
 def test_a_worker_pool(server, nobody, form):
     said = refusal(
@@ -70,3 +74,24 @@ def test_other_errors_are_left_alone():
     assert engines.explain(RuntimeError("No module named 'elsewhere'"), 'FlinkRunner') is None
     ours = 'Pipeline x failed in state FAILED: Traceback (most recent call last):\nZeroDivisionError: x'
     assert engines.explain(RuntimeError(ours), 'FlinkRunner') is None
+
+
+def test_ctrl_c_ends_the_pipeline_on_its_engine(capsys):
+    asked = []
+
+    class Running:
+        @property
+        def state(self):
+            asked.append('state')
+            return 'CANCELLED' if len(asked) > 2 else 'CANCELLING'
+
+        def wait_until_finish(self):
+            raise KeyboardInterrupt
+
+        def cancel(self):
+            asked.append('cancel')
+
+    with pytest.raises(KeyboardInterrupt):
+        runner._finish(Running())
+    assert asked == ['cancel', 'state', 'state']
+    assert 'Stopping the pipeline on its engine.' in capsys.readouterr().err

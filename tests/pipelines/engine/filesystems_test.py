@@ -6,7 +6,9 @@ import io
 import shutil
 import sys
 import threading
+import time
 import types
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -200,3 +202,17 @@ def test_who_is_not_signed_in_to_google_is_anonymous_at_once(monkeypatch, signed
     assert client == [signed_in and not emulator]
     assert filesystems._gs_client(options) is client  # and not one for each file
     filesystems._is_signed_in_to_google.cache_clear()
+
+
+def test_threads_make_beams_clients_ready_once(monkeypatch):
+    begun = []
+
+    def make_ready():
+        begun.append(time.sleep(0.05))
+        return 'systems'
+
+    monkeypatch.setattr(filesystems, '_systems', None)
+    monkeypatch.setattr(filesystems, '_with_our_clients', make_ready)
+    with ThreadPoolExecutor(8) as pool:
+        assert {made.result() for made in [pool.submit(filesystems._beam) for _ in range(8)]} == {'systems'}
+    assert len(begun) == 1
