@@ -10,6 +10,7 @@ later: a bundle that is repeated writes its files again, and those of the first 
 import json
 import pickle
 import tempfile
+import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -26,6 +27,7 @@ from solferino.pipelines.report import Counts
 
 _BATCH_BYTES = 4 << 20  # of records that a worker holds before it lets them go
 _RECORD_BYTES = 250  # overhead of Python for each record in memory
+_ASK_S = 5.0  # between two looks whether the work is still wanted
 _BATCHES, _COUNTS, _SHARD = 'batches', 'counts', 'shard'
 
 # What was written: a shard's destination, number and path.
@@ -118,7 +120,14 @@ class _OnWorker(beam.DoFn):
         filesystems.use(self._beam_args)
 
     def start_bundle(self) -> None:
+        self._asked = time.monotonic()
         remote_staging.require_wanted(self._folder)
+
+    def require_wanted_now_and_then(self) -> None:
+        """A bundle may be all that an engine has for a worker."""
+        if time.monotonic() > self._asked + _ASK_S:
+            self._asked = time.monotonic()
+            remote_staging.require_wanted(self._folder)
 
 
 class _List(_OnWorker):
@@ -184,6 +193,7 @@ class _Work(_OnWorker):
         self._results = _Results(self._shards, self._things)
 
     def process(self, unit: Any) -> Iterator[Any]:
+        self.require_wanted_now_and_then()
         self._task.process(self._source.read(unit), self._results)
         if self._results.size > _BATCH_BYTES:
             yield from self._results.batches()

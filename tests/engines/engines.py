@@ -379,12 +379,10 @@ def try_engine(name: str, machines: Machines, store: Store, parts: Path, expecte
         process.send_signal(signal.SIGINT)
         if process.wait(SECONDS) != 130:
             raise RuntimeError(f'a stopped command failed: exit code {process.returncode}')
-        seconds, before = time.monotonic() - start, store.fetched()
+        seconds = time.monotonic() - start
         time.sleep(_LATER_S)
         left = store.names(f'{name}-stopped')
         row.append(f'{seconds:.0f}, ' + (f'LEFT {left[0]}' if left else 'nothing left'))
-        if store.fetched() != before:
-            raise RuntimeError('a stopped command failed to stop the engine')
         if not engine.kill:
             return [*row, 'has no other worker']
         start = time.monotonic()

@@ -212,3 +212,22 @@ def test_workers_that_outlive_their_command_end_and_leave_nothing(bucket):
     assert bucket.files() == {}
     with pytest.raises(SolferinoError, match='has ended'):
         distributed._Write(staging.folder, bucket.flags).start_bundle()
+
+
+def test_a_bundle_that_outlives_its_command_ends(bucket, tmp_path, monkeypatch):
+    monkeypatch.setattr(distributed, '_ASK_S', 0)
+    (tmp_path / 'a.mid').write_bytes(midi())
+    process = distributed._Work.process
+
+    def ended(work, unit):
+        [mark] = [name for name in bucket.files() if name.endswith('started')]
+        bucket.client.delete_object(Bucket=bucket.name, Key=mark)
+        return process(work, unit)
+
+    written = []
+    monkeypatch.setattr(distributed._Work, 'process', ended)
+    monkeypatch.setattr(distributed._Write, 'start_bundle', written.append)
+    with pytest.raises(SolferinoError, match='has ended'):
+        convert.convert(convert.Job(str(tmp_path), f'{bucket.url}/notes.tfrecord', beam_args=bucket.flags))
+    assert bucket.files() == {}
+    assert not written
