@@ -55,7 +55,7 @@ def main() -> None:
 
     found = {NUMPY: _numpy()}
     runtime.set_up()
-    found |= {TENSORFLOW: _tensorflow('float32'), BFLOAT16: _tensorflow('bfloat16'), **_protos(sys.argv[1])}
+    found |= {TENSORFLOW: tensorflow('float32'), BFLOAT16: tensorflow('bfloat16'), **_protos(sys.argv[1])}
     print(json.dumps(found))
 
 
@@ -64,15 +64,16 @@ def _numpy() -> float:
     return _gflops(lambda: matrix @ matrix)
 
 
-def _tensorflow(dtype: str) -> float:
+def tensorflow(dtype: str, edge: int = _EDGE) -> float:
+    """Measures the GFLOP/s of TensorFlow's product of two square matrices."""
     import tensorflow as tf
 
-    matrix = tf.cast(tf.random.stateless_normal((_EDGE, _EDGE), (0, 0)), dtype)
-    return _gflops(lambda: tf.matmul(matrix, matrix)[0, 0].numpy())
+    matrix = tf.cast(tf.random.stateless_normal((edge, edge), (0, 0)), dtype)
+    return _gflops(lambda: tf.matmul(matrix, matrix)[0, 0].numpy(), edge)
 
 
-def _gflops(multiply: Callable[[], object]) -> float:
-    return 2 * _EDGE**3 / 1e9 / _best(multiply)
+def _gflops(multiply: Callable[[], object], edge: int = _EDGE) -> float:
+    return 2 * edge**3 / 1e9 / _best(multiply)
 
 
 def _protos(path: str) -> dict[str, float]:

@@ -15,7 +15,7 @@ from solferino.models.core.training import data
 from solferino.models.music.encodings.event_encodings import to_dense
 
 
-@pytest.mark.parametrize('name', list(peers.CONFIGS))
+@pytest.mark.parametrize('name', [config.partition(':')[0] for config in peers.CONFIGS])
 def test_peers_are_given_the_same_batches(name, monkeypatch):
     monkeypatch.setattr(peers, 'EVENTS', 12)
     family = registry.family_of_config(name)
@@ -49,8 +49,22 @@ def test_a_peer_answers_and_a_missing_one_is_left_out(tmp_path: Path, monkeypatc
             peers._peer(stack, python, 'bad.py', tmp_path)
 
 
+@pytest.mark.parametrize('precision', ['float32', 'bfloat16'])
+def test_plain_keras_trains(tmp_path: Path, precision):
+    rng = np.random.default_rng(0)
+    known = {'inputs': rng.random((2, 3, 5, 4), np.float32), 'labels': rng.integers(6, size=(2, 3, 5)), 'classes': 6}
+    known |= {'rnn_layer_sizes': [7, 8], 'dropout_keep_prob': 0.5, 'clip_norm': 1.0, 'learning_rate': 0.01}
+    np.savez(tmp_path / 'batches.npz', device='gpu', precision=precision, **known)  # its clock; there need be none
+    with contextlib.ExitStack() as stack:
+        train = peers._peer(stack, Path(sys.executable), 'peers_keras.py', tmp_path / 'batches.npz')
+        assert train(0.0) > 0
+
+
 def test_the_table_has_what_was_measured():
-    text = peers._table(
-        [{'config': 'basic_rnn', 'rates': {peers.OURS: [300.0, 310.0, 305.0], 'JAX': [100.0, 100.0, 99.0]}}]
-    )
-    assert '| `basic_rnn` | 305 |  | 100 |  | 3.05 times |' in text
+    found = {'config': 'basic_rnn', 'precision': 'float32'}
+    text = peers._table([found | {'rates': {peers.OURS: [300.0, 310.0, 305.0], 'JAX': [100.0, 100.0, 99.0]}}])
+    assert '| `basic_rnn` | float32 | 305 | 100 | 3.05 times |' in text
+    of_gpu = {'rates': {peers.OURS: [300.0], 'plain Keras': [100.0]}, 'share': 0.123}
+    text = peers._table([found | of_gpu, found | {'rates': {peers.OURS: [50.0]}, 'share': 0.01}])
+    assert '| `basic_rnn` | float32 | 300 | 100 | 3.00 times | 12.3% |' in text
+    assert '| `basic_rnn` | float32 | 50.0 |  |  | 1.0% |' in text

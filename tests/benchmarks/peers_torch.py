@@ -31,25 +31,32 @@ def main() -> None:
     """Says that it is ready; trains for as many seconds as each line asks for, and answers with events a second."""
     torch.set_num_threads(1)
     known = dict(np.load(sys.argv[1]))
+    device, clock = 'cpu', time.process_time
+    if str(known['device']) == 'gpu':
+        device, clock = 'cuda', time.perf_counter
     batches = [
-        (torch.from_numpy(x), torch.from_numpy(y).long()) for x, y in zip(known['inputs'], known['labels'], strict=True)
+        (torch.from_numpy(x).to(device), torch.from_numpy(y).long().to(device))
+        for x, y in zip(known['inputs'], known['labels'], strict=True)
     ]
-    network = Network(known)
+    network = Network(known).to(device)
+    rounded = torch.autocast(device, torch.bfloat16, enabled=str(known['precision']) == 'bfloat16')
     optimizer = torch.optim.Adam(network.parameters(), float(known['learning_rate']))
     done = 0
     print('ready', flush=True)
     for line in sys.stdin:
-        seconds, events, began = float(line), 0, time.process_time()
-        while not events or time.process_time() - began < seconds:
+        seconds, events, began = float(line), 0, clock()
+        while not events or clock() - began < seconds:
             inputs, labels = batches[done % len(batches)]
             optimizer.zero_grad()
-            loss = torch.nn.functional.cross_entropy(network(inputs).flatten(0, 1), labels.flatten())
+            with rounded:
+                loss = torch.nn.functional.cross_entropy(network(inputs).flatten(0, 1), labels.flatten())
             loss.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), float(known['clip_norm']))
             optimizer.step()
+            loss.item()  # a trainer reports it; a GPU has then done the step
             events += labels.numel()
             done += 1
-        print(events / (time.process_time() - began), flush=True)
+        print(events / (clock() - began), flush=True)
 
 
 if __name__ == '__main__':
