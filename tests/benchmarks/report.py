@@ -9,6 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np  # noqa: F401  its BLAS is looked at
+import threadpoolctl
+
 # What every stage measures, under these names.
 START, WHOLE, AFTER = 'start-up, s', 'whole command, s', 'after start-up, s'
 PEAK = 'peak memory, MB'
@@ -97,10 +100,11 @@ def number(value: float) -> str:
 
 
 def machine() -> str:
-    """One line about where this is measured."""
+    """One line about where this is measured, with the kernels of NumPy's BLAS, which an environment may choose."""
+    kernels = {module.get('architecture', '') for module in threadpoolctl.threadpool_info()} - {''}
     return (
-        f'{os.cpu_count()} cores, {platform.system()} {platform.machine()}; at the start {os.getloadavg()[0]:.1f} '
-        'processes wanted to run.'
+        f'{os.cpu_count()} cores, {platform.system()} {platform.machine()}, BLAS for {", ".join(sorted(kernels))}; '
+        f'at the start {os.getloadavg()[0]:.1f} processes wanted to run.'
     )
 
 
