@@ -104,7 +104,8 @@ def _keep_to(cores: list[int], pid: int) -> None:
 
 
 def _require_ended_well(started: list[tuple[subprocess.Popen[bytes], IO[bytes]]]) -> None:
-    for number, (process, said) in enumerate(started, start=1):
+    ended_first = sorted(enumerate(started, start=1), key=lambda one: one[1][0].poll() is None)
+    for number, (process, said) in ended_first:
         try:
             code = process.wait(_PATIENCE_S)
         except subprocess.TimeoutExpired:

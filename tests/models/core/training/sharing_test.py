@@ -198,6 +198,16 @@ def test_a_process_that_ends_before_it_has_joined_ends_the_training(tmp_path: Pa
     assert 'error: Process 1 of 2 ended: no room here' in err
 
 
+def test_of_several_processes_the_one_that_has_ended_is_named_at_once(monkeypatch: pytest.MonkeyPatch):
+    fails = 'import json, os, time; time.sleep(600 * (json.loads(os.environ["TF_CONFIG"])["task"]["index"] < 2)); 1 / 0'
+    monkeypatch.setattr(sys, 'orig_argv', [sys.executable, '-c', fails])
+    monkeypatch.setattr(launching, '_PATIENCE_S', _PATIENCE_S)
+    with pytest.raises(SolferinoError, match=r'Process 2 of 3 ended: .*division'), launching.others(3) as together:
+        while together.whole():
+            time.sleep(0.01)
+        raise replicas.LostError
+
+
 @pytest.mark.parametrize('trains', [True, False])
 def test_other_processes_are_waited_for_where_there_is_something_to_train(
     monkeypatch: pytest.MonkeyPatch, trains: bool
