@@ -110,7 +110,8 @@ def _add_up(counts: Iterable[Any]) -> Any:
 class _OnWorker(beam.DoFn):
     """What runs in a worker, with Beam's flags, which workers of some engines are not told.
 
-    Not all engines end a pipeline when they are asked to, so work ends by itself once the staging folder is gone.
+    Not all engines end a pipeline when they are asked to, so in a store work ends by itself once the staging
+    folder has lost its mark.
     """
 
     def __init__(self, folder: str, beam_args: Sequence[str]):

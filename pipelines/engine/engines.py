@@ -32,14 +32,19 @@ def require(options: Any) -> None:
 
     Or if they ask for a file to run later, without the command: it renames what the workers write.
     """
-    from apache_beam.options.pipeline_options import PortableOptions
+    from apache_beam.options.pipeline_options import GoogleCloudOptions, PortableOptions
 
     portable = options.view_as(PortableOptions)
-    if portable.output_executable_path:
-        raise SolferinoError(
-            '--output_executable_path is refused: what the workers write gets its name by this command, at the end. '
-            'Run it on a machine that stays up, such as one of the cluster.'
-        )
+    later = {
+        'output_executable_path': portable.output_executable_path,
+        'template_location': options.view_as(GoogleCloudOptions).template_location,
+    }
+    for flag, given in later.items():
+        if given:
+            raise SolferinoError(
+                f'--{flag} is refused: what the workers write gets its name by this command, at the end. '
+                'Run it on a machine that stays up, such as one of the cluster.'
+            )
     endpoint = portable.job_endpoint
     if endpoint in (None, 'embed'):
         return

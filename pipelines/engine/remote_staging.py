@@ -24,17 +24,21 @@ def at(output: str) -> 'Staging | RemoteStaging':
 def require_wanted(folder: str) -> None:
     """Raises SolferinoError in a worker of an engine that goes on, though the command whose folder it is has ended."""
     if filesystems.is_remote(folder) and filesystems.size(f'{folder}/{_MARK}') is None:
-        with contextlib.suppress(SolferinoError, OSError):
-            filesystems.clear(folder)  # of what workers have written since
-        raise SolferinoError('The command that this work was for has ended.')
+        raise SolferinoError(
+            f'The command that this work was for has ended, or a worker does not see what it sees: {folder}/{_MARK}.'
+        )
 
 
 @contextlib.contextmanager
 def create(folder: str, path: str) -> Iterator[filesystems.Output]:
-    """As `filesystems.create`, in a worker, for a file in a folder; then raises as `require_wanted`."""
+    """As `filesystems.create`, in a worker, for a file in a folder; deletes it again where `require_wanted` raises."""
     with filesystems.create(path) as file:
         yield file
-    require_wanted(folder)  # now: a command that ends takes away the mark, and then what is there
+    try:
+        require_wanted(folder)  # now: a command that ends takes away the mark, and then what is there
+    except SolferinoError:
+        filesystems.delete([path])
+        raise
 
 
 class RemoteStaging:

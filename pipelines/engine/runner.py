@@ -120,18 +120,23 @@ def run(build: Callable[[Any], object], beam_args: Sequence[str] = (), num_worke
 
 def _finish(result: Any) -> str:
     """Waits for the end of a pipeline, and returns its state. Ends it, where the user stops this command."""
-    from apache_beam.runners.runner import PipelineState
-
     try:
         return result.wait_until_finish() or result.state
     except KeyboardInterrupt:
-        print('\nStopping the pipeline on its engine. Once more leaves it to itself.', file=sys.stderr)
-        end = time.monotonic() + _PATIENCE_S
-        with contextlib.suppress(Exception):  # the engine may be what is gone
-            result.cancel()
-            while not PipelineState.is_terminal(result.state) and time.monotonic() < end:
-                time.sleep(0.2)
+        print('\nStopping the pipeline on its engine. Once more does not wait for it.', file=sys.stderr)
+        cancelling = threading.Thread(target=_cancel, args=[result], daemon=True)  # an engine may never answer
+        cancelling.start()
+        cancelling.join(_PATIENCE_S)
         raise
+
+
+def _cancel(result: Any) -> None:
+    from apache_beam.runners.runner import PipelineState
+
+    with contextlib.suppress(Exception):  # the engine may be what is gone
+        result.cancel()
+        while not PipelineState.is_terminal(result.state):
+            time.sleep(0.2)
 
 
 def is_on_this_machine(beam_args: Sequence[str]) -> bool:

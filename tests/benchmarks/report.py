@@ -101,7 +101,9 @@ def number(value: float) -> str:
 
 def machine() -> str:
     """One line about where this is measured, with the kernels of NumPy's BLAS, which an environment may choose."""
-    kernels = {module.get('architecture', '') for module in threadpoolctl.threadpool_info()} - {''}
+    kernels = {module.get('architecture', '') for module in threadpoolctl.threadpool_info()} - {''} or {
+        'an unknown CPU'
+    }
     return (
         f'{os.cpu_count()} cores, {platform.system()} {platform.machine()}, BLAS for {", ".join(sorted(kernels))}; '
         f'at the start {os.getloadavg()[0]:.1f} processes wanted to run.'

@@ -4,8 +4,9 @@
     make test-engines ENGINES=prism    # some of them
     make test-engines PARTS=DIR        # what was fetched lies there
 
-Runs on ../shared/data/drums/groove, copied into a bucket, kills a worker of Flink and of Spark in the middle, compares
-all bytes with those of one process, and prints a table of seconds. Needs Go for Prism, Java 11 or 17 and Maven for the
+Runs on ../shared/data/drums/groove, copied into a bucket, stops a command by Ctrl-C in the middle and looks for what is
+left, kills a worker of Flink and of Spark in the middle, compares all bytes with those of one process, and prints a
+table of seconds. Needs Go for Prism, Java 11 or 17 and Maven for the
 others.
 """
 
@@ -86,7 +87,14 @@ _LATER_S = 10  # after a command was stopped, when all that it had begun has end
 
 
 def fetch(parts: Path, engines: list[str]) -> None:
-    """Fetches what is not there yet, by Go, Maven and pip."""
+    """Fetches what is not there yet, by Go, Maven and pip; ends this program with a sentence where it cannot."""
+    try:
+        _fetch(parts, engines)
+    except (OSError, subprocess.CalledProcessError) as error:
+        sys.exit(f'A part of the engines cannot be fetched: {error}')
+
+
+def _fetch(parts: Path, engines: list[str]) -> None:
     parts.mkdir(parents=True, exist_ok=True)
     import apache_beam
 
@@ -97,17 +105,20 @@ def fetch(parts: Path, engines: list[str]) -> None:
         if engine not in BEAM_JARS:
             continue
         folder = parts / engine
-        if not any(folder.glob('lib/beam-runners-*.jar')):
+        subprocess.run(['java', '-version'], check=True, capture_output=True)  # not there, not tried
+        if not (folder / 'complete').exists():
             folder.mkdir(exist_ok=True)
             (folder / 'pom.xml').write_text(POM.format(*BEAM_JARS[engine]))
             maven = ['mvn', '-q', '-B', 'dependency:copy-dependencies', '-DoutputDirectory=lib']
             subprocess.run(maven, cwd=folder, check=True)
+            (folder / 'complete').touch()
         name, version = ENGINE_PACKAGES[engine]
-        if not (parts / 'dist' / f'{name}-{version}').exists():
+        if not (parts / 'dist' / f'{name}-{version}.complete').exists():
             pip = [sys.executable, '-m', 'pip', 'download', '-q', '--no-deps', '--no-build-isolation']
             subprocess.run([*pip, '--dest', str(parts / 'dist'), f'{name}=={version}'], check=True)
             with tarfile.open(parts / 'dist' / f'{name}-{version}.tar.gz') as archive:
                 archive.extractall(parts / 'dist', filter='data')
+            (parts / 'dist' / f'{name}-{version}.complete').touch()
 
 
 def free_port() -> int:
@@ -336,15 +347,16 @@ def command(machines: Machines, where: str, *arguments: str, module: str) -> sub
         )
 
 
-def timed(process: subprocess.Popen[bytes], what: str) -> float:
+def timed(process: subprocess.Popen[bytes], what: str, expected: int = 0) -> float:
+    """Returns the seconds until a process has ended. Raises RuntimeError if it ends with another exit code."""
     start = time.monotonic()
     try:
         code = process.wait(SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
-        code = -1
-    if code:
-        raise RuntimeError(f'{what} failed' if code > 0 else f'{what} took longer than {SECONDS} s')
+        raise RuntimeError(f'{what} took longer than {SECONDS} s') from None
+    if code != expected:
+        raise RuntimeError(f'{what} failed: exit code {code}')
     return time.monotonic() - start
 
 
@@ -367,26 +379,25 @@ def try_engine(name: str, machines: Machines, store: Store, parts: Path, expecte
         seconds = timed(command(machines, 'submitter', *source, *flags, module=dataset), 'create_dataset')
         row.append(f'{seconds:.0f}, {said(store.digests(f"{name}/data") == expected[1])}')
 
-        def half_done(output: str) -> subprocess.Popen[bytes]:
+        def begun(output: str, number: int) -> subprocess.Popen[bytes]:
+            """Returns a convert that has read some files."""
             before, start = store.fetched(), time.monotonic()
             given = [*convert_flags('s3://music/midi', f's3://music/{output}'), *flags]
             process = command(machines, 'submitter', *given, module=convert)
-            while process.poll() is None and store.fetched() < before + 60 and time.monotonic() < start + SECONDS:
+            while process.poll() is None and store.fetched() < before + number and time.monotonic() < start + SECONDS:
                 time.sleep(0.2)
             return process
 
-        process, start = half_done(f'{name}-stopped'), time.monotonic()
+        process = begun(f'{name}-stopped', 20)  # of 224, so that it has not ended meanwhile
         process.send_signal(signal.SIGINT)
-        if process.wait(SECONDS) != 130:
-            raise RuntimeError(f'a stopped command failed: exit code {process.returncode}')
-        seconds = time.monotonic() - start
+        seconds = timed(process, 'a stopped command', 128 + signal.SIGINT)
         time.sleep(_LATER_S)
         left = store.names(f'{name}-stopped')
         row.append(f'{seconds:.0f}, ' + (f'LEFT {left[0]}' if left else 'nothing left'))
         if not engine.kill:
             return [*row, 'has no other worker']
         start = time.monotonic()
-        process = half_done(f'{name}-killed')
+        process = begun(f'{name}-killed', 60)
         engine.kill()
         timed(process, 'convert with a killed worker')
         return [*row, f'{time.monotonic() - start:.0f}, {said(store.digests(f"{name}-killed") == expected[0])}']
@@ -434,10 +445,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit('ended'))  # so that all that was started ends too
     build = args.build.resolve()
     parts = (args.parts or build / 'parts').resolve()
-    try:
-        fetch(parts, engines)
-    except (OSError, subprocess.CalledProcessError) as error:
-        sys.exit(f'A part of the engines cannot be fetched: {error}')
+    fetch(parts, engines)
     if args.fetch:
         return
     with machines_in(build) as machines:

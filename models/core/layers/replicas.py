@@ -89,7 +89,8 @@ def of_environment() -> Cluster | None:
         index = [place[:2] for place in addresses].index((task['type'], int(task['index'])))
         named = tuple(str(address) for _, _, address in addresses)
         parent = stated.get('parent')
-        if not all(0 < int(address.rpartition(':')[2]) < 1 << 16 for address in named):
+        parts = [address.rpartition(':') for address in named]
+        if not all(host and 0 < int(port) < 1 << 16 for host, _, port in parts) or len(set(named)) < len(named):
             raise ValueError
     except (ValueError, KeyError, TypeError, AttributeError):
         raise SolferinoError(f'The environment variable {VARIABLE} is not of the form {_FORM}.') from None
@@ -107,7 +108,7 @@ def of_environment() -> Cluster | None:
 class Connected(Replicas):
     """The processes of a cluster, connected. To be made before anything is computed by TensorFlow.
 
-    Raises SolferinoError if the port of this process is taken.
+    Raises SolferinoError if they cannot be connected.
     """
 
     def __init__(self, cluster: Cluster):

@@ -34,20 +34,20 @@ def wait(cluster: Cluster, stop: Stop) -> None:
       KeyboardInterrupt: what the user's signal to stop does without `stop`.
     """
     own = cluster.addresses[cluster.index]
-    missing = [address for address in cluster.addresses if address != own]
+    others = [address for address in cluster.addresses if address != own]
     begun = time.monotonic()
     told = False
-    with _listening(own):
-        while missing:
+    with _listening(own, cluster):
+        # All anew in each round: one that has answered may have ended since.
+        while missing := [address for address in others if not _answers(address)]:
             if stop.wanted and stop.number:
                 signal.raise_signal(stop.number)  # the second one acts at once
             if not cluster.whole():
-                raise LostError('A process of this training ended before the training began. Start it again.')
-            missing = [address for address in missing if not _answers(address)]
-            if missing and not told and time.monotonic() > begun + _QUIET_S:
+                raise LostError('A process of this training ended before it began. Give the same command again.')
+            if not told and time.monotonic() > begun + _QUIET_S:
                 told = True
                 _log.info('Waiting for the other processes of this training: %s.', ', '.join(missing))
-            time.sleep(_PAUSE_S if missing else 0)
+            time.sleep(_PAUSE_S)
 
 
 def facts(run: Run, dataset: Dataset, num_steps: int) -> list[Any]:
@@ -75,7 +75,7 @@ def loss_told(cluster: Cluster | None) -> Iterator[None]:
         ) from None
 
 
-def _listening(address: str) -> socket.socket:
+def _listening(address: str, cluster: Cluster) -> socket.socket:
     place = ('', _split(address)[1])
     if socket.has_dualstack_ipv6():
         with contextlib.suppress(OSError):  # where the system has IPv6, but no address of it
@@ -83,18 +83,21 @@ def _listening(address: str) -> socket.socket:
     try:
         return socket.create_server(place, backlog=1024)
     except OSError as error:
+        remedy = 'Another program may have this port; give it another one for all processes.'
+        if not cluster.rejoins:  # nobody has given it
+            remedy = 'Give the same command again.'
         raise SolferinoError(
             f'This process is {address} in {VARIABLE}, but cannot listen there: {os.strerror(error.errno or 0)}. '
-            'Another program may have this port; give it another one for all processes.'
+            + remedy
         ) from None
 
 
 def _answers(address: str) -> bool:
     try:
-        socket.create_connection(_split(address), timeout=1).close()
-    except OSError:
+        with socket.create_connection(_split(address), timeout=1) as made:
+            return bool(made.getsockname() != made.getpeername())  # a port of this machine may be its own caller
+    except (OSError, UnicodeError):  # the latter of a name that can be no host's
         return False
-    return True
 
 
 def _split(address: str) -> tuple[str, int]:

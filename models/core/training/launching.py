@@ -9,13 +9,14 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from typing import IO
 
 from solferino.hparams.errors import SolferinoError
 from solferino.models.core.layers import replicas
 
-_PATIENCE_S = 30.0  # for processes that should have ended
+_PATIENCE_S = 30.0  # for all processes that should have ended
 
 
 def num_gpus() -> int:
@@ -105,9 +106,10 @@ def _keep_to(cores: list[int], pid: int) -> None:
 
 def _require_ended_well(started: list[tuple[subprocess.Popen[bytes], IO[bytes]]]) -> None:
     ended_first = sorted(enumerate(started, start=1), key=lambda one: one[1][0].poll() is None)
+    end = time.monotonic() + _PATIENCE_S
     for number, (process, said) in ended_first:
         try:
-            code = process.wait(_PATIENCE_S)
+            code = process.wait(max(0, end - time.monotonic()))
         except subprocess.TimeoutExpired:
             continue  # it is killed, and has done its part
         if code not in (0, 130, 143):

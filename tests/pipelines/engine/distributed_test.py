@@ -226,7 +226,7 @@ def test_a_bundle_that_outlives_its_command_ends(bucket, tmp_path, monkeypatch):
 
     written = []
     monkeypatch.setattr(distributed._Work, 'process', ended)
-    monkeypatch.setattr(distributed._Write, 'start_bundle', written.append)
+    monkeypatch.setattr(distributed._Write, 'start_bundle', lambda work: written.append(work))
     with pytest.raises(SolferinoError, match='has ended'):
         convert.convert(convert.Job(str(tmp_path), f'{bucket.url}/notes.tfrecord', beam_args=bucket.flags))
     assert bucket.files() == {}

@@ -35,8 +35,9 @@ def test_a_job_server(nobody):
     assert '--job_endpoint=here is no address: write HOST:PORT.' in refusal('--job_endpoint=here')
 
 
-def test_a_file_to_run_later(nobody):
-    assert 'gets its name by this command' in refusal('--output_executable_path=job.jar')
+@pytest.mark.parametrize('flag', ['--output_executable_path=job.jar', '--template_location=gs://bucket/template'])
+def test_a_file_to_run_later(flag):
+    assert f'{flag.partition("=")[0]} is refused: what the workers write gets its name' in refusal(flag)
 
 
 @pytest.mark.parametrize('form', ['{}', '{{"url": "{}"}}'])

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import toy_family
 from solferino.hparams.errors import SolferinoError
 from solferino.models.core.layers import replicas
 from solferino.models.core.storage import checkpoints
-from solferino.models.core.training import data, launching
+from solferino.models.core.training import data, interrupts, joining, launching
 
 pytestmark = pytest.mark.once
 
@@ -135,7 +136,9 @@ def test_other_flags_are_told(tmp_path: Path, start, addresses):
     ['{', '[]', '{"cluster": 1}', '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 2}}',
      '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": "x"}}',
      '{"cluster": {"worker": ["a:1", "b"]}, "task": {"type": "worker", "index": 0}}',
-     '{"cluster": {"worker": ["a:1", "b:99999"]}, "task": {"type": "worker", "index": 0}}'],
+     '{"cluster": {"worker": ["a:1", "b:99999"]}, "task": {"type": "worker", "index": 0}}',
+     '{"cluster": {"worker": ["a:1", ":2"]}, "task": {"type": "worker", "index": 0}}',
+     '{"cluster": {"worker": ["a:1", "a:1"]}, "task": {"type": "worker", "index": 0}}'],
 )  # fmt: skip
 def test_a_damaged_variable_is_refused(monkeypatch: pytest.MonkeyPatch, text: str):
     monkeypatch.setenv(replicas.VARIABLE, text)
@@ -224,8 +227,26 @@ def test_other_processes_are_waited_for_where_there_is_something_to_train(
 
 def test_ctrl_c_ends_a_process_that_waits_for_another(tmp_path: Path, start, addresses):
     process = start(f'--run_dir={tmp_path}/run', TF_CONFIG=cluster(addresses, 0))
+    watchdog = threading.Timer(_PATIENCE_S, process.kill)
+    watchdog.start()
     while 'Waiting' not in (said := process.stderr.readline()):
         assert process.poll() is None
     assert addresses[1] in said
     process.send_signal(signal.SIGINT)
     assert ended(process)[0] == 130
+    watchdog.cancel()
+
+
+def test_one_that_has_answered_and_ended_is_waited_for(monkeypatch: pytest.MonkeyPatch):
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        own = f'localhost:{server.getsockname()[1]}'
+    asked: list[str] = []
+
+    def answers(address: str) -> bool:
+        """The second is there in the first two rounds, the third in the next two, then both are."""
+        asked.append(address)
+        return len(asked) > 8 or (address == 'second:1') == (len(asked) <= 4)
+
+    monkeypatch.setattr(joining, '_answers', answers)
+    joining.wait(replicas.Cluster((own, 'second:1', 'third:1'), 0), interrupts.Stop())
+    assert len(asked) == 10
