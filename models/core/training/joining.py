@@ -38,12 +38,15 @@ def wait(cluster: Cluster, stop: Stop) -> None:
     begun = time.monotonic()
     told = False
     with _listening(own, cluster):
-        # All anew in each round: one that has answered may have ended since.
-        while missing := [address for address in others if not _answers(address)]:
-            if stop.wanted and stop.number:
-                signal.raise_signal(stop.number)  # the second one acts at once
+        while True:
             if not cluster.whole():
                 raise LostError('A process of this training ended before it began. Give the same command again.')
+            # All anew in each round: one that has answered may have ended since.
+            missing = [address for address in others if not _answers(address)]
+            if not missing:
+                return
+            if stop.wanted and stop.number:
+                signal.raise_signal(stop.number)  # the second one acts at once
             if not told and time.monotonic() > begun + _QUIET_S:
                 told = True
                 _log.info('Waiting for the other processes of this training: %s.', ', '.join(missing))

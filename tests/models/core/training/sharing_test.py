@@ -248,5 +248,11 @@ def test_one_that_has_answered_and_ended_is_waited_for(monkeypatch: pytest.Monke
         return len(asked) > 8 or (address == 'second:1') == (len(asked) <= 4)
 
     monkeypatch.setattr(joining, '_answers', answers)
-    joining.wait(replicas.Cluster((own, 'second:1', 'third:1'), 0), interrupts.Stop())
-    assert len(asked) == 10
+    looked: list[bool] = []
+
+    def whole() -> bool:
+        looked.append(True)
+        return True
+
+    joining.wait(replicas.Cluster((own, 'second:1', 'third:1'), 0, whole=whole), interrupts.Stop())
+    assert len(asked) == 10 and len(looked) == 5
