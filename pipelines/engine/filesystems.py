@@ -383,7 +383,7 @@ def _with_our_clients() -> Any:
     with contextlib.suppress(ImportError):
         from apache_beam.io.aws.clients.s3 import boto3_client
 
-        if boto3_client.boto3 and boto3_client.Client is not _s3_client:  # as after an error below
+        if boto3_client.boto3 and boto3_client.Client is not _s3_client:  # it is after an error below
             _new_s3_client, boto3_client.Client = boto3_client.Client, _s3_client
             status_of = boto3_client.get_http_error_code
             # boto3 has tried five times where no server answers; Beam would go on for ten minutes.

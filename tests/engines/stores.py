@@ -71,8 +71,7 @@ def start_s3(machines: Machines, parts: Path) -> Started:
     store = engines.Store(machines)
 
     def files(folder: str) -> dict[str, bytes]:
-        listed = store.client.list_objects_v2(Bucket='music', Prefix=f'{folder}/').get('Contents', [])
-        return {one['Key']: store.client.get_object(Bucket='music', Key=one['Key'])['Body'].read() for one in listed}
+        return {name: store.client.get_object(Bucket='music', Key=name)['Body'].read() for name in store.names(folder)}
 
     def put(name: str, path: Path) -> None:
         store.client.upload_file(str(path), 'music', name)
