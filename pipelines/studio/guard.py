@@ -6,6 +6,7 @@ header, which a form or a link of another page cannot do. Host is checked agains
 """
 
 import asyncio
+import contextlib
 import hmac
 import json
 import re
@@ -28,6 +29,7 @@ LARGEST_COLLECTED = 1 << 30  # of music to learn from, which comes in zips too; 
 UPLOADS = '/api/uploads'
 COLLECTED = re.compile(r'/api/collections/[^/]+/files')
 PATIENCE, SLOWEST = 30.0, 10_000  # a body may take so many seconds, and more for so many bytes a second
+LINGERING = 10.0  # seconds that what still comes is dropped after a refusal
 OPEN = ('/api/login',)  # for those who do not have the token yet
 
 # No inline code, nothing from other servers. The synthesizer's WebAssembly is compiled in the page.
@@ -82,9 +84,9 @@ class Guard:
             return  # there are no web sockets
         refused = self._refusal(scope)
         if refused:
-            await _refuse(send, *refused)
-            return
-        await self._app(scope, _limited(receive, _limit(scope)), _with_headers(send))
+            await _refuse(_answering(receive, send, hangs_up=True), *refused)
+        else:
+            await self._app(scope, _limited(receive, _limit(scope)), _answering(receive, send))
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         headers = {name.lower(): value.decode('latin-1') for name, value in scope['headers']}
@@ -140,20 +142,41 @@ def _limited(receive: Receive, limit: int) -> Receive:
     return limited
 
 
-def _with_headers(send: Send) -> Send:
+def _answering(receive: Receive, send: Send, hangs_up: bool = False) -> Send:
+    """Adds the headers that all answers have, and hangs up after those that leave a part of the body unread."""
+    drops = False
+
     async def sending(message: Message) -> None:
+        nonlocal drops
         if message['type'] == 'http.response.start':
             given = list(message.get('headers', []))
             names = {name.lower() for name, _ in given}
             message['headers'] = given + [(name, value) for name, value in _HEADERS.items() if name not in names]
-            if message['status'] in (TOO_LARGE, TOO_SLOW):
+            drops = hangs_up or message['status'] == TOO_LARGE
+            if drops or message['status'] == TOO_SLOW:
                 message['headers'].append(_HANG_UP)
+        elif drops and not message.get('more_body', False):
+            await send({**message, 'more_body': True})
+            await _drop(receive)
+            message = {'type': 'http.response.body'}
         await send(message)
 
     return sending
 
 
+async def _drop(receive: Receive) -> None:
+    """Drops what still comes of a body, for a while.
+
+    A connection that is closed while bytes of it lie unread is reset, and who sends them may lose the answer.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LINGERING):
+            while (await receive()).get('more_body', False):
+                pass
+
+
 async def _refuse(send: Send, status: int, why: str) -> None:
-    headers = [(b'content-type', b'application/json'), _HANG_UP, *_HEADERS.items()]
+    body = json.dumps({'error': why}).encode()
+    headers = [(b'content-type', b'application/json'), (b'content-length', str(len(body)).encode())]
     await send({'type': 'http.response.start', 'status': status, 'headers': headers})
-    await send({'type': 'http.response.body', 'body': json.dumps({'error': why}).encode()})
+    await send({'type': 'http.response.body', 'body': body})

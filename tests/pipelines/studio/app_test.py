@@ -198,6 +198,7 @@ def test_a_file_is_read_and_a_damaged_one_refused(serve: Serve, tmp_path: Path) 
 
 def test_an_upload_that_never_ends_is_refused_and_leaves_nothing(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr('solferino.pipelines.studio.guard.LARGEST_UPLOAD', 1 << 20)
+    monkeypatch.setattr('solferino.pipelines.studio.guard.LINGERING', 0.5)
     served = serve()
 
     def endless() -> Iterator[bytes]:

@@ -56,6 +56,31 @@ def test_a_body_that_does_not_come_is_refused(serve: Serve, monkeypatch: pytest.
     assert not list(served.studio.work.scratch('').iterdir())
 
 
+def test_who_sends_too_much_hears_why(serve: Serve) -> None:
+    served = serve()
+    upload, body = '/api/uploads?name=x.mid', b'x' * (8 << 20)
+    refused = (
+        ('/api/generate', {}, 413, 'larger than 1 MB'),
+        (upload, {'Authorization': 'Bearer wrong'}, 401, 'Open the address'),
+        (upload, {'Origin': 'http://elsewhere.example'}, 403, 'Pages of other servers'),
+    )
+    for path, headers, status, said in refused * 5:  # a reset connection loses the answer now and then
+        answer = served.ask('POST', path, body, headers)
+        assert answer.status == status and said in answer.json['error']
+        assert answer.headers['connection'] == 'close'
+
+
+def test_who_hears_why_and_sends_on_is_left(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, 'LINGERING', 0.5)
+    served = serve()
+    with connect(served, f'POST /api/login HTTP/1.1\r\nHost: x\r\nContent-Length: {1 << 40}\r\n\r\n') as slow:
+        assert b'413 ' in slow.recv(1000)
+        with pytest.raises(ConnectionError):
+            for _ in range(60):
+                slow.sendall(b'x')
+                time.sleep(0.05)
+
+
 def test_a_stream_may_last_longer_than_a_head_and_a_body(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, 'HEAD_S', 0.3)
     monkeypatch.setattr(guard, 'PATIENCE', 0.3)

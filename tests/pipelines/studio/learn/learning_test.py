@@ -176,6 +176,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(serve: Serve) -> None:
 
 def test_one_that_is_larger_than_a_collection_is_refused(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr('solferino.pipelines.studio.guard.LARGEST_COLLECTED', 1 << 20)
+    monkeypatch.setattr('solferino.pipelines.studio.guard.LINGERING', 0.5)
     served = serve()
     id = collect(served, {})
 
