@@ -133,7 +133,9 @@ def _originality(generated: _Set, training: _Set) -> Section:
 
 
 def _training(run: str) -> Section:
-    finding = kinds.inspect(run)
+    finding = kinds.inspect(run) if os.path.isdir(os.path.expanduser(run)) else None
+    if finding is None or not finding.kind.startswith('run directory'):
+        raise SolferinoError(f'--run_dir={run} is no run directory: there is no run.json in it, nor a checkpoint.')
     figure = charts.draw(finding)
     curves = [Picture(pictures.to_png(figure), f'Curves of the training run {run}')] if figure else []
     facts = Table(('', 'value'), list(_facts(finding)), finding.kind)
