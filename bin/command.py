@@ -37,6 +37,7 @@ from absl.logging import converter
 from solferino.bin import surroundings
 from solferino.hparams import bounds, generation, system_errors
 from solferino.hparams.errors import SolferinoError
+from solferino.models.core import heavy_imports
 
 Options = TypeVar('Options')
 
@@ -105,6 +106,7 @@ def run(
     """
     received: list[int] = []
     surroundings.open_standard_streams()
+    heavy_imports.left_quickly()
     try:
         with surroundings.sigterm_as_ctrl_c(received), surroundings.modules_of_the_working_folder_kept_out():
             _run(doc, define, main, sys.argv if argv is None else argv, beam, arguments)

@@ -6,12 +6,12 @@ without them. A later import of one of them works.
 
 import logging
 
-from solferino.models.core.hidden_modules import absent
+from solferino.models.core.heavy_imports import absent, uncollected
 
 _before = logging.root.manager.disable
 logging.disable(logging.WARNING)  # Beam warns about missing packages, such as Google Cloud's client
 try:
-    with absent('pandas', 'pyarrow', 'pymongo'):
+    with uncollected(), absent('pandas', 'pyarrow', 'pymongo'):
         import apache_beam as beam
 finally:
     logging.disable(_before)

@@ -17,7 +17,7 @@ from typing import Any
 
 from solferino.hparams import system_errors
 from solferino.hparams.errors import SolferinoError
-from solferino.models.core import hidden_modules
+from solferino.models.core import heavy_imports
 from solferino.pipelines.engine import engines, workers
 
 logger = logging.getLogger(__name__)
@@ -110,7 +110,7 @@ def run(build: Callable[[Any], object], beam_args: Sequence[str] = (), num_worke
         options = beam.options.pipeline_options.PipelineOptions(list(beam_args))
         name = options.view_as(beam.options.pipeline_options.StandardOptions).runner or ''
         with _readable_errors(name), workers.watched() as alive:
-            with hidden_modules.absent('IPython'):  # which Beam would ask for the number of the notebook's cell
+            with heavy_imports.absent('IPython'):  # which Beam would ask for the number of the notebook's cell
                 pipeline = _pipeline(options, num_workers, alive)
                 build(pipeline)
             state = _finish(pipeline.run())

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from solferino.hparams.errors import SolferinoError
+from solferino.models.core import heavy_imports
 
 _log = logging.getLogger(__name__)
 
@@ -89,6 +90,7 @@ def watched() -> Iterator[str]:
 def main() -> None:
     """A worker process."""
     threading.Thread(target=_end_with, args=(sys.argv.pop(1), int(sys.argv.pop(1))), daemon=True).start()
+    heavy_imports.left_quickly()
     from solferino.pipelines.engine import lean_beam  # noqa: F401, I001 before any other module of Beam's
     from apache_beam.runners.worker import sdk_worker_main
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from solferino.models.core.hidden_modules import absent
+from solferino.models.core.heavy_imports import absent
 
 
 def test_absent(monkeypatch):

@@ -8,7 +8,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 
-from solferino.models.core.hidden_modules import absent
+from solferino.models.core.heavy_imports import absent, uncollected
 from solferino.models.core.layers.replicas import ALONE, Cluster, Connected, Replicas
 from solferino.models.core.training import joining
 from solferino.models.core.training.interrupts import Stop
@@ -32,7 +32,7 @@ def set_up(cluster: Cluster | None = None, stop: Stop | None = None) -> Replicas
     _keep_memory()
     # 1 hides messages of TensorFlow's C++ side about its build and the machine.
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '1')
-    with _silence(), absent(*_UNUSED):
+    with _silence(), uncollected(), absent(*_UNUSED):
         import tensorflow as tf
 
         # An evaluation job beside the trainer needs GPU memory, too.
