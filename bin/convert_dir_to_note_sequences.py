@@ -77,26 +77,28 @@ def define(values: flags.FlagValues) -> None:
 
 def main(values: flags.FlagValues, beam_args: list[str]) -> None:
     """Converts, and prints the table."""
-    from solferino.models.core.storage import records
-    from solferino.pipelines import convert, parsing
-
     if values.audio and values.magenta_reading:
         raise SolferinoError('--audio and --magenta_reading: Magenta reads no recordings. Leave one of them out.')
-    limits = parsing.Limits(values.max_file_mb, values.max_file_memory_mb, values.max_file_seconds)
-    output = values.output_file
-    if values.num_shards:
-        output = records.with_shards(output, values.num_shards)
-    job = convert.Job(
-        values.input_dir,
-        output,
-        values.recursive,
-        limits,
-        values.num_workers,
-        tuple(beam_args),
-        values.magenta_reading,
-        values.audio,
-    )
-    print(convert.convert(job))
+    from solferino.pipelines.engine import workers
+
+    with workers.begun(values.num_workers, 'solferino.pipelines.convert'):
+        from solferino.models.core.storage import records
+        from solferino.pipelines import convert, parsing
+
+        output = values.output_file
+        if values.num_shards:
+            output = records.with_shards(output, values.num_shards)
+        job = convert.Job(
+            values.input_dir,
+            output,
+            values.recursive,
+            parsing.Limits(values.max_file_mb, values.max_file_memory_mb, values.max_file_seconds),
+            values.num_workers,
+            tuple(beam_args),
+            values.magenta_reading,
+            values.audio,
+        )
+        print(convert.convert(job))
 
 
 def console_entry_point() -> None:

@@ -80,18 +80,21 @@ def main(fv: flags.FlagValues, beam_args: list[str], spec: FamilySpec) -> None:
         hparams=overrides.parse(config.hparams, fv.hparams),
         extraction=command.options_from_flags(fv, config.extraction),
     )
-    from solferino.pipelines import examples
+    from solferino.pipelines.engine import workers
 
-    job = examples.Job(
-        family=spec.name,
-        config=config,
-        input=fv.input,
-        output_dir=fv.output_dir,
-        eval_ratio=fv.eval_ratio,
-        seed=fv.seed,
-        split=fv.split,
-        form=fv.format,
-        num_workers=fv.num_workers,
-        beam_args=tuple(beam_args),
-    )
-    print(examples.create(job))
+    with workers.begun(fv.num_workers, 'solferino.pipelines.examples'):
+        from solferino.pipelines import examples
+
+        job = examples.Job(
+            family=spec.name,
+            config=config,
+            input=fv.input,
+            output_dir=fv.output_dir,
+            eval_ratio=fv.eval_ratio,
+            seed=fv.seed,
+            split=fv.split,
+            form=fv.format,
+            num_workers=fv.num_workers,
+            beam_args=tuple(beam_args),
+        )
+        print(examples.create(job))

@@ -41,6 +41,7 @@ def stdout_refusal() -> OSError | None:
 
 def stopped_by(number: int) -> NoReturn:
     """Exits as a command that a signal of this number stopped: what `&&` joins to it does not begin."""
+    exec('')  # else Python, if it was stopped within such a text, as while it imports, ends itself by SIGINT at the end
     sys.exit(128 + number)  # the shell's code for a process that the signal itself ended
 
 

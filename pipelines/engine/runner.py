@@ -109,9 +109,9 @@ def run(build: Callable[[Any], object], beam_args: Sequence[str] = (), num_worke
 
         options = beam.options.pipeline_options.PipelineOptions(list(beam_args))
         name = options.view_as(beam.options.pipeline_options.StandardOptions).runner or ''
-        with _readable_errors(name), workers.watched() as alive:
+        with _readable_errors(name), workers.watched() as own_workers:
             with heavy_imports.absent('IPython'):  # which Beam would ask for the number of the notebook's cell
-                pipeline = _pipeline(options, num_workers, alive)
+                pipeline = _pipeline(options, num_workers, own_workers)
                 build(pipeline)
             state = _finish(pipeline.run())
         if state != 'DONE':
@@ -149,7 +149,7 @@ def is_on_this_machine(beam_args: Sequence[str]) -> bool:
     return name.lower() in _THIS_MACHINE
 
 
-def _pipeline(options: Any, num_workers: int, alive: str) -> Any:
+def _pipeline(options: Any, num_workers: int, own_workers: workers.Workers) -> Any:
     from solferino.pipelines.engine.lean_beam import beam
 
     name = options.view_as(beam.options.pipeline_options.StandardOptions).runner or ''
@@ -159,7 +159,7 @@ def _pipeline(options: Any, num_workers: int, alive: str) -> Any:
             'Leave the flag out and use --num_workers, or take another runner.'
         )
     if name.lower() in _THIS_MACHINE:
-        return beam.Pipeline(runner=_runner(options, num_workers, alive), options=options)
+        return beam.Pipeline(runner=_runner(options, num_workers, own_workers), options=options)
     if num_workers > 1:
         raise SolferinoError(
             f'--num_workers is for this machine; --runner={name} has flags of its own for its workers.'
@@ -171,7 +171,7 @@ def _pipeline(options: Any, num_workers: int, alive: str) -> Any:
         raise SolferinoError(f'--runner={name}: {error}') from error
 
 
-def _runner(options: Any, num_workers: int, alive: str) -> Any:
+def _runner(options: Any, num_workers: int, own_workers: workers.Workers) -> Any:
     """Returns the runner for this machine, which follows Beam's own flags such as --direct_num_workers."""
     from apache_beam.options.pipeline_options import DirectOptions
     from apache_beam.runners.portability.fn_api_runner import FnApiRunner
@@ -183,7 +183,9 @@ def _runner(options: Any, num_workers: int, alive: str) -> Any:
     if num_workers == 1:
         return FnApiRunner()
     direct.direct_num_workers = num_workers
-    return FnApiRunner(default_environment=workers.environment(alive))
+    from solferino.pipelines.engine import worker_handler
+
+    return FnApiRunner(default_environment=worker_handler.environment(own_workers))
 
 
 @contextlib.contextmanager
