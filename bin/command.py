@@ -245,7 +245,9 @@ def _run(
 
 def _told(program: str, flag_values: flags.FlagValues) -> str:
     """The command as the files that it makes tell of it: by the same bytes wherever it is given."""
-    given = (flag_values[name] for name in flag_values if name not in _UNTOLD and flag_values[name].name == name)
+    # Processes that train together each draw numbers of their own.
+    untold = _UNTOLD - ({'num_workers'} if program.endswith('_train') else set())
+    given = (flag_values[name] for name in flag_values if name not in untold and flag_values[name].name == name)
     told = [_word(flag) for flag in given if flag.present and not flag.help.startswith(_ALIAS)]
     return shlex.join([program, *told])
 
@@ -350,12 +352,12 @@ def _require_local(flag_values: flags.FlagValues, values: Iterable[str]) -> None
     """Raises SolferinoError for a path such as s3://bucket/x, which pipelines alone read and write."""
     given = [(f'--{name}={flag_values[name].value}', str(flag_values[name].value)) for name in flag_values]
     for shown, value in [*given, *((value, value) for value in values)]:
-        match = re.match(r'(s3|gs|hdfs)://', value)
+        match = re.search(r'(?:^|,)((s3|gs|hdfs)://[^,]*)', value)
         if match:
-            folder = value if value.count('/') < 3 else value.rsplit('/', 1)[0]
+            folder = match[1] if match[1].count('/') < 3 else match[1].rsplit('/', 1)[0]
             raise SolferinoError(
                 f'{shown} is not on this machine, and only commands that make datasets work there. Copy what is read '
-                f'to this machine first, and what is written back afterwards: {_COPIES[match[1]].format(folder)}'
+                f'to this machine first, and what is written back afterwards: {_COPIES[match[2]].format(folder)}'
             )
 
 

@@ -187,4 +187,4 @@ def _warm_start(path: str, config: str | None, spec: FamilySpec) -> 'WarmStart':
             f'--warm_start_bundle_file={path} holds a model of {model.family.spec.name}; use '
             f'{model.family.spec.name}_train.'
         )
-    return WarmStart(path, model.config, model.weights)
+    return WarmStart(path, model.source, model.config, model.weights)

@@ -37,10 +37,14 @@ class Preset:
         """Steps from one evaluation to the next."""
         return max(1, self.num_steps // self.evaluations)
 
-    def hparams_with(self, given: str) -> str:
-        """Returns the preset's hparams overridden by `given`, as one text."""
+    def hparams_with(self, given: str, num_steps: int = 0) -> str:
+        """Returns the preset's hparams overridden by `given`, as one text.
+
+        For `num_steps`, if these are not 0, instead of its own, the learning rate falls as far as they go.
+        """
         names = overrides.names_in(given)
         own = [pair for pair in overrides.pairs(self.hparams) if overrides.names_in(pair)[0] not in names]
+        own = [f'decay_steps={num_steps}' if num_steps and pair.startswith('decay_steps=') else pair for pair in own]
         return ','.join([*own, *([given] if given.strip() else [])])
 
 

@@ -14,12 +14,14 @@ class WarmStart:
     """A trained model.
 
     Attributes:
-      source: the file that it was read from.
+      source: what was named, a bundle or a run directory.
+      file: that it was read from.
       config: with its hparams.
       weights: by name.
     """
 
     source: str
+    file: str
     config: Config
     weights: Weights
 

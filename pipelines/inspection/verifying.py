@@ -52,7 +52,7 @@ def verify(path: str) -> Verified:
     folder = os.path.dirname(os.path.abspath(described))
     outputs, inputs = (_compared(folder, record.get(name) or []) for name in (provenance.OUTPUTS, provenance.INPUTS))
     lines = [f'{described}: {_made_by(record[provenance.MADE_BY])}']
-    own = _checksums(path, described)
+    own, damaged = _checksums(path, described)
     lines += own
     if outputs.count:
         lines.append(f'  written: {outputs.told("as it was written", "as they were written", "not what was written")}')
@@ -60,7 +60,7 @@ def verify(path: str) -> Verified:
         lines.append(f'  read: {words.counted(inputs.count, "files")}, not here: {_listed(inputs.missing)}')
     elif inputs.count:
         lines.append(f'  read: {inputs.told("as it was", "as they were", "changed")}')
-    is_good = not (outputs.changed or outputs.missing or inputs.changed)
+    is_good = not (damaged or outputs.changed or outputs.missing or inputs.changed)
     return Verified(described, '\n'.join(lines), is_good and len(inputs.missing) in (0, inputs.count))
 
 
@@ -138,14 +138,20 @@ def _record(described: str) -> dict[str, Any]:
     return settings.read_json(described) or {}
 
 
-def _checksums(path: str, described: str) -> list[str]:
-    """Reads what has a checksum in it. Raises SolferinoError where that is not of its contents."""
-    found = list(_with_checksum(path, described))
-    for one in found:
-        checkpoints.load(one)
+def _checksums(path: str, described: str) -> tuple[list[str], bool]:
+    """Reads what has a checksum in it; returns what is told of it, and whether one is not of its contents."""
     if described.endswith('.mag'):  # it has been read
-        return ['  its weights match their checksum']
-    return [f'  {words.counted(len(found), "checkpoints")} whole, by the checksums in them'] if found else []
+        return ['  its weights match their checksum'], False
+    whole, damaged = 0, []
+    for one in _with_checksum(path, described):
+        try:
+            checkpoints.load(one)
+            whole += 1
+        except SolferinoError as error:
+            if os.path.exists(one):  # training deletes old ones
+                damaged.append(f'  DAMAGED: {error}')
+    told = [f'  {words.counted(whole, "checkpoints")} whole, by the checksums in them'] if whole else []
+    return [*told, *damaged], bool(damaged)
 
 
 def _with_checksum(path: str, described: str) -> Iterator[str]:

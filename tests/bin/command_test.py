@@ -404,6 +404,7 @@ def test_files_are_told_the_command_without_places(given, told):
     'argument, copy',
     [
         ('--name=s3://music/data/a.tfrecord', 'aws s3 sync s3://music/data data'),
+        ('--name=a.tfrecord,s3://music/data/a.tfrecord,b', 'aws s3 sync s3://music/data data'),
         ('gs://music/a.mag', 'gcloud storage cp -r gs://music data'),
         ('--name=hdfs://data/notes/a', 'hdfs dfs -get hdfs://data/notes data'),
     ],

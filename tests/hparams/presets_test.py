@@ -32,6 +32,12 @@ def test_what_is_given_wins() -> None:
     assert preset.eval_frequency == 9
 
 
+def test_the_learning_rate_falls_as_far_as_the_steps_that_are_given() -> None:
+    preset = presets.Preset('batch_size=8,decay_steps=600', 600, '')
+    assert preset.hparams_with('', 900) == 'batch_size=8,decay_steps=900'
+    assert preset.hparams_with('decay_steps=5', 900) == 'batch_size=8,decay_steps=5'
+
+
 def test_one_that_is_not_there() -> None:
     with pytest.raises(SolferinoError, match=r'--preset=ten_minutes: small has no such preset\. It has: two_minutes\.'):
         presets.find(PRESETS, 'small', 'ten_minutes')

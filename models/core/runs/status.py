@@ -27,6 +27,7 @@ FAILED = 'failed'
 BEAT_S = 10.0
 # A trainer on another machine that has not been heard of for this long is taken for dead.
 SILENCE_S = 120.0
+_WHO = ('pid', 'begun', 'host')
 
 
 class Record(TypedDict, total=False):
@@ -36,7 +37,9 @@ class Record(TypedDict, total=False):
     step: schemas.Count
     total: schemas.Count
     evaluates: bool
+    owes: bool  # an evaluation of the newest checkpoint, or a correction of the best one
     pid: schemas.Pid
+    begun: str  # when that process was, as the system tells it; '' where it does not
     host: str
     heartbeat: schemas.Time  # seconds since 1970
 
@@ -61,6 +64,12 @@ def was_killed(run_dir: str) -> bool:
     """Whether the last trainer there ended in the middle of its work, without a word."""
     record = read(run_dir)
     return record is not None and record.get('state') == TRAINING and not _alive(record)
+
+
+def owes_evaluation(run_dir: str) -> bool:
+    """Whether the last trainer there ended before it had evaluated the newest checkpoint, as it should have."""
+    record = read(run_dir)
+    return record is not None and bool(record.get('owes'))
 
 
 def keeps_best(run_dir: str) -> bool:
@@ -91,10 +100,13 @@ class Status:
             'step': 0,
             'total': total,
             'evaluates': evaluates,
+            'owes': False,
             'pid': os.getpid(),
+            'begun': _begun(os.getpid()),
             'host': socket.gethostname(),
         }
-        self.update()
+        self._own = {name: self._record[name] for name in _WHO}
+        self._write()
 
     @property
     def state(self) -> str:
@@ -102,10 +114,24 @@ class Status:
         return self._record['state']
 
     def update(self, **values: Any) -> None:
-        """Changes `state`, `step`, ... and writes them with the time."""
+        """Changes `state`, `step`, ... and writes them with the time. Raises SolferinoError as `require_own` does."""
         with self._lock:
-            self._record |= {**values, 'heartbeat': time.time()}
-            atomic_write(self._path, json.dumps(self._record, indent=1) + '\n')
+            self.require_own()
+            self._record |= values
+            self._write()
+
+    def require_own(self) -> None:
+        """Raises SolferinoError if another process has taken this run for ended, and over, as after a long sleep."""
+        there = settings.read_json(self._path, Record)
+        if there is not None and {name: there.get(name) for name in _WHO} != self._own:
+            raise SolferinoError(
+                f'Another training run (process {there.get("pid")} on {there.get("host")}) has gone on in '
+                f'{os.path.dirname(os.path.dirname(self._path))}, as this one was not heard of for long. It ends here.'
+            )
+
+    def _write(self) -> None:
+        self._record['heartbeat'] = time.time()
+        atomic_write(self._path, json.dumps(self._record, indent=1) + '\n')
 
     def note(self, step: int) -> None:
         """Changes the step; the next heartbeat writes it."""
@@ -118,6 +144,8 @@ class Status:
                 self.update()
             except OSError:  # a full disk is the trainer's to report, which writes more than we do
                 continue
+            except SolferinoError:  # which it finds before it writes the next checkpoint
+                return
 
     def end(self) -> None:
         """Stops the heartbeat."""
@@ -152,7 +180,7 @@ def claim(run_dir: str, total: int, evaluates: bool) -> Iterator[Status]:
         status.end()
         thread.join()
         # A run that ends in any other way than by an error has said so.
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, SolferinoError):
             status.update(state=FAILED if status.state == TRAINING else status.state)
 
 
@@ -160,11 +188,14 @@ def _alive(record: dict[str, Any]) -> bool:
     if record.get('state') != TRAINING:
         return False
     heartbeat, pid = record.get('heartbeat'), record.get('pid')
-    recent = isinstance(heartbeat, (int, float)) and time.time() - heartbeat < SILENCE_S
+    recent = isinstance(heartbeat, (int, float)) and abs(time.time() - heartbeat) < SILENCE_S
     if record.get('host') != socket.gethostname():
         return recent
     # A container that starts again has the host and number of its predecessor: that is not another process.
-    return recent and isinstance(pid, int) and pid != os.getpid() and _exists(pid)
+    if not isinstance(pid, int) or pid == os.getpid() or not _exists(pid):
+        return False
+    begun = record.get('begun')
+    return begun == _begun(pid) if begun else recent  # the same process, though it may have slept for hours
 
 
 def _exists(pid: int) -> bool:
@@ -179,8 +210,17 @@ def _exists(pid: int) -> bool:
 
 def _is_zombie(pid: int) -> bool:
     """Whether a process has ended and nobody has asked how: in a container its first process may never do."""
+    return _stat(pid)[:1] == ['Z']
+
+
+def _begun(pid: int) -> str:
+    """When a process began, in ticks since the machine did; '' if the system does not tell."""
+    return ''.join(_stat(pid)[19:20])
+
+
+def _stat(pid: int) -> list[str]:
+    """What Linux says of a process, from its state on; nothing elsewhere, and of one that is gone."""
     try:
-        stat = Path(f'/proc/{pid}/stat').read_text('utf-8', 'replace')
-    except OSError:  # not Linux, or it is gone
-        return False
-    return stat.rpartition(')')[2].split()[:1] == ['Z']
+        return Path(f'/proc/{pid}/stat').read_text('utf-8', 'replace').rpartition(')')[2].split()
+    except OSError:
+        return []

@@ -198,6 +198,14 @@ def latest(directory: str) -> Checkpoint | None:
     return None
 
 
+def set_aside(directory: str, step: int) -> None:
+    """Renames checkpoints after `step`, the newest that is whole, so that they do not count as the newest."""
+    for later, path in paths(directory).items():
+        if later > step:
+            os.replace(path, path + '.damaged')
+            _log.warning('It is kept as %s.damaged.', path)
+
+
 def best(directory: str) -> str | None:
     """Returns the path of the checkpoint with the lowest evaluation loss, None if none was evaluated."""
     found = paths(directory, BEST)

@@ -4,11 +4,14 @@ import array
 import bisect
 import contextlib
 import os
+import resource
 from collections.abc import Iterator
 
 from solferino.hparams.errors import SolferinoError
 from solferino.models.core.storage import records
 from solferino.models.core.storage.records import Span
+
+_OTHER_FILES = 1024  # of Python, TensorFlow and TensorBoard
 
 
 class RecordIndex:
@@ -21,6 +24,7 @@ class RecordIndex:
     def __init__(self) -> None:
         self._paths: list[str] = []
         self._firsts: list[int] = []  # number of the first record of each file
+        self._scanned: list[tuple[int, ...]] = []  # which file each was
         self._offsets = array.array('q')
         self._lengths = array.array('q')
         self._opened = contextlib.ExitStack()
@@ -35,6 +39,7 @@ class RecordIndex:
     def scan(self, path: str) -> Iterator[bytes]:
         """Yields the data of each record of a file and enters it. Raises SolferinoError as `records.read` does."""
         self._paths.append(path)
+        self._scanned.append(_which(os.stat(path)))
         self._firsts.append(len(self))
         offset = 0
         for data in records.read(path):
@@ -45,11 +50,19 @@ class RecordIndex:
             yield data
 
     def open(self) -> None:
-        """Opens the files that were scanned. Raises OSError, such as for more files than a process may have open."""
-        for path in self._paths[len(self._descriptors) :]:
+        """Opens the files that were scanned.
+
+        Raises:
+          OSError: such as for more files than a process may have open.
+          SolferinoError: a file is not the one that was scanned.
+        """
+        _allow(len(self._paths))
+        for path, scanned in zip(self._paths, self._scanned, strict=True):
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             self._opened.callback(os.close, descriptor)
             self._descriptors.append(descriptor)
+            if _which(os.fstat(descriptor)) != scanned:
+                raise SolferinoError(f'{path} was written anew while its examples were counted. Start again.')
 
     def __getitem__(self, number: int) -> bytes:
         """Returns the data of a record. Raises SolferinoError if the file was changed in place since it was scanned."""
@@ -62,3 +75,17 @@ class RecordIndex:
                 f'{number - self._firsts[file]} is not where it was. Give the same command again.'
             )
         return data
+
+
+def _which(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _allow(files: int) -> None:
+    """Lets this process have so many files open beside those that it has, where the system may grant it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = files + _OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted and (hard == resource.RLIM_INFINITY or soft < hard):
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

@@ -28,6 +28,12 @@ _LAST = 1 / 3  # of the run, in which a plateau shows
 _FLAT = 0.01  # of what the loss has fallen: less in the last part is none
 _EARLY = 1 / 3  # of the run
 _GAP = 0.3  # of the held-out loss, by which that of training is lower
+_DECAYED = 0.02  # of the highest learning rate: at less nothing more is learned
+_LONGER = 'Train longer, with a larger --num_training_steps.'
+_ANEW = (
+    'As its learning rate has fallen to 0, it has to begin anew for more: with a larger --num_training_steps, as large '
+    'a decay_steps in --hparams, and a new --run_dir.'
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +66,11 @@ class _Loss:
 def of_run(curves: Mapping[str, Mapping[str, Curve]], compares_losses: bool = True) -> Diagnosis:
     """Returns the diagnosis of what `curves.read` returned of a run; see FamilySpec for `compares_losses`."""
     losses = curves.get('loss', {})
-    return diagnose(losses.get(TRAINING) if compares_losses else None, losses.get(EVALUATION))
+    found = diagnose(losses.get(TRAINING) if compares_losses else None, losses.get(EVALUATION))
+    _, rates = curves.get('learning_rate', {}).get(TRAINING) or ((), ())
+    if found.kind == LEARNING and len(rates) and rates[-1] <= _DECAYED * max(rates):
+        return dataclasses.replace(found, text=found.text.replace(_LONGER, _ANEW))
+    return found
 
 
 def diagnose(training: Curve | None, held_out: Curve | None) -> Diagnosis:
@@ -158,8 +168,7 @@ def _falling(loss: _Loss, name: str) -> Diagnosis:
     return Diagnosis(
         LEARNING,
         None,
-        f'Still learning: the {name} fell by {gained:.3g} in the last third of the run, to {least:.4g}. Train longer, '
-        'with a larger --num_training_steps.',
+        f'Still learning: the {name} fell by {gained:.3g} in the last third of the run, to {least:.4g}. {_LONGER}',
     )
 
 

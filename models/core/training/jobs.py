@@ -9,11 +9,12 @@ import itertools
 import logging
 import math
 import os
+import shlex
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from solferino.hparams import presets, words
+from solferino.hparams import overrides, presets, words
 from solferino.hparams.errors import SolferinoError
 from solferino.hparams.spec import FamilySpec
 from solferino.models.core import settings
@@ -101,12 +102,14 @@ def train(family: Family, request: Request, cluster: Cluster | None = None) -> i
     if cluster and cluster.index:
         return _assist(family, request, run, cluster)
     status.require_free(run.path)
-    killed = status.was_killed(run.path)
+    owed = status.was_killed(run.path) or status.owes_evaluation(run.path)
     temporaries.clear(run.train_dir, '*')  # incomplete checkpoints of killed runs
     there = checkpoints.paths(run.train_dir)
     checkpoint = checkpoints.latest(run.train_dir)
     step = checkpoint.step if checkpoint else 0
-    if 0 < request.num_steps <= step and not killed:
+    if request.eval_examples and checkpoints.best(run.train_dir) is None:  # it was trained without
+        owed = True
+    if 0 < request.num_steps <= step and not owed:
         print(f'{run.path} is already trained to step {step}. A larger --num_training_steps goes on from there.')
         found = stopped_by = None
         if request.eval_examples and family.spec.listening and not _has_temperature(run):
@@ -117,6 +120,8 @@ def train(family: Family, request: Request, cluster: Cluster | None = None) -> i
             print(found.describe())
         print(f'Next: {_next(family, run)}')
         return stopped_by
+    if checkpoint:
+        _require_learning(run, request, step)
     _require_size(family, run)
     dataset = data.load(family, run.config, request.examples)
     held_out = _held_out(family, run, request.eval_examples, request) if request.eval_examples else None
@@ -130,7 +135,9 @@ def train(family: Family, request: Request, cluster: Cluster | None = None) -> i
             run = dataclasses.replace(run, dataset=dataset.describe(), generator=request.generator)
             run_dir.write(run, spec, _read(request))
         run_dir.warn_of_other_examples(run, dataset.describe())
-        session = _Session(family, run, request, dataset, held_out, checkpoint, killed, cluster)
+        if checkpoint:
+            checkpoints.set_aside(run.train_dir, checkpoint.step)
+        session = _Session(family, run, request, dataset, held_out, checkpoint, owed, cluster)
         with joining.loss_told(cluster):
             _train(session, entry, stop)
     return stop.number
@@ -151,10 +158,27 @@ def _assist(family: Family, request: Request, run: Run, cluster: Cluster) -> int
     return stop.number
 
 
+def _require_learning(run: Run, request: Request, step: int) -> None:
+    """Raises SolferinoError where going on would change nothing, or names would be left as they are."""
+    decay_steps = overrides.as_dict(run.config.hparams).get('decay_steps', 0)
+    if 0 < decay_steps <= step and not 0 < request.num_steps <= step:
+        raise SolferinoError(
+            f'The learning rate of {run.path} has fallen to 0 at step {decay_steps} (decay_steps): it learns nothing '
+            'more. For a longer training name a new --run_dir, with as large a decay_steps in --hparams as '
+            f'--num_training_steps; --warm_start_bundle_file={run.path} begins with this model.'
+        )
+    for name, value in request.generator.items():
+        if run.generator.get(name) != value:
+            raise SolferinoError(
+                f'--generator_{name}={value}: {run.path} was begun with '
+                f'{run.generator.get(name) or "that of its config"}. Leave it out, or name a new --run_dir.'
+            )
+
+
 def _read(request: Request) -> list[str]:
     """The files that a new run is made of."""
     held_out = records.expand(request.eval_examples) if request.eval_examples else []
-    begun = [request.warm_start.source] if request.warm_start else []
+    begun = [request.warm_start.file] if request.warm_start else []
     return [path for path in (*records.expand(request.examples), *held_out, *begun) if os.path.isfile(path)]
 
 
@@ -228,12 +252,14 @@ def evaluate(family: Family, request: Request, patience_s: float = PATIENCE_S) -
 def follow(directory: str, patience_s: float = PATIENCE_S) -> Iterator[Checkpoint]:
     """Yields the checkpoints of a run directory, also new ones; ends when training has ended and all were yielded."""
     train_dir = os.path.join(directory, 'train')
-    seen = -1
+    seen, damaged = -1, set[str]()
     started = time.monotonic()
     while True:
         # Checked first, so that the last checkpoint is not missed.
         training = status.is_training(directory)
-        new = {step: path for step, path in checkpoints.paths(train_dir).items() if step > seen}
+        there = checkpoints.paths(train_dir)
+        damaged &= set(there.values())  # training that goes on sets them aside
+        new = {step: path for step, path in there.items() if step > seen and path not in damaged}
         if not new:
             if not training and (seen >= 0 or time.monotonic() - started > patience_s):
                 return
@@ -241,13 +267,14 @@ def follow(directory: str, patience_s: float = PATIENCE_S) -> Iterator[Checkpoin
                 _log.info('Waiting for the first checkpoint in %s, up to %d seconds.', train_dir, patience_s)
             time.sleep(POLL_S)
         for step, path in new.items():
-            seen = step
             try:
                 checkpoint = checkpoints.load(path)
             except SolferinoError as error:
                 if os.path.exists(path):  # not if it was deleted in favour of newer ones
                     _log.warning('%s', error)
+                    damaged.add(path)
                 continue
+            seen = step
             yield checkpoint
 
 
@@ -261,7 +288,7 @@ class _Session:
     dataset: Dataset
     held_out: Dataset | None
     checkpoint: Checkpoint | None
-    killed: bool  # after it had saved this checkpoint
+    owed: bool  # whether this checkpoint may have to be evaluated yet
     cluster: Cluster | None = None
 
 
@@ -279,12 +306,13 @@ def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> No
     batches = data.Batches(session.dataset, run.config.hparams.batch_size, run.seed, share)
     _announce(session, batches, step)
     with contextlib.ExitStack() as stack:
-        board = stack.enter_context(monitor.Board(run.train_dir, step, model.descriptions))
+        resumed = step if session.checkpoint else None
+        board = stack.enter_context(monitor.Board(run.train_dir, resumed, model.descriptions))
         known = run_dir.checkpoint_metadata(run, family.spec)
         board.text(step, 'hyperparameters', monitor.settings_table(known))
         evaluator, compared = None, board
         if held_out:
-            compared = eval_board = stack.enter_context(monitor.Board(run.eval_dir, step, model.descriptions))
+            compared = eval_board = stack.enter_context(monitor.Board(run.eval_dir, resumed, model.descriptions))
             evaluator = evaluation.Evaluator(
                 model, held_out, eval_board, run.train_dir, run.seed, stop, session.dataset
             )
@@ -301,13 +329,14 @@ def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> No
             status=entry,
             evaluator=evaluator,
             stop=lambda: together.any(stop.wanted),
-            killed=session.checkpoint if session.killed else None,
+            unevaluated=session.checkpoint if session.owed else None,
         )
         evaluated = trainer.run()
         found = None
         if held_out and evaluator and entry.state == status.FINISHED:
             evaluated = _of_best(run, model, evaluator, evaluated)
             _calibrate(session)
+            entry.update(owes=stop.wanted)  # it may have been stopped in one of these
             found = _recommend(family, run, held_out, eval_board, stop)
     together.any(False)  # the others wait for it
     if evaluated and evaluator:
@@ -430,7 +459,7 @@ def _keep_temperature(run: Run, checkpoint: Checkpoint, found: 'Recommendation')
 def _next(family: Family, run: Run) -> str:
     """The command that generates."""
     auto = family.spec.listening and _has_temperature(run)
-    return f'{family.spec.name}_generate --run_dir={run.path}' + (' --temperature=auto' if auto else '')
+    return f'{family.spec.name}_generate --run_dir={shlex.quote(run.path)}' + (' --temperature=auto' if auto else '')
 
 
 def _announce(session: _Session, batches: data.Batches, step: int) -> None:
@@ -507,11 +536,10 @@ def _with_preset(spec: FamilySpec, request: Request, paths: list[str]) -> Reques
     known = of_run.config if of_run else of_dataset[0] if of_dataset else None
     config = request.given.config or (known.name if known else spec.config(None).name)
     preset = presets.find(spec.presets, config, request.preset)
+    hparams = preset.hparams_with(request.given.hparams, request.num_steps)
     return dataclasses.replace(
         request,
-        given=settings.Given(
-            request.given.config, preset.hparams_with(request.given.hparams), f'--preset={request.preset}'
-        ),
+        given=settings.Given(request.given.config, hparams, f'--preset={request.preset}'),
         num_steps=request.num_steps or preset.num_steps,
         eval_frequency=request.eval_frequency or preset.eval_frequency,
     )

@@ -49,7 +49,11 @@ def wait(cluster: Cluster, stop: Stop) -> None:
                 signal.raise_signal(stop.number)  # the second one acts at once
             if not told and time.monotonic() > begun + _QUIET_S:
                 told = True
-                _log.info('Waiting for the other processes of this training: %s.', ', '.join(missing))
+                _log.info(
+                    'Waiting for the other processes of this training: %s. One that says that nothing is left to train '
+                    'does not come: then stop this one.',
+                    ', '.join(missing),
+                )
             time.sleep(_PAUSE_S)
 
 

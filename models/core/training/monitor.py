@@ -77,11 +77,12 @@ class Board:
 
     Args:
       directory: made if missing.
-      step: the step that the run resumes from; TensorBoard drops later events, of an interrupted run.
+      step: the step that the run resumes from, None for a new one; TensorBoard drops later events, of a run that was
+        interrupted.
       descriptions: what the values mean, by name, in addition to DESCRIPTIONS.
     """
 
-    def __init__(self, directory: str, step: int = 0, descriptions: Mapping[str, str] | None = None) -> None:
+    def __init__(self, directory: str, step: int | None = None, descriptions: Mapping[str, str] | None = None) -> None:
         self._descriptions = DESCRIPTIONS | dict(descriptions or {})  # those that are still to be written
         name = f'events.out.tfevents.{int(time.time()):010}.{socket.gethostname()}.{os.getpid()}.{next(_NUMBERS)}'
         self._path = os.path.join(directory, name)
@@ -91,7 +92,7 @@ class Board:
         except OSError as error:
             raise self._unwritable(error) from error
         self._add(0, file_version='brain.Event:2')
-        if step:
+        if step is not None:
             self._add(step + 1, session_log=SessionLog(status=SessionLog.START))
 
     def __enter__(self) -> 'Board':

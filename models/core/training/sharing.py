@@ -45,7 +45,8 @@ def begin_alike(model: Trainable, replicas: Replicas, facts: Sequence[Any]) -> N
         raise SolferinoError(
             f'The processes do not train the same: number {", ".join(map(str, different))} of {replicas.count}, '
             'counted from 0, has other flags or other examples than number 0. Start all with the same command on the '
-            'same files.'
+            'same files; to go on with a run, with the --config, --hparams and --seed that it was begun with, which '
+            'only number 0 finds in its --run_dir.'
         )
     variables = [*model.named_weights().values(), *model.named_optimizer_state().values()]
 

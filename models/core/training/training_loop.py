@@ -70,7 +70,7 @@ class Trainer:
       status: this run's entry.
       evaluator: evaluates on held-out examples; None for no evaluation.
       stop: whether the user wants to end.
-      killed: the checkpoint to resume from, if the run was killed and may not have evaluated it.
+      unevaluated: the checkpoint to resume from, if it may have to be evaluated yet.
     """
 
     model: Trainable
@@ -83,7 +83,7 @@ class Trainer:
     status: Status
     evaluator: Evaluator | None
     stop: Callable[[], bool]
-    killed: Checkpoint | None = None
+    unevaluated: Checkpoint | None = None
 
     def __post_init__(self) -> None:
         self._step = int(self.model.optimizer.iterations.numpy())
@@ -114,9 +114,9 @@ class Trainer:
     def _run(self) -> None:
         if not self._step:
             self._save()
-        elif self.killed:
+        elif self.unevaluated:
             checkpoints.prune(self.directory, self.options.num_checkpoints)
-            self._saved, self._evaluated = self.killed, None
+            self._saved, self._evaluated = self.unevaluated, None
             if not self.options.eval_frequency or self._evaluation_due():
                 self._evaluate()
         self._saved_at = time.monotonic()
@@ -132,7 +132,7 @@ class Trainer:
                 if self._step % self.options.summary_frequency == 0:
                     self._summarize(bar)
                 self._save_if_due()
-            self._save_if_new()
+            self._save_if_new(owes=self._done())
             if self._done():
                 self._evaluate()
 
@@ -175,16 +175,19 @@ class Trainer:
     def _save_if_due(self) -> None:
         evaluate = self._evaluation_due()
         if evaluate or time.monotonic() - self._saved_at >= self.options.checkpoint_seconds:
-            self._save()
-            if evaluate or not self.options.eval_frequency:
+            evaluate = evaluate or not self.options.eval_frequency
+            self._save(owes=evaluate)
+            if evaluate:
                 self._evaluate()
             self._saved_at = time.monotonic()
 
-    def _save_if_new(self) -> None:
+    def _save_if_new(self, owes: bool = False) -> None:
         if not self._saved or self._step != self._saved.step:
-            self._save()
+            self._save(owes)
 
-    def _save(self) -> None:
+    def _save(self, owes: bool = False) -> None:
+        """Saves a checkpoint; notes whether it is to be evaluated, for one who goes on where that was not done."""
+        self.status.require_own()
         self._saved = None  # frees its memory before the next one needs as much
         checkpoint = checkpoints.capture(self.model, self.metadata)
         for name, array in checkpoint.weights.items():
@@ -192,15 +195,18 @@ class Trainer:
                 raise self._diverged(f'The weights {name} are not finite at step {self._step}')
         checkpoints.save(self.directory, checkpoint)
         checkpoints.prune(self.directory, self.options.num_checkpoints)
-        self.status.update(step=self._step)
+        self.status.update(step=self._step, owes=owes and self.evaluator is not None)
         self._saved = checkpoint
 
     def _evaluate(self) -> None:
         if self.evaluator and self._saved and self._evaluated != self._step:
             values = self.evaluator.report(self._saved)
-            if values is not None and not (self._best and self._best.values['loss'] <= values['loss']):
+            if values is None:
+                return  # the user has stopped it
+            if not (self._best and self._best.values['loss'] <= values['loss']):
                 self._best = Evaluation(self._step, values)
             self._evaluated = self._step
+            self.status.update(owes=self._done())  # at the end the best one may have to be corrected
 
     def _diverged(self, what: str) -> SolferinoError:
         kept = checkpoints.paths(self.directory)

@@ -25,6 +25,7 @@ class ToyHparams:
     keep_prob: float = 0.8
     clip_norm: float = 3.0
     learning_rate: float = 0.01
+    decay_steps: int = 0
 
 
 @dataclasses.dataclass(frozen=True)

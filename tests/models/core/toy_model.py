@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from solferino.models.core.layers.trainable import Metrics, Trainable
+from solferino.models.core.layers.trainable import Metrics, Trainable, learning_rate
 
 
 class Toy(Trainable):
@@ -20,7 +20,7 @@ class Toy(Trainable):
         init = keras.initializers.RandomNormal(stddev=0.1, seed=seed)
         self.embedding = self.add_weight(name='embedding', shape=(config.classes, hparams.units), initializer=init)
         self.kernel = self.add_weight(name='kernel', shape=(hparams.units, config.classes), initializer=init)
-        self.optimizer = keras.optimizers.Adam(hparams.learning_rate)
+        self.optimizer = keras.optimizers.Adam(learning_rate(hparams.learning_rate, hparams.decay_steps))
         self.built = True
 
     def train_step(self, batch: Mapping[str, tf.Tensor]) -> Metrics:

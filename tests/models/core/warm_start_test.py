@@ -25,7 +25,7 @@ CONFIG = dataclasses.replace(
 @pytest.fixture
 def start():
     weights = {name: v.numpy() for name, v in FAMILY.model(CONFIG, 3).named_weights().items()}
-    return WarmStart('x.mag', CONFIG, weights)
+    return WarmStart('x.mag', 'x.mag', CONFIG, weights)
 
 
 @pytest.fixture
@@ -62,12 +62,12 @@ def test_a_run_that_began_otherwise_is_refused(request_, start):
     jobs.train(FAMILY, dataclasses.replace(request_, warm_start=None, given=Given(hparams='units=5')))
     with pytest.raises(SolferinoError, match=r'began with random weights, not with x\.mag'):
         jobs.train(FAMILY, request_)
-    other = WarmStart('y.mag', CONFIG, {name: array + 1 for name, array in start.weights.items()})
+    other = WarmStart('y.mag', 'y.mag', CONFIG, {name: array + 1 for name, array in start.weights.items()})
     assert other.describe()['fingerprint'] != start.describe()['fingerprint']
 
 
 def test_weights_that_do_not_fit_are_refused(request_, start):
-    damaged = WarmStart('x.mag', CONFIG, {**start.weights, 'kernel': np.zeros((1, 1), np.float32)})
+    damaged = WarmStart('x.mag', 'x.mag', CONFIG, {**start.weights, 'kernel': np.zeros((1, 1), np.float32)})
     with pytest.raises(SolferinoError, match=r'x\.mag does not fit this model: weights kernel'):
         jobs.train(FAMILY, dataclasses.replace(request_, warm_start=damaged))
 

@@ -1,6 +1,8 @@
 """Records at random access are those that reading in order gives."""
 
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -79,6 +81,31 @@ def test_several_threads_may_read(tmp_path):
     for thread in threads:
         thread.join()
     assert right == [True] * 4
+
+
+def test_a_file_that_is_written_anew_before_it_is_opened_is_refused(tmp_path):
+    index = RecordIndex()
+    path = write(tmp_path / 'a', [b'one'])
+    assert list(index.scan(path)) == [b'one']
+    os.replace(write(tmp_path / 'b', [b'two']), path)
+    with pytest.raises(SolferinoError, match='was written anew while its examples were counted'):
+        index.open()
+
+
+def test_more_files_may_be_open_than_a_shell_allows(tmp_path):
+    script = """
+import resource, sys
+from solferino.models.core.storage.record_index import RecordIndex
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+index = RecordIndex()
+for _ in range(100):
+    list(index.scan(sys.argv[1]))
+index.open()
+print(len(index))
+"""
+    path = write(tmp_path / 'a', [b'one'])
+    done = subprocess.run([sys.executable, '-c', script, path], capture_output=True, text=True, check=False)
+    assert done.stdout == '100\n', done.stderr
 
 
 def test_files_are_closed_with_the_index(tmp_path):

@@ -45,6 +45,9 @@ def test_a_run_that_goes_on_hides_what_was_lost(tmp_path):
         board.scalars(30, {'loss': 2.0})
     read = EventAccumulator(str(tmp_path)).Reload()
     assert [(event.step, event.value) for event in read.Scalars('loss')] == [(10, 1.0), (20, 1.0), (30, 2.0)]
+    with monitor.Board(str(tmp_path), step=0) as board:  # killed before its first checkpoint but that of step 0
+        board.scalars(10, {'loss': 3.0})
+    assert [(event.step, event.value) for event in read.Reload().Scalars('loss')] == [(10, 3.0)]
 
 
 def test_tensorboard_shows_what_values_mean_and_the_settings(tmp_path):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -170,10 +171,15 @@ def test_each_example_of_an_epoch_is_one_processs(tmp_path: Path):
     dataset = data.load(toy_family.FAMILY, toy_family.SPEC.configs['small'], toy_family.write(tmp_path / 'x', 30))
     whole, *shares = (data.Batches(dataset, 8, 0, share) for share in ((0, 1), (0, 2), (1, 2)))
     for step in range(whole.per_epoch):
-        sizes = [len(batches.batch(step)['length']) for batches in (whole, *shares)]
-        assert sizes[0] == sum(sizes[1:])
-        together = np.sort(np.concatenate([batches.batch(step)['length'] for batches in shares]))
-        assert np.array_equal(together, np.sort(whole.batch(step)['length']))
+        one, *parts = ([*_tracks(batches.batch(step))] for batches in (whole, *shares))
+        assert all(parts) and sorted(part for own in parts for part in own) == sorted(one)
+    tracks = [track for step in range(whole.per_epoch) for track in _tracks(whole.batch(step))]
+    assert len(tracks) == 30 and len(set(tracks)) > 25
+
+
+def _tracks(batch: dict[str, np.ndarray]) -> Iterator[tuple[int, ...]]:
+    for labels, length in zip(batch['labels'], batch['length'], strict=True):
+        yield tuple(labels[:length].tolist())
 
 
 def test_more_processes_than_examples_are_refused(tmp_path: Path):

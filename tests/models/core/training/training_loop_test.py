@@ -271,6 +271,77 @@ def test_what_a_kill_left_undone_after_a_checkpoint_is_done(tmp_path, examples):
     assert not status.was_killed(str(tmp_path))
 
 
+def stopped_in_the_evaluation(_, monkeypatch):
+    stop = interrupts.Stop()
+    monkeypatch.setattr(interrupts, 'graceful', lambda: contextlib.nullcontext(stop))
+    monkeypatch.setattr(status.Status, 'note', lambda _, step: setattr(stop, 'wanted', step == 20))
+
+
+def no_room_for_the_best(_, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    monkeypatch.setattr(checkpoints, 'keep_best', full)
+
+
+def no_examples_to_evaluate_on(options, _):
+    del options['eval_examples']
+
+
+@pytest.mark.parametrize('begin', [stopped_in_the_evaluation, no_room_for_the_best, no_examples_to_evaluate_on])
+@pytest.mark.parametrize('num_steps', [20, 35])
+def test_an_evaluation_that_was_not_done_is_done_by_the_same_command(tmp_path, examples, monkeypatch, begin, num_steps):
+    options = {'eval_examples': examples[1], 'eval_frequency': 20}
+    jobs.train(FAMILY, request(tmp_path / 'whole', examples, num_steps=num_steps, **options))
+    with monkeypatch.context() as patch, contextlib.suppress(OSError):
+        less = dict(options)
+        begin(less, patch)
+        jobs.train(FAMILY, request(tmp_path / 'parts', examples, num_steps=20, **less))
+    assert checkpoints.best(str(tmp_path / 'parts/train')) is None
+    for _ in range(2):  # the second time there is nothing left to do
+        jobs.train(FAMILY, request(tmp_path / 'parts', examples, num_steps=num_steps, **options))
+    assert scalars(tmp_path / 'parts/eval')['loss'] == scalars(tmp_path / 'whole/eval')['loss']
+    whole, parts = (checkpoints.load(checkpoints.best(str(tmp_path / name / 'train'))) for name in ('whole', 'parts'))
+    assert_same_state(whole, parts)
+    assert len(list((tmp_path / 'parts/eval').iterdir())) == 1 + (begin is not no_examples_to_evaluate_on)
+
+
+def test_a_correction_that_was_stopped_is_made_by_the_same_command(tmp_path, examples):
+    class Correcting(toy_family.ToyFamily):
+        stops = True
+
+        def calibrated(self, weights, config, examples, seed):
+            if self.stops:
+                raise KeyboardInterrupt
+            return {**weights, 'kernel': weights['kernel'] + 1}, 'It was corrected.'
+
+    family, asked = Correcting(), request(tmp_path, examples, num_steps=4, eval_examples=examples[1])
+    with pytest.raises(KeyboardInterrupt):
+        jobs.train(family, asked)
+    family.stops = False
+    jobs.train(family, asked)
+    assert checkpoints.load(checkpoints.best(str(tmp_path / 'train'))).metadata['calibrated'] == 'It was corrected.'
+
+
+def test_a_learning_rate_that_has_fallen_to_zero_is_told_instead_of_trained_with(tmp_path, examples, capsys):
+    given = Given(None, 'decay_steps=40')
+    jobs.train(FAMILY, request(tmp_path, examples, num_steps=40, given=given, summary_frequency=2))
+    said = capsys.readouterr().out
+    assert 'Still learning' in said and 'As its learning rate has fallen to 0, it has to begin anew' in said
+    for num_steps in (60, 0):
+        with pytest.raises(SolferinoError, match=r'fallen to 0 at step 40 \(decay_steps\).*--warm_start_bundle_file='):
+            jobs.train(FAMILY, request(tmp_path, examples, num_steps=num_steps, given=given))
+    jobs.train(FAMILY, request(tmp_path, examples, num_steps=40, given=given))
+    assert 'already trained' in capsys.readouterr().out
+
+
+def test_a_run_keeps_the_name_that_it_was_begun_with(tmp_path, examples):
+    jobs.train(FAMILY, request(tmp_path, examples, num_steps=2, generator={'id': 'one'}))
+    jobs.train(FAMILY, request(tmp_path, examples, num_steps=3, generator={'id': 'one'}))
+    with pytest.raises(SolferinoError, match=r'--generator_id=two: .* was begun with one\. Leave it out'):
+        jobs.train(FAMILY, request(tmp_path, examples, num_steps=4, generator={'id': 'two'}))
+
+
 def test_a_best_checkpoint_that_a_kill_left_beside_the_new_one_goes(tmp_path):
     checkpoint = checkpoints.Checkpoint(4, {'x': np.zeros(2, np.float32)}, {}, {}, 1.5)
     for step in (2, 4):
@@ -308,8 +379,12 @@ def test_a_truncated_checkpoint_loses_only_its_own_steps(tmp_path, examples, cap
         jobs.train(FAMILY, request(tmp_path / 'parts', examples, num_steps=steps))
     newest = Path(final(tmp_path / 'parts').path)
     newest.write_bytes(newest.read_bytes()[:100])
+    # To fewer steps than the damaged one has, which would count as the newest.
+    jobs.train(FAMILY, request(tmp_path / 'parts', examples, num_steps=10, num_checkpoints=1))
+    assert f'It is kept as {newest}.damaged' in caplog.text
+    assert Path(f'{newest}.damaged').stat().st_size == 100
+    assert final(tmp_path / 'parts').step == 10
     jobs.train(FAMILY, request(tmp_path / 'parts', examples, num_steps=20))
-    assert str(newest) in caplog.text
     assert_same_state(final(tmp_path / 'whole'), final(tmp_path / 'parts'))
 
 
