@@ -70,8 +70,9 @@ def define_music(fv: flags.FlagValues, spec: FamilySpec) -> None:
     )  # fmt: skip
     flags.DEFINE_integer('num_outputs', 10, 'How many MIDI files to generate.', flag_values=fv)
     flags.DEFINE_integer(
-        'best', None, 'Write only so many of the --num_outputs: those that are likely under the model and repeat '
-        'themselves little, the best first. The ranking is printed.', lower_bound=1, flag_values=fv,
+        'best', None, 'Write only so many of the --num_outputs, the best first: those that are likely under the '
+        'model, and most like the music held out from its training. The ranking is printed.', lower_bound=1,
+        flag_values=fv,
     )  # fmt: skip
     flags.DEFINE_bool(
         'draw', False, 'Draw all of them in one PNG beside them, primers and kept notes marked.', flag_values=fv

@@ -50,6 +50,8 @@ def main(fv: flags.FlagValues, song: str) -> None:
     extraction = command.options_from_flags(fv, _CONFIG.extraction)
     folder = Path(os.path.expanduser(fv.output_dir))
     source = Path(os.path.expanduser(song))
+    if not source.exists():
+        raise SolferinoError(f'There is no file or folder {song}. Check the path.')
     notes = folder / 'data' / 'notes.tfrecord'
     if source.is_dir():
         _convert_folder(source, notes)
@@ -82,6 +84,7 @@ def main(fv: flags.FlagValues, song: str) -> None:
             examples=learned,
             num_steps=fv.num_training_steps,
             summary_frequency=50,
+            advises=False,  # a song has nothing to hold out, and its flags are few
         ),
     )
     if stopped:

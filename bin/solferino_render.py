@@ -42,7 +42,10 @@ def main(flag_values: flags.FlagValues, *music: str) -> None:
     from solferino.models.music.sound.synthesis import NotHeardError
     from solferino.pipelines import music_files
 
-    folder, paths = Path(os.path.expanduser(flag_values.output_dir)), music_files.find(music, None)
+    folder = Path(os.path.expanduser(flag_values.output_dir))
+    if folder.exists() and not folder.is_dir():
+        raise SolferinoError(f'--output_dir={folder} is a file. Name a folder.')
+    paths = music_files.find(music, None)
     _require_different(paths)
     renderer.keep(paths)
     rendered, refused = 0, 0

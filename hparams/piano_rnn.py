@@ -16,7 +16,15 @@ from solferino.hparams import instruments, transposition
 from solferino.hparams.generation import GenerateOptions
 from solferino.hparams.networks.gru_nade import GruNadeHparams
 from solferino.hparams.presets import TEN_MINUTES, TWO_MINUTES, Preset
-from solferino.hparams.reasons import FRAMES_TOO_SHORT, NO_INSTRUMENT, ODD_METRE, OUT_OF_RANGE, REMEDIES, TOO_MANY_STEPS
+from solferino.hparams.reasons import (
+    FRAMES_TOO_SHORT,
+    NO_INSTRUMENT,
+    NO_MELODY,
+    ODD_METRE,
+    OUT_OF_RANGE,
+    REMEDIES,
+    TOO_MANY_STEPS,
+)
 from solferino.hparams.spec import Benchmark, Config, FamilySpec, Listening, architecture, option
 
 # The keys of a piano, as MIDI pitches.
@@ -230,6 +238,7 @@ SPEC = FamilySpec(
     remedies={
         **REMEDIES,
         NO_INSTRUMENT: '--instruments=all takes all that is not drums.',
+        NO_MELODY: 'piano_rnn does not learn drums; drums_rnn does.',
         FRAMES_TOO_SHORT: '--min_steps=20 keeps shorter music.',
         TOO_MANY_STEPS: 'Cut it in a sequencer, or delete the note that is hours behind the others.',
         OUT_OF_RANGE: 'Transpose the file; the rest of it was kept.',

@@ -14,6 +14,7 @@ from solferino.hparams.reasons import (
     FRAMES_TOO_SHORT,
     NEGATIVE_TIME,
     NO_INSTRUMENT,
+    NO_MELODY,
     OUT_OF_RANGE,
     TOO_MANY_STEPS,
     Reject,
@@ -62,7 +63,7 @@ def music(piece: Piece, settings: PianoExtraction, reject: Reject) -> Iterator[n
         reject(BAD_PEDAL)
         return
     if not len(chosen.notes):
-        reject(NO_INSTRUMENT)
+        reject(NO_INSTRUMENT if (~piece.notes['is_drum']).any() else NO_MELODY)
         return
     if piano_rolls.num_outside(chosen.notes, LOWEST, HIGHEST):
         reject(OUT_OF_RANGE)

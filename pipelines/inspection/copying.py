@@ -1,5 +1,6 @@
 """What `solferino_originality` and `*_generate --originality` tell: what generated music copies from training music."""
 
+import collections
 import dataclasses
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,13 +21,19 @@ _COLUMNS = ' notes   bars  seconds  share'
 
 
 def usable(music: Iterable[tuple[Path, Any]]) -> tuple[list[str], list[Piece]]:
-    """Returns the names and the pieces of music, NoteSequences with their files, that has notes and no flaw."""
-    names, pieces = [], []
+    """Returns the names and the pieces of music, NoteSequences with their files, that has notes and no flaw.
+
+    Where several files have one name, they are named with their folders.
+    """
+    short, whole, pieces = [], [], []
     for path, sequence in music:
         one = piece.of(sequence)
         if len(one.notes) and not piece.flaw(one):
-            names.append(path.name)
+            short.append(path.name)
+            whole.append(sequence.filename if '/' in sequence.filename else str(path))
             pieces.append(one)
+    times = collections.Counter(Path(name).name for name in whole)
+    names = [name if times[Path(name).name] == 1 else there for name, there in zip(short, whole, strict=True)]
     return names, pieces
 
 

@@ -173,13 +173,16 @@ def _inspect_folder(path: str) -> Finding:
         return found
     endings = Counter(os.path.splitext(name)[1].lower() for name in names)
     counts = (words.counted(count, f'{ending or "other"} files') for ending, count in endings.most_common(4))
-    what = ', '.join(counts) or 'nothing'
+    what = ', '.join(counts)
     hint = ''
     if set(endings) & set(parsing.KINDS):
         hint = ' convert_dir_to_note_sequences reads music of a folder.'
     elif set(endings) & set(parsing.AUDIO_KINDS):
         hint = ' convert_dir_to_note_sequences --audio finds the notes of the recordings in it.'
-    raise SolferinoError(f'{path} is a folder, but no run directory. It holds {what}. Name one of its files.{hint}')
+    raise SolferinoError(
+        f'{path} is a folder, but no run directory. It holds '
+        + (f'{what}. Name one of its files.{hint}' if what else 'nothing.')
+    )
 
 
 def _inspect_dataset_folder(path: str, names: list[str]) -> Finding | None:

@@ -51,15 +51,14 @@ class _Set:
 
 def report(job: Job) -> str:
     """Returns the page as HTML. Raises SolferinoError for what cannot be read, and for a set without notes."""
+    training = [_training(job.run_dir)] if job.run_dir else []  # what is wrong comes before minutes of work
+    made = [Section('How it was made', [Commands(_text(job.commands))])] if job.commands else []
     sets = [_read(name) for name in job.sets]
     sections = [_listen(one, job) for one in sets]
     sections.append(_measures(sets))
     if len(sets) > 1:
         sections.append(_originality(*sets[:2]))
-    if job.run_dir:
-        sections.append(_training(job.run_dir))
-    if job.commands:
-        sections.append(Section('How it was made', [Commands(_text(job.commands))]))
+    sections += [*training, *made]
     told = ' and '.join(f'{words.counted(len(one.music), "pieces")} of {one.name}' for one in sets)
     return render(job.title, f'{told}.', sections)
 
@@ -133,9 +132,14 @@ def _originality(generated: _Set, training: _Set) -> Section:
 
 
 def _training(run: str) -> Section:
-    finding = kinds.inspect(run) if os.path.isdir(os.path.expanduser(run)) else None
-    if finding is None or not finding.kind.startswith('run directory'):
-        raise SolferinoError(f'--run_dir={run} is no run directory: there is no run.json in it, nor a checkpoint.')
+    if not os.path.isdir(os.path.expanduser(run)):
+        raise SolferinoError(f'--run_dir={run} is no folder. Check the path.')
+    try:
+        finding = kinds.inspect(run)
+    except SolferinoError as error:
+        raise SolferinoError(f'--run_dir: {error}') from None
+    if not finding.kind.startswith('run directory'):
+        raise SolferinoError(f'--run_dir={run} is no run directory, but {finding.kind}.')
     figure = charts.draw(finding)
     curves = [Picture(pictures.to_png(figure), f'Curves of the training run {run}')] if figure else []
     facts = Table(('', 'value'), list(_facts(finding)), finding.kind)

@@ -57,7 +57,7 @@ def test_a_song_becomes_improvisations(song: Path, capfd: pytest.CaptureFixture)
     'arguments, message',
     [
         (['song.mid'], '--output_dir is missing'),
-        (['no.mid', '--output_dir=out'], 'no.mid: cannot be read'),
+        (['no.mid', '--output_dir=out'], 'There is no file or folder no.mid.'),
         (['text.mid', '--output_dir=out'], 'text.mid: not a MIDI file'),
         (['song.mid', '--output_dir=out', '--melody_track=7'], 'no track of that number'),
         (['song.mid', '--output_dir=out', '--min_notes=1000'], 'melody too short'),

@@ -34,6 +34,15 @@ def test_a_copy_is_named(training: Path, capsys: pytest.CaptureFixture) -> None:
     assert 'There is one training piece' in capsys.readouterr().out
 
 
+def test_files_of_one_name_are_told_apart_by_their_folders(training: Path, capsys: pytest.CaptureFixture) -> None:
+    for name in ('a', 'b'):
+        (training / name).mkdir()
+        (training / f'{name}/waltz.mid').write_bytes((training / 'waltz.mid').read_bytes())
+    (training / 'waltz.mid').unlink()
+    assert run(str(training / 'a'), f'--training={training / "b"},{training / "a"},{training}') == 0
+    assert f'waltz.mid from bar 1: {training}/a/waltz.mid from bar 1\n' in capsys.readouterr().out
+
+
 def test_all_of_it_as_json(training: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     out = tmp_path / 'copies.json'
     waltz = str(training / 'waltz.mid')

@@ -104,6 +104,11 @@ def test_what_is_wrong_is_said(music: Path, capsys: pytest.CaptureFixture, argum
     assert not Path('out').exists()
 
 
+def test_a_file_is_no_folder_to_write_to(music: Path, capsys: pytest.CaptureFixture) -> None:
+    assert run('music/tune.mid', '--output_dir=music/tune.mid') == 1
+    assert capsys.readouterr().err == 'error: --output_dir=music/tune.mid is a file. Name a folder.\n'
+
+
 def test_without_the_extra(music: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     monkeypatch.setitem(sys.modules, 'libsonare', None)
     assert run('music/tune.mid', '--output_dir=out') == 1

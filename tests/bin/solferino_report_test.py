@@ -48,9 +48,9 @@ def test_a_report_of_two_sets(folder: Path, capsys: pytest.CaptureFixture[str]) 
         (['tune', 'nothing'], 'no file matches'),
         (['tune', '--output=report.txt'], 'must end in .html'),
         (['tune', '--commands=there_is_none.txt'], '--commands=there_is_none.txt cannot be read'),
-        (['tune', '--run_dir=tune'], 'tune is a folder, but no run directory'),
-        (['tune', '--run_dir=nothing'], '--run_dir=nothing is no run directory'),
-        (['tune', '--run_dir=tune/tune <1>.mid'], 'tune <1>.mid is no run directory'),
+        (['tune', '--run_dir=tune'], '--run_dir: tune is a folder, but no run directory'),
+        (['tune', '--run_dir=nothing'], '--run_dir=nothing is no folder'),
+        (['tune', '--run_dir=tune/tune <1>.mid'], 'tune <1>.mid is no folder'),
         ([], 'comes MUSIC'),
     ],
 )

@@ -184,7 +184,7 @@ def require_same_config(config: Config, of_dataset: Config, sidecar: str, source
     if config.name != of_dataset.name:
         raise SolferinoError(
             f'{sidecar} says that the examples are for {of_dataset.name}, but {source} has {config.name}. Name '
-            f'examples for {config.name} or another --run_dir.'
+            f'examples for {config.name}{" or another --run_dir" if source.endswith(".json") else ""}.'
         )
 
 

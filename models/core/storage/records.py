@@ -88,9 +88,7 @@ def expand(pattern: str) -> list[str]:
     parts = [pattern] if os.path.isfile(pattern) else pattern.split(',')
     for part in (os.path.expanduser(p.strip()) for p in parts if p.strip()):
         if os.path.isdir(part):
-            raise SolferinoError(
-                f'{part} is a folder, not a file. Name the files in it: {os.path.join(part, "*.tfrecord")}'
-            )
+            raise SolferinoError(f'{part} is a folder, not a file. {_named_in(part)}')
         found = [part] if os.path.exists(part) else shard_paths(part)
         if found == [part] and not os.path.exists(part):
             found = [path for path in glob.glob(part, recursive=True) if os.path.isfile(path)]
@@ -101,6 +99,15 @@ def expand(pattern: str) -> list[str]:
         raise SolferinoError(f'No file is named in {pattern!r}.')
     _check_shards(paths)
     return sorted({os.path.realpath(path): path for path in sorted(paths)}.values())
+
+
+def _named_in(folder: str) -> str:
+    """What to name instead of a folder. Not a pattern: beside what a model learns from lies what is held out."""
+    there = sorted(glob.glob(os.path.join(glob.escape(folder), '*.tfrecord')))
+    if not there:
+        return 'There is no TFRecord file in it.'
+    more = f', and {len(there) - 3:,} more' if len(there) > 3 else ''
+    return f'Name a file in it, of {", ".join(there[:3])}{more}.'
 
 
 def _check_shards(paths: set[str]) -> None:

@@ -78,7 +78,8 @@ def diagnose(training: Curve | None, held_out: Curve | None) -> Diagnosis:
     train, held = _smooth(_loss(training)), _loss(held_out)
     main, name = (held, 'held-out loss') if len(held) >= _FEWEST else (train, 'training loss')
     if len(main) < _FEWEST:
-        return Diagnosis(UNKNOWN, None, 'Too early to say: train longer, or evaluate more often (--eval_frequency).')
+        often = 'evaluate more often (--eval_frequency)' if len(held) else 'write summaries more often'
+        return Diagnosis(UNKNOWN, None, f'Too early to say how it learns: train longer, or {often}.')
     found = _diverging(train, 'training loss') if len(train) >= _FEWEST else None
     if found is None and main is held:
         found = _overfitting(train, held)

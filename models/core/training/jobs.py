@@ -61,6 +61,7 @@ class Request:
       preset: name of default settings; None for none.
       warm_start: the model that a new run begins with; None for random weights.
       checkpoint: which one `evaluate_once` takes: checkpoints.NEWEST or checkpoints.BEST.
+      advises: whether to say at the end what the curves say, and what to change.
       num_steps, summary_frequency, num_checkpoints, checkpoint_seconds, eval_frequency: see training_loop.Options.
     """
 
@@ -74,6 +75,7 @@ class Request:
     preset: str | None = None
     warm_start: WarmStart | None = None
     checkpoint: str = checkpoints.NEWEST
+    advises: bool = True
     num_steps: int = 0
     summary_frequency: int = 10
     num_checkpoints: int = 10
@@ -97,6 +99,8 @@ def train(family: Family, request: Request, cluster: Cluster | None = None) -> i
     """
     spec = family.spec
     paths = _paths(request.examples, spec.records)
+    if request.eval_examples:
+        _require_apart(paths, records.expand(request.eval_examples))
     request = _with_preset(spec, request, paths)
     run = run_dir.choose(spec, request.run_dir, request.given, request.seed, paths, request.warm_start)
     if cluster and cluster.index:
@@ -156,6 +160,16 @@ def _assist(family: Family, request: Request, run: Run, cluster: Cluster) -> int
         facts = joining.facts(run, dataset, request.num_steps)
         sharing.assist(model, dataset, run.seed, facts, request.num_steps, stop)
     return stop.number
+
+
+def _require_apart(learned: list[str], held_out: list[str]) -> None:
+    """Raises SolferinoError if a file to evaluate on is among those to learn from."""
+    both = {os.path.realpath(path) for path in learned}.intersection(map(os.path.realpath, held_out))
+    for path in sorted(both):
+        raise SolferinoError(
+            f'{path} is named by --sequence_example_file and by --eval_file: how well a model does on what it has '
+            'learned says little. Name training examples by the one, those that are held out by the other.'
+        )
 
 
 def _require_learning(run: Run, request: Request, step: int) -> None:
@@ -346,6 +360,8 @@ def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> No
         print(evaluation.describe(evaluator, name, evaluated.values, table))
     if found:
         print(found.describe())
+    if session.request.advises:
+        print(diagnosis.of_run(curves.read(run.path), family.spec.compares_losses).text)
     _tell_the_end(family, run, entry.state == status.INTERRUPTED)
 
 
@@ -361,8 +377,7 @@ def _begun(session: _Session) -> 'Trainable':
 
 
 def _tell_the_end(family: Family, run: Run, interrupted: bool) -> None:
-    """What the curves say, where the checkpoints are, and what to type next."""
-    print(diagnosis.of_run(curves.read(run.path), family.spec.compares_losses).text)
+    """Where the checkpoints are, and what to type next."""
     kept = checkpoints.paths(run.train_dir)
     best = checkpoints.best(run.train_dir)
     loss = checkpoints.load(best).eval_loss if best else None
@@ -524,7 +539,8 @@ def _model(family: Family, run: Run, checkpoint: Checkpoint | None) -> 'Trainabl
 def _held_out(family: Family, run: Run, pattern: str, request: Request) -> Dataset:
     of_dataset = settings.dataset_config(family.spec, _paths(pattern, family.spec.records))
     if of_dataset:
-        run_dir.require_same_config(run.config, *of_dataset, run_dir.run_path(run.path))
+        path = run_dir.run_path(run.path)
+        run_dir.require_same_config(run.config, *of_dataset, path if os.path.exists(path) else request.examples)
     return data.load(family, run.config, pattern, request.num_eval_examples)
 
 

@@ -102,7 +102,8 @@ def test_expand(tmp_path, monkeypatch):
     [
         ('none*.tfrecord', r"No file matches 'none\*.tfrecord'"),
         ('', 'No file is named'),
-        ('.', 'is a folder'),
+        ('.', r'is a folder, not a file\. Name a file in it, of \./s-00000-of-00003.tfrecord, .*, and 2 more\.'),
+        ('none', 'is a folder, not a file. There is no TFRecord file in it.'),
         ('s@0.tfrecord', 'must be from 1 to 99,999'),
         ('s@3.tfrecord', '1 of the 3 shards'),
         ('s-*', '1 of the 3 shards .* s-00002-of-00003.tfrecord'),
@@ -111,6 +112,7 @@ def test_expand(tmp_path, monkeypatch):
 )
 def test_expand_says_what_is_missing(tmp_path, monkeypatch, pattern, message):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / 'none').mkdir()
     for path in records.shard_paths('s@3.tfrecord')[:2]:
         write(path, [])
     for path in records.shard_paths('t@1.tfrecord') + records.shard_paths('t@2.tfrecord'):

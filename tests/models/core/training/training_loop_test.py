@@ -401,6 +401,8 @@ def test_a_picture_that_fails_does_not_end_training(tmp_path, examples, caplog):
 def test_what_is_wrong_leaves_no_run_directory(tmp_path, examples):
     wrong = [
         request(tmp_path / 'run', ['']),
+        request(tmp_path / 'run', [','.join(examples)], eval_examples=examples[1]),
+        request(tmp_path / 'run', examples, eval_examples=toy_family.write(tmp_path / 'large', 3, 'large')),
         request(tmp_path / 'run', [str(tmp_path / 'missing')]),
         request(tmp_path / 'run', examples, eval_examples=str(tmp_path / 'missing')),
         request(tmp_path / 'run', examples, given=Given('huge')),
@@ -408,8 +410,9 @@ def test_what_is_wrong_leaves_no_run_directory(tmp_path, examples):
         request(tmp_path / 'run', [toy_family.write(tmp_path / 'large', 3, 'large')]),
     ]
     for each in wrong:
-        with pytest.raises(SolferinoError):
+        with pytest.raises(SolferinoError) as refusal:
             jobs.train(FAMILY, each)
+        assert 'run.json' not in str(refusal.value)  # there is none
         assert not (tmp_path / 'run').exists()
 
 
