@@ -61,7 +61,7 @@ def main(fv: flags.FlagValues, song: str) -> None:
             fv['chords_midi'].parse(str(source))
     from solferino.models import loading, registry
     from solferino.models.core import settings
-    from solferino.models.core.training import jobs
+    from solferino.models.core.training import asked, jobs
     from solferino.pipelines import examples
 
     config = dataclasses.replace(_CONFIG, extraction=extraction)
@@ -78,7 +78,7 @@ def main(fv: flags.FlagValues, song: str) -> None:
         )
     stopped = jobs.train(
         registry.get(SPEC.name),
-        jobs.Request(
+        asked.Request(
             run_dir=str(run),
             given=settings.Given(None, fv.hparams),
             examples=learned,

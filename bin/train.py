@@ -16,7 +16,7 @@ from solferino.models import registry
 if TYPE_CHECKING:
     from solferino.models.core.family import Family
     from solferino.models.core.layers.replicas import Cluster
-    from solferino.models.core.training.jobs import Request
+    from solferino.models.core.training.asked import Request
     from solferino.models.core.warm_start import WarmStart
 
 # The seeds of a model's matrices are a little above that of the model, and TensorFlow's are below 2**63.
@@ -118,11 +118,13 @@ def _define_preset(fv: flags.FlagValues, spec: FamilySpec) -> None:
 def main(fv: flags.FlagValues, spec: FamilySpec) -> None:
     """Trains or evaluates."""
     from solferino.models.core import settings
-    from solferino.models.core.training import jobs, launching
+    from solferino.models.core.training import evaluating, jobs
+    from solferino.models.core.training.asked import Request
+    from solferino.models.core.training.together import launching
 
     jobs_but_training: dict[str, Callable[[Family, Request], int | None]] = {
-        'eval': jobs.evaluate,
-        'eval_once': jobs.evaluate_once,
+        'eval': evaluating.evaluate,
+        'eval_once': evaluating.evaluate_once,
         'find_temperature': jobs.find_temperature,
     }
     asked = [name for name in jobs_but_training if fv[name].value]
@@ -136,7 +138,7 @@ def main(fv: flags.FlagValues, spec: FamilySpec) -> None:
         raise SolferinoError(f'--checkpoint={fv.checkpoint} is for --eval_once. Leave it out, or give both.')
     config = fv.config if fv['config'].present else None
     generator = {'id': fv.generator_id, 'description': fv.generator_description}
-    request = jobs.Request(
+    request = Request(
         run_dir=os.path.expanduser(fv.run_dir),
         given=settings.Given(config, fv.hparams),
         examples=fv.sequence_example_file or '',

@@ -27,7 +27,7 @@ import report
 from solferino.models import load, registry, write_midi
 from solferino.models.core.settings import Given
 from solferino.models.core.storage import sequence_examples
-from solferino.models.core.training import jobs
+from solferino.models.core.training import asked, jobs
 from solferino.models.music.grooves import groove_library, groove_songs
 from solferino.models.music.pieces import piece
 
@@ -156,7 +156,7 @@ def _train(work: Path, seconds: float) -> tuple[list[Sample], int]:
         for example in family.examples(piece.of(song), config, lambda reason: None)
     ]
     sides = [material.write(work / f'{side}.tfrecord', examples[k::2]) for k, side in enumerate(('training', 'eval'))]
-    request = jobs.Request(
+    request = asked.Request(
         str(work / 'run'),
         Given(CONFIG, HPARAMS),
         examples=str(sides[0]),

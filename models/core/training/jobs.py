@@ -1,23 +1,18 @@
-"""What the training command does: train, evaluate beside a training run, or evaluate once.
+"""What the training command does: train, or find the temperature of what was trained; `evaluating.py` has the rest.
 
 Errors of the user are found before TensorFlow is imported, which takes seconds.
 """
 
 import contextlib
 import dataclasses
-import itertools
 import logging
 import math
 import os
 import shlex
-import time
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from solferino.hparams import overrides, presets, words
+from solferino.hparams import words
 from solferino.hparams.errors import SolferinoError
-from solferino.hparams.spec import FamilySpec
-from solferino.models.core import settings
 from solferino.models.core.cpu import memory
 from solferino.models.core.family import Family
 from solferino.models.core.layers.replicas import Cluster
@@ -25,9 +20,10 @@ from solferino.models.core.runs import curves, run_dir, status
 from solferino.models.core.runs.run_dir import Run
 from solferino.models.core.storage import checkpoints, records, temporaries
 from solferino.models.core.storage.checkpoints import Checkpoint
-from solferino.models.core.training import data, diagnosis, interrupts, joining, markov_report, runtime
+from solferino.models.core.training import asked, data, diagnosis, interrupts, markov_report, runtime
+from solferino.models.core.training.asked import Request
 from solferino.models.core.training.data import Dataset
-from solferino.models.core.warm_start import WarmStart
+from solferino.models.core.training.together import joining
 
 if TYPE_CHECKING:
     from solferino.models.core.layers.trainable import Trainable
@@ -36,51 +32,11 @@ if TYPE_CHECKING:
     from solferino.models.core.training.temperature import Recommendation
     from solferino.models.core.training.training_loop import Evaluation
 
-# The evaluation job gives up after this long without a checkpoint and a training run.
-PATIENCE_S = 300.0
 _MOST_WEIGHTS = 1 << 28  # 1 GB; training needs four times as much, and a bundle has 2 GB at most
 _BYTES_A_WEIGHT = 20  # in training: itself, its gradient, the two moments of Adam, and a copy to be saved
-POLL_S = 2.0
 _COMPARED = ('config', 'hparams', 'extraction', 'seed')  # what TensorBoard sorts runs by
 _CALIBRATED = 'calibrated'  # what was told of it, in the metadata of a checkpoint
 _log = logging.getLogger(__name__)
-
-
-@dataclasses.dataclass(frozen=True)
-class Request:
-    """What the command line asks for.
-
-    Attributes:
-      run_dir: `--run_dir`.
-      given: `--config` and `--hparams`.
-      examples: `--sequence_example_file`.
-      eval_examples: `--eval_file`; '' for none.
-      num_eval_examples: how many of the evaluation examples to use; 0 for all.
-      seed: `--seed`, None if it was not given.
-      generator: id and description for bundles, if they were given.
-      preset: name of default settings; None for none.
-      warm_start: the model that a new run begins with; None for random weights.
-      checkpoint: which one `evaluate_once` takes: checkpoints.NEWEST or checkpoints.BEST.
-      advises: whether to say at the end what the curves say, and what to change.
-      num_steps, summary_frequency, num_checkpoints, checkpoint_seconds, eval_frequency: see training_loop.Options.
-    """
-
-    run_dir: str
-    given: settings.Given = dataclasses.field(default_factory=settings.Given)
-    examples: str = ''
-    eval_examples: str = ''
-    num_eval_examples: int = 0
-    seed: int | None = None
-    generator: dict[str, str] = dataclasses.field(default_factory=dict)
-    preset: str | None = None
-    warm_start: WarmStart | None = None
-    checkpoint: str = checkpoints.NEWEST
-    advises: bool = True
-    num_steps: int = 0
-    summary_frequency: int = 10
-    num_checkpoints: int = 10
-    checkpoint_seconds: float = 60.0
-    eval_frequency: int = 0
 
 
 def train(family: Family, request: Request, cluster: Cluster | None = None) -> int | None:
@@ -98,10 +54,10 @@ def train(family: Family, request: Request, cluster: Cluster | None = None) -> i
       SolferinoError: the request, a file or the run directory is wrong; or training diverged.
     """
     spec = family.spec
-    paths = _paths(request.examples, spec.records)
+    paths = asked.paths(request.examples, spec.records)
     if request.eval_examples:
-        _require_apart(paths, records.expand(request.eval_examples))
-    request = _with_preset(spec, request, paths)
+        asked.require_apart(paths, records.expand(request.eval_examples))
+    request = asked.with_preset(spec, request, paths)
     run = run_dir.choose(spec, request.run_dir, request.given, request.seed, paths, request.warm_start)
     if cluster and cluster.index:
         return _assist(family, request, run, cluster)
@@ -118,17 +74,17 @@ def train(family: Family, request: Request, cluster: Cluster | None = None) -> i
         found = stopped_by = None
         if request.eval_examples and family.spec.listening and not _has_temperature(run):
             with interrupts.graceful() as stop:  # it was stopped while it last looked for one
-                found = _recommend(family, run, _held_out(family, run, request.eval_examples, request), None, stop)
+                found = _recommend(family, run, asked.held_out(family, run, request.eval_examples, request), None, stop)
             stopped_by = stop.number
         if found:
             print(found.describe())
         print(f'Next: {_next(family, run)}')
         return stopped_by
     if checkpoint:
-        _require_learning(run, request, step)
+        asked.require_going_on(run, request, step)
     _require_size(family, run)
     dataset = data.load(family, run.config, request.examples)
-    held_out = _held_out(family, run, request.eval_examples, request) if request.eval_examples else None
+    held_out = asked.held_out(family, run, request.eval_examples, request) if request.eval_examples else None
     with status.claim(run.path, request.num_steps, held_out is not None) as entry, interrupts.graceful() as stop:
         if checkpoints.paths(run.train_dir) != there:  # before this process had claimed it
             raise SolferinoError(
@@ -137,7 +93,7 @@ def train(family: Family, request: Request, cluster: Cluster | None = None) -> i
             )
         if checkpoint is None:
             run = dataclasses.replace(run, dataset=dataset.describe(), generator=request.generator)
-            run_dir.write(run, spec, _read(request))
+            run_dir.write(run, spec, asked.inputs(request))
         run_dir.warn_of_other_examples(run, dataset.describe())
         if checkpoint:
             checkpoints.set_aside(run.train_dir, checkpoint.step)
@@ -153,47 +109,14 @@ def _assist(family: Family, request: Request, run: Run, cluster: Cluster) -> int
     dataset = data.load(family, run.config, request.examples)
     with interrupts.graceful() as stop, joining.loss_told(cluster):
         together = runtime.set_up(cluster, stop)
-        from solferino.models.core.training import sharing
+        from solferino.models.core.training import steps
+        from solferino.models.core.training.together import sharing
 
-        model = _model(family, run, None)
+        model = steps.restored(family, run, None)
         model.replicas = together
         facts = joining.facts(run, dataset, request.num_steps)
         sharing.assist(model, dataset, run.seed, facts, request.num_steps, stop)
     return stop.number
-
-
-def _require_apart(learned: list[str], held_out: list[str]) -> None:
-    """Raises SolferinoError if a file to evaluate on is among those to learn from."""
-    both = {os.path.realpath(path) for path in learned}.intersection(map(os.path.realpath, held_out))
-    for path in sorted(both):
-        raise SolferinoError(
-            f'{path} is named by --sequence_example_file and by --eval_file: how well a model does on what it has '
-            'learned says little. Name training examples by the one, those that are held out by the other.'
-        )
-
-
-def _require_learning(run: Run, request: Request, step: int) -> None:
-    """Raises SolferinoError where going on would change nothing, or names would be left as they are."""
-    decay_steps = overrides.as_dict(run.config.hparams).get('decay_steps', 0)
-    if 0 < decay_steps <= step and not 0 < request.num_steps <= step:
-        raise SolferinoError(
-            f'The learning rate of {run.path} has fallen to 0 at step {decay_steps} (decay_steps): it learns nothing '
-            'more. For a longer training name a new --run_dir, with as large a decay_steps in --hparams as '
-            f'--num_training_steps; --warm_start_bundle_file={run.path} begins with this model.'
-        )
-    for name, value in request.generator.items():
-        if run.generator.get(name) != value:
-            raise SolferinoError(
-                f'--generator_{name}={value}: {run.path} was begun with '
-                f'{run.generator.get(name) or "that of its config"}. Leave it out, or name a new --run_dir.'
-            )
-
-
-def _read(request: Request) -> list[str]:
-    """The files that a new run is made of."""
-    held_out = records.expand(request.eval_examples) if request.eval_examples else []
-    begun = [request.warm_start.file] if request.warm_start else []
-    return [path for path in (*records.expand(request.examples), *held_out, *begun) if os.path.isfile(path)]
 
 
 def _require_size(family: Family, run: Run) -> None:
@@ -208,29 +131,20 @@ def _require_size(family: Family, run: Run) -> None:
     memory.require(needed, f'Training a network of {size:,} weights', 'Choose smaller sizes in --hparams.')
 
 
-def evaluate_once(family: Family, request: Request) -> None:
-    """Evaluates a checkpoint, `request.checkpoint`, and prints the values. Raises SolferinoError if there is none."""
-    run = run_dir.load(request.run_dir, family.spec)
-    if not checkpoints.paths(run.train_dir):
-        raise SolferinoError(f'There is no checkpoint in {run.train_dir} yet. Train first.')
-    checkpoint = checkpoints.resolve(run.path, request.checkpoint)
-    _evaluate(family, run, request, iter([checkpoint]), once=True)
-
-
 def find_temperature(family: Family, request: Request) -> None:
     """Finds the temperature of a trained run and writes it into its best checkpoint; the newest one without a best.
 
     Raises:
       SolferinoError: there is no checkpoint, it is being trained, or the examples are too few to compare with.
     """
-    _require_held_out(family, request)
+    asked.require_held_out(family, request)
     run = run_dir.load(request.run_dir, family.spec)
     status.require_free(run.path)
     checkpoint = checkpoints.choose(run.train_dir)
     if checkpoint is None:
         raise SolferinoError(f'There is no checkpoint in {run.train_dir} yet. Train first.')
     checkpoints.require_weights(checkpoint.weights, family.weight_shapes(run.config), checkpoint.path)
-    held_out = _held_out(family, run, request.eval_examples or request.examples, request)
+    held_out = asked.held_out(family, run, request.eval_examples or request.examples, request)
     from solferino.models.core.training import temperature  # note-seq takes a second
 
     found = temperature.recommend(family, run.config, checkpoint.weights, held_out.examples, run.seed)
@@ -242,54 +156,6 @@ def find_temperature(family: Family, request: Request) -> None:
     _keep_temperature(run, checkpoint, found)
     print(found.describe())
     print(f'Next: {_next(family, run)}')
-
-
-def evaluate(family: Family, request: Request, patience_s: float = PATIENCE_S) -> None:
-    """Evaluates each checkpoint of a training run as it appears, until training has ended.
-
-    Raises:
-      SolferinoError: no training run began within `patience_s`, or a file is wrong.
-    """
-    _require_held_out(family, request)  # reports what is missing before waiting
-    _paths(request.eval_examples or request.examples, family.spec.records)
-    run_dir.read(request.run_dir, family.spec)
-    found = follow(request.run_dir, patience_s)
-    first = next(found, None)
-    if first is None:
-        raise SolferinoError(
-            f'No checkpoint appeared in {request.run_dir} for {patience_s:.0f} seconds. Start training with the same '
-            '--run_dir.'
-        )
-    _evaluate(family, run_dir.load(request.run_dir, family.spec), request, itertools.chain([first], found), once=False)
-
-
-def follow(directory: str, patience_s: float = PATIENCE_S) -> Iterator[Checkpoint]:
-    """Yields the checkpoints of a run directory, also new ones; ends when training has ended and all were yielded."""
-    train_dir = os.path.join(directory, 'train')
-    seen, damaged = -1, set[str]()
-    started = time.monotonic()
-    while True:
-        # Checked first, so that the last checkpoint is not missed.
-        training = status.is_training(directory)
-        there = checkpoints.paths(train_dir)
-        damaged &= set(there.values())  # training that goes on sets them aside
-        new = {step: path for step, path in there.items() if step > seen and path not in damaged}
-        if not new:
-            if not training and (seen >= 0 or time.monotonic() - started > patience_s):
-                return
-            if seen < 0 and not training and time.monotonic() - started < POLL_S:
-                _log.info('Waiting for the first checkpoint in %s, up to %d seconds.', train_dir, patience_s)
-            time.sleep(POLL_S)
-        for step, path in new.items():
-            try:
-                checkpoint = checkpoints.load(path)
-            except SolferinoError as error:
-                if os.path.exists(path):  # not if it was deleted in favour of newer ones
-                    _log.warning('%s', error)
-                    damaged.add(path)
-                continue
-            seen = step
-            yield checkpoint
 
 
 @dataclasses.dataclass(frozen=True)
@@ -308,8 +174,9 @@ class _Session:
 
 def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> None:
     together = runtime.set_up(session.cluster, stop)
-    from solferino.models.core.training import evaluation, monitor, sharing, training_loop
+    from solferino.models.core.training import evaluation, monitor, training_loop
     from solferino.models.core.training.steps import compiled
+    from solferino.models.core.training.together import sharing
 
     family, run, held_out = session.family, session.run, session.held_out
     model = _begun(session)
@@ -367,7 +234,9 @@ def _train(session: _Session, entry: status.Status, stop: interrupts.Stop) -> No
 
 def _begun(session: _Session) -> 'Trainable':
     """The model with the weights of the checkpoint, of the model that training begins with, or new ones."""
-    model = _model(session.family, session.run, session.checkpoint)
+    from solferino.models.core.training import steps
+
+    model = steps.restored(session.family, session.run, session.checkpoint)
     start = session.request.warm_start
     if session.checkpoint is None and start:
         checkpoints.assign(model.named_weights(), start.weights, 'weights', start.source)
@@ -491,87 +360,3 @@ def _announce(session: _Session, batches: data.Batches, step: int) -> None:
         step,
         f'to {session.request.num_steps}' if session.request.num_steps else 'until it is stopped',
     )
-
-
-def _evaluate(family: Family, run: Run, request: Request, found: Iterator[Checkpoint], once: bool) -> None:
-    settings.keep(family.spec, request.given, run.config, run_dir.run_path(run.path))
-    _require_held_out(family, request)
-    held_out = _held_out(family, run, request.eval_examples or request.examples, request)
-    runtime.set_up()
-    from solferino.models.core.training import evaluation, monitor
-
-    model = _model(family, run, None)
-    # A single evaluation, maybe of a test set, does not choose the best checkpoint.
-    train_dir = None if once or status.keeps_best(run.path) else run.train_dir
-    table = _table(family, run, held_out)
-    with monitor.Board(run.eval_dir, descriptions=model.descriptions) as board:
-        evaluator = evaluation.Evaluator(model, held_out, board, train_dir, run.seed, is_thorough=once)
-        for checkpoint in found:
-            checkpoints.restore(model, checkpoint)
-            values = evaluator.report(checkpoint)
-            print(evaluation.describe(evaluator, checkpoint.path, values or {}, table), flush=True)
-
-
-def _table(family: Family, run: Run, held_out: Dataset) -> markov_report.MarkovScore | None:
-    """The score of a Markov model of the run's training examples; None if the examples are gone."""
-    if not run.dataset.get('path'):
-        return None
-    try:
-        training = data.load(family, run.config, run.dataset['path'])
-    except SolferinoError as error:
-        _log.info('No comparison with what usually follows what in the training examples: %s', error)
-        return None
-    if training.fingerprint != run.dataset.get('fingerprint'):
-        _log.info('No comparison with what usually follows what: %s is not what it was.', training.pattern)
-        return None
-    return markov_report.score_markov(training, held_out)
-
-
-def _model(family: Family, run: Run, checkpoint: Checkpoint | None) -> 'Trainable':
-    model = family.model(run.config, run.seed)
-    if not model.optimizer.built:
-        model.optimizer.build(model.trainable_variables)
-    if checkpoint:
-        checkpoints.restore(model, checkpoint)
-    return model
-
-
-def _held_out(family: Family, run: Run, pattern: str, request: Request) -> Dataset:
-    of_dataset = settings.dataset_config(family.spec, _paths(pattern, family.spec.records))
-    if of_dataset:
-        path = run_dir.run_path(run.path)
-        run_dir.require_same_config(run.config, *of_dataset, path if os.path.exists(path) else request.examples)
-    return data.load(family, run.config, pattern, request.num_eval_examples)
-
-
-def _with_preset(spec: FamilySpec, request: Request, paths: list[str]) -> Request:
-    """Fills in the preset's settings where the request has none."""
-    if request.preset is None:
-        return request
-    of_run, of_dataset = run_dir.read(request.run_dir, spec), settings.dataset_config(spec, paths)
-    known = of_run.config if of_run else of_dataset[0] if of_dataset else None
-    config = request.given.config or (known.name if known else spec.config(None).name)
-    preset = presets.find(spec.presets, config, request.preset)
-    hparams = preset.hparams_with(request.given.hparams, request.num_steps)
-    return dataclasses.replace(
-        request,
-        given=settings.Given(request.given.config, hparams, f'--preset={request.preset}'),
-        num_steps=request.num_steps or preset.num_steps,
-        eval_frequency=request.eval_frequency or preset.eval_frequency,
-    )
-
-
-def _require_held_out(family: Family, request: Request) -> None:
-    if not request.eval_examples and not request.examples:
-        raise SolferinoError(
-            '--sequence_example_file is required: the examples to evaluate on, such as '
-            f'eval_{family.spec.records}.tfrecord.'
-        )
-
-
-def _paths(pattern: str, kind: str) -> list[str]:
-    if not pattern:
-        raise SolferinoError(
-            f'--sequence_example_file is required: the examples to learn from, such as training_{kind}.tfrecord.'
-        )
-    return records.expand(pattern)

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from solferino.models.core.heavy_imports import absent, uncollected
 from solferino.models.core.layers.replicas import ALONE, Cluster, Connected, Replicas
-from solferino.models.core.training import joining
 from solferino.models.core.training.interrupts import Stop
+from solferino.models.core.training.together import joining
 
 # Imported by Keras if installed, but not used here: 150 MB and a third of the start-up time.
 _UNUSED = ('IPython', 'matplotlib', 'pandas', 'pyarrow', 'sklearn')

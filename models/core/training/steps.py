@@ -1,4 +1,4 @@
-"""A model's train and test steps, compiled."""
+"""A run's model, and its train and test steps, compiled."""
 
 from collections.abc import Callable, Mapping
 
@@ -8,7 +8,10 @@ import tensorflow as tf
 from solferino.hparams.spec import Config
 from solferino.models.core.family import Family
 from solferino.models.core.layers.replicas import ALONE, Replicas
-from solferino.models.core.layers.trainable import Metrics
+from solferino.models.core.layers.trainable import Metrics, Trainable
+from solferino.models.core.runs.run_dir import Run
+from solferino.models.core.storage import checkpoints
+from solferino.models.core.storage.checkpoints import Checkpoint
 
 # From a batch to its metrics, (sum, weight) by name.
 Step = Callable[[Mapping[str, np.ndarray]], dict[str, tuple[float, float]]]
@@ -38,3 +41,13 @@ def compiled(
         return dict(zip(names, zip(numbers[::2], numbers[1::2], strict=True), strict=True))
 
     return step
+
+
+def restored(family: Family, run: Run, checkpoint: Checkpoint | None) -> Trainable:
+    """Returns the model of a run as a checkpoint left it, or as it is made."""
+    model = family.model(run.config, run.seed)
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    if checkpoint:
+        checkpoints.restore(model, checkpoint)
+    return model

@@ -14,7 +14,7 @@ from solferino.models.core import settings
 from solferino.models.core.runs import run_dir
 from solferino.models.core.settings import Given
 from solferino.models.core.storage import checkpoints
-from solferino.models.core.training import jobs
+from solferino.models.core.training import asked, jobs
 from solferino.models.core.warm_start import WarmStart
 
 CONFIG = dataclasses.replace(
@@ -31,7 +31,7 @@ def start():
 @pytest.fixture
 def request_(tmp_path, start):
     path = toy_family.write(tmp_path / 'training_toy_tracks.tfrecord', 9)
-    return jobs.Request(str(tmp_path / 'run'), examples=path, num_steps=2, warm_start=start)
+    return asked.Request(str(tmp_path / 'run'), examples=path, num_steps=2, warm_start=start)
 
 
 def test_a_run_begins_with_the_weights_and_a_fresh_optimizer(tmp_path, request_, start):

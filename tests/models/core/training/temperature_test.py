@@ -16,7 +16,7 @@ from solferino.hparams.errors import SolferinoError
 from solferino.hparams.generation import GenerateOptions
 from solferino.hparams.spec import Listening
 from solferino.models.core.storage import checkpoints
-from solferino.models.core.training import jobs, temperature
+from solferino.models.core.training import asked, jobs, temperature
 from solferino.models.core.training.temperature import Recommendation
 
 BARS, BEATS = 4, 16
@@ -153,7 +153,7 @@ def listening(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def train(run: Path, examples: tuple[str, str], **values: Any) -> None:
     values = {'eval_examples': examples[1], 'num_steps': 30, 'eval_frequency': 10, **values}
-    jobs.train(toy_family.FAMILY, jobs.Request(str(run), examples=examples[0], **values))
+    jobs.train(toy_family.FAMILY, asked.Request(str(run), examples=examples[0], **values))
 
 
 def known(run: Path) -> dict[str, float | None]:
@@ -267,7 +267,7 @@ def test_a_run_that_is_there_is_given_one(
 ) -> None:
     monkeypatch.setattr(temperature, 'recommend', lambda *given: None)
     train(tmp_path, examples)
-    request = jobs.Request(str(tmp_path), examples=examples[1])
+    request = asked.Request(str(tmp_path), examples=examples[1])
     with caplog.at_level(logging.INFO), pytest.raises(SolferinoError, match='too little to compare'):
         jobs.find_temperature(toy_family.FAMILY, request)
     monkeypatch.setattr(temperature, 'recommend', lambda *given: FOUND)

@@ -11,7 +11,7 @@ import toy_family
 from toy_family import FAMILY
 
 from solferino.models.core.storage import checkpoints
-from solferino.models.core.training import jobs
+from solferino.models.core.training import asked, jobs
 
 _PATIENCE_S = 180  # for a command on a busy machine
 SCRIPT = str(Path(__file__).parents[1] / 'toy_train.py')
@@ -61,7 +61,7 @@ def test_a_signal_saves_and_ends_and_the_next_run_goes_on(tmp_path, start, flags
 
     for folder in ('run', 'whole'):
         examples = str(tmp_path / 'train.tfrecord')
-        jobs.train(FAMILY, jobs.Request(str(tmp_path / folder), examples=examples, num_steps=stopped.step + 7))
+        jobs.train(FAMILY, asked.Request(str(tmp_path / folder), examples=examples, num_steps=stopped.step + 7))
     resumed, whole = (checkpoints.latest(str(tmp_path / name / 'train')) for name in ('run', 'whole'))
     assert resumed.step == whole.step == stopped.step + 7
     for name, array in whole.weights.items():

@@ -21,7 +21,7 @@ from solferino.models.core.layers.replicas import ALONE
 from solferino.models.core.runs import curves, status
 from solferino.models.core.settings import Given
 from solferino.models.core.storage import checkpoints
-from solferino.models.core.training import data, diagnosis, interrupts, jobs, monitor
+from solferino.models.core.training import asked, data, diagnosis, evaluating, interrupts, jobs, monitor
 
 
 @pytest.fixture(scope='module')
@@ -31,8 +31,8 @@ def examples(tmp_path_factory):
     return toy_family.write(folder / 'train.tfrecord', 30), toy_family.write(folder / 'eval.tfrecord', 7, seed=1)
 
 
-def request(run: Path, examples, **values) -> jobs.Request:
-    return jobs.Request(str(run), examples=examples[0], **values)
+def request(run: Path, examples, **values) -> asked.Request:
+    return asked.Request(str(run), examples=examples[0], **values)
 
 
 def final(run: Path) -> checkpoints.Checkpoint:
@@ -196,7 +196,7 @@ def test_padding_is_said_and_does_not_count_as_events(tmp_path, caplog):
     path = toy_family.write(tmp_path / 'train.tfrecord', 7)
     dataset = data.load(FAMILY, SPEC.configs['small'], path)
     with caplog.at_level(logging.INFO):
-        jobs.train(FAMILY, jobs.Request(str(tmp_path / 'run'), examples=path, num_steps=6, summary_frequency=2))
+        jobs.train(FAMILY, asked.Request(str(tmp_path / 'run'), examples=path, num_steps=6, summary_frequency=2))
     padding = data.Batches(dataset, 4, seed=0).padding()
     assert padding > 0.02
     assert f'7 examples, 2 steps an epoch, {padding:.0%} padding' in caplog.text
@@ -246,7 +246,7 @@ def test_num_training_steps_is_the_total(tmp_path, examples, capsys):
 
 def test_fewer_examples_than_a_batch(tmp_path):
     path = toy_family.write(tmp_path / 'few.tfrecord', 2)
-    jobs.train(FAMILY, jobs.Request(str(tmp_path / 'run'), examples=path, num_steps=3))
+    jobs.train(FAMILY, asked.Request(str(tmp_path / 'run'), examples=path, num_steps=3))
     assert final(tmp_path / 'run').step == 3
 
 
@@ -462,26 +462,26 @@ def test_a_run_that_cannot_be_written_is_named(tmp_path, examples):
 def test_evaluate_once(tmp_path, examples, capsys):
     jobs.train(FAMILY, request(tmp_path, examples, num_steps=5))
     capsys.readouterr()
-    jobs.evaluate_once(FAMILY, request(tmp_path, [examples[1]]))
+    evaluating.evaluate_once(FAMILY, request(tmp_path, [examples[1]]))
     said = capsys.readouterr().out
     assert 'model.ckpt-5.safetensors on the 7 examples' in said and 'metrics/accuracy' in said
     assert list(scalars(tmp_path / 'eval')['loss']) == [5]
     train = str(tmp_path / 'train')
     assert checkpoints.best(train) is None
     with pytest.raises(SolferinoError, match='There is no best checkpoint'):
-        jobs.evaluate_once(FAMILY, request(tmp_path, [examples[1]], checkpoint='best'))
+        evaluating.evaluate_once(FAMILY, request(tmp_path, [examples[1]], checkpoint='best'))
     checkpoints.keep_best(train, dataclasses.replace(checkpoints.latest(train), eval_loss=1.0))
     for checkpoint, name in (('best', 'best.ckpt-5'), ('newest', 'model.ckpt-5')):
-        jobs.evaluate_once(FAMILY, request(tmp_path, [examples[1]], checkpoint=checkpoint))
+        evaluating.evaluate_once(FAMILY, request(tmp_path, [examples[1]], checkpoint=checkpoint))
         assert f'{name}.safetensors on the 7 examples' in capsys.readouterr().out
     with pytest.raises(SolferinoError, match='is no run directory'):
-        jobs.evaluate_once(FAMILY, request(tmp_path / 'elsewhere', examples))
+        evaluating.evaluate_once(FAMILY, request(tmp_path / 'elsewhere', examples))
 
 
 def test_evaluate_once_compares_with_the_training_examples_if_they_are_there(tmp_path, caplog, capsys):
     training, held_out = (toy_family.write(tmp_path / f'{n}.tfrecord', n, seed=n) for n in (20, 5))
-    jobs.train(FAMILY, jobs.Request(str(tmp_path / 'run'), examples=training, num_steps=5))
-    once = jobs.Request(str(tmp_path / 'run'), examples=held_out)
+    jobs.train(FAMILY, asked.Request(str(tmp_path / 'run'), examples=training, num_steps=5))
+    once = asked.Request(str(tmp_path / 'run'), examples=held_out)
     for change, compares, why in (
         (lambda: None, True, ''),
         (lambda: toy_family.write(training, 21, seed=8), False, 'is not what it was'),
@@ -490,7 +490,7 @@ def test_evaluate_once_compares_with_the_training_examples_if_they_are_there(tmp
         change()
         caplog.clear()
         with caplog.at_level(logging.INFO):
-            jobs.evaluate_once(FAMILY, once)
+            evaluating.evaluate_once(FAMILY, once)
         assert ('what usually follows what' in capsys.readouterr().out) == compares
         assert why in caplog.text
 
@@ -504,20 +504,20 @@ def test_partial_batches_count_for_what_they_hold(tmp_path, examples):
         # The weights differ after a step with another batch; those of the start are the same.
         for path in list(checkpoints.paths(str(run / 'train')).values())[1:]:
             Path(path).unlink()
-        jobs.evaluate_once(FAMILY, request(run, [examples[1]]))
+        evaluating.evaluate_once(FAMILY, request(run, [examples[1]]))
         values.append(scalars(run / 'eval')['loss'][0])
     assert values == pytest.approx([values[0]] * 3, rel=1e-6)
 
 
 def test_num_eval_examples(tmp_path, examples, capsys):
     jobs.train(FAMILY, request(tmp_path, examples, num_steps=1))
-    jobs.evaluate_once(FAMILY, request(tmp_path, examples, eval_examples=examples[1], num_eval_examples=3))
+    evaluating.evaluate_once(FAMILY, request(tmp_path, examples, eval_examples=examples[1], num_eval_examples=3))
     assert 'on the 3 examples of ' + examples[1] in capsys.readouterr().out
 
 
 def test_the_evaluation_job_takes_every_checkpoint_and_ends(tmp_path, examples, capsys):
     jobs.train(FAMILY, request(tmp_path, examples, num_steps=6, checkpoint_seconds=0.0))
-    jobs.evaluate(FAMILY, request(tmp_path, [examples[1]]))
+    evaluating.evaluate(FAMILY, request(tmp_path, [examples[1]]))
     losses = scalars(tmp_path / 'eval')['loss']
     assert list(losses) == [0, 1, 2, 3, 4, 5, 6]
     best = checkpoints.load(checkpoints.best(str(tmp_path / 'train')))
@@ -527,13 +527,13 @@ def test_the_evaluation_job_takes_every_checkpoint_and_ends(tmp_path, examples, 
 
 def test_the_evaluation_job_says_what_is_missing_before_it_waits(tmp_path):
     with pytest.raises(SolferinoError, match=r'missing.tfrecord'):
-        jobs.evaluate(FAMILY, request(tmp_path, [str(tmp_path / 'missing.tfrecord')]))
+        evaluating.evaluate(FAMILY, request(tmp_path, [str(tmp_path / 'missing.tfrecord')]))
 
 
 def test_the_evaluation_job_gives_up_where_nothing_is(tmp_path, examples, monkeypatch):
-    monkeypatch.setattr(jobs, 'POLL_S', 0.01)
+    monkeypatch.setattr(evaluating, 'POLL_S', 0.01)
     with pytest.raises(SolferinoError, match='No checkpoint appeared'):
-        jobs.evaluate(FAMILY, request(tmp_path, [examples[1]]), patience_s=0.05)
+        evaluating.evaluate(FAMILY, request(tmp_path, [examples[1]]), patience_s=0.05)
 
 
 @pytest.mark.parametrize('writes', [3, 5])

@@ -18,12 +18,13 @@ import toy_family
 from solferino.hparams.errors import SolferinoError
 from solferino.models.core.layers import replicas
 from solferino.models.core.storage import checkpoints
-from solferino.models.core.training import data, interrupts, joining, launching
+from solferino.models.core.training import data, interrupts
+from solferino.models.core.training.together import joining, launching
 
 pytestmark = pytest.mark.once
 
 _PATIENCE_S = 240  # for commands on a busy machine
-SCRIPT = str(Path(__file__).parents[1] / 'toy_train.py')
+SCRIPT = str(Path(__file__).parents[2] / 'toy_train.py')
 
 
 @pytest.fixture
