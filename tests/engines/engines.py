@@ -83,6 +83,8 @@ POM = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0<
 <groupId>org.apache.beam</groupId><artifactId>{}</artifactId><version>{}</version>
 </dependency></dependencies></project>"""
 SECONDS = 400  # for one command
+# In a description, what differs with the place; digests are of files on a disk alone.
+_OF_THE_COMMAND = ('made_by', 'inputs', 'outputs', 'input', 'input_dir', 'output_file')
 _LATER_S = 10  # after a command was stopped, when all that it had begun has ended
 
 
@@ -321,10 +323,10 @@ class Store:
         return [one['Key'] for one in listed]
 
     def digests(self, name: str) -> dict[str, str]:
-        """The TFRecord files below a folder of the bucket."""
-        keys = [key for key in self.names(name) if key.endswith('.tfrecord')]
+        """The files in a folder of the bucket."""
+        keys = [key for key in self.names(name) if key.count('/') == name.count('/') + 1]
         bodies = (self.client.get_object(Bucket='music', Key=key)['Body'].read() for key in keys)
-        return {key.rsplit('/', 1)[1]: hashlib.sha256(body).hexdigest() for key, body in zip(keys, bodies, strict=True)}
+        return {key.rsplit('/', 1)[1]: digest(body) for key, body in zip(keys, bodies, strict=True)}
 
     def fetched(self) -> int:
         """How many files of music were read so far, as far as the log tells."""
@@ -332,7 +334,15 @@ class Store:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob('*.tfrecord')}
+    return {path.name: digest(path.read_bytes()) for path in folder.iterdir() if path.is_file()}
+
+
+def digest(body: bytes) -> str:
+    """Of a file, but for what a description tells of the command, and of where its files are."""
+    if body.startswith(b'{'):
+        record = json.loads(body)
+        body = json.dumps({name: value for name, value in record.items() if name not in _OF_THE_COMMAND}).encode()
+    return hashlib.sha256(body).hexdigest()
 
 
 def command(machines: Machines, where: str, *arguments: str, module: str) -> subprocess.Popen[bytes]:
