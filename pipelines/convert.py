@@ -31,6 +31,7 @@ _OTHERWISE = 'files read otherwise than by Magenta'
 _NOTICED = 'noticed: '
 _TRIED, _SHOWN = 20, 10  # files, if none could be converted
 _FETCHED_AT_ONCE = 8  # remote files
+_UNREAD = parsing.CANNOT_BE_READ, parsing.TOO_LARGE  # reasons of files of which no byte was read
 # Where the pipeline's records go.
 _MUSIC, _LEFT_OUT, _REMARKS, _SILENCES, _INPUTS = 'music', 'left out', 'remarks', 'silences', 'inputs'
 
@@ -180,7 +181,7 @@ class _ReadFiles:
             requests = list(self._fetched(requests, results))
         for request, answers in zip(requests, self._parser.parse_all(requests), strict=True):
             _take(request.name, answers, results)
-            if self._place:
+            if self._place and not any(isinstance(one, LeftOut) and one.reason in _UNREAD for one in answers):
                 self._digest(request.name, results)
 
     def _digest(self, name: bytes, results: Results) -> None:

@@ -51,7 +51,7 @@ def manifest(path):
 def main(*args):
     """Runs the command in a process of its own."""
     command = [sys.executable, '-m', 'solferino.bin.convert_dir_to_note_sequences', *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
 @pytest.fixture
@@ -349,6 +349,23 @@ def test_find(songs):
     skipped = dict.fromkeys([b'below', b'folder.mid'], listing.NOT_SEARCHED)
     assert dict(find(str(songs), recursive=True, ignore='ignored')) == found | below
     assert dict(find(str(songs), recursive=False, ignore='ignored')) == found | skipped
+
+
+def test_pipes_devices_and_large_files_are_left_out_and_not_even_digested(songs, tmp_path):
+    os.mkfifo(songs / 'pipe.mid')
+    (songs / 'zero.mid').symlink_to('/dev/zero')
+    (songs / 'large.mid').write_bytes(midi() + bytes(2 << 20))
+    done = main(f'--input_dir={songs}', f'--output_file={tmp_path}/out.tfrecord', '--max_file_mb=1')
+    assert done.returncode == 0, done.stderr
+    said = manifest(tmp_path / 'out.manifest.json')
+    assert {line['file']: line['reason'] for line in said['left_out']} == {
+        'bad.mid': parsing.DAMAGED,
+        'below': listing.NOT_SEARCHED,
+        'large.mid': parsing.TOO_LARGE,
+        'pipe.mid': parsing.CANNOT_BE_READ,
+        'zero.mid': parsing.CANNOT_BE_READ,
+    }
+    assert [one['file'] for one in said['inputs']] == ['songs/a.mid', 'songs/bad.mid']
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason='root may read everything')
