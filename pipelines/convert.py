@@ -69,7 +69,7 @@ class Job:
 
 def convert(job: Job) -> str:
     """Converts a folder; returns a table of what was done. Raises SolferinoError if there is nothing to convert."""
-    filesystems.prepare({'input_dir': job.input_dir, 'output_file': job.output_file}, job.beam_args)
+    filesystems.prepare([('input_dir', job.input_dir), ('output_file', job.output_file)], job.beam_args)
     root, output = filesystems.absolute(job.input_dir), filesystems.absolute(job.output_file)
     manifest = manifest_path(output)
     _check_folder(root)

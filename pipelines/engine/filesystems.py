@@ -56,6 +56,11 @@ def absolute(path: str) -> str:
     return path.rstrip('/') if is_remote(path) else os.path.abspath(os.path.expanduser(path))
 
 
+def is_bucket(path: str) -> bool:
+    """Whether a path is a bucket's, and names nothing in it. HDFS has none."""
+    return bool(re.fullmatch(r'(s3|gs)://[^/]+/*', path))
+
+
 def require(path: str, flag: str) -> None:
     """Raises SolferinoError for a remote path of an unknown kind, or whose kind needs a package that is missing."""
     match = _SCHEME.match(path)
@@ -75,11 +80,12 @@ def require(path: str, flag: str) -> None:
         raise SolferinoError(f'--{flag}={path} names no bucket. Write it as {match[1]}://bucket/name.')
 
 
-def prepare(paths: Mapping[str, str], beam_args: Sequence[str]) -> None:
-    """Gets ready for paths, by the flag that gave them. Raises SolferinoError as `require` does."""
-    for flag, path in paths.items():
+def prepare(paths: Iterable[tuple[str, str]], beam_args: Sequence[str]) -> None:
+    """Gets ready for flags' paths. Raises SolferinoError as `require` does."""
+    paths = list(paths)
+    for flag, path in paths:
         require(path, flag)
-    for path in filter(is_remote, paths.values()):
+    for path in (path for _, path in paths if is_remote(path)):
         use(beam_args)
         _require_answer(path)
 
@@ -112,9 +118,14 @@ def find(pattern: str) -> Iterator[Found]:
                 yield found
 
 
+def near(path: str) -> str:
+    """A pattern that matches the path, and few others: Beam's patterns cannot quote what is special in them."""
+    return _WILD.sub('?', path)
+
+
 def below(folder: str) -> Iterator[Found]:
     """Yields the files below a remote folder, in no order, as `find` does."""
-    return (found for found in find(f'{_near(folder)}/**') if found.path.startswith(f'{folder}/'))
+    return (found for found in find(f'{near(folder)}/**') if found.path.startswith(f'{folder}/'))
 
 
 def size(path: str) -> int | None:
@@ -122,7 +133,7 @@ def size(path: str) -> int | None:
     if not is_remote(path):
         return os.path.getsize(path) if os.path.exists(path) else None
     with _named(path):
-        return next((found.size for found in _match(_near(path)) if found.path == path), None)
+        return next((found.size for found in _match(near(path)) if found.path == path), None)
 
 
 def read(path: str) -> bytes:
@@ -217,7 +228,7 @@ def _require_answer(path: str) -> None:
 
     def ask() -> None:
         try:
-            size(path.split(',')[0])
+            size(f'{path}/x' if is_bucket(path) else path)
         except BaseException as error:
             raised.append(error)
 
@@ -287,11 +298,6 @@ def _hdfs_files(system: Any, folder: str, deep: bool) -> Iterator[Found]:
             yield found
         elif deep and not _HIDDEN.search(f'{found.path}/'):
             yield from _hdfs_files(system, found.path, deep)
-
-
-def _near(path: str) -> str:
-    """A pattern that matches the path, and few others: Beam's patterns cannot quote what is special in them."""
-    return _WILD.sub('?', path)
 
 
 @contextlib.contextmanager

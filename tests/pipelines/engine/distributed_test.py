@@ -128,6 +128,46 @@ def test_a_missing_shard_is_an_error(tmp_path, bucket):
     assert not (tmp_path / 'd').exists()
 
 
+def dataset(bucket, pattern, folder):
+    config = DRUMS.configs['drum_kit']
+    return examples.create(
+        examples.Job('drums_rnn', config, pattern, str(folder), eval_ratio=0, beam_args=bucket.flags)
+    )
+
+
+@pytest.mark.parametrize(
+    'pattern, message',
+    [
+        ('{url}/in/notes-*.tfrecord', r'notes@2.tfrecord and .*notes@4.tfrecord are there both'),
+        (
+            '{url}/in/cut-*.tfrecord',
+            r'1 of the 2 shards of .*cut@2.tfrecord are missing, first .*00001-of',
+        ),
+        ('{url}/in/cut-00000-of-00002.tfrecord', r'1 of the 2 shards .* are missing'),
+        ('{url}/in/notes@4.tfrecord,{url}/in/notes@2.tfrecord', 'are there both'),
+        ('{url}/in/', r'/in/ is a folder, not a file. Name the files in it: s3://music/in/\*.tfrecord'),
+        ('{url}', r's3://music is a folder, not a file. Name the files in it: s3://music/\*.tfrecord'),
+        ('{url}/in/notes@4.tfrecord,/tmp/x.tfrecord', 'lists files of this machine and of a store'),
+        ('/tmp/x.tfrecord, {url}/in/notes@4.tfrecord', 'lists files of this machine and of a store'),
+        ('{url}/in/notes@4.tfrecord,ftp://x/y', 'paths that begin with ftp:// are not known'),
+    ],
+)
+def test_files_that_are_no_whole_set_are_refused_as_on_this_machine(tmp_path, bucket, pattern, message):
+    for path in (*records.shard_paths('notes@4.tfrecord'), *records.shard_paths('notes@2.tfrecord')):
+        bucket.put(f'in/{path}', records.frame(b'x'))
+    bucket.put('in/cut-00000-of-00002.tfrecord', records.frame(b'x'))
+    with pytest.raises(SolferinoError, match=message):
+        dataset(bucket, pattern.format(url=bucket.url), tmp_path / 'd')
+    assert not (tmp_path / 'd').exists()
+
+
+def test_one_shard_may_be_named_where_the_others_are_there(tmp_path, bucket):
+    for number in range(2):
+        bucket.put(f'in/no[te]s-{number:05}-of-00002.tfrecord', b'')
+    with pytest.raises(SolferinoError, match='is empty: there is nothing to make examples of'):
+        dataset(bucket, f'{bucket.url}/in/no?te?s-00001-of-00002.tfrecord', tmp_path / 'd')
+
+
 def test_what_is_no_older_output_is_not_written_over(bucket, songs):
     bucket.put('notes.tfrecord', b'a letter')
     job = convert.Job(str(songs), f'{bucket.url}/notes.tfrecord', beam_args=bucket.flags)
