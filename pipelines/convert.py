@@ -197,24 +197,26 @@ class _ReadFiles:
 
     def _fetched(self, requests: list[Request], results: Results) -> Iterator[Request]:
         """Yields the requests with the files' bytes, fetched several at a time."""
-        for request, content in zip(requests, self._pool.map(_fetch, requests), strict=True):
-            if content is None:
-                gone = LeftOut(parsing.text(request.name), parsing.CANNOT_BE_READ, 'it is not there any more')
-                _take(request.name, [gone], results)
+        for request, fetched in zip(requests, self._pool.map(_fetch, requests), strict=True):
+            if isinstance(fetched, LeftOut):
+                _take(request.name, [fetched], results)
             else:
-                yield request._replace(content=content)
+                yield fetched
 
 
 def _request(root: str, name: bytes, collection: str) -> Request:
     return Request(os.path.join(os.fsencode(root), name), name, collection)
 
 
-def _fetch(request: Request) -> bytes | None:
-    """Returns the bytes of a remote file, None if it is gone. Raises SolferinoError."""
+def _fetch(request: Request) -> Request | LeftOut:
+    """Returns the request for a remote file with its bytes. Raises SolferinoError where no file can be read."""
     try:
-        return filesystems.read(os.fsdecode(request.path))
+        return request._replace(content=filesystems.read(os.fsdecode(request.path)))
     except FileNotFoundError:
-        return None
+        detail = 'it is not there any more'
+    except filesystems.Refused as refused:
+        detail = refused.said
+    return LeftOut(parsing.text(request.name), parsing.CANNOT_BE_READ, detail)
 
 
 def _take(name: bytes, answers: list[Converted | LeftOut], results: Results) -> None:
@@ -307,7 +309,7 @@ def _hint(root: str, job: Job) -> str:
     below = (_request(root, name, '') for name, reason, *_ in found if b'/' in name and not reason)
     requests = list(itertools.islice(below, _TRIED))
     if is_remote:
-        requests = [request._replace(content=_fetch(request) or b'') for request in requests]
+        requests = [fetched for fetched in map(_fetch, requests) if isinstance(fetched, Request)]
     with Parser(job.limits, job.magenta_reading) as parser:
         if any(isinstance(answer, Converted) for answers in parser.parse_all(requests) for answer in answers):
             return ' There are music files in its subfolders: add --recursive.'

@@ -10,6 +10,7 @@ import copy
 import errno
 import functools
 import importlib.util
+import io
 import os
 import re
 import socket
@@ -25,11 +26,25 @@ _NEEDS = {'s3': ('boto3', 'aws'), 'gs': ('google.cloud.storage', 'gcp'), 'hdfs':
 _SCHEME = re.compile(r'([A-Za-z][A-Za-z0-9+.-]*)://')
 _ANSWER_SECONDS = 20
 _ADVICE = 'Check its name, that this machine reaches its server, and how one signs in there (docs/engines.md).'
+_READ_BYTES = 1 << 18  # of a remote file at once; Beam asks for more
 _AT_A_TIME = 16  # files that are renamed or deleted side by side
 _WILD = re.compile(r'[\[*?]')
+_CALLED = re.compile(r'^An error occurred \(\w+\) when calling .*?: ')  # what boto3 says before what the server says
 _HIDDEN = re.compile(r'(^|/)\.[^/]*\.tmp/')  # what runs prepare, see `remote_staging`
 
 _in_force: tuple[tuple[str, ...] | None, Any] = None, None  # Beam's flags, and the options made of them
+
+
+class Refused(SolferinoError):
+    """A file that a server has and does not give, such as one that is archived, or without permission.
+
+    Attributes:
+      said: what the server says.
+    """
+
+    def __init__(self, message: str, said: str = ''):
+        super().__init__(message)
+        self.said = said
 
 
 class Output(Protocol):
@@ -137,17 +152,17 @@ def size(path: str) -> int | None:
 
 
 def read(path: str) -> bytes:
-    """Returns the content of a file. Raises FileNotFoundError if it is not there, SolferinoError if it is not read."""
+    """Returns the content of a file.
+
+    Raises FileNotFoundError if it is not there, Refused if its server does not give it, else SolferinoError.
+    """
     with open(path) as file:
         return file.read()
 
 
 def open(path: str) -> IO[bytes]:
-    """Opens a file for reading. Raises as `read`."""
-    if not is_remote(path):
-        return builtins.open(path, 'rb')
-    with _named(path):
-        return _beam().open(path, compression_type='uncompressed')
+    """Opens a file for reading. This, and reading, raises as `read`."""
+    return io.BufferedReader(_Download(path), _READ_BYTES) if is_remote(path) else builtins.open(path, 'rb')
 
 
 @contextlib.contextmanager
@@ -193,6 +208,42 @@ def require_seen(folder: str) -> None:
             f'A worker ({socket.gethostname()}) does not see {folder}. Put the files where all workers see them, such '
             'as s3://bucket/name, or leave out --runner.'
         )
+
+
+class _Download(io.RawIOBase):
+    """A remote file that is read. Beam asks for the first byte where it is read, so that errors come from there too."""
+
+    def __init__(self, path: str):
+        super().__init__()
+        self._path = path
+        with _named(path):
+            self._file = _beam().open(path, compression_type='uncompressed')
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        with _named(self._path):
+            return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def readinto(self, buffer: Any) -> int:
+        with _named(self._path):
+            return self._file.readinto(buffer)
+
+    def readall(self) -> bytes:
+        with _named(self._path):
+            return self._file.read()
+
+    def close(self) -> None:
+        if not self.closed:
+            self._file.close()
+        super().close()
 
 
 class _Upload:
@@ -302,7 +353,7 @@ def _hdfs_files(system: Any, folder: str, deep: bool) -> Iterator[Found]:
 
 @contextlib.contextmanager
 def _named(path: str) -> Iterator[None]:
-    """Makes what Beam's filesystems raise a SolferinoError that names the path, or FileNotFoundError."""
+    """Makes what Beam's filesystems raise FileNotFoundError, Refused, or another SolferinoError that names the path."""
     try:
         yield
     except (SolferinoError, FileNotFoundError):
@@ -311,12 +362,17 @@ def _named(path: str) -> Iterator[None]:
         inner = error
         while isinstance(details := getattr(inner, 'exception_details', None), dict) and details:
             inner = next(iter(details.values()))
-        missing = errno.ENOENT, 404, 'FileNotFoundException'  # as this machine, S3 and Google, and HDFS say it
-        if any(getattr(inner, name, None) in missing for name in ('errno', 'code', 'exception')):
+        why = {getattr(inner, name, None) for name in ('errno', 'code', 'exception')}
+        # As this machine, S3 and Google, and HDFS say that a file is not there, or not given.
+        missing = {errno.ENOENT, 404, 'FileNotFoundException'}
+        refused = {errno.EACCES, 403, 'AccessControlException'}
+        if why & missing:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from error
         # S3's errors are tuples of text and status.
         said = inner.args[0] if inner.args and isinstance(inner.args[0], str) else str(inner)
-        raise SolferinoError(f'{path} cannot be used: {said.rstrip(".")}. {_ADVICE}') from error
+        said = _CALLED.sub('', said).rstrip('.')
+        message = f'{path} cannot be used: {said}. {_ADVICE}'
+        raise (Refused(message, said) if why & refused else SolferinoError(message)) from error
 
 
 _NO_ANSWER = 400  # an error that is not tried again

@@ -226,6 +226,27 @@ def test_a_file_that_is_gone_is_counted(bucket, songs, monkeypatch):
     assert 'cannot be read' in said
 
 
+def test_what_a_store_does_not_give(bucket, tmp_path):
+    def archive(name, content):
+        bucket.client.put_object(Bucket=bucket.name, Key=name, Body=content, StorageClass='GLACIER')
+
+    archive('songs/a.mid', midi())
+    output = f'{bucket.url}/n.tfrecord'
+    job = convert.Job(f'{bucket.url}/songs', output, beam_args=bucket.flags)
+    said = "The operation is not valid for the object's storage class"
+    with pytest.raises(SolferinoError, match=f'No file of (.|\n)*a.mid: cannot be read: {said}'):
+        convert.convert(job)
+    bucket.put('songs/b.mid', midi())
+    assert 'cannot be read: ' in convert.convert(job)
+    found = json.loads(bucket.client.get_object(Bucket=bucket.name, Key='n.manifest.json')['Body'].read())
+    assert found['left_out'] == [{'file': 'a.mid', 'reason': 'cannot be read', 'detail': said}]
+    archive('n.tfrecord', records.frame(b'\x0a\x01x'))
+    with pytest.raises(SolferinoError, match=rf'^{output} is there and cannot be read: {said}. Name another file'):
+        convert.convert(job)
+    with pytest.raises(SolferinoError, match=rf'^{output} cannot be used: {said}'):
+        dataset(bucket, output, tmp_path / 'd')
+
+
 def test_a_worker_that_does_not_see_the_files_says_so(tmp_path):
     with pytest.raises(SolferinoError, match=r'does not see .*/nowhere'):
         filesystems.require_seen(str(tmp_path / 'nowhere'))
