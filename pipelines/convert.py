@@ -6,6 +6,7 @@ import functools
 import itertools
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypedDict
@@ -31,6 +32,8 @@ _OTHERWISE = 'files read otherwise than by Magenta'
 _NOTICED = 'noticed: '
 _TRIED, _SHOWN = 20, 10  # files, if none could be converted
 _FETCHED_AT_ONCE = 8  # remote files
+_HEAD_BYTES = 1 << 16  # of a manifest, in which its output is named
+_DESCRIBED = re.compile(rb'^ "output_file": (".*"),$', re.MULTILINE)
 _UNREAD = parsing.CANNOT_BE_READ, parsing.TOO_LARGE  # reasons of files of which no byte was read
 # Where the pipeline's records go.
 _MUSIC, _LEFT_OUT, _REMARKS, _SILENCES, _INPUTS = 'music', 'left out', 'remarks', 'silences', 'inputs'
@@ -81,6 +84,7 @@ def convert(job: Job) -> str:
         for path in outputs:
             staging.output(path, _NOTES_KIND)
         described = staging.output(manifest, _MANIFEST_KIND)
+        _require_own(manifest, outputs)
         describe = functools.partial(_write_manifest, described, job)
         is_remote = isinstance(staging, RemoteStaging)
         shards = dict.fromkeys((_LEFT_OUT, _REMARKS, _SILENCES, _INPUTS), 1) | {_MUSIC: len(outputs)}
@@ -122,6 +126,29 @@ def _require_apart(job: Job, root: str, outputs: list[str]) -> None:
         return
     found = listing.find(root, job.recursive, kinds=job.kinds)
     files.require_apart(outputs, (os.path.join(os.fsencode(root), name) for name, reason in found if not reason))
+
+
+def _require_own(manifest: str, outputs: list[str]) -> None:
+    """Raises SolferinoError if the manifest in the way describes other files, and these are still there."""
+    name = _described(manifest)
+    if not name:
+        return
+    paths = records.shard_paths(filesystems.join(os.path.dirname(manifest), name))
+    there = [path for path in paths if path not in outputs and filesystems.size(path) is not None]
+    if there:
+        raise SolferinoError(
+            f'{manifest} describes {name}, which is still there ({there[0]}), and would be replaced. Name another '
+            f'file to write, or remove {name} first.'
+        )
+
+
+def _described(manifest: str) -> str:
+    """The name of the output beside a manifest, '' if it does not tell; the path in it may be of another folder."""
+    if filesystems.size(manifest):
+        with filesystems.open(manifest) as file, contextlib.suppress(ValueError):
+            found = _DESCRIBED.search(file.read(_HEAD_BYTES))
+            return os.path.basename(json.loads(found[1]).rstrip('/')) if found else ''
+    return ''
 
 
 def _is_note_sequence(data: bytes) -> bool:

@@ -351,6 +351,28 @@ def test_find(songs):
     assert dict(find(str(songs), recursive=False, ignore='ignored')) == found | skipped
 
 
+def test_a_manifest_that_describes_other_music_is_not_replaced(songs, tmp_path):
+    def convert_to(name):
+        convert.convert(Job(str(songs), str(tmp_path / 'out' / name)))
+
+    convert_to('n.tfrecord')
+    convert_to('n.tfrecord')
+    before = {path.name: path.read_bytes() for path in (tmp_path / 'out').iterdir()}
+    message = r'n.manifest.json describes n.tfrecord, which is still there \(.*\), and would be replaced\. Name another'
+    with pytest.raises(SolferinoError, match=message):
+        convert_to('n@2.tfrecord')
+    assert {path.name: path.read_bytes() for path in (tmp_path / 'out').iterdir()} == before
+    (tmp_path / 'out').rename(tmp_path / 'moved')
+    (tmp_path / 'out').symlink_to('moved')
+    (tmp_path / 'moved' / 'n.tfrecord').unlink()
+    convert_to('n@2.tfrecord')
+    with pytest.raises(SolferinoError, match=r'describes n@2.tfrecord, which is still there'):
+        convert_to('n@3.tfrecord')
+    (tmp_path / 'moved' / 'n-00000-of-00002.tfrecord').unlink()
+    with pytest.raises(SolferinoError, match=r'still there \(.*n-00001-of-00002.tfrecord\)'):
+        convert_to('n.tfrecord')
+
+
 def test_pipes_devices_and_large_files_are_left_out_and_not_even_digested(songs, tmp_path):
     os.mkfifo(songs / 'pipe.mid')
     (songs / 'zero.mid').symlink_to('/dev/zero')

@@ -174,6 +174,12 @@ def test_what_is_no_older_output_is_not_written_over(bucket, songs):
     with pytest.raises(SolferinoError, match='is there already and is not a TFRecord file of NoteSequences'):
         convert.convert(job)
     assert bucket.files() == {'notes.tfrecord': b'a letter'}
+    bucket.put('old-00000-of-00002.tfrecord', b'')
+    bucket.put('old.manifest.json', b'{\n "input_dir": "x",\n "output_file": "s3://elsewhere/old@2.tfrecord",\n')
+    with pytest.raises(SolferinoError, match=r'old.manifest.json describes old@2.tfrecord, which is still there'):
+        convert.convert(convert.Job(str(songs), f'{bucket.url}/old.tfrecord', beam_args=bucket.flags))
+    for name in ('old-00000-of-00002.tfrecord', 'old.manifest.json'):
+        bucket.client.delete_object(Bucket=bucket.name, Key=name)
     bucket.put('notes.tfrecord', b'')  # and an older output is replaced
     convert.convert(job)
     convert.convert(job)
