@@ -72,6 +72,7 @@ class Job:
 
 def convert(job: Job) -> str:
     """Converts a folder; returns a table of what was done. Raises SolferinoError if there is nothing to convert."""
+    _require_file_name(job.output_file)
     filesystems.prepare([('input_dir', job.input_dir), ('output_file', job.output_file)], job.beam_args)
     root, output = filesystems.absolute(job.input_dir), filesystems.absolute(job.output_file)
     manifest = manifest_path(output)
@@ -110,6 +111,15 @@ def convert(job: Job) -> str:
     else:
         listed = 'What was noticed is listed in' if _noticed(tallies) or _silences(tallies) else 'The counts are in'
     return f'{table}\nWritten: {job.output_file}\n{listed} {manifest}'
+
+
+def _require_file_name(output: str) -> None:
+    """Raises SolferinoError for the name of a folder or of a bucket, and as `filesystems.require` does."""
+    filesystems.require(output, 'output_file')
+    folder = records.stem(output)  # without shards, which --num_shards adds to any name
+    if folder.endswith('/') or filesystems.is_bucket(folder):
+        what = 'no file in the bucket: give one' if filesystems.is_bucket(folder) else 'a folder: give a file in it'
+        raise SolferinoError(f'--output_file={output} names {what}, such as {folder.rstrip("/")}/notes.tfrecord.')
 
 
 def manifest_path(output: str) -> str:

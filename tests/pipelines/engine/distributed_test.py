@@ -211,6 +211,30 @@ def test_inputs_that_are_not_there(bucket, tmp_path, path, message):
         convert.convert(job)
 
 
+@pytest.mark.parametrize('slash', ['', '/'])
+def test_a_bucket_may_be_read_and_written_to(bucket, tmp_path, shared, slash):
+    bucket.put_folder(shared / 'golden' / 'midi', 'songs')
+    notes = str(tmp_path / 'notes.tfrecord')
+    convert.convert(convert.Job(bucket.url + slash, notes, recursive=True, beam_args=bucket.flags))
+    dataset(bucket, notes, bucket.url + slash)
+    assert {'training_drum_tracks.tfrecord', 'drum_tracks.json'} < set(bucket.names())
+
+
+@pytest.mark.parametrize(
+    'name, message',
+    [
+        ('', 'names no file in the bucket: give one, such as s3://music/notes.tfrecord'),
+        ('/', 'names no file in the bucket: give one, such as s3://music/notes.tfrecord'),
+        ('@2', 'names no file in the bucket: give one, such as s3://music/notes.tfrecord'),
+        ('/out/', 'names a folder: give a file in it, such as s3://music/out/notes.tfrecord'),
+    ],
+)
+def test_outputs_that_are_no_files(bucket, songs, name, message):
+    with pytest.raises(SolferinoError, match=message):
+        convert.convert(convert.Job(str(songs), bucket.url + name, beam_args=bucket.flags))
+    assert not bucket.names()
+
+
 def test_a_missing_extra(monkeypatch):
     monkeypatch.setattr(filesystems.importlib.util, 'find_spec', lambda name: None)
     with pytest.raises(SolferinoError, match=r"pip install 'solferino\[aws\]'"):
