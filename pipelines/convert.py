@@ -81,7 +81,7 @@ def convert(job: Job) -> str:
         transcription.require()
     with remote_staging.at(output) as staging:
         outputs = records.shard_paths(output)
-        _require_apart(job, root, [*outputs, manifest])
+        _require_apart(job, root, outputs)
         for path in outputs:
             staging.output(path, _NOTES_KIND)
         described = staging.output(manifest, _MANIFEST_KIND)
@@ -91,7 +91,8 @@ def convert(job: Job) -> str:
         shards = dict.fromkeys((_LEFT_OUT, _REMARKS, _SILENCES, _INPUTS), 1) | {_MUSIC: len(outputs)}
         place = '' if is_remote or filesystems.is_remote(root) else os.path.relpath(root, os.path.dirname(manifest))
         task = _ReadFiles(root, place, job.limits, job.magenta_reading)
-        source = listing.Folder(root, job.recursive, os.path.basename(staging.folder), job.kinds)
+        ignore = os.path.basename(staging.folder)
+        source = listing.Folder(root, job.recursive, ignore, job.kinds, written=[*outputs, manifest])
         # What is on other machines is described there; of its outputs there are no digests.
         there = functools.partial(describe, provenance.of(manifest)) if is_remote else None
         done = work.run(task, source, staging, 'files', job.beam_args, job.num_workers, shards, there)
@@ -124,7 +125,7 @@ def _require_file_name(output: str) -> None:
 
 def manifest_path(output: str) -> str:
     """'music@8.tfrecord' -> 'music.manifest.json'"""
-    return records.stem(output) + '.manifest.json'
+    return records.stem(output) + listing.MANIFEST_ENDING
 
 
 def _require_apart(job: Job, root: str, outputs: list[str]) -> None:

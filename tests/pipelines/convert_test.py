@@ -376,6 +376,18 @@ def test_a_manifest_that_describes_other_music_is_not_replaced(songs, tmp_path):
         convert_to('n.tfrecord')
 
 
+def test_a_folder_of_music_may_hold_what_is_made_of_it(songs):
+    made = []
+    for _ in range(3):
+        table = convert.convert(Job(str(songs), str(songs / 'n@2.tfrecord'), recursive=True))
+        assert '2  files converted' in table and listing.MANIFEST not in table and listing.UNKNOWN_KIND not in table
+        made.append({path.name: path.read_bytes() for path in songs.glob('n*')})
+    assert made[0] == made[1] == made[2] and len(made[0]) == 3
+    table = convert.convert(Job(str(songs), str(songs / 'other.tfrecord'), recursive=True))
+    assert re.search(rf'1  {listing.MANIFEST}: .*\n +n\.manifest\.json\n', table)
+    assert f'2  {listing.UNKNOWN_KIND}: ' in table
+
+
 def test_pipes_devices_and_large_files_are_left_out_and_not_even_digested(songs, tmp_path):
     os.mkfifo(songs / 'pipe.mid')
     (songs / 'zero.mid').symlink_to('/dev/zero')

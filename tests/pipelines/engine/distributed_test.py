@@ -256,6 +256,15 @@ def test_a_file_that_is_gone_is_counted(bucket, songs, monkeypatch):
     assert 'cannot be read' in said
 
 
+def test_a_folder_of_a_store_may_hold_what_is_made_of_it(bucket, songs):
+    bucket.put_folder(songs, 'songs')
+    made = []
+    for _ in range(2):
+        convert.convert(convert.Job(f'{bucket.url}/songs', f'{bucket.url}/songs/n.tfrecord', beam_args=bucket.flags))
+        made.append({name: data for name, data in bucket.files().items() if '/n.' in name})
+    assert made[0] == made[1] and len(made[0]) == 2
+
+
 def test_what_a_store_does_not_give(bucket, tmp_path):
     def archive(name, content):
         bucket.client.put_object(Bucket=bucket.name, Key=name, Body=content, StorageClass='GLACIER')
