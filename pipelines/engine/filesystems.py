@@ -27,10 +27,10 @@ _SCHEME = re.compile(r'([A-Za-z][A-Za-z0-9+.-]*)://')
 _ANSWER_SECONDS = 20
 _ADVICE = 'Check its name, that this machine reaches its server, and how one signs in there (docs/engines.md).'
 _READ_BYTES = 1 << 18  # of a remote file at once; Beam asks for more
-_AT_A_TIME = 16  # files that are renamed or deleted side by side
+_AT_A_TIME = 10  # files that are renamed or deleted side by side; boto3 has as many connections
 _WILD = re.compile(r'[\[*?]')
 _CALLED = re.compile(r'^An error occurred \(\w+\) when calling .*?: ')  # what boto3 says before what the server says
-_HIDDEN = re.compile(r'(^|/)\.[^/]*\.tmp/')  # what runs prepare, see `remote_staging`
+_HIDDEN = re.compile(r'/\.[^/]+\.[0-9a-f]{8}\.tmp/')  # what runs prepare, see `remote_staging`
 
 _in_force: tuple[tuple[str, ...] | None, Any] = None, None  # Beam's flags, and the options made of them
 
@@ -125,12 +125,9 @@ def join(folder: str, name: str) -> str:
 def find(pattern: str) -> Iterator[Found]:
     """Yields the files that match a remote pattern, in no order; `*` stops at slashes, `**` does not.
 
-    What runs prepare is passed over, and so are the empty objects that stand for folders.
+    What runs prepare below the folder asked for is passed over, and so are the empty objects that stand for folders.
     """
-    with contextlib.suppress(FileNotFoundError), _named(pattern):  # of a bucket that is not there
-        for found in _match(pattern):
-            if not _HIDDEN.search(found.path) and not found.path.endswith('/'):
-                yield found
+    return _find(pattern, _folder_of(pattern))
 
 
 def near(path: str) -> str:
@@ -140,7 +137,7 @@ def near(path: str) -> str:
 
 def below(folder: str) -> Iterator[Found]:
     """Yields the files below a remote folder, in no order, as `find` does."""
-    return (found for found in find(f'{near(folder)}/**') if found.path.startswith(f'{folder}/'))
+    return (found for found in _find(f'{near(folder)}/**', folder) if found.path.startswith(f'{folder}/'))
 
 
 def size(path: str) -> int | None:
@@ -313,6 +310,18 @@ def _delete(path: str) -> None:
             _beam().delete([path])
 
 
+def _folder_of(pattern: str) -> str:
+    """The folder below which all that matches is: 's3://bucket/a/b*/**' -> 's3://bucket/a'"""
+    return _WILD.split(pattern)[0].rpartition('/')[0]
+
+
+def _find(pattern: str, folder: str) -> Iterator[Found]:
+    with contextlib.suppress(FileNotFoundError), _named(pattern):  # of a bucket that is not there
+        for found in _match(pattern):
+            if not _HIDDEN.search(found.path, len(folder)) and not found.path.endswith('/'):
+                yield found
+
+
 def _match(pattern: str) -> Iterator[Found]:
     """Yields what matches a pattern: files, with their size in bytes."""
     if pattern.startswith('hdfs://'):
@@ -324,11 +333,10 @@ def _match(pattern: str) -> Iterator[Found]:
 
 def _hdfs_match(pattern: str) -> Iterator[Found]:
     """As `_match` in HDFS, where Beam looks into one folder and takes the folders there for files."""
-    start = _WILD.split(pattern)[0]
-    if start == pattern:
+    if not _WILD.search(pattern):
         status = _hdfs_status(pattern)
         return iter([Found(pattern, status['length'])] if status.get('type') == 'FILE' else [])
-    system, folder = _beam().get_filesystem(pattern), start.rpartition('/')[0]
+    system, folder = _beam().get_filesystem(pattern), _folder_of(pattern)
     rest = pattern[len(folder) + 1 :]
     return system.match_files(_hdfs_files(system, folder, deep='/' in rest or '**' in rest), pattern)
 
@@ -347,7 +355,7 @@ def _hdfs_files(system: Any, folder: str, deep: bool) -> Iterator[Found]:
         found = Found(f'{folder}/{name}', status['length'])
         if status['type'] == 'FILE':
             yield found
-        elif deep and not _HIDDEN.search(f'{found.path}/'):
+        elif deep and not _HIDDEN.fullmatch(f'/{name}/'):
             yield from _hdfs_files(system, found.path, deep)
 
 

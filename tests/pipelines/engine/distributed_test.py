@@ -241,6 +241,31 @@ def test_a_missing_extra(monkeypatch):
         filesystems.require('s3://music/x', 'input_dir')
 
 
+def test_only_what_runs_prepare_is_passed_over(bucket):
+    prepared = remote_staging.RemoteStaging(f'{bucket.url}/n.tfrecord').path('a.mid').removeprefix(f'{bucket.url}/')
+    for name in (prepared, '.my.tmp/a.mid', f'[1]/{prepared}', f'{prepared}/.my.tmp/a.mid', 'a.mid'):
+        bucket.put(name, midi())
+    filesystems.use(bucket.flags)
+
+    def below(folder):
+        return {found.path.removeprefix(f'{bucket.url}/') for found in filesystems.below(f'{bucket.url}{folder}')}
+
+    assert below('') == {'.my.tmp/a.mid', 'a.mid'}
+    assert below(f'/{prepared}') == {f'{prepared}/.my.tmp/a.mid'}
+    assert below(f'/[1]/{prepared[:-6]}') == {f'[1]/{prepared}'}
+
+
+def test_many_shards_do_not_ask_for_more_connections_than_there_are(bucket, caplog):
+    filesystems.use(bucket.flags)
+    with remote_staging.at(f'{bucket.url}/n@60.tfrecord') as staging:
+        for path in records.shard_paths(f'{bucket.url}/n@60.tfrecord'):
+            with filesystems.create(staging.output(path)) as file:
+                file.write(b'1')
+        staging.commit()
+    assert len(bucket.names()) == 60
+    assert 'Connection pool is full' not in caplog.text
+
+
 def test_a_file_that_is_gone_is_counted(bucket, songs, monkeypatch):
     bucket.put('songs/a.mid', midi())
     bucket.put('songs/b.mid', midi())
