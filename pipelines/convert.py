@@ -6,6 +6,7 @@ import functools
 import itertools
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypedDict
@@ -31,6 +32,9 @@ _OTHERWISE = 'files read otherwise than by Magenta'
 _NOTICED = 'noticed: '
 _TRIED, _SHOWN = 20, 10  # files, if none could be converted
 _FETCHED_AT_ONCE = 8  # remote files
+_HEAD_BYTES = 1 << 16  # of a manifest, in which its output is named
+_DESCRIBED = re.compile(rb'^ "output_file": (".*"),$', re.MULTILINE)
+_UNREAD = parsing.CANNOT_BE_READ, parsing.TOO_LARGE  # reasons of files of which no byte was read
 # Where the pipeline's records go.
 _MUSIC, _LEFT_OUT, _REMARKS, _SILENCES, _INPUTS = 'music', 'left out', 'remarks', 'silences', 'inputs'
 
@@ -68,7 +72,8 @@ class Job:
 
 def convert(job: Job) -> str:
     """Converts a folder; returns a table of what was done. Raises SolferinoError if there is nothing to convert."""
-    filesystems.prepare({'input_dir': job.input_dir, 'output_file': job.output_file}, job.beam_args)
+    _require_file_name(job.output_file)
+    filesystems.prepare([('input_dir', job.input_dir), ('output_file', job.output_file)], job.beam_args)
     root, output = filesystems.absolute(job.input_dir), filesystems.absolute(job.output_file)
     manifest = manifest_path(output)
     _check_folder(root)
@@ -76,16 +81,18 @@ def convert(job: Job) -> str:
         transcription.require()
     with remote_staging.at(output) as staging:
         outputs = records.shard_paths(output)
-        _require_apart(job, root, [*outputs, manifest])
+        _require_apart(job, root, outputs)
         for path in outputs:
             staging.output(path, _NOTES_KIND)
         described = staging.output(manifest, _MANIFEST_KIND)
+        _require_own(manifest, outputs)
         describe = functools.partial(_write_manifest, described, job)
         is_remote = isinstance(staging, RemoteStaging)
         shards = dict.fromkeys((_LEFT_OUT, _REMARKS, _SILENCES, _INPUTS), 1) | {_MUSIC: len(outputs)}
         place = '' if is_remote or filesystems.is_remote(root) else os.path.relpath(root, os.path.dirname(manifest))
         task = _ReadFiles(root, place, job.limits, job.magenta_reading)
-        source = listing.Folder(root, job.recursive, os.path.basename(staging.folder), job.kinds)
+        ignore = os.path.basename(staging.folder)
+        source = listing.Folder(root, job.recursive, ignore, job.kinds, written=[*outputs, manifest])
         # What is on other machines is described there; of its outputs there are no digests.
         there = functools.partial(describe, provenance.of(manifest)) if is_remote else None
         done = work.run(task, source, staging, 'files', job.beam_args, job.num_workers, shards, there)
@@ -107,9 +114,18 @@ def convert(job: Job) -> str:
     return f'{table}\nWritten: {job.output_file}\n{listed} {manifest}'
 
 
+def _require_file_name(output: str) -> None:
+    """Raises SolferinoError for the name of a folder or of a bucket, and as `filesystems.require` does."""
+    filesystems.require(output, 'output_file')
+    folder = records.stem(output)  # without shards, which --num_shards adds to any name
+    if folder.endswith('/') or filesystems.is_bucket(folder):
+        what = 'no file in the bucket: give one' if filesystems.is_bucket(folder) else 'a folder: give a file in it'
+        raise SolferinoError(f'--output_file={output} names {what}, such as {folder.rstrip("/")}/notes.tfrecord.')
+
+
 def manifest_path(output: str) -> str:
     """'music@8.tfrecord' -> 'music.manifest.json'"""
-    return records.stem(output) + '.manifest.json'
+    return records.stem(output) + listing.MANIFEST_ENDING
 
 
 def _require_apart(job: Job, root: str, outputs: list[str]) -> None:
@@ -121,6 +137,29 @@ def _require_apart(job: Job, root: str, outputs: list[str]) -> None:
         return
     found = listing.find(root, job.recursive, kinds=job.kinds)
     files.require_apart(outputs, (os.path.join(os.fsencode(root), name) for name, reason in found if not reason))
+
+
+def _require_own(manifest: str, outputs: list[str]) -> None:
+    """Raises SolferinoError if the manifest in the way describes other files, and these are still there."""
+    name = _described(manifest)
+    if not name:
+        return
+    paths = records.shard_paths(filesystems.join(os.path.dirname(manifest), name))
+    there = [path for path in paths if path not in outputs and filesystems.size(path) is not None]
+    if there:
+        raise SolferinoError(
+            f'{manifest} describes {name}, which is still there ({there[0]}), and would be replaced. Name another '
+            f'file to write, or remove {name} first.'
+        )
+
+
+def _described(manifest: str) -> str:
+    """The name of the output beside a manifest, '' if it does not tell; the path in it may be of another folder."""
+    if filesystems.size(manifest):
+        with filesystems.open(manifest) as file, contextlib.suppress(ValueError):
+            found = _DESCRIBED.search(file.read(_HEAD_BYTES))
+            return os.path.basename(json.loads(found[1]).rstrip('/')) if found else ''
+    return ''
 
 
 def _is_note_sequence(data: bytes) -> bool:
@@ -180,7 +219,7 @@ class _ReadFiles:
             requests = list(self._fetched(requests, results))
         for request, answers in zip(requests, self._parser.parse_all(requests), strict=True):
             _take(request.name, answers, results)
-            if self._place:
+            if self._place and not any(isinstance(one, LeftOut) and one.reason in _UNREAD for one in answers):
                 self._digest(request.name, results)
 
     def _digest(self, name: bytes, results: Results) -> None:
@@ -196,24 +235,26 @@ class _ReadFiles:
 
     def _fetched(self, requests: list[Request], results: Results) -> Iterator[Request]:
         """Yields the requests with the files' bytes, fetched several at a time."""
-        for request, content in zip(requests, self._pool.map(_fetch, requests), strict=True):
-            if content is None:
-                gone = LeftOut(parsing.text(request.name), parsing.CANNOT_BE_READ, 'it is not there any more')
-                _take(request.name, [gone], results)
+        for request, fetched in zip(requests, self._pool.map(_fetch, requests), strict=True):
+            if isinstance(fetched, LeftOut):
+                _take(request.name, [fetched], results)
             else:
-                yield request._replace(content=content)
+                yield fetched
 
 
 def _request(root: str, name: bytes, collection: str) -> Request:
     return Request(os.path.join(os.fsencode(root), name), name, collection)
 
 
-def _fetch(request: Request) -> bytes | None:
-    """Returns the bytes of a remote file, None if it is gone. Raises SolferinoError."""
+def _fetch(request: Request) -> Request | LeftOut:
+    """Returns the request for a remote file with its bytes. Raises SolferinoError where no file can be read."""
     try:
-        return filesystems.read(os.fsdecode(request.path))
+        return request._replace(content=filesystems.read(os.fsdecode(request.path)))
     except FileNotFoundError:
-        return None
+        detail = 'it is not there any more'
+    except filesystems.Refused as refused:
+        detail = refused.said
+    return LeftOut(parsing.text(request.name), parsing.CANNOT_BE_READ, detail)
 
 
 def _take(name: bytes, answers: list[Converted | LeftOut], results: Results) -> None:
@@ -306,7 +347,7 @@ def _hint(root: str, job: Job) -> str:
     below = (_request(root, name, '') for name, reason, *_ in found if b'/' in name and not reason)
     requests = list(itertools.islice(below, _TRIED))
     if is_remote:
-        requests = [request._replace(content=_fetch(request) or b'') for request in requests]
+        requests = [fetched for fetched in map(_fetch, requests) if isinstance(fetched, Request)]
     with Parser(job.limits, job.magenta_reading) as parser:
         if any(isinstance(answer, Converted) for answers in parser.parse_all(requests) for answer in answers):
             return ' There are music files in its subfolders: add --recursive.'

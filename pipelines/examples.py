@@ -81,12 +81,12 @@ def create(job: Job) -> str:
     if not 0 <= job.eval_ratio <= 1:
         raise SolferinoError(f'--eval_ratio={job.eval_ratio} must be from 0 to 1.')
     _refuse_music(job.input)
-    filesystems.prepare({'input': job.input, 'output_dir': job.output_dir}, job.beam_args)
-    folder = filesystems.absolute(job.output_dir)
     source = RecordFiles(job.input)
+    filesystems.prepare([*(('input', part) for part in source.parts), ('output_dir', job.output_dir)], job.beam_args)
+    folder = filesystems.absolute(job.output_dir)
     outputs = {side: filesystems.join(folder, f'{side}_{family.spec.records}.tfrecord') for side in _EXAMPLES}
     sidecar = settings.sidecar_path(outputs[split.TRAINING])
-    _require_apart(job, [*outputs.values(), sidecar])
+    _require_apart(source, [*outputs.values(), sidecar])
     with remote_staging.at(outputs[split.TRAINING]) as staging:
         for path in outputs.values():
             staging.output(path, _EXAMPLES_KIND)
@@ -142,12 +142,13 @@ def _made_by(
     return provenance.of(sidecar, [] if is_remote else records.expand(job.input), written, job.seed)
 
 
-def _require_apart(job: Job, outputs: list[str]) -> None:
+def _require_apart(source: RecordFiles, outputs: list[str]) -> None:
     """Raises SolferinoError if an output is one of the files that are read."""
-    if not filesystems.is_remote(job.input):
-        files.require_apart(outputs, records.expand(job.input))
+    read = [path for path, _ in source.begin()]
+    if not source.is_remote:
+        files.require_apart(outputs, read)
         return
-    for path in set(outputs) & {path for path, _ in RecordFiles(job.input).begin()}:  # no file there has two names
+    for path in set(outputs) & set(read):  # no file there has two names
         raise SolferinoError(f'{path} is read here, and writing it would destroy it. Name another file to write.')
 
 

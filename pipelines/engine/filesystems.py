@@ -10,6 +10,7 @@ import copy
 import errno
 import functools
 import importlib.util
+import io
 import os
 import re
 import socket
@@ -25,11 +26,25 @@ _NEEDS = {'s3': ('boto3', 'aws'), 'gs': ('google.cloud.storage', 'gcp'), 'hdfs':
 _SCHEME = re.compile(r'([A-Za-z][A-Za-z0-9+.-]*)://')
 _ANSWER_SECONDS = 20
 _ADVICE = 'Check its name, that this machine reaches its server, and how one signs in there (docs/engines.md).'
-_AT_A_TIME = 16  # files that are renamed or deleted side by side
+_READ_BYTES = 1 << 18  # of a remote file at once; Beam asks for more
+_AT_A_TIME = 10  # files that are renamed or deleted side by side; boto3 has as many connections
 _WILD = re.compile(r'[\[*?]')
-_HIDDEN = re.compile(r'(^|/)\.[^/]*\.tmp/')  # what runs prepare, see `remote_staging`
+_CALLED = re.compile(r'^An error occurred \(\w+\) when calling .*?: ')  # what boto3 says before what the server says
+_HIDDEN = re.compile(r'/\.[^/]+\.[0-9a-f]{8}\.tmp/')  # what runs prepare, see `remote_staging`
 
 _in_force: tuple[tuple[str, ...] | None, Any] = None, None  # Beam's flags, and the options made of them
+
+
+class Refused(SolferinoError):
+    """A file that a server has and does not give, such as one that is archived, or without permission.
+
+    Attributes:
+      said: what the server says.
+    """
+
+    def __init__(self, message: str, said: str = ''):
+        super().__init__(message)
+        self.said = said
 
 
 class Output(Protocol):
@@ -56,6 +71,11 @@ def absolute(path: str) -> str:
     return path.rstrip('/') if is_remote(path) else os.path.abspath(os.path.expanduser(path))
 
 
+def is_bucket(path: str) -> bool:
+    """Whether a path is a bucket's, and names nothing in it. HDFS has none."""
+    return bool(re.fullmatch(r'(s3|gs)://[^/]+/*', path))
+
+
 def require(path: str, flag: str) -> None:
     """Raises SolferinoError for a remote path of an unknown kind, or whose kind needs a package that is missing."""
     match = _SCHEME.match(path)
@@ -75,11 +95,12 @@ def require(path: str, flag: str) -> None:
         raise SolferinoError(f'--{flag}={path} names no bucket. Write it as {match[1]}://bucket/name.')
 
 
-def prepare(paths: Mapping[str, str], beam_args: Sequence[str]) -> None:
-    """Gets ready for paths, by the flag that gave them. Raises SolferinoError as `require` does."""
-    for flag, path in paths.items():
+def prepare(paths: Iterable[tuple[str, str]], beam_args: Sequence[str]) -> None:
+    """Gets ready for flags' paths. Raises SolferinoError as `require` does."""
+    paths = list(paths)
+    for flag, path in paths:
         require(path, flag)
-    for path in filter(is_remote, paths.values()):
+    for path in (path for _, path in paths if is_remote(path)):
         use(beam_args)
         _require_answer(path)
 
@@ -104,17 +125,19 @@ def join(folder: str, name: str) -> str:
 def find(pattern: str) -> Iterator[Found]:
     """Yields the files that match a remote pattern, in no order; `*` stops at slashes, `**` does not.
 
-    What runs prepare is passed over, and so are the empty objects that stand for folders.
+    What runs prepare below the folder asked for is passed over, and so are the empty objects that stand for folders.
     """
-    with contextlib.suppress(FileNotFoundError), _named(pattern):  # of a bucket that is not there
-        for found in _match(pattern):
-            if not _HIDDEN.search(found.path) and not found.path.endswith('/'):
-                yield found
+    return _find(pattern, _folder_of(pattern))
+
+
+def near(path: str) -> str:
+    """A pattern that matches the path, and few others: Beam's patterns cannot quote what is special in them."""
+    return _WILD.sub('?', path)
 
 
 def below(folder: str) -> Iterator[Found]:
     """Yields the files below a remote folder, in no order, as `find` does."""
-    return (found for found in find(f'{_near(folder)}/**') if found.path.startswith(f'{folder}/'))
+    return (found for found in _find(f'{near(folder)}/**', folder) if found.path.startswith(f'{folder}/'))
 
 
 def size(path: str) -> int | None:
@@ -122,21 +145,21 @@ def size(path: str) -> int | None:
     if not is_remote(path):
         return os.path.getsize(path) if os.path.exists(path) else None
     with _named(path):
-        return next((found.size for found in _match(_near(path)) if found.path == path), None)
+        return next((found.size for found in _match(near(path)) if found.path == path), None)
 
 
 def read(path: str) -> bytes:
-    """Returns the content of a file. Raises FileNotFoundError if it is not there, SolferinoError if it is not read."""
+    """Returns the content of a file.
+
+    Raises FileNotFoundError if it is not there, Refused if its server does not give it, else SolferinoError.
+    """
     with open(path) as file:
         return file.read()
 
 
 def open(path: str) -> IO[bytes]:
-    """Opens a file for reading. Raises as `read`."""
-    if not is_remote(path):
-        return builtins.open(path, 'rb')
-    with _named(path):
-        return _beam().open(path, compression_type='uncompressed')
+    """Opens a file for reading. This, and reading, raises as `read`."""
+    return io.BufferedReader(_Download(path), _READ_BYTES) if is_remote(path) else builtins.open(path, 'rb')
 
 
 @contextlib.contextmanager
@@ -184,6 +207,42 @@ def require_seen(folder: str) -> None:
         )
 
 
+class _Download(io.RawIOBase):
+    """A remote file that is read. Beam asks for the first byte where it is read, so that errors come from there too."""
+
+    def __init__(self, path: str):
+        super().__init__()
+        self._path = path
+        with _named(path):
+            self._file = _beam().open(path, compression_type='uncompressed')
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        with _named(self._path):
+            return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def readinto(self, buffer: Any) -> int:
+        with _named(self._path):
+            return self._file.readinto(buffer)
+
+    def readall(self) -> bytes:
+        with _named(self._path):
+            return self._file.read()
+
+    def close(self) -> None:
+        if not self.closed:
+            self._file.close()
+        super().close()
+
+
 class _Upload:
     """A remote file that is written. S3 takes no upload without a part, as Beam would make one of an empty file."""
 
@@ -217,7 +276,7 @@ def _require_answer(path: str) -> None:
 
     def ask() -> None:
         try:
-            size(path.split(',')[0])
+            size(f'{path}/x' if is_bucket(path) else path)
         except BaseException as error:
             raised.append(error)
 
@@ -251,6 +310,18 @@ def _delete(path: str) -> None:
             _beam().delete([path])
 
 
+def _folder_of(pattern: str) -> str:
+    """The folder below which all that matches is: 's3://bucket/a/b*/**' -> 's3://bucket/a'"""
+    return _WILD.split(pattern)[0].rpartition('/')[0]
+
+
+def _find(pattern: str, folder: str) -> Iterator[Found]:
+    with contextlib.suppress(FileNotFoundError), _named(pattern):  # of a bucket that is not there
+        for found in _match(pattern):
+            if not _HIDDEN.search(found.path, len(folder)) and not found.path.endswith('/'):
+                yield found
+
+
 def _match(pattern: str) -> Iterator[Found]:
     """Yields what matches a pattern: files, with their size in bytes."""
     if pattern.startswith('hdfs://'):
@@ -262,11 +333,10 @@ def _match(pattern: str) -> Iterator[Found]:
 
 def _hdfs_match(pattern: str) -> Iterator[Found]:
     """As `_match` in HDFS, where Beam looks into one folder and takes the folders there for files."""
-    start = _WILD.split(pattern)[0]
-    if start == pattern:
+    if not _WILD.search(pattern):
         status = _hdfs_status(pattern)
         return iter([Found(pattern, status['length'])] if status.get('type') == 'FILE' else [])
-    system, folder = _beam().get_filesystem(pattern), start.rpartition('/')[0]
+    system, folder = _beam().get_filesystem(pattern), _folder_of(pattern)
     rest = pattern[len(folder) + 1 :]
     return system.match_files(_hdfs_files(system, folder, deep='/' in rest or '**' in rest), pattern)
 
@@ -285,18 +355,13 @@ def _hdfs_files(system: Any, folder: str, deep: bool) -> Iterator[Found]:
         found = Found(f'{folder}/{name}', status['length'])
         if status['type'] == 'FILE':
             yield found
-        elif deep and not _HIDDEN.search(f'{found.path}/'):
+        elif deep and not _HIDDEN.fullmatch(f'/{name}/'):
             yield from _hdfs_files(system, found.path, deep)
-
-
-def _near(path: str) -> str:
-    """A pattern that matches the path, and few others: Beam's patterns cannot quote what is special in them."""
-    return _WILD.sub('?', path)
 
 
 @contextlib.contextmanager
 def _named(path: str) -> Iterator[None]:
-    """Makes what Beam's filesystems raise a SolferinoError that names the path, or FileNotFoundError."""
+    """Makes what Beam's filesystems raise FileNotFoundError, Refused, or another SolferinoError that names the path."""
     try:
         yield
     except (SolferinoError, FileNotFoundError):
@@ -305,12 +370,17 @@ def _named(path: str) -> Iterator[None]:
         inner = error
         while isinstance(details := getattr(inner, 'exception_details', None), dict) and details:
             inner = next(iter(details.values()))
-        missing = errno.ENOENT, 404, 'FileNotFoundException'  # as this machine, S3 and Google, and HDFS say it
-        if any(getattr(inner, name, None) in missing for name in ('errno', 'code', 'exception')):
+        why = {getattr(inner, name, None) for name in ('errno', 'code', 'exception')}
+        # As this machine, S3 and Google, and HDFS say that a file is not there, or not given.
+        missing = {errno.ENOENT, 404, 'FileNotFoundException'}
+        refused = {errno.EACCES, 403, 'AccessControlException'}
+        if why & missing:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from error
         # S3's errors are tuples of text and status.
         said = inner.args[0] if inner.args and isinstance(inner.args[0], str) else str(inner)
-        raise SolferinoError(f'{path} cannot be used: {said.rstrip(".")}. {_ADVICE}') from error
+        said = _CALLED.sub('', said).rstrip('.')
+        message = f'{path} cannot be used: {said}. {_ADVICE}'
+        raise (Refused(message, said) if why & refused else SolferinoError(message)) from error
 
 
 _NO_ANSWER = 400  # an error that is not tried again

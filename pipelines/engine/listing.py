@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from solferino.models.core.storage import records
 from solferino.pipelines import parsing, reading
@@ -14,6 +14,7 @@ from solferino.pipelines.engine.staging import Staging
 UNKNOWN_KIND = 'unknown kind of file'
 NOT_SEARCHED = 'subfolder not searched'
 LOOP = 'link to a folder around it'
+MANIFEST = 'manifest of converted music'
 
 REMEDIES = {
     UNKNOWN_KIND: (
@@ -21,7 +22,10 @@ REMEDIES = {
     ),
     NOT_SEARCHED: '--recursive searches subfolders too',
     LOOP: 'its files are converted where they are',
+    MANIFEST: 'it says how NoteSequences were made, and there is no music in it',
 }
+
+MANIFEST_ENDING = '.manifest.json'
 
 BLOCK_FILES = 32  # read by one worker at once, so few that all workers have some
 _BLOCK_BYTES = 16 << 20
@@ -49,7 +53,7 @@ def find(
                 name = os.path.join(folder, entry.name)
                 identity = _folder_identity(entry)
                 if identity is None:
-                    yield name, '' if parsing.ending(name) in kinds else UNKNOWN_KIND
+                    yield name, _refusal(name, kinds)
                 elif entry.name == os.fsencode(ignore):
                     continue
                 elif not recursive:
@@ -58,6 +62,13 @@ def find(
                     yield name, LOOP
                 else:
                     pending.append((name, around | {identity}))
+
+
+def _refusal(name: bytes, kinds: Mapping[str, str]) -> str:
+    """Why a file is not opened, or ''."""
+    if parsing.ending(name) not in kinds:
+        return UNKNOWN_KIND
+    return MANIFEST if name.endswith(MANIFEST_ENDING.encode()) else ''
 
 
 def _folder_identity(entry: os.DirEntry[bytes]) -> tuple[int, int] | None:
@@ -82,7 +93,7 @@ def find_remote(
                 skipped.add(folder)
                 yield folder, NOT_SEARCHED, 0
         else:
-            yield name, '' if parsing.ending(name) in kinds else UNKNOWN_KIND, found.size
+            yield name, _refusal(name, kinds), found.size
 
 
 def line(name: bytes, reason: str, size: int = 0) -> bytes:
@@ -97,18 +108,22 @@ def parse(record: bytes) -> tuple[bytes, str, int]:
 
 
 class Folder:
-    """The files below a folder, see `task.Source`. `ignore` is the name of a folder to skip."""
+    """The files below a folder, see `task.Source`.
 
-    def __init__(self, root: str, recursive: bool, ignore: str, kinds: Mapping[str, str]):
+    `ignore` is the name of a folder to skip, `written` are the paths of outputs, which older ones may be at.
+    """
+
+    def __init__(self, root: str, recursive: bool, ignore: str, kinds: Mapping[str, str], written: Iterable[str] = ()):
         self._root, self._recursive, self._ignore, self._kinds = root, recursive, ignore, dict(kinds)
+        self._written = {os.fsencode(path[len(root) + 1 :]) for path in written if path.startswith(f'{root}/')}
         self.is_remote = filesystems.is_remote(root)
 
     def local(self, staging: Staging | RemoteStaging) -> reading.Source:
         """See task.Source."""
         listed = staging.path('files.tfrecord')
         with records.Writer(listed) as writer:
-            for name, reason in find(self._root, self._recursive, self._ignore, self._kinds):
-                writer.write(line(name, reason))
+            for found in self._find():
+                writer.write(line(*found))
         return reading.Source(listed)
 
     def begin(self) -> Iterator[list[bytes]]:
@@ -126,10 +141,12 @@ class Folder:
 
     def _find(self) -> Iterator[tuple[bytes, str, int]]:
         if self.is_remote:
-            return find_remote(self._root, self._recursive, self._kinds)
-        filesystems.require_seen(self._root)
-        found = find(self._root, self._recursive, self._ignore, self._kinds)
-        return ((name, reason, 0) for name, reason in found)
+            found = find_remote(self._root, self._recursive, self._kinds)
+        else:
+            filesystems.require_seen(self._root)
+            here = find(self._root, self._recursive, self._ignore, self._kinds)
+            found = ((name, reason, 0) for name, reason in here)
+        return (one for one in found if one[0] not in self._written)
 
     def split(self, part: list[bytes]) -> list[list[bytes]]:
         """A block is one unit of work."""

@@ -1,5 +1,6 @@
 """TFRecord files as a source of a pipeline, on this machine or where Beam's filesystems are."""
 
+import os
 from collections.abc import Iterator
 
 from solferino.hparams.errors import SolferinoError
@@ -14,12 +15,29 @@ class RecordFiles:
     """The records of the files that match a pattern, see `task.Source`.
 
     The pattern is as for `records.expand`; remote parts of it may have `*`, `**` and `?`, or be 'name@8.tfrecord'.
+
+    Attributes:
+      parts: of the pattern, where commas divide it.
+
+    Raises:
+      SolferinoError: for a list of files here and in a store, for a folder there, and as `filesystems.require` does.
     """
 
     def __init__(self, pattern: str):
-        self._parts = [pattern] if not filesystems.is_remote(pattern) else pattern.split(',')
         self._pattern = pattern
-        self.is_remote = filesystems.is_remote(pattern)
+        self.parts = [pattern] if os.path.isfile(pattern) else [part.strip() for part in pattern.split(',')]
+        remote = [filesystems.is_remote(part) for part in self.parts if part]
+        self.is_remote = any(remote)
+        if self.is_remote and not all(remote):
+            raise SolferinoError(
+                f'--input={pattern} lists files of this machine and of a store, as commas divide it. Copy them to one '
+                'place, or name those of one.'
+            )
+        for part in self.parts:
+            filesystems.require(part, 'input')
+            if filesystems.is_remote(part) and (part.endswith('/') or filesystems.is_bucket(part)):
+                files = filesystems.join(part.rstrip('/'), '*.tfrecord')
+                raise SolferinoError(f'{part} is a folder, not a file. Name the files in it: {files}')
 
     def local(self, staging: Staging | RemoteStaging) -> reading.Source:
         """See task.Source."""
@@ -32,15 +50,20 @@ class RecordFiles:
                 yield path, filesystems.size(path) or 0
             return
         found: dict[str, int] = {}
-        for part in filter(None, (part.strip() for part in self._parts)):
-            paths = records.shard_paths(part)
-            of_part = {path: size for pattern in paths for path, size in filesystems.find(pattern)}
+        for part in filter(None, self.parts):
+            of_part = {path: size for name in records.shard_paths(part) for path, size in filesystems.find(name)}
             if not of_part:
                 raise SolferinoError(f'No file matches {part!r}. Check the path.')
-            if len(paths) > 1 and len(of_part) < len(paths):
-                missing = [path for path in paths if path not in of_part]
-                raise SolferinoError(records.shards_missing(missing, part, len(paths)))
             found |= of_part
+
+        def missing_of(spec: str) -> list[str]:
+            missing = [path for path in records.shard_paths(spec) if path not in found]
+            if not missing:
+                return []
+            beside = {path for path, _ in filesystems.find(f'{filesystems.near(records.stem(spec))}-*')}
+            return [path for path in missing if path not in beside]
+
+        records.require_whole_sets(found, missing_of)
         yield from sorted(found.items())
 
     def split(self, part: tuple[str, int]) -> Iterator[tuple[str, int, int, int]]:

@@ -90,8 +90,14 @@ class RemoteStaging:
             return
         with filesystems.open(path) as file, tempfile.TemporaryDirectory() as folder:
             head = os.path.join(folder, 'head')
+            try:
+                start = file.read(_HEAD_BYTES)
+            except filesystems.Refused as error:
+                raise SolferinoError(
+                    f'{path} is there and cannot be read: {error.said}. Name another file to write.'
+                ) from error
             with open(head, 'wb') as copy:
-                copy.write(file.read(_HEAD_BYTES))
+                copy.write(start)
             if not kind.fits(head):
                 raise SolferinoError(files.in_the_way(path, kind))
 

@@ -219,7 +219,7 @@ def _readable_errors(runner: str) -> Iterator[None]:
             raise KeyboardInterrupt from None
         raised = list(_RAISED.finditer(quoted))
         kind, message = (raised[-1][1], _WHERE.sub('', quoted[raised[-1].end() :])) if raised else ('', '')
-        if kind == 'SolferinoError':
+        if kind == 'SolferinoError' or kind in (ours.__name__ for ours in SolferinoError.__subclasses__()):
             raise SolferinoError(message) from error
         if issubclass(getattr(builtins, kind, object), OSError):
             number = _NUMBER.match(message)

@@ -70,17 +70,19 @@ class Staging:
         """Renames all outputs to their final names.
 
         A single file is replaced atomically. Of several, the first one is deleted first and renamed last, so that it is
-        never beside outputs of another run.
+        never beside outputs of another run. Runs for the same outputs wait for each other here, so that all are the
+        last one's.
         """
         finals = list(self._temporary)
         try:
-            for path in finals:
-                os.makedirs(os.path.dirname(path), exist_ok=True)
-            if len(finals) > 1:
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(finals[0])
-            for path in reversed(finals):
-                os.replace(self._temporary[path], path)
+            with temporaries.one_at_a_time(os.path.dirname(self._output)):
+                for path in finals:
+                    os.makedirs(os.path.dirname(path), exist_ok=True)
+                if len(finals) > 1:
+                    with contextlib.suppress(FileNotFoundError):
+                        os.unlink(finals[0])
+                for path in reversed(finals):
+                    os.replace(self._temporary[path], path)
         except OSError as error:
             raise SolferinoError(f'{error.filename2 or error.filename} cannot be written: {error.strerror}.') from error
 

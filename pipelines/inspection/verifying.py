@@ -54,13 +54,19 @@ def verify(path: str) -> Verified:
     lines = [f'{described}: {_made_by(record[provenance.MADE_BY])}']
     own, damaged = _checksums(path, described)
     lines += own
+    strangers = _strangers(path, described, record)
+    if strangers:
+        lines.append(
+            f'  NOT DESCRIBED: {_listed(strangers)}. This says how other files were made; what described '
+            f'{"it" if len(strangers) == 1 else "them"} is not here any more.'
+        )
     if outputs.count:
         lines.append(f'  written: {outputs.told("as it was written", "as they were written", "not what was written")}')
     if inputs.count and len(inputs.missing) == inputs.count:
         lines.append(f'  read: {words.counted(inputs.count, "files")}, not here: {_listed(inputs.missing)}')
     elif inputs.count:
         lines.append(f'  read: {inputs.told("as it was", "as they were", "changed")}')
-    is_good = not (damaged or outputs.changed or outputs.missing or inputs.changed)
+    is_good = not (damaged or strangers or outputs.changed or outputs.missing or inputs.changed)
     return Verified(described, '\n'.join(lines), is_good and len(inputs.missing) in (0, inputs.count))
 
 
@@ -130,6 +136,15 @@ def _description(path: str) -> str:
         f'Nothing beside {path} says how it was made. What can be verified: NoteSequences and examples with the JSON '
         'beside them, run directories, checkpoints, bundles.'
     )
+
+
+def _strangers(path: str, described: str, record: Mapping[str, Any]) -> list[str]:
+    """The files of `path` that are not among the outputs; none, where it is no output or these are not listed."""
+    if provenance.OUTPUTS not in record or os.path.isdir(path) or path.endswith(('.json', '.mag', checkpoints.SUFFIX)):
+        return []
+    folder = os.path.dirname(os.path.abspath(described))
+    known = {os.path.normpath(os.path.join(folder, entry['file'])) for entry in record[provenance.OUTPUTS]}
+    return [os.path.relpath(one, folder) for one in map(os.path.abspath, records.expand(path)) if one not in known]
 
 
 def _record(described: str) -> dict[str, Any]:

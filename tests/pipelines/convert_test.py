@@ -51,7 +51,7 @@ def manifest(path):
 def main(*args):
     """Runs the command in a process of its own."""
     command = [sys.executable, '-m', 'solferino.bin.convert_dir_to_note_sequences', *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
 @pytest.fixture
@@ -187,6 +187,9 @@ def test_the_command(songs, tmp_path):
         (['--input_dir=songs/below/empty', '--output_file=out'], 'No file of .* could be converted'),
         (['--input_dir=above', '--output_file=out'], 'in its subfolders: add --recursive'),
         (['--input_dir=songs', '--output_file=songs'], 'is a folder'),
+        (['--input_dir=songs', '--output_file=new/'], r'=new/ names a folder: .* such as new/notes\.tfrecord\.'),
+        (['--input_dir=songs', '--output_file=new/', '--num_shards=2'], r'such as new/notes\.tfrecord\.'),
+        (['--input_dir=songs', '--output_file=songs/'], r'such as songs/notes\.tfrecord\.'),
         (['--input_dir=songs', '--output_file=songs/a.mid/out'], 'cannot be written to'),
         (['--input_dir=songs', '--output_file=out@3.tfrecord', '--num_shards=2'], 'asks for 3 shards'),
         (['--input_dir=songs', '--output_file=out', '--runner=DaskRunner'], 'DaskRunner is refused'),
@@ -349,6 +352,57 @@ def test_find(songs):
     skipped = dict.fromkeys([b'below', b'folder.mid'], listing.NOT_SEARCHED)
     assert dict(find(str(songs), recursive=True, ignore='ignored')) == found | below
     assert dict(find(str(songs), recursive=False, ignore='ignored')) == found | skipped
+
+
+def test_a_manifest_that_describes_other_music_is_not_replaced(songs, tmp_path):
+    def convert_to(name):
+        convert.convert(Job(str(songs), str(tmp_path / 'out' / name)))
+
+    convert_to('n.tfrecord')
+    convert_to('n.tfrecord')
+    before = {path.name: path.read_bytes() for path in (tmp_path / 'out').iterdir()}
+    message = r'n.manifest.json describes n.tfrecord, which is still there \(.*\), and would be replaced\. Name another'
+    with pytest.raises(SolferinoError, match=message):
+        convert_to('n@2.tfrecord')
+    assert {path.name: path.read_bytes() for path in (tmp_path / 'out').iterdir()} == before
+    (tmp_path / 'out').rename(tmp_path / 'moved')
+    (tmp_path / 'out').symlink_to('moved')
+    (tmp_path / 'moved' / 'n.tfrecord').unlink()
+    convert_to('n@2.tfrecord')
+    with pytest.raises(SolferinoError, match=r'describes n@2.tfrecord, which is still there'):
+        convert_to('n@3.tfrecord')
+    (tmp_path / 'moved' / 'n-00000-of-00002.tfrecord').unlink()
+    with pytest.raises(SolferinoError, match=r'still there \(.*n-00001-of-00002.tfrecord\)'):
+        convert_to('n.tfrecord')
+
+
+def test_a_folder_of_music_may_hold_what_is_made_of_it(songs):
+    made = []
+    for _ in range(3):
+        table = convert.convert(Job(str(songs), str(songs / 'n@2.tfrecord'), recursive=True))
+        assert '2  files converted' in table and listing.MANIFEST not in table and listing.UNKNOWN_KIND not in table
+        made.append({path.name: path.read_bytes() for path in songs.glob('n*')})
+    assert made[0] == made[1] == made[2] and len(made[0]) == 3
+    table = convert.convert(Job(str(songs), str(songs / 'other.tfrecord'), recursive=True))
+    assert re.search(rf'1  {listing.MANIFEST}: .*\n +n\.manifest\.json\n', table)
+    assert f'2  {listing.UNKNOWN_KIND}: ' in table
+
+
+def test_pipes_devices_and_large_files_are_left_out_and_not_even_digested(songs, tmp_path):
+    os.mkfifo(songs / 'pipe.mid')
+    (songs / 'zero.mid').symlink_to('/dev/zero')
+    (songs / 'large.mid').write_bytes(midi() + bytes(2 << 20))
+    done = main(f'--input_dir={songs}', f'--output_file={tmp_path}/out.tfrecord', '--max_file_mb=1')
+    assert done.returncode == 0, done.stderr
+    said = manifest(tmp_path / 'out.manifest.json')
+    assert {line['file']: line['reason'] for line in said['left_out']} == {
+        'bad.mid': parsing.DAMAGED,
+        'below': listing.NOT_SEARCHED,
+        'large.mid': parsing.TOO_LARGE,
+        'pipe.mid': parsing.CANNOT_BE_READ,
+        'zero.mid': parsing.CANNOT_BE_READ,
+    }
+    assert [one['file'] for one in said['inputs']] == ['songs/a.mid', 'songs/bad.mid']
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason='root may read everything')

@@ -5,7 +5,9 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -134,6 +136,26 @@ def test_commit_replaces(tmp_path):
         staging.commit()
     assert [(tmp_path / name).read_text() for name in 'ab'] == ['new', 'new']
     assert sorted(os.listdir(tmp_path)) == ['a', 'b']
+
+
+def test_runs_for_the_same_outputs_do_not_mix_them(tmp_path, monkeypatch):
+    paths = [str(tmp_path / name) for name in 'abc']
+    with Staging(paths[0]) as one, Staging(paths[0]) as other:
+        for staging, content in ((one, 'one'), (other, 'other')):
+            for path in paths:
+                Path(staging.output(path)).write_text(content)
+        replace, between = os.replace, threading.Thread(target=other.commit)
+
+        def with_another_between(old, new):
+            replace(old, new)
+            if not between.ident:
+                between.start()
+                between.join(0.5)  # it is done now, or it waits
+
+        monkeypatch.setattr(os, 'replace', with_another_between)
+        one.commit()
+        between.join()
+    assert [Path(path).read_text() for path in paths] == ['other'] * 3
 
 
 def test_a_killed_run_is_cleared_away_by_the_next(tmp_path):

@@ -12,9 +12,11 @@ the same files gives the same bytes, wherever. `solferino_inspect --verify` read
 
 import contextlib
 import contextvars
+import errno
 import hashlib
 import importlib.metadata
 import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypedDict
 
@@ -95,7 +97,9 @@ def maker(seed: int | None = None) -> Maker:
 
 
 def entry(name: str, path: str | bytes) -> File:
-    """A file under the name that it is to have. Raises OSError if it cannot be read."""
+    """A file under the name that it is to have. Raises OSError if it cannot be read, or is no regular file."""
+    if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe or a device may have no end
+        raise OSError(errno.EINVAL, 'not a regular file', path)
     with open(path, 'rb') as file:
         return {'file': name, 'sha256': hashlib.file_digest(file, 'sha256').hexdigest()}
 

@@ -12,7 +12,7 @@ import glob
 import os
 import re
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any, NamedTuple, Self
 
 import google_crc32c
@@ -97,7 +97,7 @@ def expand(pattern: str) -> list[str]:
         paths.update(found)
     if not paths:
         raise SolferinoError(f'No file is named in {pattern!r}.')
-    _check_shards(paths)
+    require_whole_sets(paths, lambda spec: [path for path in shard_paths(spec) if not os.path.exists(path)])
     return sorted({os.path.realpath(path): path for path in sorted(paths)}.values())
 
 
@@ -110,8 +110,11 @@ def _named_in(folder: str) -> str:
     return f'Name a file in it, of {", ".join(there[:3])}{more}.'
 
 
-def _check_shards(paths: set[str]) -> None:
-    """Raises SolferinoError if a set of shards is incomplete, as after a killed run, or another lies beside it."""
+def require_whole_sets(paths: Iterable[str], missing_of: Callable[[str], list[str]]) -> None:
+    """Raises SolferinoError if a set of shards is incomplete, as after a killed run, or another lies beside it.
+
+    `missing_of` returns those of the shards of 'name@8.tfrecord' that are not there.
+    """
     sets = {(m['stem'], m['shards'], m['extension']) for m in map(_SHARD.match, paths) if m}
     specs: dict[tuple[str, str], str] = {}
     for stem, shards, extension in sorted(sets):
@@ -119,17 +122,11 @@ def _check_shards(paths: set[str]) -> None:
         other = specs.setdefault((stem, extension), spec)
         if other != spec:
             raise SolferinoError(f'{other} and {spec} are there both. Name the one that you mean, or remove the other.')
-        missing = [path for path in shard_paths(spec) if not os.path.exists(path)] if int(shards) else []
-        if missing:
-            raise SolferinoError(shards_missing(missing, spec, int(shards)))
-
-
-def shards_missing(missing: list[str], spec: str, shards: int) -> str:
-    """The message for a set of so many shards that is incomplete."""
-    return (
-        f'{len(missing)} of the {shards} shards of {spec} are missing, first {missing[0]}. '
-        'Was the run that wrote them stopped? Write them again.'
-    )
+        if int(shards) and (missing := missing_of(spec)):
+            raise SolferinoError(
+                f'{len(missing)} of the {int(shards)} shards of {spec} are missing, first {missing[0]}. '
+                'Was the run that wrote them stopped? Write them again.'
+            )
 
 
 def index(path: str) -> Iterator[Span]:

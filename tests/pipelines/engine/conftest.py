@@ -38,8 +38,12 @@ class Bucket:
 
     def files(self) -> dict[str, bytes]:
         """All its files."""
-        listed = self.client.list_objects_v2(Bucket=self.name).get('Contents', [])
-        return {one['Key']: self.client.get_object(Bucket=self.name, Key=one['Key'])['Body'].read() for one in listed}
+        names = self.names()
+        return {name: self.client.get_object(Bucket=self.name, Key=name)['Body'].read() for name in names}
+
+    def names(self) -> list[str]:
+        """The names of all its files."""
+        return [one['Key'] for one in self.client.list_objects_v2(Bucket=self.name).get('Contents', [])]
 
 
 @pytest.fixture(scope='session')
@@ -66,6 +70,6 @@ def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
     client.create_bucket(Bucket='music')
     found = Bucket('s3://music', (f'--s3_endpoint_url={s3_server}',), client)
     yield found
-    for name in found.files():
+    for name in found.names():
         client.delete_object(Bucket='music', Key=name)
     client.delete_bucket(Bucket='music')

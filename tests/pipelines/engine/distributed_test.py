@@ -128,12 +128,58 @@ def test_a_missing_shard_is_an_error(tmp_path, bucket):
     assert not (tmp_path / 'd').exists()
 
 
+def dataset(bucket, pattern, folder):
+    config = DRUMS.configs['drum_kit']
+    return examples.create(
+        examples.Job('drums_rnn', config, pattern, str(folder), eval_ratio=0, beam_args=bucket.flags)
+    )
+
+
+@pytest.mark.parametrize(
+    'pattern, message',
+    [
+        ('{url}/in/notes-*.tfrecord', r'notes@2.tfrecord and .*notes@4.tfrecord are there both'),
+        (
+            '{url}/in/cut-*.tfrecord',
+            r'1 of the 2 shards of .*cut@2.tfrecord are missing, first .*00001-of',
+        ),
+        ('{url}/in/cut-00000-of-00002.tfrecord', r'1 of the 2 shards .* are missing'),
+        ('{url}/in/notes@4.tfrecord,{url}/in/notes@2.tfrecord', 'are there both'),
+        ('{url}/in/', r'/in/ is a folder, not a file. Name the files in it: s3://music/in/\*.tfrecord'),
+        ('{url}', r's3://music is a folder, not a file. Name the files in it: s3://music/\*.tfrecord'),
+        ('{url}/in/notes@4.tfrecord,/tmp/x.tfrecord', 'lists files of this machine and of a store'),
+        ('/tmp/x.tfrecord, {url}/in/notes@4.tfrecord', 'lists files of this machine and of a store'),
+        ('{url}/in/notes@4.tfrecord,ftp://x/y', 'paths that begin with ftp:// are not known'),
+    ],
+)
+def test_files_that_are_no_whole_set_are_refused_as_on_this_machine(tmp_path, bucket, pattern, message):
+    for path in (*records.shard_paths('notes@4.tfrecord'), *records.shard_paths('notes@2.tfrecord')):
+        bucket.put(f'in/{path}', records.frame(b'x'))
+    bucket.put('in/cut-00000-of-00002.tfrecord', records.frame(b'x'))
+    with pytest.raises(SolferinoError, match=message):
+        dataset(bucket, pattern.format(url=bucket.url), tmp_path / 'd')
+    assert not (tmp_path / 'd').exists()
+
+
+def test_one_shard_may_be_named_where_the_others_are_there(tmp_path, bucket):
+    for number in range(2):
+        bucket.put(f'in/no[te]s-{number:05}-of-00002.tfrecord', b'')
+    with pytest.raises(SolferinoError, match='is empty: there is nothing to make examples of'):
+        dataset(bucket, f'{bucket.url}/in/no?te?s-00001-of-00002.tfrecord', tmp_path / 'd')
+
+
 def test_what_is_no_older_output_is_not_written_over(bucket, songs):
     bucket.put('notes.tfrecord', b'a letter')
     job = convert.Job(str(songs), f'{bucket.url}/notes.tfrecord', beam_args=bucket.flags)
     with pytest.raises(SolferinoError, match='is there already and is not a TFRecord file of NoteSequences'):
         convert.convert(job)
     assert bucket.files() == {'notes.tfrecord': b'a letter'}
+    bucket.put('old-00000-of-00002.tfrecord', b'')
+    bucket.put('old.manifest.json', b'{\n "input_dir": "x",\n "output_file": "s3://elsewhere/old@2.tfrecord",\n')
+    with pytest.raises(SolferinoError, match=r'old.manifest.json describes old@2.tfrecord, which is still there'):
+        convert.convert(convert.Job(str(songs), f'{bucket.url}/old.tfrecord', beam_args=bucket.flags))
+    for name in ('old-00000-of-00002.tfrecord', 'old.manifest.json'):
+        bucket.client.delete_object(Bucket=bucket.name, Key=name)
     bucket.put('notes.tfrecord', b'')  # and an older output is replaced
     convert.convert(job)
     convert.convert(job)
@@ -165,10 +211,59 @@ def test_inputs_that_are_not_there(bucket, tmp_path, path, message):
         convert.convert(job)
 
 
+@pytest.mark.parametrize('slash', ['', '/'])
+def test_a_bucket_may_be_read_and_written_to(bucket, tmp_path, shared, slash):
+    bucket.put_folder(shared / 'golden' / 'midi', 'songs')
+    notes = str(tmp_path / 'notes.tfrecord')
+    convert.convert(convert.Job(bucket.url + slash, notes, recursive=True, beam_args=bucket.flags))
+    dataset(bucket, notes, bucket.url + slash)
+    assert {'training_drum_tracks.tfrecord', 'drum_tracks.json'} < set(bucket.names())
+
+
+@pytest.mark.parametrize(
+    'name, message',
+    [
+        ('', 'names no file in the bucket: give one, such as s3://music/notes.tfrecord'),
+        ('/', 'names no file in the bucket: give one, such as s3://music/notes.tfrecord'),
+        ('@2', 'names no file in the bucket: give one, such as s3://music/notes.tfrecord'),
+        ('/out/', 'names a folder: give a file in it, such as s3://music/out/notes.tfrecord'),
+    ],
+)
+def test_outputs_that_are_no_files(bucket, songs, name, message):
+    with pytest.raises(SolferinoError, match=message):
+        convert.convert(convert.Job(str(songs), bucket.url + name, beam_args=bucket.flags))
+    assert not bucket.names()
+
+
 def test_a_missing_extra(monkeypatch):
     monkeypatch.setattr(filesystems.importlib.util, 'find_spec', lambda name: None)
     with pytest.raises(SolferinoError, match=r"pip install 'solferino\[aws\]'"):
         filesystems.require('s3://music/x', 'input_dir')
+
+
+def test_only_what_runs_prepare_is_passed_over(bucket):
+    prepared = remote_staging.RemoteStaging(f'{bucket.url}/n.tfrecord').path('a.mid').removeprefix(f'{bucket.url}/')
+    for name in (prepared, '.my.tmp/a.mid', f'[1]/{prepared}', f'{prepared}/.my.tmp/a.mid', 'a.mid'):
+        bucket.put(name, midi())
+    filesystems.use(bucket.flags)
+
+    def below(folder):
+        return {found.path.removeprefix(f'{bucket.url}/') for found in filesystems.below(f'{bucket.url}{folder}')}
+
+    assert below('') == {'.my.tmp/a.mid', 'a.mid'}
+    assert below(f'/{prepared}') == {f'{prepared}/.my.tmp/a.mid'}
+    assert below(f'/[1]/{prepared[:-6]}') == {f'[1]/{prepared}'}
+
+
+def test_many_shards_do_not_ask_for_more_connections_than_there_are(bucket, caplog):
+    filesystems.use(bucket.flags)
+    with remote_staging.at(f'{bucket.url}/n@60.tfrecord') as staging:
+        for path in records.shard_paths(f'{bucket.url}/n@60.tfrecord'):
+            with filesystems.create(staging.output(path)) as file:
+                file.write(b'1')
+        staging.commit()
+    assert len(bucket.names()) == 60
+    assert 'Connection pool is full' not in caplog.text
 
 
 def test_a_file_that_is_gone_is_counted(bucket, songs, monkeypatch):
@@ -184,6 +279,36 @@ def test_a_file_that_is_gone_is_counted(bucket, songs, monkeypatch):
     monkeypatch.setattr(filesystems, 'read', gone)
     said = convert.convert(convert.Job(f'{bucket.url}/songs', f'{bucket.url}/n.tfrecord', beam_args=bucket.flags))
     assert 'cannot be read' in said
+
+
+def test_a_folder_of_a_store_may_hold_what_is_made_of_it(bucket, songs):
+    bucket.put_folder(songs, 'songs')
+    made = []
+    for _ in range(2):
+        convert.convert(convert.Job(f'{bucket.url}/songs', f'{bucket.url}/songs/n.tfrecord', beam_args=bucket.flags))
+        made.append({name: data for name, data in bucket.files().items() if '/n.' in name})
+    assert made[0] == made[1] and len(made[0]) == 2
+
+
+def test_what_a_store_does_not_give(bucket, tmp_path):
+    def archive(name, content):
+        bucket.client.put_object(Bucket=bucket.name, Key=name, Body=content, StorageClass='GLACIER')
+
+    archive('songs/a.mid', midi())
+    output = f'{bucket.url}/n.tfrecord'
+    job = convert.Job(f'{bucket.url}/songs', output, beam_args=bucket.flags)
+    said = "The operation is not valid for the object's storage class"
+    with pytest.raises(SolferinoError, match=f'No file of (.|\n)*a.mid: cannot be read: {said}'):
+        convert.convert(job)
+    bucket.put('songs/b.mid', midi())
+    assert 'cannot be read: ' in convert.convert(job)
+    found = json.loads(bucket.client.get_object(Bucket=bucket.name, Key='n.manifest.json')['Body'].read())
+    assert found['left_out'] == [{'file': 'a.mid', 'reason': 'cannot be read', 'detail': said}]
+    archive('n.tfrecord', records.frame(b'\x0a\x01x'))
+    with pytest.raises(SolferinoError, match=rf'^{output} is there and cannot be read: {said}. Name another file'):
+        convert.convert(job)
+    with pytest.raises(SolferinoError, match=rf'^{output} cannot be used: {said}'):
+        dataset(bucket, output, tmp_path / 'd')
 
 
 def test_a_worker_that_does_not_see_the_files_says_so(tmp_path):

@@ -128,16 +128,18 @@ def test_a_road_through_hdfs(tmp_path, shared, hdfs):
 @pytest.mark.parametrize(
     'pattern, found',
     [
-        ('hdfs://music/**', ['a.mid', 'below/[b].mid', 'below/deep/c.mid']),
+        ('hdfs://music/**', ['.y.tmp/e.mid', 'a.mid', 'below/[b].mid', 'below/deep/c.mid']),
+        ('hdfs://music/.x.0a1b2c3d.tmp/*', ['.x.0a1b2c3d.tmp/d.mid']),
+        ('hdfs://music/.x.0a1b2c3d.tmp/**', ['.x.0a1b2c3d.tmp/d.mid']),
         ('hdfs://music/*', ['a.mid']),
-        ('hdfs://music/*/*.mid', ['below/[b].mid']),
+        ('hdfs://music/*/*.mid', ['.y.tmp/e.mid', 'below/[b].mid']),
         ('hdfs://music/a.mid', ['a.mid']),
         ('hdfs://music/be*/deep/?.mid', ['below/deep/c.mid']),
         ('hdfs://nowhere/**', []),
     ],
 )
 def test_hdfs_is_listed(hdfs, pattern, found):
-    for name in ('a.mid', 'below/[b].mid', 'below/deep/c.mid', '.x.1.tmp/d.mid'):
+    for name in ('a.mid', 'below/[b].mid', 'below/deep/c.mid', '.x.0a1b2c3d.tmp/d.mid', '.y.tmp/e.mid'):
         hdfs[f'/music/{name}'] = b'12'
     filesystems.use(FLAGS)
     assert sorted(filesystems.find(pattern)) == [(f'hdfs://music/{name}', 2) for name in found]

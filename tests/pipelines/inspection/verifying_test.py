@@ -132,6 +132,20 @@ def test_what_is_missing_is_named(place):
     assert 'read: 3 files as they were; MISSING: midi/funk.mid' in found.text
 
 
+@pytest.mark.parametrize('name', ['notes.tfrecord', 'notes-00000-of-00001.tfrecord'])
+def test_what_another_description_is_beside_is_not_called_good(place, name):
+    (place / name).write_bytes(b'')
+    found = verifying.verify(str(place / name))
+    assert not found.is_good
+    assert f'NOT DESCRIBED: {Path(name).name}. This says how other files were made' in found.text
+
+
+def test_a_pipe_where_music_was_is_not_waited_for(place):
+    (place / 'midi/funk.mid').unlink()
+    os.mkfifo(place / 'midi/funk.mid')
+    assert 'MISSING: midi/funk.mid' in verifying.verify(str(place / 'notes.manifest.json')).text
+
+
 def test_music_that_is_not_kept_is_told_and_is_no_fault(place):
     shutil.rmtree(place / 'midi')
     found = verifying.verify(str(place / 'notes@2.tfrecord'))
