@@ -173,6 +173,9 @@ class Model:
     ) -> list[Any]:
         """Makes a stretch of given music anew; every note outside of it stays as it is.
 
+        What is made is played by the instrument that played there. Where the model makes what several play, and they
+        differ, it is an instrument of its own. Notes of other instruments stay in the stretch, too.
+
         Args:
           music: a NoteSequence of one tempo and metre.
           start, end: seconds; of notes, those count that start there on the model's grid.

@@ -182,6 +182,22 @@ class JazzRnn(EventModels):
         """See Family: all but drums, as chords are heard in all of it."""
         return dataclasses.replace(piece, notes=piece.notes[~piece.notes['is_drum']])
 
+    def around(
+        self, music: music_pb2.NoteSequence, config: Config, options: JazzGeneration
+    ) -> tuple[Config, JazzGeneration]:
+        """See Family: the melody of the whole, over the chords of the whole, whoever plays them there."""
+        track = self._sheet(music, config, 'music').track
+        extraction = dataclasses.replace(config.extraction, melody_track=track)
+        given = {'chord_notes': False} | ({} if options.chords_midi else {'chords_midi': music})
+        return dataclasses.replace(config, extraction=extraction), dataclasses.replace(options, **given)
+
+    def renewed(self, piece: Piece, config: Config) -> Piece:
+        """See Family: the melody, of which `around` has found the track; what accompanies it stays."""
+        chosen = self.chosen(piece, config)
+        return dataclasses.replace(
+            chosen, notes=chosen.notes[lead_sheet.melody(chosen, config.extraction.melody_track)]
+        )
+
     def log_likelihood(self, weights: Weights, config: Config, sequence: Any) -> float:
         """See Family: of the tokens of its melody, by the label of its folder if it is known."""
         given = self._beginning(sequence, config)
@@ -215,15 +231,14 @@ class JazzRnn(EventModels):
         return Beginning(classes, sheet.notes, sheet.notes[-1].end, sheet.changes, self.beat(given, config))
 
     def _sheet(self, given: Any, config: Config, what: str) -> LeadSheet:
-        """The lead sheet of given music; its tracks are found if it has not those of the examples."""
+        """The lead sheet of given music; tracks are found if it has not those of the examples."""
         if not isinstance(given, music_pb2.NoteSequence):
             raise TypeError(f'A {what} is a NoteSequence, not {type(given).__name__}.')
         piece, settings = self.settled(given, config), config.extraction
+        there = set(piece.notes['instrument'][piece.notes['velocity'] > 0].tolist())
+        melody = settings.melody_track if settings.melody_track in there else -1
         try:
-            try:
-                sheet = lead_sheet.read(piece, settings.melody_track, settings.tracks)
-            except KeyError:
-                sheet = lead_sheet.read(piece)
+            sheet = lead_sheet.read(piece, melody, settings.tracks if there.issuperset(settings.tracks) else ())
         except ValueError as error:
             raise SolferinoError(f'The {what} cannot be used: {error}.') from error
         if sheet is None:
