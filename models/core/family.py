@@ -243,6 +243,10 @@ class Generating(abc.ABC):
             return Beat(None, None)
         return beat_of(self.settled(music, config))
 
+    def metre(self, music: Any, config: Any, options: Any) -> tuple[int, int] | None:
+        """Returns the metre of what is generated from a NoteSequence, or from anything else; None for 4/4."""
+        return self.beat(music, config).metre
+
     def unused(self, piece: Piece, config: Any) -> Mapping[str, int]:
         """How many notes of a piece that generation is given are not used, by what they are: 'of drums', ..."""
         notes, chosen = (music.notes[music.notes['velocity'] > 0] for music in (piece, self.chosen(piece, config)))

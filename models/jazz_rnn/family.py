@@ -16,7 +16,7 @@ from solferino.hparams.spec import Config
 from solferino.models.core.events import event_sampling
 from solferino.models.core.events.event_family import EventModels
 from solferino.models.core.export.browser_events import BrowserEvents
-from solferino.models.core.family import Beat, Example, Weights
+from solferino.models.core.family import Beat, Example, Weights, beat_of
 from solferino.models.jazz_rnn import performance, vocabulary, windows
 from solferino.models.jazz_rnn.token_encoding import TokenEncoding
 from solferino.models.music.encodings.event_encodings import Inputs
@@ -26,6 +26,7 @@ from solferino.models.music.jazz.lead_sheet import LeadSheet
 from solferino.models.music.jazz.tokens import Note
 from solferino.models.music.pictures.page import NO_MARKS, Marks
 from solferino.models.music.pieces import piece as pieces
+from solferino.models.music.pieces import sections
 from solferino.models.music.pieces.piece import Piece
 
 # What all of a piece's chords are counted as among the traits of its first window.
@@ -76,13 +77,14 @@ class JazzRnn(EventModels):
             reject(NO_MELODY)
             return
         label = windows.label_of(piece) if settings.labels_from_folders else None
+        metre = beat_of(sections.settled(self.chosen(piece, config))).metre
         first = True
         for line in sheet.lines(settings.gap_bars):
             if len(line.notes) < settings.min_notes:
                 reject(MELODY_TOO_SHORT)
                 continue
             solo = tokens.analyze(line.notes, sheet.changes, line.begin)
-            yield from windows.cut(solo, sheet.changes, line.begin, settings.window, first, label)
+            yield from windows.cut(solo, sheet.changes, line.begin, settings.window, first, label, _usable(metre))
             first = False
 
     def num_steps(self, example: Example, config: Config) -> int:
@@ -93,11 +95,12 @@ class JazzRnn(EventModels):
         """See Family: the melody is louder than the chords."""
 
     def traits(self, example: Example, config: Config) -> Mapping[str, int]:
-        """See Family: the tokens, the label, and with the first window of a piece its chords."""
+        """See Family: the tokens, the label, and with the first window of a piece its chords and metre."""
         window = windows.read(example)
         counts = dict(windows.counts(window))
         if window.progression:
-            counts[_PROGRESSION + ' '.join(windows.texts(window.progression))] = 1
+            numerator, denominator = window.metre
+            counts[_PROGRESSION + ' '.join([*windows.texts(window.progression), f'{numerator}/{denominator}'])] = 1
         if window.label is not None:
             counts[_LABEL + window.label] = 1
         return counts
@@ -112,7 +115,8 @@ class JazzRnn(EventModels):
         }
         known = vocabulary.build(sides['training'], config.extraction.vocabulary_size)
         songs, labels = (_most_frequent(training, prefix) for prefix in (_PROGRESSION, _LABEL))
-        learned = Grammar(known, tuple(songs[0].split(' ')) if songs else (), labels)
+        *song, metre = songs[0].split(' ') if songs else [Grammar.metre]
+        learned = Grammar(known, tuple(song), labels, metre)
         return dataclasses.replace(config, learned=learned), {
             'different tokens in training examples': len(sides['training']),
             'of them in the vocabulary': len(known),
@@ -181,6 +185,12 @@ class JazzRnn(EventModels):
     def chosen(self, piece: Piece, config: Config) -> Piece:
         """See Family: all but drums, as chords are heard in all of it."""
         return dataclasses.replace(piece, notes=piece.notes[~piece.notes['is_drum']])
+
+    def metre(self, music: Any, config: Config, options: JazzGeneration) -> tuple[int, int] | None:
+        """See Family: of the song that it learned from, where its chords are played."""
+        if isinstance(music, music_pb2.NoteSequence) or options.backing_chords or not config.learned.chords:
+            return super().metre(music, config, options)
+        return config.learned.beats
 
     def around(
         self, music: music_pb2.NoteSequence, config: Config, options: JazzGeneration
@@ -319,7 +329,7 @@ class JazzRnn(EventModels):
         if changes:
             return beat, changes
         if config.learned.chords:
-            return beat, windows.of_texts(config.learned.chords)
+            return beat._replace(metre=config.learned.beats), windows.of_texts(config.learned.chords)
         return beat, chords.parse_bars(_USUAL, 4 * STEPS_PER_QUARTER)
 
 
@@ -327,6 +337,13 @@ class JazzRnn(EventModels):
 def _encoding(grammar: Grammar, chord_input: str) -> TokenEncoding:
     known = vocabulary.of(grammar)
     return TokenEncoding(len(known), tokens=tuple(known.tokens), conditions=grammar.labels, chord_input=chord_input)
+
+
+def _usable(metre: tuple[int, int] | None) -> tuple[int, int]:
+    """A metre that a MIDI file can name."""
+    numerator, denominator = metre or windows.FOUR_FOUR
+    can_be = 0 < numerator < 256 and 0 < denominator < 256 and denominator.bit_count() == 1
+    return (numerator, denominator) if can_be else windows.FOUR_FOUR
 
 
 def _most_frequent(counts: Mapping[str, int], prefix: str) -> tuple[str, ...]:
