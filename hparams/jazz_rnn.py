@@ -151,8 +151,8 @@ class JazzGeneration(EventGeneration):
         16 * 4 * STEPS_PER_QUARTER, 'Length of each output in steps, twelfths of a quarter, the primer included.'
     )
     num_bars: int | None = option(
-        None, 'Length in bars instead, the primer included: bars of the primer, or of the song whose chords are played, '
-        'or else of 4/4.'
+        None, 'Length in bars instead, the primer included: bars of the primer, of the song whose chords are played, '
+        'or of 4/4.'
     )  # fmt: skip
     temperature: float = option(
         0.5,
