@@ -5,7 +5,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -189,7 +189,7 @@ def generate(model: 'Model', fv: flags.FlagValues, spec: FamilySpec, renderer: r
     known = _training_music(fv)
     given = _given_options(fv, spec)
     if _infilled(fv, spec):
-        _infill(model, fv, given)
+        _infill(model, fv, given, known, renderer)
         return
     options = model.options(primer, **given)
     if not _primer_flags(fv, spec):
@@ -211,11 +211,8 @@ def generate(model: 'Model', fv: flags.FlagValues, spec: FamilySpec, renderer: r
         sequences = [sequence for sequence in sequences if sequence.notes]
     if not sequences:
         raise SolferinoError(f'None of the {silent} outputs has notes, so nothing was written. {spec.silence_remedy}')
-    ranked = []
-    if fv.best:
-        from solferino.models import choosing
-
-        ranked = choosing.rank(model, sequences)
+    ranked = _ranked(model, fv, sequences)
+    if ranked:
         kept = [one.number for one in ranked[: fv.best]]
         sequences, shown = [sequences[k] for k in kept], [shown[k] for k in kept]
     paths = midi_files.write_all(sequences, _output_dir(model, fv), model.name)
@@ -229,18 +226,47 @@ def generate(model: 'Model', fv: flags.FlagValues, spec: FamilySpec, renderer: r
     else:  # as many as it took
         length = f'up to {max(sequence.total_time for sequence in sequences):.3g} s'
     print(f'Generated {len(paths)} MIDI file{"s" * (len(paths) > 1)} of {length} in {seconds:.1f} s:')
-    print(f'{paths[0]} to {paths[-1].name}' if len(paths) > 1 else paths[0])
-    if ranked:
-        print(choosing.table(ranked, [path.name for path in paths]))
-    if renderer:
-        _render(model, dict(zip(paths, sequences, strict=True)), primer, options, renderer)
-    if fv.draw:
-        print(_draw(model, dict(zip(paths, sequences, strict=True)), primer, options))
+    music = dict(zip(paths, sequences, strict=True))
+
+    def marks(sequence: Any) -> Any:
+        return model.family.marks(sequence, primer, model.config, options)
+
+    _tell(model, fv, music, ranked, marks, renderer)
     for path in _plot(model, plots, dict(zip(paths, shown, strict=True)), plotted):
         print(path)
     if known:
-        print(f'\n{_originality(model, dict(zip(paths, sequences, strict=True)), known)}\n')
+        print(f'\n{_originality(model, music, known)}\n')
     print(f'--seed={options.seed} --temperature={options.temperature} makes the same music again.')
+
+
+def _ranked(model: 'Model', fv: flags.FlagValues, sequences: list[Any]) -> list[Any]:
+    """The music in the order in which --best takes it; nothing if all is to be written."""
+    if not fv.best:
+        return []
+    from solferino.models import choosing
+
+    return choosing.rank(model, sequences)
+
+
+def _tell(
+    model: 'Model',
+    fv: flags.FlagValues,
+    music: dict[Path, Any],
+    ranked: list[Any],
+    marks: Callable[[Any], Any],
+    renderer: render.Renderer | None,
+) -> None:
+    """Says where music is written, and how it was ranked; makes the sounds and pictures that are asked for."""
+    paths = list(music)
+    print(f'{paths[0]} to {paths[-1].name}' if len(paths) > 1 else paths[0])
+    if ranked:
+        from solferino.models import choosing
+
+        print(choosing.table(ranked, [path.name for path in paths]))
+    if renderer:
+        _render(model, music, marks, renderer)
+    if fv.draw:
+        print(_draw(model, music, marks))
 
 
 _RANGE = re.compile(r'(\d{1,6}(?:\.\d{1,9})?)(?:-(\d{1,6}(?:\.\d{1,9})?))?')
@@ -253,17 +279,25 @@ def _infilled(fv: flags.FlagValues, spec: FamilySpec) -> bool:
         return False
     if not fv.infill_midi or len(where) != 1:
         raise SolferinoError('Give --infill_midi with one of --infill_bars=3-4 and --infill_seconds=4-8.')
-    others = ('best', 'draw', 'render', 'originality', *_primer_flags(fv, spec), *spec.plots)
-    for name in (*others, 'num_steps', 'num_bars', 'seconds', 'exclude_primer'):
-        if name in fv and fv[name].present and fv[name].value:
-            raise SolferinoError(f'--{name} does not go with --infill_midi, whose length stays. Leave it out.')
+    whys = {
+        'whose length stays': ['num_steps', 'num_bars', 'seconds'],
+        'which is what the music begins with': [*_primer_flags(fv, spec), 'exclude_primer'],
+        'as it shows what is made from the beginning on': spec.plots,
+    }
+    for why, names in whys.items():
+        for name in names:
+            if name in fv and fv[name].present and fv[name].value:
+                raise SolferinoError(f'--{name} does not go with --infill_midi, {why}. Leave it out.')
     return True
 
 
-def _infill(model: 'Model', fv: flags.FlagValues, given: dict[str, Any]) -> None:
+def _infill(
+    model: 'Model', fv: flags.FlagValues, given: dict[str, Any], known: Any, renderer: render.Renderer | None
+) -> None:
     """Writes the music of --infill_midi with a stretch that is made anew, --num_outputs times."""
     from solferino.models import infilling
     from solferino.models.core.generation import midi_files
+    from solferino.models.music.pictures.page import Marks
 
     music, name = _music_of('infill_midi', fv), 'infill_bars' if fv.infill_bars else 'infill_seconds'
     found = _RANGE.fullmatch(str(fv[name].value))
@@ -276,12 +310,19 @@ def _infill(model: 'Model', fv: flags.FlagValues, given: dict[str, Any]) -> None
     began = time.monotonic()
     sequences = model.infill(music, first, last, fv.num_outputs, **given)
     seconds = time.monotonic() - began
+    ranked = _ranked(model, fv, sequences)
+    if ranked:
+        sequences = [sequences[one.number] for one in ranked[: fv.best]]
     paths = midi_files.write_all(sequences, _output_dir(model, fv), model.name)
     print(
         f'Made {first:.4g} to {last:.4g} s of {fv.infill_midi} anew, '
-        f'{words.counted(len(paths), "times")} in {seconds:.1f} s:'
+        f'{words.counted(fv.num_outputs, "times")} in {seconds:.1f} s:'
     )
-    print(f'{paths[0]} to {paths[-1].name}' if len(paths) > 1 else paths[0])
+    written = dict(zip(paths, sequences, strict=True))
+    marks = Marks(kept=frozenset(range(infilling.num_kept(model, music, first, last, given))))
+    _tell(model, fv, written, ranked, lambda sequence: marks, renderer)
+    if known:
+        print(f'\n{_originality(model, written, known)}\n')
     print(f'--seed={given["seed"]} makes the same music again.')
 
 
@@ -321,9 +362,7 @@ def _given_options(fv: flags.FlagValues, spec: FamilySpec) -> dict[str, Any]:
     return given | read | {'seed': seed}
 
 
-def _render(
-    model: 'Model', music: dict[Path, Any], primer: Any, options: GenerateOptions, renderer: render.Renderer
-) -> None:
+def _render(model: 'Model', music: dict[Path, Any], marks: Callable[[Any], Any], renderer: render.Renderer) -> None:
     """Writes each piece as sound and as pictures beside its file, and prints the paths."""
     from solferino.models.music.scores.score_writing import NotWrittenError
     from solferino.models.music.sound.synthesis import NotHeardError
@@ -334,7 +373,7 @@ def _render(
             named = type(sequence)()
             named.CopyFrom(sequence)
             named.sequence_metadata.title = title
-            return model.family.draw(named, model.config, model.family.marks(sequence, primer, model.config, options))
+            return model.family.draw(named, model.config, marks(sequence))
 
         try:
             for written in renderer.write(path.with_suffix(''), sequence, draw):
@@ -343,21 +382,23 @@ def _render(
             logging.warning('%s is not rendered: %s', path.name, error)
 
 
-def _draw(model: 'Model', music: dict[Path, Any], primer: Any, options: GenerateOptions) -> Path:
+def _draw(model: 'Model', music: dict[Path, Any], marks: Callable[[Any], Any]) -> Path:
     """Draws all of the music in one picture beside the files, the parts that were given marked; returns its path."""
     from solferino.models.core.storage.files import PNG, atomic_write
     from solferino.models.music.pictures import contact_sheet, page  # they import matplotlib
 
     names = {path: path.stem.rpartition('_') for path in music}  # the call, and the number of the output
     title = next(iter(names.values()))[0]
-    marks = {path: model.family.marks(sequence, primer, model.config, options) for path, sequence in music.items()}
     if len(music) == 1:
-        ((path, sequence),) = music.items()
+        (sequence,) = music.values()
         sequence.sequence_metadata.title = title
-        figure = model.family.draw(sequence, model.config, marks[path])
+        figure = model.family.draw(sequence, model.config, marks(sequence))
     else:
-        items = [contact_sheet.Item(music[path], names[path][2], marks[path]) for path in music]
-        figure = contact_sheet.draw(items, title, model.config.steps_per_quarter or 4)
+        items = [contact_sheet.Item(music[path], names[path][2], marks(music[path])) for path in music]
+        # Among other music that is kept, what was made is to be seen.
+        made = [note for item in items for k, note in enumerate(item.sequence.notes) if k not in item.marks.kept]
+        style = 'drums' if any(note.is_drum for note in made) else 'notes'
+        figure = contact_sheet.draw(items, title, model.config.steps_per_quarter or 4, style)
     picture = next(iter(music)).with_name(f'{title}.png')
     atomic_write(str(picture), page.to_png(figure), PNG)
     return picture

@@ -59,7 +59,8 @@ class GenerateOptions:
     )  # fmt: skip
     velocity: str = option(
         dynamics.LEARNED, 'How loud notes are: learned plays them as the training music is played at each place of the '
-        'bar, if the model has that; flat all alike; a number from 1 to 127 all at it. --accents has its own way.'
+        'bar, if the model has that, and a primer MIDI as it is there; flat all alike; a number from 1 to 127 all at '
+        'it. --accents has its own way.'
     )  # fmt: skip
     seed: int = 0
 

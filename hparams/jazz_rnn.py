@@ -26,6 +26,7 @@ LEAST_LEAP = 6  # semitones: every role has a pitch so near
 _MOST = 1 << 16  # tokens
 _TOKEN = re.compile(r'R\d+|[CLAX]\d+(:-?\d+,-?\d+)?')
 _CHORD = re.compile(r'[A-G]b?[a-z0-9]*(/[A-G]b?)?\*\d+')
+_METRE = re.compile(r'[1-9]\d{0,2}/[1-9]\d{0,2}')
 _TRACKS = re.compile(r'\d+(,\d+)*')
 
 
@@ -74,11 +75,13 @@ class Grammar:
       tokens: notes and rests as `models.music.jazz.tokens` writes them, most frequent first.
       chords: of a song that it learned from, such as 'Dm7*24': how many steps each lasts.
       labels: of its music, most frequent first; none if it was made without labels.
+      metre: of that song; models of earlier versions do not say it.
     """
 
     tokens: tuple[str, ...] = ()
     chords: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+    metre: str = '4/4'
 
     def __post_init__(self) -> None:
         for name in ('tokens', 'labels'):
@@ -88,6 +91,14 @@ class Grammar:
             wrong = next((text for text in getattr(self, name) if not pattern.fullmatch(text)), None)
             if wrong is not None:
                 raise ValueError(f'{name} name {wrong[:20]!r}, which is none.')
+        if not _METRE.fullmatch(self.metre):
+            raise ValueError(f'metre={self.metre[:20]!r} is none.')
+
+    @property
+    def beats(self) -> tuple[int, int]:
+        """The metre as numerator and denominator."""
+        numerator, denominator = map(int, self.metre.split('/'))
+        return numerator, denominator
 
     def number(self, label: str | None) -> int:
         """Returns the place of a label in `labels`; of one that is not known, that of the most frequent."""
@@ -139,6 +150,10 @@ class JazzGeneration(EventGeneration):
     num_steps: int = option(
         16 * 4 * STEPS_PER_QUARTER, 'Length of each output in steps, twelfths of a quarter, the primer included.'
     )
+    num_bars: int | None = option(
+        None, 'Length in bars instead, the primer included: bars of the primer, of the song whose chords are played, '
+        'or of 4/4.'
+    )  # fmt: skip
     temperature: float = option(
         0.5,
         'Randomness: above 1.0 more than the model has learned, below 1.0 less. auto is the temperature that training '

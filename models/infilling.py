@@ -10,7 +10,7 @@ algorithm to simulate posterior distributions", 1988), at a temperature of 1; at
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from note_seq.protobuf import music_pb2
@@ -77,6 +77,26 @@ def seconds_of_bars(model: 'Model', music: music_pb2.NoteSequence, first: int, l
     return max(0.0, (first - 1) * bar - shift), min(last * bar - shift, max(_end(music), (first - 0.5) * bar - shift))
 
 
+@dataclasses.dataclass(frozen=True)
+class _Plan:
+    """A stretch that is to be made anew.
+
+    Attributes:
+      model: with what the whole music says of its config.
+      settings: the options of generating.
+      music: the whole.
+      kept: the music without what is made anew.
+      taken: which notes of the music the model makes, in the stretch and around it, by their indices.
+    """
+
+    model: 'Model'
+    settings: Any
+    music: music_pb2.NoteSequence
+    kept: music_pb2.NoteSequence
+    taken: Sequence[int]
+    stretch: Stretch
+
+
 def infill(
     model: 'Model',
     music: music_pb2.NoteSequence,
@@ -86,54 +106,59 @@ def infill(
     options: Mapping[str, Any],
     candidates: int = CANDIDATES,
 ) -> list[music_pb2.NoteSequence]:
-    """See `Model.infill`."""
+    """See `Model.infill`; what is kept stands before what is made, in the order of the music."""
     if num_outputs < 1 or candidates < 1:
         raise SolferinoError('One output and one candidate at least must be asked for.')
-    pieces.require(music)
-    options = {name: value for name, value in options.items() if name not in LENGTHS}
-    family, config = model.family, model.config
-    beat = family.beat(music, config)
-    settings = model.options(None, **{'qpm': beat.qpm} | options)
-    settings = dataclasses.replace(settings, qpm=beat.qpm or settings.qpm)
-    taken = _taken(model, music)
-    stretch = _stretch(model, music, start, end, settings)
-    kept = _without(music, taken, stretch)
+    plan = _plan(model, music, start, end, options)
+    model, stretch = plan.model, plan.stretch
     whole = math.ceil(_end(music) * stretch.rate + stretch.shift * stretch.rate)
-    longest = dataclasses.replace(settings, num_steps=max(stretch.last, whole))
-    own = family.infill(model.weights, config, kept, range(stretch.first, stretch.last), num_outputs, longest)
-    if own is not None:
-        model.play(own, settings, None)
-        return [_glued(music, kept, taken, one, stretch) for one in own]
-    return _resampled(model, music, kept, taken, stretch, settings, num_outputs, candidates)
+    longest = dataclasses.replace(plan.settings, num_steps=max(stretch.last, whole))
+    steps = range(stretch.first, stretch.last)
+    own = model.family.infill(model.weights, model.config, plan.kept, steps, num_outputs, longest)
+    if own is None:
+        return _resampled(plan, num_outputs, candidates)
+    model.play(own, plan.settings, None)
+    return [_glued(plan, one) for one in own]
 
 
-def _resampled(
-    model: 'Model',
-    music: music_pb2.NoteSequence,
-    kept: music_pb2.NoteSequence,
-    taken: Sequence[int],
-    stretch: Stretch,
-    settings: Any,
-    num_outputs: int,
-    candidates: int,
-) -> list[music_pb2.NoteSequence]:
-    primer = _before(kept, stretch)
-    if not len(model.family.chosen(pieces.of(primer), model.config).notes):
+def num_kept(
+    model: 'Model', music: music_pb2.NoteSequence, start: float, end: float, options: Mapping[str, Any]
+) -> int:
+    """How many notes of the music stay in what `infill` returns, where they stand first."""
+    return len(_plan(model, music, start, end, options).kept.notes)
+
+
+def _plan(model: 'Model', music: music_pb2.NoteSequence, start: float, end: float, options: Mapping[str, Any]) -> _Plan:
+    pieces.require(music)
+    beat = model.family.beat(music, model.config)
+    given = {name: value for name, value in options.items() if name not in LENGTHS}
+    settings = model.options(None, **{'qpm': beat.qpm} | given)
+    settings = dataclasses.replace(settings, qpm=beat.qpm or settings.qpm)
+    stretch = _stretch(model, music, start, end, settings)
+    config, settings = model.family.around(music, model.config, settings)
+    model = dataclasses.replace(model, config=config)
+    taken = _taken(model, music)
+    return _Plan(model, settings, music, _without(music, taken, stretch), taken, stretch)
+
+
+def _resampled(plan: _Plan, num_outputs: int, candidates: int) -> list[music_pb2.NoteSequence]:
+    model, stretch = plan.model, plan.stretch
+    primer = _before(plan.kept, stretch)
+    if not len(model.family.renewed(pieces.of(primer), model.config).notes):
         primer = None
-    given = music if primer is None else primer
-    if not model.family.primer_steps(given, model.config, settings):
+    given = plan.music if primer is None else primer
+    if not model.family.primer_steps(given, model.config, plan.settings):
         raise SolferinoError(
             f'A model of {model.config.name} cannot make a part of given music anew: what it makes does not begin with '
             'what it is given.'
         )
-    settings = dataclasses.replace(settings, num_steps=stretch.last, exclude_primer=False)
-    after = any((note.start_time + stretch.shift) * stretch.rate >= stretch.last - 0.5 for note in kept.notes)
+    settings = dataclasses.replace(plan.settings, num_steps=stretch.last, exclude_primer=False)
+    after = any((note.start_time + stretch.shift) * stretch.rate >= stretch.last - 0.5 for note in plan.kept.notes)
     tries = candidates if after else 1
     made = model.generate_with(settings, primer, num_outputs * tries)
     found = []
     for output in range(num_outputs):
-        drawn = made[output * tries : (output + 1) * tries]
-        glued = [_glued(music, kept, taken, one, stretch) for one in drawn]
+        glued = [_glued(plan, one) for one in made[output * tries : (output + 1) * tries]]
         weights = _afterwards(model, glued, stretch) if tries > 1 else [0.0]
         found.append(glued[_chosen(weights, np.random.default_rng([settings.seed, output, _CHOICE]))])
     return found
@@ -161,11 +186,11 @@ def _afterwards(model: 'Model', glued: Sequence[music_pb2.NoteSequence], stretch
 
 def _taken(model: 'Model', music: music_pb2.NoteSequence) -> list[int]:
     """Which notes of the music the model makes, by their indices; the others stay."""
-    chosen = {_key(*note) for note in model.family.chosen(pieces.of(music), model.config).notes.tolist()}
+    renewed = {_key(*note) for note in model.family.renewed(pieces.of(music), model.config).notes.tolist()}
     return [
         k
         for k, n in enumerate(music.notes)
-        if _key(n.start_time, n.end_time, n.pitch, n.velocity, n.instrument, n.program, n.is_drum) in chosen
+        if _key(n.start_time, n.end_time, n.pitch, n.velocity, n.instrument, n.program, n.is_drum) in renewed
     ]
 
 
@@ -228,26 +253,77 @@ def _cut(music: music_pb2.NoteSequence, stretch: Stretch, step: int) -> music_pb
     return cut
 
 
-def _glued(
-    music: music_pb2.NoteSequence,
-    kept: music_pb2.NoteSequence,
-    taken: Sequence[int],
-    made: music_pb2.NoteSequence,
-    stretch: Stretch,
-) -> music_pb2.NoteSequence:
-    """What is kept, with the notes that were made in the stretch, on the instrument that was there."""
-    whole = music_pb2.NoteSequence()
-    whole.CopyFrom(kept)
-    voices = {(music.notes[k].instrument, music.notes[k].program) for k in taken}
-    one = len({(note.instrument, note.program) for note in made.notes}) == len(voices) == 1
+def _glued(plan: _Plan, made: music_pb2.NoteSequence) -> music_pb2.NoteSequence:
+    """What is kept, and behind it the notes that were made in the stretch, played by who played there."""
+    stretch, whole = plan.stretch, music_pb2.NoteSequence()
+    whole.CopyFrom(plan.kept)
+    players, kept = _players(plan, made), _kept_times(plan)
     end = stretch.seconds(stretch.last)
     for note in made.notes:
         if stretch.first <= round(note.start_time * stretch.rate) < stretch.last:
-            added = whole.notes.add()
-            added.CopyFrom(note)
-            added.start_time = note.start_time - stretch.shift
-            added.end_time = max(added.start_time, min(note.end_time - stretch.shift, end))
-            if one:
-                added.instrument, added.program = next(iter(voices))
-    whole.total_time = max(_end(whole), music.total_time)
+            player = players[_player(note)]
+            times = note.start_time - stretch.shift, min(note.end_time - stretch.shift, end)
+            fitted = _fitted(*times, kept.get((player, note.pitch), ()), 0 if player.is_drum else 0.5 / stretch.rate)
+            if fitted:
+                added = whole.notes.add()
+                added.CopyFrom(note)
+                added.start_time, added.end_time = fitted
+                added.instrument, added.program, added.is_drum = player
+    whole.total_time = max(_end(whole), plan.music.total_time)
     return whole
+
+
+class _Player(NamedTuple):
+    """Of notes: a key that one player holds down cannot be struck by another hand."""
+
+    instrument: int
+    program: int
+    is_drum: bool
+
+
+def _player(note: Any) -> _Player:
+    return _Player(note.instrument, note.program, note.is_drum)
+
+
+def _players(plan: _Plan, made: music_pb2.NoteSequence) -> Mapping[_Player, _Player]:
+    """Who plays what was made, by whom the model has for it: the one who played there.
+
+    Where several did, nobody knows who plays which of the notes, and they are another's: on their program, if they have
+    but one.
+    """
+    there = {_player(plan.music.notes[k]) for k in plan.taken}
+    ours = sorted({_player(note) for note in made.notes})
+    if len(there) == len(ours) == 1:
+        return {ours[0]: there.pop()}
+    free = 1 + max(note.instrument for note in plan.music.notes)
+    alike = len({(player.program, player.is_drum) for player in there}) == 1
+    return {player: (min(there) if alike else player)._replace(instrument=free + k) for k, player in enumerate(ours)}
+
+
+def _kept_times(plan: _Plan) -> Mapping[tuple[_Player, int], list[tuple[float, float]]]:
+    """When the notes sound that stay, in order, by who plays them and their pitch; those that the stretch may meet."""
+    begin, end = plan.stretch.seconds(plan.stretch.first - 1), plan.stretch.seconds(plan.stretch.last + 1)
+    found: dict[tuple[_Player, int], list[tuple[float, float]]] = {}
+    for note in plan.kept.notes:
+        if note.start_time < end and note.end_time > begin:
+            found.setdefault((_player(note), note.pitch), []).append((note.start_time, note.end_time))
+    return {key: sorted(times) for key, times in found.items()}
+
+
+def _fitted(start: float, end: float, kept: Sequence[tuple[float, float]], least: float) -> tuple[float, float] | None:
+    """When a made note sounds, so that it does not touch notes of its pitch that stay; None if that leaves too little.
+
+    A MIDI file knows no more of a note than that its pitch begins and ends: one that sounds into another ends it.
+
+    Args:
+      start, end: of the made note, seconds.
+      kept: of the others, in order.
+      least: seconds that must be left; 0 for drums, of which the beginning is heard alone.
+    """
+    for begin, until in kept:
+        if begin >= start:
+            end = min(end, begin)
+            break
+        if least and until > start:
+            start = until
+    return (start, max(start, end)) if end - start >= least else None

@@ -143,6 +143,9 @@ class Model:
     def play(self, made: list[Any], options: Any, primer: Any) -> None:
         """Makes generated music as loud as the options say; `generate` has done so.
 
+        Notes of a primer and of other given music that are in it stay as loud as they are there, unless all are to be
+        alike.
+
         >>> model = load('drums.mag')
         >>> beats = model.generate(num_bars=2, seed=1)
         >>> model.play(beats, model.options(velocity='100'), None)
@@ -152,26 +155,50 @@ class Model:
         if options.fixed_velocity:
             for note in itertools.chain.from_iterable(sequence.notes for sequence in made):
                 note.velocity = options.fixed_velocity
-        learned = options.velocity == LEARNED and self.config.dynamics.curves
-        if options.accents or learned:
-            begin = 0.0
-            if options.exclude_primer:  # the music begins where it ends
-                rate = self.family.steps_per_second(
-                    self.config, options, lengths.tempo(self.family, self.config, primer, options)
-                )
-                begin = self.family.primer_steps(primer, self.config, options) / rate
-            for number, sequence in enumerate(made):
-                if options.accents:
-                    accents.apply(sequence, begin)
-                else:
-                    kinds = self.family.loudness_kinds(pieces.of(sequence).notes, self.config)
-                    if kinds is not None:
-                        dynamics.apply(sequence, kinds, self.config.dynamics, (options.seed, number), begin)
+        learned = options.velocity == LEARNED
+        begin = 0.0
+        if options.exclude_primer:  # the music begins where it ends
+            rate = self._rate(lengths.tempo(self.family, self.config, primer, options), options)
+            begin = self.family.primer_steps(primer, self.config, options) / rate
+        for number, sequence in enumerate(made):
+            if options.accents:
+                accents.apply(sequence, begin)
+            elif learned and self.config.dynamics.curves:
+                kinds = self.family.loudness_kinds(pieces.of(sequence).notes, self.config)
+                if kinds is not None:
+                    dynamics.apply(sequence, kinds, self.config.dynamics, (options.seed, number), begin)
+            if learned:
+                self._restore(sequence, options, primer, begin)
+
+    def _restore(self, sequence: Any, options: Any, primer: Any, begin: float) -> None:
+        """Makes given notes in generated music as loud as they were; it begins at `begin` seconds of its primer."""
+        given = [music for music in lengths.music_in(options) if isinstance(music, music_pb2.NoteSequence)]
+        by_notes = isinstance(primer, music_pb2.NoteSequence)
+        if not given and not (by_notes and not options.exclude_primer):
+            return
+        marks = self.family.marks(sequence, primer, self.config, options)
+        # A note that begins with the first step after the primer is not the primer's.
+        rows = [k for k, note in enumerate(sequence.notes) if note.start_time < marks.primer_end - 1e-6]
+        qpm = sequence.tempos[0].qpm if sequence.tempos else generation.DEFAULT_QPM
+        for music, places in ((primer if by_notes else None, rows), *((music, marks.kept) for music in given)):
+            if music is None or not places:
+                continue
+            notes = self.family.settled(music, self.config).notes
+            own = self.family.beat(music, self.config).qpm or generation.DEFAULT_QPM
+            starts = notes['start'] * self._rate(own, options) / self._rate(qpm, options) - begin
+            dynamics.restore(sequence, places, starts, notes)
+
+    def _rate(self, qpm: float, options: Any) -> float:
+        """Steps a second."""
+        return float(self.family.steps_per_second(self.config, options, qpm))
 
     def infill(
         self, music: Any, start: float, end: float, num_outputs: int = 1, candidates: int = 16, **options: Any
     ) -> list[Any]:
         """Makes a stretch of given music anew; every note outside of it stays as it is.
+
+        What is made is played by the instrument that played there. Where the model makes what several play, and they
+        differ, it is an instrument of its own. Notes of other instruments stay in the stretch, too.
 
         Args:
           music: a NoteSequence of one tempo and metre.
@@ -210,10 +237,7 @@ class Model:
         >>> model.seconds(model.options(num_bars=2, qpm=120.0))
         4.0
         """
-        rate = self.family.steps_per_second(
-            self.config, options, lengths.tempo(self.family, self.config, primer, options)
-        )
-        return float(options.num_steps / rate)
+        return float(options.num_steps / self._rate(lengths.tempo(self.family, self.config, primer, options), options))
 
     def auto_temperature(self) -> float:
         """Returns the recommended temperature, or the family's default, and says so, if the model carries none.

@@ -207,6 +207,14 @@ class Generating(abc.ABC):
         """
         return None
 
+    def around(self, music: Any, config: Any, options: Any) -> tuple[Any, Any]:
+        """Returns the config and options to make a stretch of a NoteSequence anew with, as the whole of it suggests."""
+        return config, options
+
+    def renewed(self, piece: Piece, config: Any) -> Piece:
+        """Returns a piece with those of the chosen notes alone that give way in a stretch that is made anew."""
+        return self.chosen(piece, config)
+
     def parse_primer(self, flag: str, text: str, config: Any) -> Any:
         """Reads the text of one of the spec's primer flags. Raises SolferinoError that says what is wrong with it."""
         raise SolferinoError(f'--{flag}: {self.spec.name} has no primer in words.')
@@ -234,6 +242,10 @@ class Generating(abc.ABC):
         if not isinstance(music, music_pb2.NoteSequence):
             return Beat(None, None)
         return beat_of(self.settled(music, config))
+
+    def metre(self, music: Any, config: Any, options: Any) -> tuple[int, int] | None:
+        """Returns the metre of what is generated from a NoteSequence, or from anything else; None for 4/4."""
+        return self.beat(music, config).metre
 
     def unused(self, piece: Piece, config: Any) -> Mapping[str, int]:
         """How many notes of a piece that generation is given are not used, by what they are: 'of drums', ..."""

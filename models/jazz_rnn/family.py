@@ -16,7 +16,7 @@ from solferino.hparams.spec import Config
 from solferino.models.core.events import event_sampling
 from solferino.models.core.events.event_family import EventModels
 from solferino.models.core.export.browser_events import BrowserEvents
-from solferino.models.core.family import Beat, Example, Weights
+from solferino.models.core.family import Beat, Example, Weights, beat_of
 from solferino.models.jazz_rnn import performance, vocabulary, windows
 from solferino.models.jazz_rnn.token_encoding import TokenEncoding
 from solferino.models.music.encodings.event_encodings import Inputs
@@ -26,6 +26,7 @@ from solferino.models.music.jazz.lead_sheet import LeadSheet
 from solferino.models.music.jazz.tokens import Note
 from solferino.models.music.pictures.page import NO_MARKS, Marks
 from solferino.models.music.pieces import piece as pieces
+from solferino.models.music.pieces import sections
 from solferino.models.music.pieces.piece import Piece
 
 # What all of a piece's chords are counted as among the traits of its first window.
@@ -76,13 +77,14 @@ class JazzRnn(EventModels):
             reject(NO_MELODY)
             return
         label = windows.label_of(piece) if settings.labels_from_folders else None
+        metre = beat_of(sections.settled(self.chosen(piece, config))).metre
         first = True
         for line in sheet.lines(settings.gap_bars):
             if len(line.notes) < settings.min_notes:
                 reject(MELODY_TOO_SHORT)
                 continue
             solo = tokens.analyze(line.notes, sheet.changes, line.begin)
-            yield from windows.cut(solo, sheet.changes, line.begin, settings.window, first, label)
+            yield from windows.cut(solo, sheet.changes, line.begin, settings.window, first, label, _usable(metre))
             first = False
 
     def num_steps(self, example: Example, config: Config) -> int:
@@ -93,11 +95,12 @@ class JazzRnn(EventModels):
         """See Family: the melody is louder than the chords."""
 
     def traits(self, example: Example, config: Config) -> Mapping[str, int]:
-        """See Family: the tokens, the label, and with the first window of a piece its chords."""
+        """See Family: the tokens, the label, and with the first window of a piece its chords and metre."""
         window = windows.read(example)
         counts = dict(windows.counts(window))
         if window.progression:
-            counts[_PROGRESSION + ' '.join(windows.texts(window.progression))] = 1
+            numerator, denominator = window.metre
+            counts[_PROGRESSION + ' '.join([*windows.texts(window.progression), f'{numerator}/{denominator}'])] = 1
         if window.label is not None:
             counts[_LABEL + window.label] = 1
         return counts
@@ -112,7 +115,8 @@ class JazzRnn(EventModels):
         }
         known = vocabulary.build(sides['training'], config.extraction.vocabulary_size)
         songs, labels = (_most_frequent(training, prefix) for prefix in (_PROGRESSION, _LABEL))
-        learned = Grammar(known, tuple(songs[0].split(' ')) if songs else (), labels)
+        *song, metre = songs[0].split(' ') if songs else [Grammar.metre]
+        learned = Grammar(known, tuple(song), labels, metre)
         return dataclasses.replace(config, learned=learned), {
             'different tokens in training examples': len(sides['training']),
             'of them in the vocabulary': len(known),
@@ -182,6 +186,28 @@ class JazzRnn(EventModels):
         """See Family: all but drums, as chords are heard in all of it."""
         return dataclasses.replace(piece, notes=piece.notes[~piece.notes['is_drum']])
 
+    def metre(self, music: Any, config: Config, options: JazzGeneration) -> tuple[int, int] | None:
+        """See Family: of the song that it learned from, where its chords are played."""
+        if isinstance(music, music_pb2.NoteSequence) or options.backing_chords or not config.learned.chords:
+            return super().metre(music, config, options)
+        return config.learned.beats
+
+    def around(
+        self, music: music_pb2.NoteSequence, config: Config, options: JazzGeneration
+    ) -> tuple[Config, JazzGeneration]:
+        """See Family: the melody of the whole, over the chords of the whole, whoever plays them there."""
+        track = self._sheet(music, config, 'music').track
+        extraction = dataclasses.replace(config.extraction, melody_track=track)
+        given = {'chord_notes': False} | ({} if options.chords_midi else {'chords_midi': music})
+        return dataclasses.replace(config, extraction=extraction), dataclasses.replace(options, **given)
+
+    def renewed(self, piece: Piece, config: Config) -> Piece:
+        """See Family: the melody, of which `around` has found the track; what accompanies it stays."""
+        chosen = self.chosen(piece, config)
+        return dataclasses.replace(
+            chosen, notes=chosen.notes[lead_sheet.melody(chosen, config.extraction.melody_track)]
+        )
+
     def log_likelihood(self, weights: Weights, config: Config, sequence: Any) -> float:
         """See Family: of the tokens of its melody, by the label of its folder if it is known."""
         given = self._beginning(sequence, config)
@@ -215,15 +241,14 @@ class JazzRnn(EventModels):
         return Beginning(classes, sheet.notes, sheet.notes[-1].end, sheet.changes, self.beat(given, config))
 
     def _sheet(self, given: Any, config: Config, what: str) -> LeadSheet:
-        """The lead sheet of given music; its tracks are found if it has not those of the examples."""
+        """The lead sheet of given music; tracks are found if it has not those of the examples."""
         if not isinstance(given, music_pb2.NoteSequence):
             raise TypeError(f'A {what} is a NoteSequence, not {type(given).__name__}.')
         piece, settings = self.settled(given, config), config.extraction
+        there = set(piece.notes['instrument'][piece.notes['velocity'] > 0].tolist())
+        melody = settings.melody_track if settings.melody_track in there else -1
         try:
-            try:
-                sheet = lead_sheet.read(piece, settings.melody_track, settings.tracks)
-            except KeyError:
-                sheet = lead_sheet.read(piece)
+            sheet = lead_sheet.read(piece, melody, settings.tracks if there.issuperset(settings.tracks) else ())
         except ValueError as error:
             raise SolferinoError(f'The {what} cannot be used: {error}.') from error
         if sheet is None:
@@ -304,7 +329,7 @@ class JazzRnn(EventModels):
         if changes:
             return beat, changes
         if config.learned.chords:
-            return beat, windows.of_texts(config.learned.chords)
+            return beat._replace(metre=config.learned.beats), windows.of_texts(config.learned.chords)
         return beat, chords.parse_bars(_USUAL, 4 * STEPS_PER_QUARTER)
 
 
@@ -312,6 +337,13 @@ class JazzRnn(EventModels):
 def _encoding(grammar: Grammar, chord_input: str) -> TokenEncoding:
     known = vocabulary.of(grammar)
     return TokenEncoding(len(known), tokens=tuple(known.tokens), conditions=grammar.labels, chord_input=chord_input)
+
+
+def _usable(metre: tuple[int, int] | None) -> tuple[int, int]:
+    """A metre that a MIDI file can name."""
+    numerator, denominator = metre or windows.FOUR_FOUR
+    can_be = 0 < numerator < 256 and 0 < denominator < 256 and denominator.bit_count() == 1
+    return (numerator, denominator) if can_be else windows.FOUR_FOUR
 
 
 def _most_frequent(counts: Mapping[str, int], prefix: str) -> tuple[str, ...]:

@@ -6,6 +6,8 @@
 - chords int [changes, 2]: for how many steps each chord sounds, the last one to its end, and its code;
   a chord of a bar is two of half a bar
 - progression int [changes, 2]: likewise all chords of the piece, in its first window; else none
+- metre int [1, 2]: numerator and denominator of the piece's metre where it has its progression, else none; examples of
+  earlier versions do not tell it
 - label int [bytes]: the label of the piece in UTF-8; only where pieces have labels
 """
 
@@ -24,6 +26,7 @@ from solferino.models.music.pieces.piece import Piece
 
 _MOST_STEPS = 64 * 4 * 12  # of a progression that is kept: 64 bars
 _BAR = 4 * 12  # steps
+FOUR_FOUR = (4, 4)
 _NO_FOLDER = 'none'  # the label of music of which it is not known in which folder it was
 
 
@@ -35,6 +38,7 @@ class Window(NamedTuple):
     place: int
     changes: Changes
     progression: Changes | None
+    metre: tuple[int, int]
     label: str | None
 
 
@@ -44,7 +48,13 @@ def label_of(piece: Piece) -> str:
 
 
 def cut(
-    tokens: Sequence[Token], changes: Changes, start: int, size: int, first: bool, label: str | None = None
+    tokens: Sequence[Token],
+    changes: Changes,
+    start: int,
+    size: int,
+    first: bool,
+    label: str | None = None,
+    metre: tuple[int, int] = FOUR_FOUR,
 ) -> Iterator[Example]:
     """Yields windows that predict up to `size` tokens each, every token once.
 
@@ -55,6 +65,7 @@ def cut(
       size: tokens.
       first: whether it is the first solo of its piece.
       label: of the piece, if it has one.
+      metre: of the piece.
     """
     places = start + np.cumsum([0, *(token.duration for token in tokens)])
     halves = halved(changes)
@@ -72,6 +83,7 @@ def cut(
             'place': np.array([places[max(0, begin - 1)] - start], np.int32),
             'chords': _stored(under),
             'progression': _stored(changes.cut(0, min(changes.length, _MOST_STEPS)) if first and not begin else None),
+            'metre': np.array([metre] if first and not begin else [], np.int32).reshape(-1, 2),
             **({} if label is None else {'label': np.array([*label.encode()], np.int32)}),
         }
 
@@ -95,7 +107,9 @@ def read(example: Example) -> Window:
         if changes is None:
             raise ValueError
         label = bytes(example['label'].tolist()).decode() if 'label' in example else None
-        return Window(tokens, bool(example['begins'][0]), int(example['place'][0]), changes, progression, label)
+        ((numerator, denominator),) = example['metre'].tolist() if progression and 'metre' in example else [FOUR_FOUR]
+        begins, place = bool(example['begins'][0]), int(example['place'][0])
+        return Window(tokens, begins, place, changes, progression, (numerator, denominator), label)
     except (KeyError, IndexError, ValueError):
         raise ValueError('it does not hold a window of a solo') from None
 

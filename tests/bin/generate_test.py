@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib.figure import Figure
 from note_seq import midi_io
 from note_seq.protobuf import music_pb2
 
@@ -287,7 +288,9 @@ def test_silence_that_is_kept_is_not_rendered(
     assert '_1.mid is not rendered: There are no notes' in caplog.text
 
 
-def test_bars_of_a_file_are_made_anew(bundle: Path, drums: Model, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bars_of_a_file_are_made_anew(
+    bundle: Path, drums: Model, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     (given,) = drums.generate(num_bars=4, seed=1)
     write_midi(given, bundle.parent / 'a.mid')
     source = [f'--bundle_file={bundle}', f'--infill_midi={bundle.parent}/a.mid', '--num_outputs=2', '--seed=3']
@@ -300,6 +303,19 @@ def test_bars_of_a_file_are_made_anew(bundle: Path, drums: Model, capsys: pytest
             for one in (given, made)
         ]
         assert sorted(outside[0]) == sorted(outside[1])
+    seen = []
+    monkeypatch.setattr(type(drums.family), 'draw', lambda *arguments: seen.append(arguments) or Figure())
+    more = ['--infill_bars=2-3', '--draw', '--best=1', '--render=wav,png', f'--originality={bundle.parent}/a.mid']
+    assert _run(_DRUMS, *source, *more, f'--output_dir={bundle.parent}/more') == 0
+    assert sorted({Path(name).suffix for name in _names(bundle.parent / 'more')}) == ['.mid', '.png', '.wav']
+    out = capsys.readouterr().out
+    assert 'kept as' in out and 'anew, 2 times' in out and 'Longest run of notes' in out
+    assert len(seen) == 2
+    for _, music, _, marks in seen:
+        kept = [note for k, note in enumerate(music.notes) if k in marks.kept]
+        assert sorted((note.pitch, note.velocity) for note in kept) == sorted(
+            (note.pitch, note.velocity) for note in given.notes if not 1.9 < note.start_time < 5.9
+        )
     for wrong, said in [
         ([], 'Give --infill_midi with one of'),
         (['--infill_bars=2', '--infill_seconds=1-2'], 'Give --infill_midi with one of'),
@@ -308,7 +324,8 @@ def test_bars_of_a_file_are_made_anew(bundle: Path, drums: Model, capsys: pytest
         (['--infill_seconds=4-2'], '--infill_seconds=4-2 must be a range such as 4-8'),
         (['--infill_bars=x'], '--infill_bars=x must be a range'),
         (['--infill_bars=9'], 'Bar 9 cannot be made anew: the music has 4 bars.'),
-        (['--infill_bars=2', '--num_bars=4'], '--num_bars does not go with --infill_midi'),
+        (['--infill_bars=2', '--num_bars=4'], '--num_bars does not go with --infill_midi, whose length stays.'),
+        (['--infill_bars=2', '--primer_drums=[(36,)]'], '--primer_drums does not go with --infill_midi, which is what'),
     ]:
         capsys.readouterr()
         assert _run(_DRUMS, *source, *wrong) == 1

@@ -149,6 +149,26 @@ def _song(path: Path, shift: float = 0.0, **instrument: Any) -> music_pb2.NoteSe
 
 
 @pytest.mark.parametrize('place', _CONFIGS, ids=lambda place: place[1])
+def test_a_primer_stays_as_loud_as_it_is(begin: Any, tmp_path: Path, place: tuple[str, str]) -> None:
+    """Unless all is to be alike; it is played a little early and late, after a silence."""
+    primer = _song(tmp_path / 'primer.mid', 2.0, is_drum=place[0] == 'drums_rnn')
+    given = {}
+    for k, note in enumerate(primer.notes):
+        note.velocity, note.pitch = 20 + 30 * k, (36, 38, 42, 46)[k] if note.is_drum else note.pitch
+        note.start_time += 0.02 * (-1) ** k if k else 0
+        given[note.pitch, 4 + k] = note.velocity  # quarters
+    write_midi(primer, tmp_path / 'primer.mid')
+    for flags, kept in ([], True), (['--accents'], True), (['--velocity=flat'], False), (['--velocity=99'], False):
+        ran = begin(place, f'--primer_midi={tmp_path}/primer.mid', '--num_bars=4', *flags)
+        found = {(note.pitch, round(note.start_time * 2)): note.velocity for note in ran.music.notes}
+        found = {place: velocity for place, velocity in found.items() if place in given}
+        if place == ('rbm', 'chords'):  # which does not keep it
+            continue
+        assert len(found) == 4
+        assert (found == given) == kept
+
+
+@pytest.mark.parametrize('place', _CONFIGS, ids=lambda place: place[1])
 def test_changes_before_the_first_and_after_the_last_note_change_nothing(
     begin: Any, tmp_path: Path, place: tuple[str, str]
 ) -> None:

@@ -6,11 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from note_seq import midi_io
 from note_seq.protobuf import music_pb2
 
 from solferino.hparams import overrides
 from solferino.hparams.errors import SolferinoError
+from solferino.hparams.jazz_rnn import Grammar
 from solferino.models import infilling, registry
+from solferino.models.core.generation.midi_bytes import midi_bytes
 from solferino.models.loading import Model
 
 _HPARAMS = {
@@ -85,6 +88,107 @@ def test_a_note_a_little_early_belongs_to_its_step() -> None:
     (made,) = untrained('drums_rnn', 'drum_kit').infill(given, 2.0, 4.0, seed=1)
     starts = [note.start_time for note in made.notes]
     assert 1.97 not in starts and 3.97 in starts
+
+
+def plan_of(given: music_pb2.NoteSequence, drums: bool = False) -> infilling._Plan:
+    """The third bar of music, to be made anew."""
+    model = untrained(*(('drums_rnn', 'drum_kit') if drums else ('piano_rnn', 'gru_nade')))
+    return infilling._plan(model, given, 4.0, 6.0, {})
+
+
+def made_of(*notes: tuple[float, float, int], drums: bool = False) -> music_pb2.NoteSequence:
+    """What a model may have made, as (start, end, pitch)."""
+    made = music_pb2.NoteSequence()
+    for start, end, pitch in notes:
+        made.notes.add(start_time=start, end_time=end, pitch=pitch, velocity=80, is_drum=drums, instrument=9 * drums)
+    return made
+
+
+def new_times(plan: infilling._Plan, *notes: tuple[float, float, int]) -> list[tuple[float, float]]:
+    glued = infilling._glued(plan, made_of(*notes))
+    return [(round(n.start_time, 6), round(n.end_time, 6)) for n in list(glued.notes)[len(plan.kept.notes) :]]
+
+
+def test_what_is_made_does_not_touch_notes_of_its_pitch_that_stay() -> None:
+    """One that is played a little early, one that sounds into the stretch, and those of other pitches."""
+    given = music(False)
+    given.notes[16].start_time = 3.985  # into the stretch
+    given.notes[24].start_time, given.notes[24].pitch, given.notes[15].pitch, given.notes[15].end_time = (
+        5.98,
+        70,
+        75,
+        4.1,
+    )
+    plan = plan_of(given)
+    assert new_times(plan, (5.75, 6.5, 70)) == [(5.75, 5.98)]
+    assert new_times(plan, (5.75, 6.5, 71)) == [(5.75, 6.0)]
+    assert new_times(plan, (4.0, 4.5, 75), (4.125, 4.25, 75)) == [(4.1, 4.5), (4.125, 4.25)]
+    assert new_times(plan, (4.0, 4.125, 75)) == []  # next to nothing would be left
+    given.notes[15].end_time = 4.4
+    glued = infilling._glued(plan_of(given), made_of((4.0, 5.0, 75), (5.75, 6.5, 70)))
+    read = midi_io.midi_to_note_sequence(midi_bytes(glued))
+    for note in (given.notes[15], given.notes[24]):
+        ends = [n.end_time for n in read.notes if n.pitch == note.pitch and abs(n.start_time - note.start_time) < 0.002]
+        assert ends == [pytest.approx(note.end_time, abs=0.002)]
+
+
+def test_a_drum_is_struck_whatever_still_sounds() -> None:
+    given = music(True)
+    given.notes[15].end_time = 4.4
+    plan = plan_of(given, drums=True)
+    glued = infilling._glued(plan, made_of((4.0, 4.125, given.notes[15].pitch), drums=True))
+    assert glued.notes[len(plan.kept.notes)].start_time == 4.0
+
+
+def test_what_is_made_sounds_as_what_was_there() -> None:
+    """On its instrument; where there were several, on one of its own, so that no note is lost in a file."""
+    given = music(False)
+    for note in given.notes:
+        note.instrument, note.program = (0, 1) if not note.is_drum else (9, 0)
+    players = {(n.instrument, n.program) for n in infilling._glued(plan_of(given), made_of((4.0, 4.5, 50))).notes}
+    assert players == {(0, 1), (9, 0)}
+    for note in list(given.notes)[:8]:
+        note.instrument = 1
+    assert [*infilling._glued(plan_of(given), made_of((4.0, 4.5, 50))).notes][-1].program == 1
+    given.notes[0].program = 2
+    glued = infilling._glued(plan_of(given), made_of((4.0, 4.5, 50)))
+    assert (glued.notes[-1].instrument, glued.notes[-1].program) == (10, 0)
+    assert len(midi_io.midi_to_note_sequence(midi_bytes(glued)).notes) == len(glued.notes)
+
+
+def test_a_melody_is_made_anew_and_its_accompaniment_stays() -> None:
+    """Two tracks and a lower voice of the melody's own: over chords, of which those of the stretch are heard there."""
+    given = music(False)
+    for note in list(given.notes)[:-1]:
+        low = given.notes.add()
+        low.CopyFrom(note)
+        low.pitch -= 12
+    for bar, root in enumerate((48, 53, 55, 48)):
+        for tone in (0, 4, 7):
+            given.notes.add(
+                pitch=root + tone, velocity=60, start_time=2.0 * bar, end_time=2.0 * bar + 2, instrument=1, program=4
+            )
+    given.notes[32].instrument = 9
+    family = registry.get('jazz_rnn')
+    config = family.spec.configs['jazz_rnn']
+    config = dataclasses.replace(
+        config,
+        hparams=overrides.parse(config.hparams, 'rnn_layer_sizes=[4]'),
+        learned=Grammar(('C6', 'C3', 'L6', 'R6'), ('Dm7*48',)),
+    )
+    rng = np.random.default_rng(0)
+    weights = {key: rng.normal(0, 0.3, shape) for key, shape in family.weight_shapes(config).items()}
+    weights = {key: array.astype(np.float32) for key, array in weights.items()}
+    model = Model(family, config, weights, 'here', 'jazz_rnn', '')
+    for one in model.infill(given, 4.0, 6.0, num_outputs=2, candidates=2, seed=1):
+        assert [notes(one, *around) for around in ((0, 4), (6, 9))] == [
+            notes(given, *around) for around in ((0, 4), (6, 9))
+        ]
+        low = [note for note in notes(given, 4, 6) if note[4] != 3 or note[2] < 55]
+        assert {note for note in notes(one, 4, 6) if note[4] != 3 or note[2] < 55} == set(low)
+        made = [note for note in notes(one, 4, 6) if note not in notes(given, 4, 6)]
+        assert made and {(note[4], note[5]) for note in made} == {(3, 0)}
+        assert {note[2] % 12 for note in made if note[2]} <= {7, 11, 2, 9, 4, 0}  # over G
 
 
 def test_what_comes_after_decides(monkeypatch: pytest.MonkeyPatch) -> None:

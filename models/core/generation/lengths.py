@@ -48,8 +48,8 @@ def _quarters_of_a_bar(family: Family, config: Any, primer: Any, options: Any) -
     if isinstance(primer, events_lib.EventSequence):
         return primer.steps_per_bar / primer.steps_per_quarter
     given = (music for music in (primer, *music_in(options)) if isinstance(music, music_pb2.NoteSequence))
-    # The output files also have the metre of the primer, if there is one.
-    numerator, denominator = family.beat(next(given, None), config).metre or (4, 4)
+    # The output files also have this metre.
+    numerator, denominator = family.metre(next(given, None), config, options) or (4, 4)
     if numerator < 1 or denominator < 1:
         return _QUARTERS
     return 4 * numerator / denominator

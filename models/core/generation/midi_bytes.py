@@ -116,5 +116,25 @@ def _of_anything(sequence: music_pb2.NoteSequence) -> bytes:
     from note_seq import midi_io
 
     file = io.BytesIO()
-    midi_io.note_sequence_to_pretty_midi(sequence).write(file)
+    midi_io.note_sequence_to_pretty_midi(_with_parts_apart(sequence)).write(file)
     return file.getvalue()
+
+
+def _with_parts_apart(sequence: music_pb2.NoteSequence) -> music_pb2.NoteSequence:
+    """The same music, of whose instrument 0 each part, what has a program of its own or is drums, is an instrument.
+
+    note_seq makes a track for each part of any other instrument, but one for all parts of instrument 0: it would write
+    the last of them alone.
+    """
+    apart = music_pb2.NoteSequence()
+    apart.CopyFrom(sequence)
+    events = [*apart.notes, *apart.pitch_bends, *apart.control_changes]
+    first = [event for event in events if event.instrument == 0]
+    parts = sorted({(event.program, event.is_drum) for event in first})
+    if len(parts) < 2:
+        return sequence
+    free = 1 + max(event.instrument for event in events)
+    instruments = {part: free + k for k, part in enumerate(parts[1:])}
+    for event in first:
+        event.instrument = instruments.get((event.program, event.is_drum), 0)
+    return apart

@@ -103,6 +103,21 @@ def read(piece: Piece, melody_track: int = -1, chord_tracks: Sequence[int] = ())
     return LeadSheet(melody, changes, everything.bars, track, tuple(sorted(there)))
 
 
+def melody(piece: Piece, track: int) -> np.ndarray:
+    """Returns which notes of a piece are the melody of a track, bool [notes]: of those that begin together the top."""
+    found = np.zeros(len(piece.notes), bool)
+    rows = np.flatnonzero((piece.notes['instrument'] == track) & (piece.notes['velocity'] > 0))
+    onsets = _clock(piece)(piece.notes['start'][rows]) * STEPS_PER_QUARTER
+    steps = _snap(np.floor(onsets + 0.5).astype(np.int64))
+    order = np.lexsort((piece.notes['pitch'][rows], steps))
+    found[rows[order][np.append(steps[order][1:] > steps[order][:-1], [True] * (len(rows) > 0))]] = True
+    return found
+
+
+def _clock(piece: Piece) -> Clock:
+    return Clock({t.time: t.qpm for t in piece.tempos if 0 < t.qpm < math.inf and 0 <= t.time < math.inf})
+
+
 def _score(piece: Piece, notes: np.ndarray) -> score.Score:
     return score.read(dataclasses.replace(piece, notes=notes), False, STEPS_PER_QUARTER)
 
@@ -174,7 +189,7 @@ def _half_bars(bars: np.ndarray) -> list[int]:
 
 def _written(piece: Piece, part: score.Score) -> Changes | None:
     """The chords that are written, if there are such that can be read."""
-    clock = Clock({t.time: t.qpm for t in piece.tempos if 0 < t.qpm < math.inf and 0 <= t.time < math.inf})
+    clock = _clock(piece)
     end = int(part.bars[-1])
     found: dict[int, Chord] = {}
     for time, symbol in piece.chord_symbols:

@@ -57,24 +57,33 @@ def draw(
     Returns:
       A figure; of pieces that are much longer than the others it has the first bars, and says so.
     """
-    parts = _parts(items[:MOST], steps_per_quarter, style, ignore_is_drum)
+    items, of_all = items[:MOST], items
+    are_drums = _are_drums(items, style, ignore_is_drum)
+    rolls = [item for item, is_drums in zip(items, are_drums, strict=True) if not is_drums]
+    voices = roll_pictures.voices_of((item.sequence, item.marks) for item in rolls)
+    legend = roll_pictures.legend(voices, [item.sequence for item in rolls])
+    parts = _parts(items, are_drums, voices, steps_per_quarter, ignore_is_drum)
     columns = _columns([len(part.bars) for part in parts])
     width = (LINE_WIDTH - (columns - 1) * _GAP) / columns
     most_bars = int(width / _LEAST_BAR)
     longest = max(part.quarters(most_bars) for part in parts)
     lines = [parts[k : k + columns] for k in range(0, len(parts), columns)]
     heights = [max(part.height for part in line) for line in lines]
-    paper = page.Paper(LABEL_WIDTH + LINE_WIDTH + MARGIN, HEADER + sum(heights) + len(lines) * _ABOVE + FOOTER)
+    header = HEADER + (roll_pictures.LEGEND if legend else 0)
+    paper = page.Paper(LABEL_WIDTH + LINE_WIDTH + MARGIN, header + sum(heights) + len(lines) * _ABOVE + FOOTER)
     reasons = sorted({reason for part in parts for reason in part.reasons})
     tempos = [tempo for part in parts for tempo in part.tempos]
-    left_out = f'not drawn: all after the first {MOST}' if len(items) > MOST else ''
-    facts = [f'{len(items)} piece' + 's' * (len(items) > 1), *filter(None, [left_out]), *page.tempo_words(tempos)]
+    left_out = f'not drawn: all after the first {MOST}' if len(of_all) > MOST else ''
+    facts = [f'{len(of_all)} piece' + 's' * (len(of_all) > 1), *filter(None, [left_out]), *page.tempo_words(tempos)]
     paper.head(
-        title, '  ·  '.join(facts + [f'not drawn: {reason}' for reason in reasons]), [i.marks for i in items[:MOST]]
+        title, '  ·  '.join(facts + [f'not drawn: {reason}' for reason in reasons]), [item.marks for item in items]
     )
-    paper.loudness()
+    if legend:
+        roll_pictures.draw_legend(paper, legend)
+    if not legend or any(are_drums):
+        paper.loudness()
     most_letters = max(3, int(width / 0.068))
-    top = HEADER
+    top = header
     for line, height in zip(lines, heights, strict=True):
         top += _ABOVE
         for number, part in enumerate(line):
@@ -123,16 +132,29 @@ class _Part:
         return self.name if drawn == self.num_bars else f'{self.name} (bars 1 to {drawn} of {self.num_bars})'
 
 
-def _parts(items: Sequence[Item], steps_per_quarter: int, style: str, ignore_is_drum: bool) -> list[_Part]:
+def _are_drums(items: Sequence[Item], style: str, ignore_is_drum: bool) -> list[bool]:
+    """Which pieces are drawn as drum grids."""
+    if style != 'auto':
+        return [style == 'drums'] * len(items)
     has_drums = [any(note.is_drum or ignore_is_drum for note in item.sequence.notes) for item in items]
     # Silence is drawn as the first piece that is heard is.
     silence = next((has for has, item in zip(has_drums, items, strict=True) if item.sequence.notes), False)
+    return [has if item.sequence.notes else silence for has, item in zip(has_drums, items, strict=True)]
+
+
+def _parts(
+    items: Sequence[Item],
+    are_drums: Sequence[bool],
+    voices: roll_pictures.Voices,
+    steps_per_quarter: int,
+    ignore_is_drum: bool,
+) -> list[_Part]:
     grids, rolls = {}, {}
-    for number, (has, item) in enumerate(zip(has_drums, items, strict=True)):
-        if style == 'drums' or (style == 'auto' and (has if item.sequence.notes else silence)):
+    for number, (is_drums, item) in enumerate(zip(are_drums, items, strict=True)):
+        if is_drums:
             grids[number] = track_pictures.read(item.sequence, steps_per_quarter, ignore_is_drum, item.marks)
         else:
-            rolls[number] = roll_pictures.read(item.sequence, 1 / steps_per_quarter, item.marks)
+            rolls[number] = roll_pictures.read(item.sequence, 1 / steps_per_quarter, item.marks, voices)
     rows = track_pictures.rows_of({place for score in grids.values() for place in score.hits})
     low, high = (end((getattr(roll, name) for roll in rolls.values()), default=0) for end, name in _RANGE)
     row = _DRUM[len(items) <= 4]

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Pale to dark for each instrument, the one with most notes first; more than these share the last.
+# Pale to dark for each instrument, in their order; of more than these the ones with fewest notes share the last.
 _SHADES: tuple[tuple[str, ...], ...] = (
     ('#e98ab5', '#c2185b', '#8f0d47'),
     ('#7fb0dd', '#1f6fb2', '#154c7c'),
@@ -43,12 +43,16 @@ _OTHERS = ('#c9c4cb', '#8d8492', '#5c5560')
 _DRUMS = ('#c9c4cb', '#6d6471', INK)
 _BLACK_KEYS, _BLACK_TINT = {1, 3, 6, 8, 10}, '#f4eff3'
 _OCTAVE = 12
+LEGEND = 0.24  # inches, for the names of instruments
 _CHORDS = 0.12  # inches above the first line of music, for the names of chords
 _NO_CHORD = ('', 'N.C.')  # what note_seq calls none
 _LONGEST_CHORD = 12  # letters
 _HIGHEST = 127  # pitch
 _STRIP = 5  # the rows that drums take, below the lowest pitch
 _DRUM_LANES = 10
+
+
+Voices = dict[int, tuple[str, ...]]
 
 
 def draw_notes(
@@ -76,14 +80,14 @@ def draw_notes(
     time = score.time
     lines = page.systems(time.bars, 1)
     row = min(0.115, max(0.05, 2.6 / (score.high - score.foot)))  # inches
-    legend = _legend(score.voices, sequence) if len(score.voices) > 1 else []
+    named = legend(score.voices, [sequence])
     unit = LINE_WIDTH / max(page.longest(lines), 10)
-    extra = (0.24 if legend else 0) + (_CHORDS if time.chords else 0)
+    extra = (LEGEND if named else 0) + (_CHORDS if time.chords else 0)
     paper = Page(lines, unit, (score.high - score.foot) * row, extra)
     name = title or sequence.sequence_metadata.title or sequence.filename or 'Notes'
     paper.head(name, page.heading(time.num_bars, time.tempos, time.reasons), [marks])
-    if legend:
-        _draw_legend(paper, legend)
+    if named:
+        draw_legend(paper, named)
     else:
         paper.loudness()
     for axes, bars in paper.systems():
@@ -100,7 +104,7 @@ class Score:
       time: where bars are.
       boxes: left, bottom, right, top of each note, quarters and pitches, [notes, 4].
       colours: of each note, [notes, 4].
-      voices: the shades of each instrument, the one with most notes first.
+      voices: the shades of each instrument, see `voices_of`.
       low, high: the lowest pitch and the one after the highest.
       foot: below the lowest pitch, where the strip of drums ends.
       primer_end: in quarters; 0 for no primer.
@@ -109,7 +113,7 @@ class Score:
     time: timeline.Timeline
     boxes: np.ndarray
     colours: np.ndarray
-    voices: dict[int, tuple[str, ...]]
+    voices: Voices
     low: int
     high: int
     foot: int
@@ -123,17 +127,41 @@ class Score:
         return dataclasses.replace(self, boxes=boxes, low=low, high=high, foot=self.foot - down)
 
 
-def read(sequence: music_pb2.NoteSequence, shortest: float, marks: Marks = NO_MARKS) -> Score:
-    """Returns what is to be drawn of a sequence; no note is shorter than `shortest` quarters."""
+def voices_of(music: Iterable[tuple[music_pb2.NoteSequence, Marks]]) -> Voices:
+    """The shades of each instrument, drums apart, in their order: the same in all of the music.
+
+    Where notes are given to be kept, their colour is theirs alone, and the others are told apart.
+    """
+    counts: Counter[int] = Counter()
+    kept = False
+    for sequence, marks in music:
+        counts.update(n.instrument for k, n in enumerate(sequence.notes) if not (n.is_drum or k in marks.kept))
+        kept = kept or bool(marks.kept)
+    if len(counts) == 1:  # nothing to be told apart: all the shades there are
+        return {next(iter(counts)): VELOCITY_COLOURS}
+    shades = [colours for colours in _SHADES if not (kept and KEPT_COLOURS[1] in colours)]
+    own = iter(shades)
+    most = {instrument for instrument, _ in counts.most_common(len(shades))}
+    return {instrument: next(own) if instrument in most else _OTHERS for instrument in sorted(counts)}
+
+
+def read(
+    sequence: music_pb2.NoteSequence, shortest: float, marks: Marks = NO_MARKS, voices: Voices | None = None
+) -> Score:
+    """Returns what is to be drawn of a sequence.
+
+    Args:
+      sequence: quantized or not.
+      shortest: no note is shorter than so many quarters.
+      marks: what was given.
+      voices: the shades of each instrument; those of the sequence alone if they are not given.
+    """
     time = timeline.read(sequence)
     seen = np.nan_to_num(time.starts, nan=np.inf) < time.bars[-1].end
     seen &= np.array([0 <= note.pitch <= _HIGHEST for note in sequence.notes], bool)
     drawn = [(note, time.starts[k], time.ends[k], k in marks.kept) for k, note in enumerate(sequence.notes) if seen[k]]
     counts = Counter(note.instrument for note, *_ in drawn if not note.is_drum)
-    ranks = [instrument for instrument, _ in counts.most_common()]
-    voices = {voice: _SHADES[rank] if rank < len(_SHADES) else _OTHERS for rank, voice in enumerate(ranks)}
-    if len(ranks) == 1:
-        voices[ranks[0]] = VELOCITY_COLOURS  # nothing to be told apart: all the shades there are
+    voices = voices_of([(sequence, marks)]) if voices is None else voices
     low, high = _fit([note.pitch for note, *_ in drawn if not note.is_drum])
     foot = low - _STRIP if len(counts) < len({(n.instrument, n.is_drum) for n, *_ in drawn}) else low
     # Of notes in one place the shorter, of the instrument with fewer notes, lies on top.
@@ -229,13 +257,30 @@ def _label(pitch: int) -> str:
     return f'{"C D EF G A B"[pitch % _OCTAVE]}{pitch // _OCTAVE - 1}'  # MIDI pitch 60 is C4
 
 
-def _legend(voices: dict[int, tuple[str, ...]], sequence: music_pb2.NoteSequence) -> list[tuple[str, tuple[str, ...]]]:
-    """Name and shades of each instrument; those that share their shades are one."""
-    programs = {note.instrument: note.program for note in sequence.notes if not note.is_drum}
-    names = {info.instrument: info.name for info in sequence.instrument_infos if info.name.strip()}
-    named = [(names.get(voice) or _program_name(programs[voice]), colours) for voice, colours in voices.items()]
-    more = len(named) - len(_SHADES)
-    return named[: len(_SHADES)] + ([(f'{more} more', _OTHERS)] if more > 0 else [])
+def legend(voices: Voices, music: Sequence[music_pb2.NoteSequence]) -> list[tuple[str, tuple[str, ...]]]:
+    """Name and shades of each instrument of some music; those that share their shades are one. None for one alone."""
+    if len(voices) < 2:
+        return []
+    names: dict[int, dict[str, None]] = {voice: {} for voice in voices}
+    for sequence in music:
+        infos = {info.instrument: info.name for info in sequence.instrument_infos if info.name.strip()}
+        programs = {note.instrument: note.program for note in sequence.notes if not note.is_drum}
+        for voice, program in programs.items():
+            if voice in names:
+                names[voice][infos.get(voice) or _program_name(program)] = None
+    told = {
+        voice: next(iter(found)) if len(found) == 1 else f'track {k}'
+        for k, (voice, found) in enumerate(names.items(), start=1)
+    }
+    alike = Counter(told.values())
+    numbers: Counter[str] = Counter()
+    for voice, name in told.items():
+        if alike[name] > 1:
+            numbers[name] += 1
+            told[voice] = f'{numbers[name]}: {name}'  # in front, as long names are cut
+    more = sum(colours == _OTHERS for colours in voices.values())
+    named = [(told[voice], colours) for voice, colours in voices.items() if colours != _OTHERS]
+    return named + ([(f'{more} more', _OTHERS)] if more else [])
 
 
 def _program_name(program: int) -> str:
@@ -244,7 +289,7 @@ def _program_name(program: int) -> str:
     return pretty_midi.program_to_instrument_name(program % 128)
 
 
-def _draw_legend(paper: Page, legend: list[tuple[str, tuple[str, ...]]]) -> None:
+def draw_legend(paper: page.Paper, legend: list[tuple[str, tuple[str, ...]]]) -> None:
     """A line below the heading, as far as it fits."""
     left, most = page.LABEL_WIDTH, paper.width - page.MARGIN
     for name, colours in legend:

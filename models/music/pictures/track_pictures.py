@@ -12,9 +12,11 @@ from solferino.models.music.pictures import page
 from solferino.models.music.pictures.drum_names import drum_height, drum_name
 from solferino.models.music.pictures.page import (
     INK,
+    KEPT_COLOURS,
     LINE,
     LINE_WIDTH,
     NO_MARKS,
+    VELOCITY_COLOURS,
     Marks,
     Page,
     shade,
@@ -51,7 +53,7 @@ def draw_drums(
       steps_per_quarter: time resolution; a quantized sequence has its own.
       title: a line above; None takes the sequence's own title or file name.
       ignore_is_drum: draw the notes of every channel, not those of the drum channel alone.
-      marks: the primer's part is shaded.
+      marks: the primer's part is shaded, and hits that were given to be kept have a colour of their own.
 
     Returns:
       A figure of at most MAX_BARS bars, on several systems where they do not fit on one; an empty grid where there is
@@ -87,6 +89,7 @@ class Score:
 
     Attributes:
       primer_end: in steps; 0 for no primer.
+      kept: places of hits that were given to be kept.
     """
 
     bars: list[Bar]
@@ -96,13 +99,14 @@ class Score:
     tempos: list[float]
     reasons: list[str]
     primer_end: float = 0.0
+    kept: frozenset[_Place] = frozenset()
 
 
 class _Part(NamedTuple):
-    """Music of one metre: step, pitch and velocity of each hit, and its tempos."""
+    """Music of one metre: step, pitch, velocity and number of the note of each hit, and its tempos."""
 
     metre: Metre
-    hits: list[tuple[int, int, int]]
+    hits: list[tuple[int, int, int, int]]
     tempos: list[float]
 
 
@@ -121,13 +125,14 @@ def read(
         parts = [_part(section, steps_per_quarter) for section in sections]
     bars: list[Bar] = []
     hits: dict[_Place, int] = {}
+    kept: set[_Place] = set()
     tempos: list[float] = []
     num_bars = 0
     for part in parts:
         if not part.hits:
             continue
         steps_per_bar = int(part.metre.bar)
-        part_bars = max(step for step, _, _ in part.hits) // steps_per_bar + 1
+        part_bars = max(step for step, *_ in part.hits) // steps_per_bar + 1
         first_step = int(bars[-1].end) if bars else 0
         # A damaged file may have a note years from now: no more bars than can be drawn.
         for number in range(min(part_bars, MAX_BARS - len(bars))):
@@ -135,8 +140,10 @@ def read(
             is_new = not bars or bars[-1].metre != part.metre
             bars.append(Bar(len(bars) + 1, start, start + steps_per_bar, part.metre, is_new))
         if num_bars < MAX_BARS:
-            for step, pitch, velocity in part.hits:
+            for step, pitch, velocity, number in part.hits:
                 place = first_step + step, _row_of(pitch)
+                if number in marks.kept:
+                    kept.add(place)
                 hits[place] = max(velocity, hits.get(place, 0))
         num_bars += part_bars
         tempos += part.tempos
@@ -146,11 +153,11 @@ def read(
     hits = {place: velocity for place, velocity in hits.items() if place[0] < bars[-1].end}
     # Where there is a primer there is one tempo: such music was generated.
     primer_end = marks.primer_end * (tempos[0] if tempos else 120.0) / 60 * steps_per_quarter
-    return Score(bars, hits, max(num_bars, 1), steps_per_quarter, tempos, reasons, primer_end)
+    return Score(bars, hits, max(num_bars, 1), steps_per_quarter, tempos, reasons, primer_end, frozenset(kept))
 
 
 def _part(section: Section, steps_per_quarter: int) -> _Part:
-    columns = section.starts, section.notes('pitch'), section.notes('velocity')
+    columns = section.starts, section.notes('pitch'), section.notes('velocity'), section.rows
     hits = list(zip(*(column.tolist() for column in columns), strict=True))
     metre = barlines.metre(section.metre.numerator, section.metre.denominator, steps_per_quarter)
     return _Part(metre, hits, [section.tempo.qpm])
@@ -161,7 +168,11 @@ def _quantized_part(sequence: music_pb2.NoteSequence, steps_per_quarter: int, ig
     numerator, denominator = (signature.numerator, signature.denominator) if signature else (4, 4)
     return _Part(
         barlines.metre(numerator, denominator, steps_per_quarter),
-        [(n.quantized_start_step, n.pitch, n.velocity) for n in sequence.notes if n.is_drum or ignore_is_drum],
+        [
+            (n.quantized_start_step, n.pitch, n.velocity, k)
+            for k, n in enumerate(sequence.notes)
+            if n.is_drum or ignore_is_drum
+        ],
         [tempo.qpm for tempo in sequence.tempos],
     )
 
@@ -186,10 +197,9 @@ def draw_system(axes: 'Axes', bars: 'Sequence[Bar]', rows: list[Row], score: Sco
     for y in range(1, len(rows)):
         axes.axhline(y, color=LINE, lw=0.4, zorder=1)
     heights = {row: y for y, row in enumerate(rows)}
-    places = [(step, row, velocity) for (step, row), velocity in score.hits.items() if start <= step < end]
+    places = [(*place, velocity) for place, velocity in score.hits.items() if start <= place[0] < end]
     box = 'round,pad=0,rounding_size=0.18'
     cells = [FancyBboxPatch((s + 0.08, heights[r] + 0.1), 0.84, 0.8, boxstyle=box) for s, r, _ in places]
-    axes.add_collection(
-        PatchCollection(cells, facecolors=[shade(v) for *_, v in places] or 'none', linewidths=0, zorder=3)
-    )
+    shades = [shade(v, KEPT_COLOURS if (s, r) in score.kept else VELOCITY_COLOURS) for s, r, v in places]
+    axes.add_collection(PatchCollection(cells, facecolors=shades or 'none', linewidths=0, zorder=3))
     axes.set_yticks([y + 0.5 for y in range(len(rows))], [name for _, name in rows], fontsize=size, color=INK)

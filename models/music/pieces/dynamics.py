@@ -7,7 +7,7 @@ beats, halves of beats (thirds, in 6/8), and the rest.
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from statistics import NormalDist
 
 import numpy as np
@@ -97,6 +97,31 @@ def apply(
         alone = np.random.default_rng((*seed, at, note.pitch)).standard_normal()
         rank = _NORMAL.cdf(math.sqrt(_IN_COMMON) * together + math.sqrt(1 - _IN_COMMON) * alone)
         note.velocity = min(127, max(1, round(float(np.interp(100 * rank, SHARES, curve)))))
+
+
+def restore(sequence: music_pb2.NoteSequence, rows: Iterable[int], starts: np.ndarray, given: np.ndarray) -> None:
+    """Gives notes of an unquantized sequence back the velocities that they have in the music that they are from.
+
+    Each is taken for the nearest of the given notes of its pitch, if one is less than an eighth away.
+
+    Args:
+      sequence: changed in place.
+      rows: which of its notes.
+      starts: [notes], when the given notes begin, in seconds of the sequence.
+      given: piece.NOTE [notes]; those of velocity 0 are no notes.
+    """
+    near = 30 / (sequence.tempos[0].qpm if sequence.tempos else DEFAULT_QPM)
+    heard = given['velocity'] > 0
+    starts, pitches, velocities = starts[heard], given['pitch'][heard], given['velocity'][heard]
+    order = np.argsort(-velocities, kind='stable')  # of two in one place the louder
+    of_pitch = {pitch: order[pitches[order] == pitch] for pitch in set(pitches.tolist())}
+    for note in (sequence.notes[row] for row in rows):
+        alike = of_pitch.get(note.pitch)
+        if alike is None:
+            continue
+        away = abs(starts[alike] - note.start_time)
+        if away.min() < near:
+            note.velocity = int(velocities[alike[away.argmin()]])
 
 
 def _metre(name: str) -> bars.Metre:

@@ -108,8 +108,8 @@ def test_damaged_examples_are_refused(wrong: dict[str, list]) -> None:
 
 
 def test_the_vocabulary_is_of_the_most_frequent_tokens() -> None:
-    learned = FAMILY.learn(CONFIG, {'C6': 3, 'R6': 5, 'chords of a piece: Dm7*24 G7*24': 1}, {'R6': 1, 'L6': 3})
-    assert learned[0].learned == Grammar(('R6', 'C6'), ('Dm7*24', 'G7*24'))
+    learned = FAMILY.learn(CONFIG, {'C6': 3, 'R6': 5, 'chords of a piece: Dm7*24 G7*24 3/4': 1}, {'R6': 1, 'L6': 3})
+    assert learned[0].learned == Grammar(('R6', 'C6'), ('Dm7*24', 'G7*24'), metre='3/4')
     assert learned[1]['percent of evaluation tokens in the vocabulary'] == 25
     for wrong in ({'tokens': ('C6', 'C6')}, {'tokens': ('Q6',)}, {'chords': ('Dm7',)}):
         with pytest.raises(ValueError, match='name'):
@@ -315,9 +315,28 @@ def _named(path: str) -> music_pb2.NoteSequence:
     return music
 
 
+def test_chords_of_a_song_are_played_in_its_metre() -> None:
+    """Where a model plays what it has learned; its own chords and other songs have their own."""
+    waltz = song()
+    waltz.time_signatures.add(numerator=3, denominator=4)
+    model = _untrained(_config(waltz))
+    assert model.config.learned.metre == '3/4'
+    (made,) = model.generate(num_bars=4, qpm=120.0, seed=1)
+    assert [(one.numerator, one.denominator) for one in made.time_signatures] == [(3, 4)]
+    assert made.total_time == 6.0
+    (in_four,) = model.generate(num_bars=4, qpm=120.0, backing_chords='Dm7 G7', seed=1)
+    assert not in_four.time_signatures and in_four.total_time == 8.0
+    (other,) = model.generate(num_bars=4, chords_midi=song(), seed=1)
+    assert not other.time_signatures
+    older = [{k: v for k, v in one.items() if k != 'metre'} for one in FAMILY.examples(piece.of(waltz), CONFIG, print)]
+    assert windows.read(older[0]).metre == (4, 4)
+    with pytest.raises(ValueError, match='metre'):
+        Grammar(metre='3')
+
+
 def test_models_without_labels_are_what_they_were(model: Model) -> None:
     record = settings.record_of(SPEC, model.config)
-    del record['learned']['labels'], record['extraction']['labels_from_folders']
+    del record['learned']['labels'], record['learned']['metre'], record['extraction']['labels_from_folders']
     assert settings.config_of(SPEC, record, 'an older file') == model.config
     assert FAMILY.encoding(model.config).slots == 5
     with pytest.raises(SolferinoError, match='--label=bebop: the model knows no labels'):

@@ -68,6 +68,22 @@ def test_one_voice(notes: list, qpm: float | None, metre: tuple | None, voice: t
     assert ours == theirs or 0 in _events(ours)[-1]['note_off']
 
 
+@pytest.mark.parametrize('instrument', [0, 3])
+def test_an_instrument_of_several_programs_loses_no_notes(instrument: int) -> None:
+    sequence = music_pb2.NoteSequence()
+    for k, (program, is_drum) in enumerate([(65, False), (68, False), (0, True)]):
+        sequence.MergeFrom(_sequence([(k, 1, 60 + k, 80)], voice=(instrument, program, is_drum)))
+    sequence.notes.add(pitch=50, velocity=80, start_time=3, end_time=4, instrument=1, program=5)
+    sequence.control_changes.add(control_number=64, control_value=127, program=65, instrument=instrument)
+    before = sequence.SerializeToString(deterministic=True)
+    read = midi_io.midi_to_note_sequence(midi_bytes(sequence))
+    assert sorted((note.pitch, note.program, note.is_drum) for note in read.notes) == [
+        (50, 5, False), (60, 65, False), (61, 68, False), (62, 0, True)
+    ]  # fmt: skip
+    assert [change.program for change in read.control_changes] == [65]
+    assert sequence.SerializeToString(deterministic=True) == before
+
+
 def test_a_note_of_no_length_at_the_beginning_comes_after_the_name() -> None:
     (*_, track) = mido.MidiFile(file=io.BytesIO(midi_bytes(_sequence([(0, 0, 60, 100)], voice=(9, 0, True))))).tracks
     assert [(m.type, getattr(m, 'velocity', None)) for m in track] == [

@@ -109,6 +109,55 @@ def test_primers_are_shaded() -> None:
     assert 'primer' not in _texts(draw_notes(_music(4)))
 
 
+def _band(*voices: tuple[int, int, int]) -> music_pb2.NoteSequence:
+    """So many notes of each instrument, as (instrument, program, notes); each has a pitch of its own."""
+    sequence = music_pb2.NoteSequence()
+    for instrument, program, number in voices:
+        for beat in range(number):
+            time = {'start_time': beat / 2, 'end_time': beat / 2 + 0.25}
+            sequence.notes.add(pitch=60 + 4 * instrument, velocity=80, instrument=instrument, program=program, **time)
+    return sequence
+
+
+def _voices(axes) -> dict[int, tuple]:
+    """The colour of each pitch."""
+    (notes,) = (c for c in axes.collections if isinstance(c, PolyCollection))
+    colours = [tuple(colour) for colour in notes.get_facecolors()]
+    found = {(int(path.vertices[:, 1].min()), colour) for path, colour in zip(notes.get_paths(), colours, strict=True)}
+    assert len(found) == len(dict(found))
+    return dict(found)
+
+
+def test_an_instrument_has_one_colour_in_all_pieces() -> None:
+    """However many notes it has in each, and also where it is alone."""
+    pieces = [_band((0, 65, 8), (1, 0, 4)), _band((0, 65, 2), (1, 0, 8)), _band((1, 0, 3))]
+    figure = contact_sheet.draw([Item(piece, 'a') for piece in pieces], 'All')
+    first, second, third = map(_voices, figure.axes)
+    assert first == second and first[60] != first[64] == third[64]
+    assert 'Alto Sax' in _texts(figure) and 'Acoustic Grand Piano' in _texts(figure) and 'soft' not in _texts(figure)
+    assert _voices(draw_notes(pieces[0]).axes[0]) == _voices(draw_notes(pieces[1]).axes[0]) == first
+    figure = contact_sheet.draw([Item(_band((0, 65, 8), (1, 65, 4)), 'a'), Item(_music(2, 36, True), 'b')], 'All')
+    assert '1: Alto Sax' in _texts(figure) and '2: Alto Sax' in _texts(figure) and 'loud' in _texts(figure)
+    figure = contact_sheet.draw([Item(_band((0, k, 8), (1, 65, 4)), 'a') for k in (0, 68)], 'All')
+    assert 'track 1' in _texts(figure) and 'Alto Sax' in _texts(figure)
+
+
+def test_what_is_made_is_told_from_what_is_kept() -> None:
+    """The colour of kept notes is no instrument's; kept drums have it, too."""
+    music = _band((0, 65, 8), (1, 0, 8), (2, 1, 8))
+    one, two = Marks(kept=frozenset(range(8, 24))), Marks(kept=frozenset(range(16, 24)))
+    for figure in (draw_notes(music, marks=two), contact_sheet.draw([Item(music, 'a', two)] * 2, 'All')):
+        colours = _voices(figure.axes[0])
+        assert len(set(colours.values())) == 3 and colours[68] == shade(80, KEPT_COLOURS)
+    assert _voices(draw_notes(music, marks=one).axes[0])[60] == shade(80)
+    drums = _music(1, 36, is_drum=True)
+    marks = Marks(kept=frozenset([1]))
+    for figure in (draw_drums(drums, marks=marks), contact_sheet.draw([Item(drums, 'a', marks)], 'All')):
+        (hits,) = (c for c in figure.axes[0].collections if isinstance(c, PatchCollection))
+        is_kept = [np.allclose(colour, shade(80, KEPT_COLOURS)) for colour in hits.get_facecolors()]
+        assert is_kept == [False, True, False, False]
+
+
 def test_kept_notes_have_a_colour_of_their_own() -> None:
     music, marks = _music(2), Marks(kept=frozenset([0, 5]))
     for figure in (draw_notes(music, marks=marks), contact_sheet.draw([Item(music, 'a', marks)], 'All')):

@@ -99,3 +99,13 @@ def test_any_music_can_be_learned_from_and_played(velocities: list[int], metre: 
 def test_damaged_curves_are_refused(curve: str) -> None:
     with pytest.raises(ValueError, match='dynamics'):
         Dynamics((curve,))
+
+
+def test_given_notes_get_their_velocities_back() -> None:
+    """Of those of their pitch the nearest, and the louder of two in one place."""
+    made = music(80, 80, 80, 80, 80, 80)
+    given = np.zeros(5, piece.NOTE)
+    given['pitch'], given['velocity'] = [60, 60, 60, 61, 60], [20, 30, 40, 50, 0]
+    starts = np.array([0.01, 0.12, 0.12, 0.25, 0.375])
+    dynamics.restore(made, range(5), starts, given)
+    assert [note.velocity for note in made.notes] == [20, 40, 40, 80, 80, 80]
