@@ -24,7 +24,11 @@ STEPS_PER_QUARTER = 12  # sixteenths and triplets
 CHORD_INPUTS = ('none', 'length', 'all')
 LEAST_LEAP = 6  # semitones: every role has a pitch so near
 _MOST = 1 << 16  # tokens
-_TOKEN = re.compile(r'R\d+|[CLAX]\d+(:-?\d+,-?\d+)?')
+# As `models.music.jazz.tokens` writes them, with its durations and its bounds of intervals.
+_TOKEN = re.compile(
+    r'(R|[CLAX])([1-9]|[1-8]\d|9[0-6])|[CLAX]([1-9]|[1-8]\d|9[0-6])'
+    r':(-127,-13|-12,-8|-7,-5|-4,-3|-2,-1|0,0|1,2|3,4|5,7|8,12|13,127)'
+)
 _CHORD = re.compile(r'[A-G]b?[a-z0-9]*(/[A-G]b?)?\*\d+')
 _METRE = re.compile(r'[1-9]\d{0,2}/[1-9]\d{0,2}')
 _TRACKS = re.compile(r'\d+(,\d+)*')

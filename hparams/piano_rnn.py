@@ -58,8 +58,8 @@ class PianoExtraction:
     min_count: int = option(2, 'Do not know a set of pitches that sounds in fewer training frames (gru_attention).')
 
     def __post_init__(self) -> None:
-        if not 0 < self.frames_per_second <= 1000 or self.steps_per_quarter < 0:
-            raise ValueError('frames_per_second must be above 0 and at most 1000, steps_per_quarter at least 0.')
+        if not 0.01 <= self.frames_per_second <= 1000 or self.steps_per_quarter < 0:
+            raise ValueError('frames_per_second must be from 0.01 to 1000, steps_per_quarter at least 0.')
         for name in ('window', 'steps_per_example', 'vocabulary_size', 'min_count'):
             if not 1 <= getattr(self, name) <= _MOST:
                 raise ValueError(f'{name}={getattr(self, name)} must be from 1 to {_MOST}.')
@@ -175,8 +175,8 @@ class PianoGeneration(GenerateOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.require_at_least(0, 'top_k', 'random_frames')
-        if self.frames_per_second is not None and not 0 < self.frames_per_second <= 1000:
-            raise ValueError(f'--frames_per_second={self.frames_per_second} must be above 0 and at most 1000.')
+        if self.frames_per_second is not None and not 0.01 <= self.frames_per_second <= 1000:
+            raise ValueError(f'--frames_per_second={self.frames_per_second} must be from 0.01 to 1000.')
 
 
 SPEC = FamilySpec(

@@ -329,7 +329,10 @@ class JazzRnn(EventModels):
         if changes:
             return beat, changes
         if config.learned.chords:
-            return beat._replace(metre=config.learned.beats), windows.of_texts(config.learned.chords)
+            try:
+                return beat._replace(metre=config.learned.beats), windows.of_texts(config.learned.chords)
+            except ValueError as error:
+                raise SolferinoError(f'The chords that the model learned from are damaged: {error}.') from error
         return beat, chords.parse_bars(_USUAL, 4 * STEPS_PER_QUARTER)
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from solferino.hparams.jazz_rnn import Grammar
 from solferino.models.music.jazz import chords, tokens
 from solferino.models.music.jazz.tokens import BOUNDS, LONGEST, Note, Token
 
@@ -51,3 +52,16 @@ def test_texts_come_back() -> None:
     for wrong in ('', 'C', 'C0', 'C97', 'Q6', 'C6:1', 'C6:1,3', 'R6:1,2', 'C6 '):
         with pytest.raises(ValueError, match='is no token'):
             tokens.parse(wrong)
+
+
+def test_a_grammar_holds_what_is_a_token_and_nothing_else() -> None:
+    for role in 'CLAX':
+        for duration in (1, tokens.LONGEST):
+            for bounds in (None, *tokens.BOUNDS):
+                text = tokens.Token(role, duration, bounds).text
+                assert Grammar((text,)).tokens == (tokens.parse(text).text,)
+    for text in ('X6:4,-3', 'L6:8,10', 'C0', 'C97', 'R0:1,2'):
+        with pytest.raises(ValueError, match='is no'):
+            tokens.parse(text)
+        with pytest.raises(ValueError, match='which is none'):
+            Grammar((text,))
