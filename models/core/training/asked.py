@@ -1,6 +1,7 @@
 """What the training command is asked for, and whether it goes with the files, and with the run that is there."""
 
 import dataclasses
+import logging
 import os
 
 from solferino.hparams import overrides, presets
@@ -14,6 +15,8 @@ from solferino.models.core.storage import checkpoints, records
 from solferino.models.core.training import data
 from solferino.models.core.training.data import Dataset
 from solferino.models.core.warm_start import WarmStart
+
+_log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,9 +101,12 @@ def require_held_out(family: Family, request: Request) -> None:
 
 
 def require_apart(learned: list[str], held_out: list[str]) -> None:
-    """Raises SolferinoError if a file to evaluate on is among those to learn from."""
-    both = {os.path.realpath(path) for path in learned}.intersection(map(os.path.realpath, held_out))
-    for path in sorted(both):
+    """Raises SolferinoError if some files to evaluate on are among those to learn from; warns if all are the same."""
+    files, others = ({os.path.realpath(path) for path in paths} for paths in (learned, held_out))
+    if files == others:  # as to see whether a model can learn them by heart
+        _log.warning('--eval_file names what is trained on: how well it does says nothing of other music.')
+        return
+    for path in sorted(files & others):
         raise SolferinoError(
             f'{path} is named by --sequence_example_file and by --eval_file: how well a model does on what it has '
             'learned says little. Name training examples by the one, those that are held out by the other.'
