@@ -23,6 +23,7 @@ from solferino.models.core.storage import checkpoints, records, sequence_example
 from solferino.models.core.training import data, temperature
 from solferino.models.loading import Model
 from solferino.models.music.pieces import measures, piece
+from tests.songs import part_of, song
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,30 +142,6 @@ def case(request: pytest.FixtureRequest) -> tuple[Family, Any, Row]:
     return family, _taught(family, config), row
 
 
-def song(seed: int, bars: int) -> music_pb2.NoteSequence:
-    """Drums and a monophonic melody in 4/4 at 100 quarters a minute: enough for any family."""
-    rng = np.random.default_rng(seed)
-    sequence = music_pb2.NoteSequence(id=f'/id/midi/contract/{seed}', ticks_per_quarter=220)
-    sequence.tempos.add(qpm=100)
-    sequence.time_signatures.add(numerator=4, denominator=4)
-    step = 60 / 100 / 4
-    for position in range(0, bars * 16, 2):
-        common = {'velocity': 80, 'start_time': position * step, 'end_time': (position + 2) * step}
-        sequence.notes.add(pitch=int(rng.integers(60, 72)), instrument=0, **common)
-        for drum in rng.choice([36, 38, 42, 46, 49], size=2, replace=False):
-            sequence.notes.add(pitch=int(drum), instrument=9, is_drum=True, **common)
-    sequence.total_time = bars * 16 * step
-    return sequence
-
-
-def _part(sequence: music_pb2.NoteSequence, is_drum: bool) -> music_pb2.NoteSequence:
-    """The drums of a piece of music, or all but its drums."""
-    notes = [note for note in sequence.notes if note.is_drum == is_drum]
-    del sequence.notes[:]
-    sequence.notes.extend(notes)
-    return sequence
-
-
 def _examples(family: Family, config: Any) -> list:
     reasons: list[str] = []
     found = [
@@ -205,7 +182,7 @@ def test_every_reason_has_a_remedy(case: tuple) -> None:
     silent = music_pb2.NoteSequence(id='/id/midi/contract/silent')
     assert list(family.examples(piece.of(silent), config, reasons.append)) == []
     assert reasons
-    for sequence in (song(0, 1), _part(song(0, 4), is_drum=True), _part(song(0, 4), is_drum=False)):
+    for sequence in (song(0, 1), part_of(song(0, 4), is_drum=True), part_of(song(0, 4), is_drum=False)):
         before = len(reasons)
         found = list(family.examples(piece.of(sequence), config, reasons.append))
         assert found or len(reasons) > before  # nothing is left out in silence

@@ -8,7 +8,7 @@ import pytest
 from solferino.bin import command, create_dataset, train
 from solferino.models import registry
 from solferino.models.core.storage import checkpoints, records
-from tests.contract_test import song
+from tests.songs import song
 
 pytestmark = pytest.mark.once
 
