@@ -37,7 +37,6 @@ from absl.logging import converter
 from solferino.bin import surroundings
 from solferino.hparams import bounds, generation, system_errors
 from solferino.hparams.errors import SolferinoError
-from solferino.models.core import heavy_imports
 
 Options = TypeVar('Options')
 
@@ -106,7 +105,6 @@ def run(
     """
     received: list[int] = []
     surroundings.open_standard_streams()
-    heavy_imports.left_quickly()
     try:
         with surroundings.sigterm_as_ctrl_c(received), surroundings.modules_of_the_working_folder_kept_out():
             _run(doc, define, main, sys.argv if argv is None else argv, beam, arguments)
@@ -237,8 +235,10 @@ def _run(
             _refuse(unknown, flag_values)
         if not beam:
             _require_local(flag_values, values)
-    from solferino.models.core.storage import provenance, temporaries  # not for help
+    from solferino.models.core import heavy_imports  # not for help
+    from solferino.models.core.storage import provenance, temporaries
 
+    heavy_imports.left_quickly()
     with temporaries.of_process(), provenance.within(_told(Path(argv[0]).stem, flag_values)):
         main(flag_values, unknown) if beam else main(flag_values, *values)
 
