@@ -19,15 +19,16 @@ class Sounding:
             if note in self._notes:
                 self._end(*note)
             self._notes[note] = None
+            self._send(message)
         else:
-            self._notes.pop(note, None)
-        self._send(message)
+            self._send(message)
+            self._notes.pop(note, None)  # not before: a Ctrl-C between the two would leave it hanging
 
     def close(self) -> None:
         """Ends all that sounds."""
         for note in list(self._notes):
-            self._notes.pop(note)
             self._end(*note)
+            self._notes.pop(note)
 
     def _end(self, channel: int, pitch: int) -> None:
         self._send(Message('note_off', channel=channel, note=pitch))

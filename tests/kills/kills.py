@@ -45,7 +45,7 @@ if _at or _log:
 """
 # What is another in the names of each run: the time, and a number where play finds a WAV file.
 _STAMP = re.compile(r'\d{4}-\d\d-\d\d_\d{6}|(_\d+)?\.wav$')
-_TIMES = re.compile(rb'"(created|heartbeat|pid)": ("[^"]*"|[\d.]+)')
+_TIMES = re.compile(rb'"(created|heartbeat|pid|begun)": ("[^"]*"|[\d.]+)')
 _BIN = 'solferino.bin.'
 
 

@@ -1,3 +1,4 @@
+import pytest
 from mido import Message
 
 from solferino.pipelines.live.sounding import Sounding
@@ -29,3 +30,21 @@ def test_a_note_that_is_struck_again_is_ended_first():
     for _ in range(2):
         sounding.send(Message('note_on', note=60))
     assert sent == ['note_on', 'note_off', 'note_on']
+
+
+@pytest.mark.parametrize('ended_by', ['send', 'close'])
+def test_a_note_whose_end_was_interrupted_is_ended_later(ended_by):
+    sent = []
+
+    def send(message):
+        if message.type == 'note_off' and not sent.count('interrupted'):
+            sent.append('interrupted')
+            raise KeyboardInterrupt
+        sent.append(message.type)
+
+    sounding = Sounding(send)
+    sounding.send(Message('note_on', note=60))
+    with pytest.raises(KeyboardInterrupt):
+        sounding.send(Message('note_off', note=60)) if ended_by == 'send' else sounding.close()
+    sounding.close()
+    assert sent == ['note_on', 'interrupted', 'note_off']
