@@ -88,6 +88,7 @@ def run(
     argv: list[str] | None = None,
     beam: bool = False,
     arguments: tuple[str, ...] = (),
+    told: tuple[str, ...] = (),
 ) -> None:
     """Parses the command line and calls `main(flag_values)`; exits with code 1 and a message where the user erred.
 
@@ -102,12 +103,13 @@ def run(
       beam: call `main(flag_values, beam_arguments)`, with the flags that Apache Beam knows and the command does not.
       arguments: what the command takes beside flags, such as ('input.mag', 'output.mag') or ('FILE', MORE): each is
         required, and `main` is called with their values, `main(flag_values, *values)`.
+      told: flags that change what this command makes, while elsewhere they say how the work is done alone.
     """
     received: list[int] = []
     surroundings.open_standard_streams()
     try:
         with surroundings.sigterm_as_ctrl_c(received), surroundings.modules_of_the_working_folder_kept_out():
-            _run(doc, define, main, sys.argv if argv is None else argv, beam, arguments)
+            _run(doc, define, main, sys.argv if argv is None else argv, beam, arguments, told)
             sys.stdout.flush()
     except StartAgain:
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
@@ -204,6 +206,7 @@ def _run(
     argv: list[str],
     beam: bool,
     arguments: tuple[str, ...],
+    told: tuple[str, ...],
 ) -> None:
     flag_values = flags.FlagValues()
     flag_values.set_gnu_getopt(True)  # parse on after an argument that is no flag: it may be the value of one of Beam's
@@ -239,14 +242,13 @@ def _run(
     from solferino.models.core.storage import provenance, temporaries
 
     heavy_imports.left_quickly()
-    with temporaries.of_process(), provenance.within(_told(Path(argv[0]).stem, flag_values)):
+    with temporaries.of_process(), provenance.within(_told(Path(argv[0]).stem, flag_values, told)):
         main(flag_values, unknown) if beam else main(flag_values, *values)
 
 
-def _told(program: str, flag_values: flags.FlagValues) -> str:
+def _told(program: str, flag_values: flags.FlagValues, also: Iterable[str]) -> str:
     """The command as the files that it makes tell of it: by the same bytes wherever it is given."""
-    # Processes that train together each draw numbers of their own.
-    untold = _UNTOLD - ({'num_workers'} if program.endswith('_train') else set())
+    untold = _UNTOLD.difference(also)
     given = (flag_values[name] for name in flag_values if name not in untold and flag_values[name].name == name)
     told = [_word(flag) for flag in given if flag.present and not flag.help.startswith(_ALIAS)]
     return shlex.join([program, *told])

@@ -32,7 +32,10 @@ def run(spec: FamilySpec) -> None:
         'Ctrl-C saves a checkpoint and exits with 130; the same command goes on from there. '
         '`tensorboard --logdir=run` shows the curves.'
     )
-    command.run(doc, lambda flag_values: define(flag_values, spec), lambda flag_values: main(flag_values, spec))
+    command.run(
+        doc, lambda flag_values: define(flag_values, spec), lambda flag_values: main(flag_values, spec),
+        told=('num_workers',),  # processes that train together each draw numbers of their own
+    )  # fmt: skip
 
 
 def define(fv: flags.FlagValues, spec: FamilySpec) -> None:

@@ -29,7 +29,6 @@ _FLAT = 0.01  # of what the loss has fallen: less in the last part is none
 _EARLY = 1 / 3  # of the run
 _GAP = 0.3  # of the held-out loss, by which that of training is lower
 _DECAYED = 0.02  # of the highest learning rate: at less nothing more is learned
-_LONGER = 'Train longer, with a larger --num_training_steps.'
 _ANEW = (
     'As its learning rate has fallen to 0, it has to begin anew for more: with a larger --num_training_steps, as large '
     'a decay_steps in --hparams, and a new --run_dir.'
@@ -66,15 +65,16 @@ class _Loss:
 def of_run(curves: Mapping[str, Mapping[str, Curve]], compares_losses: bool = True) -> Diagnosis:
     """Returns the diagnosis of what `curves.read` returned of a run; see FamilySpec for `compares_losses`."""
     losses = curves.get('loss', {})
-    found = diagnose(losses.get(TRAINING) if compares_losses else None, losses.get(EVALUATION))
     _, rates = curves.get('learning_rate', {}).get(TRAINING) or ((), ())
-    if found.kind == LEARNING and len(rates) and rates[-1] <= _DECAYED * max(rates):
-        return dataclasses.replace(found, text=found.text.replace(_LONGER, _ANEW))
-    return found
+    decayed = bool(rates) and rates[-1] <= _DECAYED * max(rates)
+    return diagnose(losses.get(TRAINING) if compares_losses else None, losses.get(EVALUATION), decayed)
 
 
-def diagnose(training: Curve | None, held_out: Curve | None) -> Diagnosis:
-    """Returns what the loss on training examples and that on held-out ones say; either may be missing."""
+def diagnose(training: Curve | None, held_out: Curve | None, decayed: bool = False) -> Diagnosis:
+    """Returns what the loss on training examples and that on held-out ones say; either may be missing.
+
+    Where the learning rate has `decayed` to 0, going on is no advice.
+    """
     train, held = _smooth(_loss(training)), _loss(held_out)
     main, name = (held, 'held-out loss') if len(held) >= _FEWEST else (train, 'training loss')
     if len(main) < _FEWEST:
@@ -84,7 +84,7 @@ def diagnose(training: Curve | None, held_out: Curve | None) -> Diagnosis:
     if found is None and main is held:
         found = _overfitting(train, held)
     if found is None:
-        found = _falling(main, name)
+        found = _falling(main, name, decayed)
     if main is train and found.kind != DIVERGING:
         seen = 'after more evaluations' if len(held) else 'with --eval_file'
         found = dataclasses.replace(found, text=f'{found.text} Whether it overfits is seen {seen}.')
@@ -152,7 +152,7 @@ def _overfitting(train: _Loss, held: _Loss) -> Diagnosis | None:
     )
 
 
-def _falling(loss: _Loss, name: str) -> Diagnosis:
+def _falling(loss: _Loss, name: str, decayed: bool) -> Diagnosis:
     reached = np.minimum.accumulate(loss.values)
     first, least = float(loss.values[0]), float(reached[-1])
     begin = loss.steps[-1] - _LAST * (loss.steps[-1] - loss.steps[0])
@@ -169,7 +169,8 @@ def _falling(loss: _Loss, name: str) -> Diagnosis:
     return Diagnosis(
         LEARNING,
         None,
-        f'Still learning: the {name} fell by {gained:.3g} in the last third of the run, to {least:.4g}. {_LONGER}',
+        f'Still learning: the {name} fell by {gained:.3g} in the last third of the run, to {least:.4g}. '
+        + (_ANEW if decayed else 'Train longer, with a larger --num_training_steps.'),
     )
 
 

@@ -62,13 +62,12 @@ def train(family: Family, request: Request, cluster: Cluster | None = None) -> i
     if cluster and cluster.index:
         return _assist(family, request, run, cluster)
     status.require_free(run.path)
-    owed = status.was_killed(run.path) or status.owes_evaluation(run.path)
+    untried = bool(request.eval_examples) and checkpoints.best(run.train_dir) is None  # it may have trained without
+    owed = status.was_killed(run.path) or status.owes_evaluation(run.path) or untried
     temporaries.clear(run.train_dir, '*')  # incomplete checkpoints of killed runs
     there = checkpoints.paths(run.train_dir)
     checkpoint = checkpoints.latest(run.train_dir)
     step = checkpoint.step if checkpoint else 0
-    if request.eval_examples and checkpoints.best(run.train_dir) is None:  # it was trained without
-        owed = True
     if 0 < request.num_steps <= step and not owed:
         print(f'{run.path} is already trained to step {step}. A larger --num_training_steps goes on from there.')
         found = stopped_by = None
